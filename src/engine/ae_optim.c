@@ -1,0 +1,127 @@
+/*
+ * ae_optim.c: first-order updates.
+ *
+ * Sources: Polyak 1964 (momentum); Kingma, Ba 2015 (Adam, algorithm 1);
+ * Loshchilov, Hutter 2019 (AdamW, algorithm 2); Pascanu, Mikolov, Bengio 2013
+ * (clipping by global norm, algorithm 1).
+ */
+#include "ae_optim.h"
+
+#include <math.h>
+#include <string.h>
+
+void
+ae_optim_place(AeOptim *optim, AeArena *arena, const AeNet *net, const AeTrainOptions *options,
+			   const AeKernels *kernels)
+{
+	optim->net = net;
+	optim->options = options;
+	optim->kernels = kernels;
+	optim->n_params = ae_net_n_params(net);
+	optim->first = ae_arena_place(arena, optim->n_params, sizeof(AeReal));
+	optim->second = NULL;
+	if (options->optimizer != AE_OPTIMIZER_SGD)
+		optim->second = ae_arena_place(arena, optim->n_params, sizeof(AeReal));
+}
+
+void
+ae_optim_reset(AeOptim *optim)
+{
+	memset(optim->first, 0, optim->n_params * sizeof(AeReal));
+	if (optim->second)
+		memset(optim->second, 0, optim->n_params * sizeof(AeReal));
+}
+
+double
+ae_optim_rate(const AeTrainOptions *options, uint64_t t, uint64_t total)
+{
+	double warm = options->warmup * (double) total;
+	double left = (double) total - warm;
+	double share;
+
+	if ((double) t < warm)
+		return options->learning_rate * fmin(1.0, ((double) t + 1) / warm);
+	if (options->schedule == AE_SCHEDULE_CONSTANT || left <= 0)
+		return options->learning_rate;
+	share = fmin(1.0, ((double) t - warm) / left);
+	return options->learning_rate * (options->final_rate + (1 - options->final_rate) * 0.5 *
+															   (1 + cos(share * 3.14159265358979)));
+}
+
+double
+ae_optim_decay(AeReal *grads, const AeReal *params, const AeNet *net, double lambda,
+			   const AeKernels *kernels)
+{
+	double square = 0;
+
+	for (uint32_t l = 0; l < net->n_layers; l++)
+	{
+		size_t at = ae_net_offset(net, l);
+		size_t n = (size_t) net->width[l] * net->width[l + 1];
+
+		kernels->axpy(grads + at, (AeReal) lambda, params + at, n);
+		square += kernels->dot(params + at, params + at, n);
+	}
+	return 0.5 * lambda * square;
+}
+
+static void
+adam(AeOptim *optim, AeReal *params, const AeReal *grads, uint64_t t, double rate, double g_scale)
+{
+	const AeTrainOptions *options = optim->options;
+	const AeNet *net = optim->net;
+	double steps = (double) t + 1;
+	AeAdamStep step = {
+		.beta1 = (AeReal) options->beta1,
+		.beta2 = (AeReal) options->beta2,
+		.rate = (AeReal) (rate / (1 - pow(options->beta1, steps))),
+		.v_scale = (AeReal) (1 / (1 - pow(options->beta2, steps))),
+		.epsilon = (AeReal) options->epsilon,
+		.keep = 1,
+		.g_scale = (AeReal) g_scale,
+	};
+	AeAdamStep decayed = step;
+
+	if (options->optimizer == AE_OPTIMIZER_ADAM || options->weight_decay == 0)
+	{
+		optim->kernels->adam(params, optim->first, optim->second, grads, optim->n_params, &step);
+		return;
+	}
+	decayed.keep = (AeReal) (1 - rate * options->weight_decay);
+	for (uint32_t l = 0; l < net->n_layers; l++)
+	{
+		size_t w = ae_net_offset(net, l);
+		size_t b = w + (size_t) net->width[l] * net->width[l + 1];
+
+		optim->kernels->adam(params + w, optim->first + w, optim->second + w, grads + w, b - w,
+							 &decayed);
+		optim->kernels->adam(params + b, optim->first + b, optim->second + b, grads + b,
+							 net->width[l + 1], &step);
+	}
+}
+
+bool
+ae_optim_update(AeOptim *optim, AeReal *params, AeReal *grads, uint64_t t, uint64_t total)
+{
+	const AeTrainOptions *options = optim->options;
+	double rate = ae_optim_rate(options, t, total);
+	double g_scale = 1;
+
+	if (options->weight_decay > 0 && options->optimizer != AE_OPTIMIZER_ADAMW)
+		ae_optim_decay(grads, params, optim->net, options->weight_decay, optim->kernels);
+	if (options->clip_norm > 0)
+	{
+		double norm = sqrt(optim->kernels->dot(grads, grads, optim->n_params));
+
+		if (!isfinite(norm))
+			return false;
+		if (norm > options->clip_norm)
+			g_scale = options->clip_norm / norm;
+	}
+	if (options->optimizer == AE_OPTIMIZER_SGD)
+		optim->kernels->sgd(params, optim->first, grads, optim->n_params, (AeReal) rate,
+							(AeReal) options->momentum, (AeReal) g_scale);
+	else
+		adam(optim, params, grads, t, rate, g_scale);
+	return true;
+}

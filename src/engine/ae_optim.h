@@ -1,0 +1,45 @@
+/*
+ * ae_optim.h: one update of the weights from a gradient: sgd with momentum,
+ * Adam, AdamW; the schedule of the learning rate; clipping and weight decay.
+ */
+#ifndef AE_OPTIM_H
+#define AE_OPTIM_H
+
+#include "ae_kernel.h"
+#include "ae_net.h"
+#include "ae_train.h"
+
+typedef struct AeOptim
+{
+	const AeNet *net;
+	const AeTrainOptions *options;
+	const AeKernels *kernels;
+	size_t n_params;
+	AeReal *first;  /* n_params: velocity or first moment */
+	AeReal *second; /* n_params: second moment (Adam) or NULL */
+} AeOptim;
+
+/* Places the state; zeroed by ae_optim_reset. */
+void ae_optim_place(AeOptim *optim, AeArena *arena, const AeNet *net, const AeTrainOptions *options,
+					const AeKernels *kernels);
+void ae_optim_reset(AeOptim *optim);
+
+/*
+ * Learning rate of update t (0-based) of total: linear from 0 over the warm-up
+ * share, then constant or cosine:
+ * rate = base (final + (1 - final) (1 + cos(pi q)) / 2), q the share of what is left.
+ */
+double ae_optim_rate(const AeTrainOptions *options, uint64_t t, uint64_t total);
+
+/*
+ * params updated from grads, which is used as scratch (decay is added to it).
+ * Returns false, and leaves params alone, where the gradient's norm is not
+ * finite; it is looked at only with clipping.
+ */
+bool ae_optim_update(AeOptim *optim, AeReal *params, AeReal *grads, uint64_t t, uint64_t total);
+
+/* grads += lambda W for weights, not biases; returns lambda/2 |W|^2. */
+double ae_optim_decay(AeReal *grads, const AeReal *params, const AeNet *net, double lambda,
+					  const AeKernels *kernels);
+
+#endif

@@ -1,0 +1,690 @@
+/*
+ * ae_train.c: the training loop, turned inside out so that a caller can stop it
+ * between any two steps.
+ *
+ * An *evaluation* is the loss and its gradient over a set of rows: a minibatch,
+ * or for L-BFGS all training rows.  It is computed in slices of at most
+ * `slice_rows` rows, whose number depends on the network alone; one step of the
+ * trainer is one slice.  After the last slice of an evaluation the optimiser
+ * moves the weights; after the last evaluation of an epoch the validation rows
+ * are passed through, again by slices.
+ *
+ * Order of rows.  The caller's order is canonical (a random one that belongs to
+ * the set of rows).  The first n_validation rows are held out.  The others are
+ * cut into blocks of BLOCK_ROWS; each epoch permutes the blocks, and then the
+ * rows within windows of consecutive permuted blocks.  Up to one window of rows
+ * that is a full shuffle; beyond it, rows on disk are still read in runs.  The
+ * result is the same wherever the rows are kept.
+ */
+#include "ae_train.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "ae_lbfgs.h"
+#include "ae_optim.h"
+#include "ae_rng.h"
+
+#define BLOCK_ROWS 256
+#define WINDOW_REALS ((size_t) 1 << 22)
+#define MIN_WINDOW_BLOCKS 8
+#define MAX_WINDOW_BLOCKS 256
+#define SLICE_FLOPS 5e9 /* about 50 ms of one core */
+#define MIN_SLICE_ROWS 16
+#define PASS_ROWS 512    /* rows of a slice where no minibatch says otherwise */
+#define KEEP_INTERVAL 16 /* updates between copies of good weights */
+
+const char *const ae_optimizer_name[AE_OPTIMIZER_COUNT] = {
+	[AE_OPTIMIZER_SGD] = "sgd",
+	[AE_OPTIMIZER_ADAM] = "adam",
+	[AE_OPTIMIZER_ADAMW] = "adamw",
+	[AE_OPTIMIZER_LBFGS] = "lbfgs",
+};
+
+const char *const ae_schedule_name[AE_SCHEDULE_COUNT] = {
+	[AE_SCHEDULE_CONSTANT] = "constant",
+	[AE_SCHEDULE_COSINE] = "cosine",
+};
+
+const char *const ae_train_state_name[AE_TRAIN_STATE_COUNT] = {
+	[AE_TRAIN_RUNNING] = "running",     [AE_TRAIN_FINISHED] = "finished",
+	[AE_TRAIN_CONVERGED] = "converged", [AE_TRAIN_EARLY] = "early stopping",
+	[AE_TRAIN_STOPPED] = "stopped",     [AE_TRAIN_DIVERGED] = "diverged",
+};
+
+struct AeTrainer
+{
+	AeNet net;
+	AeTrainOptions options;
+	AeRows rows;
+	const AeKernels *kernels;
+	const AeBlas *blas;
+	AeProgress progress;
+	AeEpoch *history;
+	uint32_t history_stride;
+
+	size_t n_params;
+	size_t slice_rows;
+	AeReal *params;
+	AeReal *grads;
+	AeReal *kept; /* best weights, or the last good ones */
+	bool has_kept;
+	uint64_t kept_update; /* update of the last copy */
+	AeOptim optim;        /* unless L-BFGS */
+	AeLbfgs lbfgs;        /* if L-BFGS */
+	AePass pass;
+	AeReal *clean; /* slice_rows x width: rows as they are */
+	AeReal *noisy; /* slice_rows x width: with noise, or NULL */
+
+	/* the order of one epoch */
+	size_t n_blocks; /* full blocks; a shorter last one keeps its place */
+	size_t window_rows;
+	size_t window;          /* loaded or permuted window, or SIZE_MAX */
+	uint32_t *block_order;  /* n_blocks */
+	uint32_t *window_order; /* window_rows */
+	AeReal *window_data;    /* window_rows x width where rows must be read, else NULL */
+	AeRng shuffle;
+
+	/* where the current step stands */
+	bool validating;
+	size_t n_batches;  /* evaluations in an epoch */
+	size_t batch;      /* current one */
+	size_t position;   /* rows of the epoch, or of validation, done */
+	uint64_t visits;   /* slices ever: the counter of the noise */
+	double batch_loss; /* sum over the rows of the current evaluation */
+	double epoch_loss; /* sum over finished evaluations */
+	size_t epoch_rows;
+	double validation_sum;
+};
+
+static bool
+in_range(double value, double low, double high)
+{
+	return value >= low && value <= high;
+}
+
+AeStatus
+ae_train_options_check(const AeTrainOptions *o, AeError *error)
+{
+	const double below_one = 0x1.fffffffffffffp-1;
+	const struct
+	{
+		const char *name;
+		double value, low, high;
+	} ranges[] = {
+		{"optimizer", o->optimizer, 0, AE_OPTIMIZER_COUNT - 1},
+		{"schedule", o->schedule, 0, AE_SCHEDULE_COUNT - 1},
+		{"learning_rate", o->learning_rate, 1e-12, 1e6},
+		{"final_rate", o->final_rate, 0, 1},
+		{"warmup", o->warmup, 0, below_one},
+		{"momentum", o->momentum, 0, below_one},
+		{"beta1", o->beta1, 0, below_one},
+		{"beta2", o->beta2, 0, below_one},
+		{"epsilon", o->epsilon, 1e-30, 1},
+		{"weight_decay", o->weight_decay, 0, 1e6},
+		{"clip_norm", o->clip_norm, 0, 1e12},
+		{"noise", o->noise, 0, 1e6},
+		{"epochs", (double) o->epochs, 0, 1e9},
+		{"updates", (double) o->updates, 0, 1e12},
+		{"batch_size", o->batch_size, 1, 1 << 24},
+		{"validation", o->validation, 0, below_one},
+		{"patience", o->patience, 0, 1e9},
+		{"time_limit", o->time_limit, 0, 1e9},
+	};
+
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
+		if (!in_range(ranges[i].value, ranges[i].low, ranges[i].high))
+			return ae_fail(error, AE_ERR_ARGUMENT, ranges[i].name, ranges[i].value, ranges[i].low,
+						   ranges[i].high);
+	if ((o->epochs == 0) == (o->updates == 0))
+		return ae_fail(error, AE_ERR_ARGUMENT, "epochs", (double) o->epochs, 1, 1e9);
+	return AE_OK;
+}
+
+static bool
+is_lbfgs(const AeTrainer *t)
+{
+	return t->options.optimizer == AE_OPTIMIZER_LBFGS;
+}
+
+/* Sizes that follow from net, options and rows. */
+static AeStatus
+plan_sizes(AeTrainer *t, AeError *error)
+{
+	const AeTrainOptions *o = &t->options;
+	size_t n = t->rows.n_rows, width = t->rows.width;
+	size_t n_validation = (size_t) (o->validation * (double) n);
+	double time_rows = SLICE_FLOPS / (6 * ae_net_macs(&t->net));
+	size_t wanted, window_blocks;
+
+	if (o->validation > 0 && n_validation == 0)
+		n_validation = 1;
+	if (n_validation >= n)
+		return ae_fail(error, AE_ERR_SHAPE, "number of training rows", (double) n, 2, 1e15);
+	if (n / BLOCK_ROWS > UINT32_MAX)
+		return ae_fail(error, AE_ERR_LIMIT, "number of rows", (double) n, 1,
+					   (double) UINT32_MAX * BLOCK_ROWS);
+	t->progress.n_validation = n_validation;
+	t->progress.n_train = n -= n_validation;
+	t->n_params = ae_net_n_params(&t->net);
+
+	t->n_batches = 1;
+	wanted = PASS_ROWS;
+	if (!is_lbfgs(t))
+	{
+		size_t batch = o->batch_size < n ? o->batch_size : n;
+
+		/* rows are spread evenly: no minibatch of a few left-over rows */
+		t->n_batches = (n + batch - 1) / batch;
+		if (batch > wanted)
+			wanted = batch;
+	}
+	if (time_rows < (double) wanted)
+		wanted = time_rows > MIN_SLICE_ROWS ? (size_t) time_rows : MIN_SLICE_ROWS;
+	t->slice_rows = wanted < t->rows.n_rows ? wanted : t->rows.n_rows;
+	t->progress.total_updates = o->updates;
+	if (o->epochs > 0)
+		t->progress.total_updates = o->epochs * (is_lbfgs(t) ? 1 : t->n_batches);
+
+	window_blocks = WINDOW_REALS / width / BLOCK_ROWS;
+	if (window_blocks < MIN_WINDOW_BLOCKS)
+		window_blocks = MIN_WINDOW_BLOCKS;
+	if (window_blocks > MAX_WINDOW_BLOCKS)
+		window_blocks = MAX_WINDOW_BLOCKS;
+	t->n_blocks = n / BLOCK_ROWS;
+	t->window_rows = window_blocks * BLOCK_ROWS;
+	return AE_OK;
+}
+
+/* Places every part; called twice, first to count. */
+static AeTrainer *
+plan(AeArena *arena, AeTrainer *t)
+{
+	size_t width = t->rows.width, slice, window;
+	AeTrainer *home = ae_arena_place(arena, 1, sizeof(AeTrainer));
+
+	if (!ae_size_mul(&slice, t->slice_rows, width) || !ae_size_mul(&window, t->window_rows, width))
+		arena->overflow = true;
+	t->history = ae_arena_place(arena, AE_MAX_HISTORY, sizeof(AeEpoch));
+	t->params = ae_arena_place(arena, t->n_params, sizeof(AeReal));
+	t->grads = ae_arena_place(arena, t->n_params, sizeof(AeReal));
+	t->kept = ae_arena_place(arena, t->n_params, sizeof(AeReal));
+	if (is_lbfgs(t))
+		ae_lbfgs_place(&t->lbfgs, arena, t->n_params, t->kernels);
+	else
+		ae_optim_place(&t->optim, arena, &t->net, &t->options, t->kernels);
+	ae_net_place(&t->pass, arena, &t->net, t->slice_rows, true);
+	t->clean = ae_arena_place(arena, slice, sizeof(AeReal));
+	t->noisy = t->options.noise > 0 ? ae_arena_place(arena, slice, sizeof(AeReal)) : NULL;
+	if (!is_lbfgs(t))
+	{
+		t->block_order = ae_arena_place(arena, t->n_blocks, sizeof(uint32_t));
+		t->window_order = ae_arena_place(arena, t->window_rows, sizeof(uint32_t));
+		if (!t->rows.data)
+			t->window_data = ae_arena_place(arena, window, sizeof(AeReal));
+	}
+	return home;
+}
+
+/* A trainer on the stack, with everything but pointers into a block. */
+static AeStatus
+prepare(AeTrainer *t, const AeNet *net, const AeTrainOptions *options, const AeRows *rows,
+		AeError *error)
+{
+	AeStatus status = ae_net_check(net, error);
+
+	if (status == AE_OK)
+		status = ae_train_options_check(options, error);
+	if (status != AE_OK)
+		return status;
+	if (rows->width != net->width[0])
+		return ae_fail(error, AE_ERR_SHAPE, "number of inputs", (double) rows->width, net->width[0],
+					   net->width[0]);
+	memset(t, 0, sizeof(*t));
+	t->net = *net;
+	t->options = *options;
+	t->rows = *rows;
+	return plan_sizes(t, error);
+}
+
+AeStatus
+ae_trainer_size(size_t *bytes, const AeNet *net, const AeTrainOptions *options, const AeRows *rows,
+				AeError *error)
+{
+	AeTrainer trainer;
+	AeArena arena = {.base = NULL, .used = AE_ALIGN, .overflow = false};
+	AeStatus status = prepare(&trainer, net, options, rows, error);
+
+	if (status != AE_OK)
+		return status;
+	plan(&arena, &trainer);
+	if (arena.overflow)
+		return ae_fail(error, AE_ERR_LIMIT, "bytes to train in", (double) SIZE_MAX, 0,
+					   (double) SIZE_MAX);
+	*bytes = arena.used;
+	return AE_OK;
+}
+
+AeStatus
+ae_trainer_init(AeTrainer **trainer, void *block, size_t bytes, const AeNet *net,
+				const AeTrainOptions *options, const AeRows *rows, const AeReal *init,
+				const AeKernels *kernels, const AeBlas *blas, AeError *error)
+{
+	AeTrainer t, *home;
+	AeArena arena = {.base = ae_arena_align(block), .used = 0, .overflow = false};
+	AeStatus status = prepare(&t, net, options, rows, error);
+
+	if (status != AE_OK)
+		return status;
+	t.kernels = kernels;
+	t.blas = blas;
+	home = plan(&arena, &t);
+	if (arena.overflow || arena.used + AE_ALIGN > bytes)
+		return ae_fail(error, AE_ERR_LIMIT, "bytes to train in", (double) arena.used, 0,
+					   (double) bytes);
+	*home = t;
+	if (!is_lbfgs(home))
+	{
+		home->optim.net = &home->net;
+		home->optim.options = &home->options;
+		ae_optim_reset(&home->optim);
+	}
+	else
+		ae_lbfgs_reset(&home->lbfgs);
+	if (init)
+		memcpy(home->params, init, home->n_params * sizeof(AeReal));
+	else
+		ae_net_init(home->params, net, options->seed);
+	home->progress.history = home->history;
+	home->progress.train_loss = home->progress.validation_loss = home->progress.best_loss = NAN;
+	home->history_stride = 1;
+	home->window = SIZE_MAX;
+	*trainer = home;
+	return AE_OK;
+}
+
+/* ---- the order of rows ---- */
+
+static void
+permute(uint32_t *order, size_t n, AeRng *rng)
+{
+	for (size_t i = 0; i < n; i++)
+		order[i] = (uint32_t) i;
+	for (size_t i = n; i > 1; i--)
+	{
+		uint32_t j = ae_rng_below(rng, (uint32_t) i);
+		uint32_t swap = order[i - 1];
+
+		order[i - 1] = order[j];
+		order[j] = swap;
+	}
+}
+
+static void
+begin_epoch(AeTrainer *t)
+{
+	t->window = SIZE_MAX;
+	t->batch = 0;
+	t->position = 0;
+	t->epoch_loss = 0;
+	t->epoch_rows = 0;
+	if (is_lbfgs(t))
+		return;
+	ae_rng_init(&t->shuffle, t->options.seed, AE_STREAM_SHUFFLE, (uint32_t) t->progress.epoch);
+	permute(t->block_order, t->n_blocks, &t->shuffle);
+}
+
+/* The training row (before its own order within the window) at a place of the block order. */
+static size_t
+block_row(const AeTrainer *t, size_t place)
+{
+	size_t block = place / BLOCK_ROWS;
+
+	if (block < t->n_blocks)
+		block = t->block_order[block];
+	return t->progress.n_validation + block * BLOCK_ROWS + place % BLOCK_ROWS;
+}
+
+/* Windows come in order, so that one sequence of draws serves an epoch. */
+static void
+load_window(AeTrainer *t, size_t window)
+{
+	size_t first = window * t->window_rows;
+	size_t n = t->progress.n_train - first;
+
+	if (n > t->window_rows)
+		n = t->window_rows;
+	t->window = window;
+	permute(t->window_order, n, &t->shuffle);
+	if (!t->window_data)
+		return;
+	for (size_t i = 0; i < n; i += BLOCK_ROWS)
+	{
+		size_t count = n - i < BLOCK_ROWS ? n - i : BLOCK_ROWS;
+
+		t->rows.read(t->rows.context, t->window_data + i * t->rows.width, block_row(t, first + i),
+					 count);
+	}
+}
+
+static void
+copy_row(AeReal *restrict to, const AeReal *restrict from, size_t width)
+{
+	for (size_t j = 0; j < width; j++)
+		to[j] = from[j];
+}
+
+/* t->clean = n rows of the epoch from t->position on. */
+static void
+gather(AeTrainer *t, size_t n)
+{
+	size_t width = t->rows.width;
+
+	for (size_t i = 0; i < n; i++)
+	{
+		size_t window = (t->position + i) / t->window_rows;
+		size_t first = window * t->window_rows;
+		size_t place;
+
+		if (window != t->window)
+			load_window(t, window);
+		place = t->window_order[t->position + i - first];
+		copy_row(t->clean + i * width,
+				 t->window_data ? t->window_data + place * width
+								: t->rows.data + block_row(t, first + place) * width,
+				 width);
+	}
+}
+
+/* n rows from `first` on in canonical order: where they are, or read into t->clean. */
+static const AeReal *
+run_of_rows(AeTrainer *t, size_t first, size_t n)
+{
+	if (t->rows.data)
+		return t->rows.data + first * t->rows.width;
+	t->rows.read(t->rows.context, t->clean, first, n);
+	return t->clean;
+}
+
+/* ---- keeping weights, the history, the end ---- */
+
+/* The weights that training stands at; L-BFGS has moved params on to its next trial point. */
+static const AeReal *
+current_params(const AeTrainer *t)
+{
+	return is_lbfgs(t) ? t->lbfgs.start : t->params;
+}
+
+static bool
+all_finite(const AeTrainer *t)
+{
+	const AeReal *params = current_params(t);
+
+	return isfinite(t->kernels->dot(params, params, t->n_params));
+}
+
+static void
+keep(AeTrainer *t)
+{
+	memcpy(t->kept, current_params(t), t->n_params * sizeof(AeReal));
+	t->has_kept = true;
+	t->kept_update = t->progress.update;
+}
+
+static void
+finish(AeTrainer *t, AeTrainState state)
+{
+	AeProgress *p = &t->progress;
+
+	/* stopped within the first epoch: what there is of it */
+	if (p->epoch == 0 && t->epoch_rows > 0)
+		p->train_loss = t->epoch_loss / (double) t->epoch_rows;
+	if (is_lbfgs(t) && t->lbfgs.started && state != AE_TRAIN_DIVERGED)
+		memcpy(t->params, t->lbfgs.start, t->n_params * sizeof(AeReal));
+	if (state != AE_TRAIN_DIVERGED && t->options.patience > 0 && t->has_kept)
+	{
+		memcpy(t->params, t->kept, t->n_params * sizeof(AeReal));
+		p->restored = true;
+	}
+	else if (state == AE_TRAIN_DIVERGED || !all_finite(t))
+	{
+		state = AE_TRAIN_DIVERGED;
+		if (t->has_kept)
+			memcpy(t->params, t->kept, t->n_params * sizeof(AeReal));
+	}
+	p->state = state;
+}
+
+static void
+record(AeTrainer *t, bool last)
+{
+	AeProgress *p = &t->progress;
+
+	if (p->n_history == AE_MAX_HISTORY)
+	{
+		for (uint32_t i = 0; i < AE_MAX_HISTORY / 2; i++)
+			t->history[i] = t->history[2 * i + 1];
+		p->n_history = AE_MAX_HISTORY / 2;
+		t->history_stride *= 2;
+	}
+	if (p->epoch % t->history_stride != 0 && !last)
+		return;
+	t->history[p->n_history++] = (AeEpoch){.epoch = (uint32_t) p->epoch,
+										   .train_loss = (float) p->train_loss,
+										   .validation_loss = (float) p->validation_loss};
+}
+
+/* Whether training ends with the epoch just finished, and how. */
+static AeTrainState
+state_after_epoch(AeTrainer *t)
+{
+	AeProgress *p = &t->progress;
+
+	if (p->n_validation > 0)
+	{
+		if (!isfinite(p->validation_loss))
+			return AE_TRAIN_DIVERGED;
+		if (!(p->validation_loss >= p->best_loss))
+		{
+			p->best_loss = p->validation_loss;
+			p->best_epoch = p->epoch;
+			if (t->options.patience > 0)
+				keep(t);
+		}
+	}
+	if (p->update >= p->total_updates)
+		return AE_TRAIN_FINISHED;
+	if (t->options.patience > 0 && p->epoch - p->best_epoch >= t->options.patience)
+		return AE_TRAIN_EARLY;
+	return AE_TRAIN_RUNNING;
+}
+
+static void
+end_epoch(AeTrainer *t)
+{
+	AeProgress *p = &t->progress;
+	AeTrainState state;
+
+	p->epoch++;
+	p->train_loss = t->epoch_loss / (double) t->epoch_rows;
+	if (p->n_validation > 0)
+		p->validation_loss = t->validation_sum / (double) p->n_validation;
+	t->validating = false;
+	state = state_after_epoch(t);
+	record(t, state != AE_TRAIN_RUNNING);
+	if (state != AE_TRAIN_RUNNING)
+	{
+		finish(t, state);
+		return;
+	}
+	if (t->options.patience == 0 && p->update >= t->kept_update + KEEP_INTERVAL && all_finite(t))
+		keep(t);
+	begin_epoch(t);
+}
+
+static void
+end_training_part(AeTrainer *t)
+{
+	if (t->progress.n_validation == 0)
+	{
+		end_epoch(t);
+		return;
+	}
+	t->validating = true;
+	t->position = 0;
+	t->validation_sum = 0;
+}
+
+/* ---- one step ---- */
+
+static void
+step_validation(AeTrainer *t)
+{
+	size_t n = t->progress.n_validation - t->position;
+	const AeReal *params = current_params(t);
+	const AeReal *x;
+
+	if (n > t->slice_rows)
+		n = t->slice_rows;
+	x = run_of_rows(t, t->position, n);
+	ae_net_forward(&t->pass, &t->net, params, x, n, false, t->kernels, t->blas);
+	t->validation_sum += ae_net_loss(NULL, &t->pass, &t->net, x, n, 0, t->kernels);
+	t->position += n;
+	if (t->position == t->progress.n_validation)
+		end_epoch(t);
+}
+
+static void
+update_lbfgs(AeTrainer *t)
+{
+	double n = (double) t->progress.n_train;
+	double f = t->batch_loss / n;
+
+	if (t->options.weight_decay > 0)
+		f += ae_optim_decay(t->grads, t->params, &t->net, t->options.weight_decay, t->kernels);
+	t->position = 0;
+	switch (ae_lbfgs_tell(&t->lbfgs, t->params, t->grads, f))
+	{
+		case AE_LBFGS_TRY:
+			break;
+		case AE_LBFGS_ACCEPTED:
+			t->progress.update++;
+			t->epoch_loss = t->batch_loss;
+			t->epoch_rows = t->progress.n_train;
+			end_training_part(t);
+			break;
+		case AE_LBFGS_CONVERGED:
+			t->epoch_loss = t->batch_loss;
+			t->epoch_rows = t->progress.n_train;
+			finish(t, AE_TRAIN_CONVERGED);
+			break;
+		case AE_LBFGS_FAILED:
+			finish(t, AE_TRAIN_DIVERGED);
+			break;
+	}
+}
+
+static void
+update_first_order(AeTrainer *t)
+{
+	AeProgress *p = &t->progress;
+
+	if (!isfinite(t->batch_loss) ||
+		!ae_optim_update(&t->optim, t->params, t->grads, p->update, p->total_updates))
+	{
+		finish(t, AE_TRAIN_DIVERGED);
+		return;
+	}
+	p->update++;
+	t->batch++;
+	t->epoch_loss += t->batch_loss;
+	t->epoch_rows = t->position;
+	if (t->batch == t->n_batches || p->update >= p->total_updates)
+		end_training_part(t);
+}
+
+/* Rows [begin, end) of the epoch that the current evaluation covers. */
+static void
+batch_bounds(const AeTrainer *t, size_t *begin, size_t *end)
+{
+	size_t n = t->progress.n_train;
+	size_t share = n / t->n_batches, rest = n % t->n_batches;
+	size_t i = t->batch;
+
+	*begin = i * share + (i < rest ? i : rest);
+	*end = *begin + share + (i < rest ? 1 : 0);
+}
+
+static void
+step_training(AeTrainer *t)
+{
+	size_t begin, end, n;
+	const AeReal *clean, *input;
+
+	batch_bounds(t, &begin, &end);
+	n = end - t->position < t->slice_rows ? end - t->position : t->slice_rows;
+	if (is_lbfgs(t))
+		clean = run_of_rows(t, t->progress.n_validation + t->position, n);
+	else
+	{
+		gather(t, n);
+		clean = t->clean;
+	}
+	input = clean;
+	if (t->noisy)
+	{
+		t->kernels->add_noise(t->noisy, clean, n * t->rows.width, (AeReal) t->options.noise,
+							  t->options.seed, t->visits);
+		input = t->noisy;
+	}
+	t->visits++;
+	ae_net_forward(&t->pass, &t->net, t->params, input, n, true, t->kernels, t->blas);
+	if (t->position == begin)
+		t->batch_loss = 0;
+	t->batch_loss += ae_net_loss(t->pass.d[0], &t->pass, &t->net, clean, n,
+								 1 / (double) (end - begin), t->kernels);
+	ae_net_backward(t->grads, &t->pass, &t->net, t->params, input, n, t->position != begin,
+					t->kernels, t->blas);
+	t->position += n;
+	if (t->position < end)
+		return;
+	if (is_lbfgs(t))
+		update_lbfgs(t);
+	else
+		update_first_order(t);
+}
+
+bool
+ae_trainer_step(AeTrainer *t)
+{
+	if (t->progress.state != AE_TRAIN_RUNNING)
+		return false;
+	if (t->progress.epoch == 0 && t->progress.update == 0 && t->visits == 0)
+		begin_epoch(t);
+	if (t->validating)
+		step_validation(t);
+	else
+		step_training(t);
+	return t->progress.state == AE_TRAIN_RUNNING;
+}
+
+void
+ae_trainer_stop(AeTrainer *t)
+{
+	if (t->progress.state == AE_TRAIN_RUNNING)
+		finish(t, AE_TRAIN_STOPPED);
+}
+
+const AeProgress *
+ae_trainer_progress(const AeTrainer *t)
+{
+	return &t->progress;
+}
+
+const AeReal *
+ae_trainer_params(const AeTrainer *t)
+{
+	if (t->progress.state == AE_TRAIN_DIVERGED && !t->has_kept)
+		return NULL;
+	return t->params;
+}

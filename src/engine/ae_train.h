@@ -1,0 +1,153 @@
+/*
+ * ae_train.h: training as a sequence of bounded steps.
+ *
+ * The caller owns the loop:
+ *
+ *     ae_trainer_size(...)            how large a block
+ *     ae_trainer_init(...)            initial weights in the block
+ *     while (ae_trainer_step(...))    at most one slice of a minibatch, of an L-BFGS
+ *         look at trainer progress    evaluation or of validation; check for interrupts
+ *     ae_trainer_params(...)          the weights: best, or last good
+ *
+ * Rows come through AeRows: in memory, or read from wherever the caller keeps
+ * them, a contiguous run at a time.
+ */
+#ifndef AE_TRAIN_H
+#define AE_TRAIN_H
+
+#include "ae_blas.h"
+#include "ae_kernel.h"
+#include "ae_net.h"
+#include "ae_status.h"
+
+/* The numbers of these enums are part of the byte format. */
+typedef enum AeOptimizer
+{
+	AE_OPTIMIZER_SGD = 0,
+	AE_OPTIMIZER_ADAM = 1,
+	AE_OPTIMIZER_ADAMW = 2,
+	AE_OPTIMIZER_LBFGS = 3,
+	AE_OPTIMIZER_COUNT
+} AeOptimizer;
+
+typedef enum AeSchedule
+{
+	AE_SCHEDULE_CONSTANT = 0,
+	AE_SCHEDULE_COSINE = 1, /* Loshchilov, Hutter 2017, eq. 5, one period, down to final_rate */
+	AE_SCHEDULE_COUNT
+} AeSchedule;
+
+extern const char *const ae_optimizer_name[AE_OPTIMIZER_COUNT];
+extern const char *const ae_schedule_name[AE_SCHEDULE_COUNT];
+
+/* How to train.  Every field is resolved: the caller has put defaults in. */
+typedef struct AeTrainOptions
+{
+	AeOptimizer optimizer;
+	AeSchedule schedule;
+	double learning_rate;  /* > 0; unused by L-BFGS */
+	double final_rate;	   /* cosine: share of learning_rate at the end, [0, 1] */
+	double warmup;		   /* share of updates with a linear rise, [0, 1) */
+	double momentum;	   /* sgd, [0, 1) */
+	double beta1;		   /* adam, [0, 1) */
+	double beta2;		   /* adam, [0, 1) */
+	double epsilon;		   /* adam, > 0 */
+	double weight_decay;   /* lambda: + lambda/2 |W|^2 in the loss; adamw: decoupled; >= 0 */
+	double clip_norm;	   /* largest global gradient norm; 0: no clipping */
+	double noise;		   /* sd of Gaussian noise on the inputs, scaled units; 0: none */
+	uint64_t epochs;	   /* passes over the training rows, or 0 */
+	uint64_t updates;	   /* updates of the weights (L-BFGS: iterations), or 0; one is set */
+	uint32_t batch_size;   /* rows in a minibatch, >= 1; unused by L-BFGS */
+	double validation;	   /* share of rows held out, [0, 1) */
+	uint32_t patience;	   /* epochs without a better validation loss before stopping; 0: never */
+	double time_limit;	   /* seconds; 0: none; kept by the caller (ae_trainer_stop) */
+	uint64_t seed;
+} AeTrainOptions;
+
+/* Checks every range above.  AE_ERR_ARGUMENT with `what` the option's name. */
+AeStatus ae_train_options_check(const AeTrainOptions *options, AeError *error);
+
+/*
+ * The rows: n_rows x width scaled inputs in canonical order.  Either `data`
+ * points at all of them, or `read` copies `count` rows from row `first` on.
+ * read may leave by longjmp: the engine holds nothing.
+ */
+typedef struct AeRows
+{
+	size_t n_rows;
+	size_t width;
+	const AeReal *data;
+	void (*read)(void *context, AeReal *out, size_t first, size_t count);
+	void *context;
+} AeRows;
+
+typedef struct AeEpoch
+{
+	uint32_t epoch;			/* 1-based; L-BFGS: iteration */
+	float train_loss;		/* mean over the epoch's minibatches, noise included */
+	float validation_loss;	/* NaN without validation rows */
+} AeEpoch;
+
+/* At most so many epochs are kept: when full, every other one goes and the stride doubles. */
+#define AE_MAX_HISTORY 1024
+
+typedef enum AeTrainState
+{
+	AE_TRAIN_RUNNING = 0,
+	AE_TRAIN_FINISHED,		/* epochs or updates are done */
+	AE_TRAIN_CONVERGED,		/* L-BFGS: gradient or progress below rounding */
+	AE_TRAIN_EARLY,			/* patience ran out */
+	AE_TRAIN_STOPPED,		/* ae_trainer_stop, e.g. at the time limit */
+	AE_TRAIN_DIVERGED,		/* loss or gradient not finite: parameters are the last good ones */
+	AE_TRAIN_STATE_COUNT
+} AeTrainState;
+
+extern const char *const ae_train_state_name[AE_TRAIN_STATE_COUNT];
+
+/* What may be looked at between steps. */
+typedef struct AeProgress
+{
+	AeTrainState state;
+	uint64_t epoch;				/* epochs finished */
+	uint64_t update;			/* updates done */
+	uint64_t total_updates;		/* planned */
+	double train_loss;			/* of the last finished epoch; NaN before */
+	double validation_loss;		/* likewise; NaN without validation rows */
+	double best_loss;			/* lowest validation loss so far, or NaN */
+	uint64_t best_epoch;		/* its epoch; 0: none */
+	bool restored;				/* the parameters are those of best_epoch */
+	size_t n_train;				/* training rows */
+	size_t n_validation;		/* validation rows: the first ones in canonical order */
+	uint32_t n_history;
+	const AeEpoch *history;
+} AeProgress;
+
+typedef struct AeTrainer AeTrainer; /* lives in the caller's block */
+
+/* Bytes of a trainer for this job; checks net and options. AE_ERR_ARGUMENT, _SHAPE, _LIMIT. */
+AeStatus ae_trainer_size(size_t *bytes, const AeNet *net, const AeTrainOptions *options,
+						 const AeRows *rows, AeError *error);
+
+/*
+ * Builds a trainer in block (bytes from ae_trainer_size).  init: parameters to
+ * start from, or NULL to draw them.  net's blocks, rows, kernels and blas must outlive it.
+ */
+AeStatus ae_trainer_init(AeTrainer **trainer, void *block, size_t bytes, const AeNet *net,
+						 const AeTrainOptions *options, const AeRows *rows, const AeReal *init,
+						 const AeKernels *kernels, const AeBlas *blas, AeError *error);
+
+/* One bounded step.  True while there is more to do. */
+bool ae_trainer_step(AeTrainer *trainer);
+
+/* Ends training after the current step: state AE_TRAIN_STOPPED. */
+void ae_trainer_stop(AeTrainer *trainer);
+
+const AeProgress *ae_trainer_progress(const AeTrainer *trainer);
+
+/*
+ * The resulting parameters (ae_net_n_params), owned by the trainer.  After a
+ * divergence the last good ones; NULL if there never were any.
+ */
+const AeReal *ae_trainer_params(const AeTrainer *trainer);
+
+#endif
