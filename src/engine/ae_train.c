@@ -18,6 +18,7 @@
  */
 #include "ae_train.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -200,7 +201,7 @@ plan_sizes(AeTrainer *t, AeError *error)
 static AeTrainer *
 plan(AeArena *arena, AeTrainer *t)
 {
-	size_t width = t->rows.width, slice, window;
+	size_t width = t->rows.width, slice = 0, window = 0;
 	AeTrainer *home = ae_arena_place(arena, 1, sizeof(AeTrainer));
 
 	if (!ae_size_mul(&slice, t->slice_rows, width) || !ae_size_mul(&window, t->window_rows, width))
@@ -469,9 +470,11 @@ record(AeTrainer *t, bool last)
 	}
 	if (p->epoch % t->history_stride != 0 && !last)
 		return;
-	t->history[p->n_history++] = (AeEpoch){.epoch = (uint32_t) p->epoch,
-										   .train_loss = (float) p->train_loss,
-										   .validation_loss = (float) p->validation_loss};
+	/* fmin would turn NaN, which stands for "no validation", into a number */
+	t->history[p->n_history++] = (AeEpoch){
+		.epoch = (uint32_t) p->epoch,
+		.train_loss = p->train_loss > FLT_MAX ? FLT_MAX : (float) p->train_loss,
+		.validation_loss = p->validation_loss > FLT_MAX ? FLT_MAX : (float) p->validation_loss};
 }
 
 /* Whether training ends with the epoch just finished, and how. */

@@ -1,0 +1,970 @@
+/*
+ * ae_model.c: model bytes, written and read.
+ *
+ * The format is described once, by the io_* functions below: each visits its
+ * fields in order, and moves them out of the model or into it.  So reader and
+ * writer cannot disagree, and both make every check, at the same offset.  The
+ * table at the top of ae_model.h is the specification.
+ *
+ * The reader trusts nothing: a size is compared with its cap before it enters a
+ * product, and with the bytes that are left before anything is placed.  The first
+ * fault sticks; from then on fields read as zero and loops end.  It runs twice:
+ * with an arena that counts (ae_model_check), then with one that places.
+ *
+ * Knows no file and no database.
+ */
+#include "ae_model.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "ae_crc32c.h"
+
+const char *const ae_purpose_name[AE_PURPOSE_COUNT] = {
+	[AE_PURPOSE_DETECT] = "detect",
+	[AE_PURPOSE_COMPRESS] = "compress",
+};
+
+/* As PNG's: a high bit, both line ends and ^Z show what a careless transport did. */
+static const uint8_t magic[8] = {0x89, 'A', 'E', 'M', 0x0d, 0x0a, 0x1a, 0x0a};
+
+#define HEADER_BYTES 32
+#define CHECKSUM_AT 24
+#define CHECKED_AGAIN_AT 28
+
+#define FLAG_ARRAY 1u
+#define FLAG_RAW_NAMES 2u
+
+#define COLUMN_BYTES 60 /* without its name */
+#define POINT_BYTES 16
+#define EPOCH_BYTES 12
+
+#define NAN_64 0x7ff8000000000000u
+#define NAN_32 0x7fc00000u
+#define INFINITE_32 0x7f800000u /* exponent of infinities and NaNs */
+
+/* Counts go through double in messages and p-values. */
+#define MAX_COUNT ((uint64_t) 1 << 53)
+
+typedef enum FloatRule
+{
+	FINITE,
+	FINITE_OR_NAN,
+	NOT_NEGATIVE, /* and finite */
+	SCORE         /* not negative; +Infinity allowed */
+} FloatRule;
+
+/* One pass over the format: reading (in), writing (out), or counting (neither). */
+typedef struct Io
+{
+	const uint8_t *in;
+	uint8_t *out;
+	size_t at;
+	size_t limit;  /* bytes of in or out; the cap while counting */
+	bool verified; /* the checksum was found right in an earlier pass */
+	AeStatus status;
+	AeError *error;
+} Io;
+
+/* ---- faults ---- */
+
+/* Records the first fault: what is wrong at offset. */
+static void
+fault(Io *io, size_t offset, const char *what)
+{
+	if (io->status != AE_OK)
+		return;
+	io->status = ae_fail(io->error, AE_ERR_CORRUPT, what, 0.0, 0.0, 0.0);
+	if (io->error)
+		io->error->offset = offset;
+}
+
+/* A number outside its range: a corrupt byte to the reader, a limit to who writes. */
+static bool
+within(Io *io, size_t offset, const char *what, uint64_t value, uint64_t low, uint64_t high)
+{
+	if (io->status != AE_OK)
+		return false;
+	if (value >= low && value <= high)
+		return true;
+	if (io->in)
+		fault(io, offset, what);
+	else
+		io->status =
+			ae_fail(io->error, AE_ERR_LIMIT, what, (double) value, (double) low, (double) high);
+	return false;
+}
+
+/* Takes over what another module's check said. */
+static void
+judged(Io *io, size_t offset, AeStatus status, const AeError *error)
+{
+	if (status == AE_OK || io->status != AE_OK)
+		return;
+	if (io->in)
+		fault(io, offset, error->what);
+	else
+	{
+		io->status = status;
+		if (io->error)
+			*io->error = *error;
+	}
+}
+
+/* Moves on by n bytes and says where they started, if there is room for them. */
+static bool
+advance(Io *io, size_t *start, size_t n)
+{
+	*start = io->at;
+	if (io->status != AE_OK)
+		return false;
+	if (n > io->limit - io->at)
+	{
+		if (io->in)
+			fault(io, io->limit, "ends early");
+		else
+			io->status = ae_fail(io->error, AE_ERR_LIMIT, "model bytes",
+								 (double) io->at + (double) n, 0.0, (double) io->limit);
+		return false;
+	}
+	io->at += n;
+	return true;
+}
+
+/* ---- fields ---- */
+
+static void
+store(uint8_t *p, uint64_t value, unsigned size)
+{
+	for (unsigned i = 0; i < size; i++)
+		p[i] = (uint8_t) (value >> (8 * i));
+}
+
+static uint64_t
+load(const uint8_t *p, unsigned size)
+{
+	uint64_t value = 0;
+
+	for (unsigned i = 0; i < size; i++)
+		value |= (uint64_t) p[i] << (8 * i);
+	return value;
+}
+
+/* An unsigned field of `size` bytes: the value read, or value, written; 0 after a fault. */
+static uint64_t
+io_uint(Io *io, uint64_t value, unsigned size)
+{
+	size_t start;
+
+	if (!advance(io, &start, size))
+		return 0;
+	if (io->in)
+		return load(io->in + start, size);
+	if (io->out)
+		store(io->out + start, value, size);
+	return value;
+}
+
+static void
+io_u32(Io *io, uint32_t *field)
+{
+	*field = (uint32_t) io_uint(io, *field, 4);
+}
+
+static void
+io_u64(Io *io, uint64_t *field)
+{
+	*field = io_uint(io, *field, 8);
+}
+
+/* A u64 that counts something. */
+static void
+io_count(Io *io, uint64_t *field, const char *what)
+{
+	size_t start = io->at;
+
+	io_u64(io, field);
+	within(io, start, what, *field, 0, MAX_COUNT);
+}
+
+/* One byte below `count`: an enum, or a boolean with count 2. */
+static int
+io_enum(Io *io, int value, int count, const char *what)
+{
+	size_t start = io->at;
+	int got = value >= 0 && value < count ? value : 0xff;
+
+	got = (int) io_uint(io, (uint64_t) got, 1);
+	if (got >= count)
+	{
+		fault(io, start, what);
+		return 0;
+	}
+	return got;
+}
+
+static void
+io_reserved(Io *io, unsigned size)
+{
+	size_t start = io->at;
+
+	if (io_uint(io, 0, size) != 0)
+		fault(io, start, "reserved bytes are not zero");
+}
+
+static bool
+obeys(double value, FloatRule rule)
+{
+	switch (rule)
+	{
+		case FINITE:
+			return isfinite(value);
+		case FINITE_OR_NAN:
+			return isfinite(value) || isnan(value);
+		case NOT_NEGATIVE:
+			return isfinite(value) && value >= 0.0;
+		case SCORE:
+			return value >= 0.0;
+	}
+	return false;
+}
+
+static void
+io_f64(Io *io, double *field, FloatRule rule, const char *what)
+{
+	size_t start = io->at;
+	uint64_t bits = NAN_64;
+	double value;
+
+	if (!isnan(*field))
+		memcpy(&bits, field, sizeof bits);
+	bits = io_uint(io, bits, 8);
+	memcpy(&value, &bits, sizeof value);
+	if (!obeys(value, rule) || (isnan(value) && bits != NAN_64))
+		fault(io, start, what);
+	else
+		*field = value;
+}
+
+static void
+io_f32(Io *io, float *field, FloatRule rule, const char *what)
+{
+	size_t start = io->at;
+	uint32_t bits = NAN_32;
+	float value;
+
+	if (!isnan(*field))
+		memcpy(&bits, field, sizeof bits);
+	bits = (uint32_t) io_uint(io, bits, 4);
+	memcpy(&value, &bits, sizeof value);
+	if (!obeys((double) value, rule) || (isnan(value) && bits != NAN_32))
+		fault(io, start, what);
+	else
+		*field = value;
+}
+
+/* ---- header ---- */
+
+/* CRC-32C of everything but the field that holds it. */
+static uint32_t
+checksum(const uint8_t *bytes, size_t length)
+{
+	uint32_t crc = ae_crc32c(0, bytes, CHECKSUM_AT);
+
+	return ae_crc32c(crc, bytes + CHECKED_AGAIN_AT, length - CHECKED_AGAIN_AT);
+}
+
+/* A version from 1 to the newest this build knows; a newer one is no corruption. */
+static uint16_t
+io_version(Io *io, uint16_t value, uint16_t newest, const char *what)
+{
+	size_t start = io->at;
+
+	value = (uint16_t) io_uint(io, value, 2);
+	if (io->status == AE_OK && value > newest)
+		io->status = ae_fail(io->error, AE_ERR_VERSION, what, value, 1.0, newest);
+	else if (value < 1)
+		fault(io, start, what);
+	return value;
+}
+
+/* length: of the whole, as the writer knows it. */
+static void
+io_header(Io *io, AeModel *model, size_t length)
+{
+	AeSchema *schema = &model->schema;
+	uint32_t flags = (schema->is_array ? FLAG_ARRAY : 0) | (schema->raw_names ? FLAG_RAW_NAMES : 0);
+	uint32_t crc = 0; /* the writer fills it in at the end */
+	uint64_t total = length;
+
+	for (unsigned i = 0; i < sizeof magic; i++)
+		if (io_uint(io, magic[i], 1) != magic[i])
+			fault(io, i, "not a model");
+	model->format = io_version(io, AE_MODEL_FORMAT, AE_MODEL_FORMAT, "format version");
+	model->arithmetic = (uint16_t) io_uint(io, model->arithmetic, 2);
+	io_u32(io, &flags);
+	io_u64(io, &total);
+	io_u32(io, &crc);
+	io_reserved(io, 4);
+	if (total != length)
+		fault(io, 16, total > length ? "ends early" : "bytes after the end");
+	if (io->in && !io->verified && io->status == AE_OK && crc != checksum(io->in, length))
+		fault(io, CHECKSUM_AT, "checksum does not match");
+	if (flags & ~(FLAG_ARRAY | FLAG_RAW_NAMES))
+		fault(io, 12, "flags");
+	/* judged last: only of intact bytes can one say that they are of a newer version */
+	if (io->status == AE_OK && model->arithmetic > AE_MODEL_ARITHMETIC)
+		io->status = ae_fail(io->error, AE_ERR_VERSION, "arithmetic version", model->arithmetic,
+							 1.0, AE_MODEL_ARITHMETIC);
+	if (model->arithmetic < 1)
+		fault(io, 10, "arithmetic version");
+	schema->is_array = flags & FLAG_ARRAY;
+	schema->raw_names = (flags & FLAG_RAW_NAMES) != 0;
+}
+
+/* ---- schema ---- */
+
+typedef struct Name
+{
+	const char *text;
+	uint32_t len;
+} Name;
+
+/* What is known of the columns seen so far. */
+typedef struct Tally
+{
+	uint32_t n_numbers;
+	uint32_t n_booleans;
+	int64_t first_boolean; /* input of the first boolean that varies */
+	uint64_t name_bytes;
+	uint32_t n_names;
+	Name names[AE_MAX_COLUMNS]; /* sorted by length, then bytes */
+} Tally;
+
+static int
+compare_names(const Name *a, const Name *b)
+{
+	if (a->len != b->len)
+		return a->len < b->len ? -1 : 1;
+	return memcmp(a->text, b->text, a->len);
+}
+
+/* Enters a name; false if it is there.  A logarithm of comparisons, so long names cost no square.
+ */
+static bool
+add_name(Tally *tally, const char *text, uint32_t len)
+{
+	Name name = {text, len};
+	uint32_t low = 0;
+	uint32_t high = tally->n_names;
+
+	while (low < high)
+	{
+		uint32_t middle = low + (high - low) / 2;
+		int order = compare_names(&name, &tally->names[middle]);
+
+		if (order == 0)
+			return false;
+		if (order < 0)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	memmove(&tally->names[low + 1], &tally->names[low], (tally->n_names - low) * sizeof(Name));
+	tally->names[low] = name;
+	tally->n_names++;
+	return true;
+}
+
+/* Length of the UTF-8 character at p (n bytes are left), 0 if it is none (RFC 3629, section 4). */
+static unsigned
+utf8_length(const uint8_t *p, size_t n)
+{
+	unsigned length = p[0] < 0x80 ? 1 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+	uint8_t low = 0x80, high = 0xbf; /* of the second byte: no overlong form, no surrogate */
+
+	if (length == 1)
+		return 1;
+	if (p[0] < 0xc2 || p[0] > 0xf4 || length > n)
+		return 0;
+	if (p[0] == 0xe0)
+		low = 0xa0;
+	if (p[0] == 0xed)
+		high = 0x9f;
+	if (p[0] == 0xf0)
+		low = 0x90;
+	if (p[0] == 0xf4)
+		high = 0x8f;
+	if (p[1] < low || p[1] > high)
+		return 0;
+	for (unsigned i = 2; i < length; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	return length;
+}
+
+static bool
+is_utf8(const char *text, size_t len)
+{
+	const uint8_t *p = (const uint8_t *) text;
+	unsigned length;
+
+	for (size_t i = 0; i < len; i += length)
+	{
+		length = utf8_length(p + i, len - i);
+		if (length == 0)
+			return false;
+	}
+	return true;
+}
+
+/* Judges kind, input and scale of one column against those before it. */
+static const char *
+column_fault(Tally *tally, const AeColumn *column)
+{
+	bool boolean = column->kind == AE_KIND_BOOLEAN;
+	int64_t expected;
+
+	if (column->sd < 0.0)
+		return "column deviation";
+	if (column->min > column->max)
+		return "column range";
+	if (column->input == -1)
+		return column->scale != 0.0 ? "column scale" : NULL;
+	if (!(column->scale > 0.0) || (boolean && column->scale != 1.0))
+		return "column scale";
+	if (boolean && column->shift != 0.0)
+		return "column shift";
+	if (boolean && tally->n_booleans == 0)
+		tally->first_boolean = column->input;
+	expected = boolean ? tally->first_boolean + tally->n_booleans++ : (int64_t) tally->n_numbers++;
+	return column->input != expected ? "column input" : NULL;
+}
+
+static const char *
+name_fault(Tally *tally, const AeSchema *schema, const AeColumn *column)
+{
+	if (schema->is_array)
+		return NULL;
+	if (memchr(column->name, 0, column->name_len))
+		return "column name holds a zero byte";
+	if (!schema->raw_names && !is_utf8(column->name, column->name_len))
+		return "column name is not UTF-8";
+	if (!add_name(tally, column->name, column->name_len))
+		return "column name twice";
+	return NULL;
+}
+
+/* The name's bytes; reading leaves column->name pointing into the input. */
+static void
+io_name(Io *io, Tally *tally, const AeSchema *schema, AeColumn *column)
+{
+	size_t offset = io->at;
+	uint32_t low = schema->is_array ? 0 : 1;
+	size_t start;
+	const char *problem;
+
+	io_u32(io, &column->name_len);
+	if (!within(io, offset, "length of a column name", column->name_len, low,
+				schema->is_array ? 0 : AE_MAX_NAME) ||
+		!advance(io, &start, column->name_len))
+		return;
+	if (io->in)
+		column->name = schema->is_array ? NULL : (const char *) io->in + start;
+	else if (io->out && column->name_len > 0)
+		memcpy(io->out + start, column->name, column->name_len);
+	tally->name_bytes += column->name_len;
+	problem = name_fault(tally, schema, column);
+	if (problem)
+		fault(io, start, problem);
+}
+
+static void
+io_column(Io *io, Tally *tally, const AeSchema *schema, AeColumn *column)
+{
+	size_t start = io->at;
+	const char *problem;
+
+	column->kind = (AeKind) io_enum(io, (int) column->kind, AE_KIND_COUNT, "column kind");
+	io_reserved(io, 3);
+	column->input = (int32_t) (uint32_t) io_uint(io, (uint32_t) column->input, 4);
+	io_name(io, tally, schema, column);
+	io_f64(io, &column->shift, FINITE, "column shift");
+	io_f64(io, &column->scale, FINITE, "column scale");
+	io_f64(io, &column->mean, FINITE, "column mean");
+	io_f64(io, &column->sd, FINITE, "column deviation");
+	io_f64(io, &column->min, FINITE, "column minimum");
+	io_f64(io, &column->max, FINITE, "column maximum");
+	if (io->status != AE_OK)
+		return;
+	problem = column_fault(tally, column);
+	if (problem)
+		fault(io, start, problem);
+}
+
+/* All columns; reading places them and their names where the arena has room. */
+static void
+io_columns(Io *io, Tally *tally, AeSchema *schema, AeArena *arena, uint32_t name_bytes)
+{
+	AeColumn *to = NULL;
+	char *names = NULL;
+
+	if (io->in)
+	{
+		to = ae_arena_place(arena, schema->n_columns, sizeof(AeColumn));
+		names = ae_arena_place(arena, name_bytes, 1);
+	}
+	for (uint32_t c = 0; c < schema->n_columns && io->status == AE_OK; c++)
+	{
+		AeColumn column = {0};
+		size_t start = io->at;
+
+		if (!io->in)
+			column = schema->columns[c];
+		io_column(io, tally, schema, &column);
+		if (io->in && tally->name_bytes > name_bytes)
+			fault(io, start, "length of all names");
+		if (io->status != AE_OK || !to)
+			continue;
+		if (column.name_len > 0)
+			column.name = memcpy(names, column.name, column.name_len);
+		names += column.name_len;
+		to[c] = column;
+	}
+	if (io->in)
+		schema->columns = to;
+}
+
+/* Bytes of all names together; capped ones, so that the sum fits (io_name refuses the rest). */
+static uint32_t
+sum_names(const AeSchema *schema)
+{
+	uint32_t sum = 0;
+
+	for (uint32_t c = 0; c < schema->n_columns; c++)
+		if (schema->columns[c].name_len <= AE_MAX_NAME)
+			sum += schema->columns[c].name_len;
+	return sum;
+}
+
+static void
+io_schema(Io *io, Tally *tally, AeModel *model, AeArena *arena)
+{
+	AeSchema *schema = &model->schema;
+	size_t start = io->at;
+	uint32_t name_bytes = 0;
+
+	memset(tally, 0, offsetof(Tally, names));
+	model->purpose = (AePurpose) io_enum(io, (int) model->purpose, AE_PURPOSE_COUNT, "purpose");
+	model->loss = (AeLoss) io_enum(io, (int) model->loss, AE_LOSS_COUNT, "loss");
+	schema->scaling = (AeScaling) io_enum(io, (int) schema->scaling, AE_SCALING_COUNT, "scaling");
+	io_reserved(io, 1);
+	io_u32(io, &schema->n_columns);
+	io_u32(io, &schema->n_inputs);
+	if (!within(io, start + 4, "number of columns", schema->n_columns, 1, AE_MAX_COLUMNS) ||
+		!within(io, start + 8, "number of inputs", schema->n_inputs, 1, schema->n_columns))
+		return;
+	if (!io->in)
+		name_bytes = sum_names(schema);
+	io_u32(io, &name_bytes);
+	if (io->in && (uint64_t) schema->n_columns * COLUMN_BYTES + name_bytes > io->limit - io->at)
+	{
+		fault(io, io->limit, "ends early");
+		return;
+	}
+	io_columns(io, tally, schema, arena, name_bytes);
+	if (tally->name_bytes != name_bytes)
+		fault(io, start + 12, "length of all names");
+	if (tally->n_numbers + tally->n_booleans != schema->n_inputs)
+		fault(io, start + 8, "number of inputs");
+	if (tally->n_booleans > 0 && tally->first_boolean != tally->n_numbers)
+		fault(io, start + 8, "inputs of booleans");
+}
+
+/* ---- net ---- */
+
+/* The blocks follow from the schema: the reader sets them, the writer insists on them. */
+static void
+settle_blocks(Io *io, AeModel *model, const Tally *tally, size_t offset)
+{
+	AeNet *net = &model->net;
+	AeBlock blocks[2] = {{0}};
+	uint32_t n_blocks =
+		ae_scaler_blocks_of(blocks, tally->n_numbers, tally->n_booleans, model->loss);
+
+	if (io->in)
+	{
+		memcpy(model->blocks, blocks, sizeof model->blocks);
+		net->n_blocks = n_blocks;
+		net->blocks = model->blocks;
+		return;
+	}
+	if (net->n_blocks != n_blocks)
+		fault(io, offset, "number of output blocks");
+	for (uint32_t b = 0; b < n_blocks && io->status == AE_OK; b++)
+		if (net->blocks[b].first != blocks[b].first || net->blocks[b].count != blocks[b].count ||
+			net->blocks[b].loss != blocks[b].loss)
+			fault(io, offset, "output blocks");
+}
+
+static void
+io_net(Io *io, AeModel *model, const Tally *tally)
+{
+	AeNet *net = &model->net;
+	size_t start = io->at;
+	AeError error = {0};
+
+	io_u32(io, &net->n_layers);
+	io_u32(io, &net->n_encoder);
+	if (!within(io, start, "number of layers", net->n_layers, 2, AE_MAX_LAYERS))
+		return;
+	for (uint32_t l = 0; l <= net->n_layers; l++)
+		io_u32(io, &net->width[l]);
+	for (uint32_t l = 0; l < net->n_layers; l++)
+		net->activation[l] =
+			(AeActivation) io_enum(io, (int) net->activation[l], AE_ACTIVATION_COUNT, "activation");
+	if (io->status != AE_OK)
+		return;
+	if (net->width[0] != model->schema.n_inputs)
+		fault(io, start + 8, "layer width");
+	settle_blocks(io, model, tally, start);
+	if (io->status == AE_OK)
+		judged(io, start, ae_net_check(net, &error), &error);
+}
+
+/* ---- options and outcome ---- */
+
+static void
+io_options(Io *io, AeTrainOptions *options)
+{
+	size_t start = io->at;
+	AeError error = {0};
+
+	options->optimizer =
+		(AeOptimizer) io_enum(io, (int) options->optimizer, AE_OPTIMIZER_COUNT, "optimizer");
+	options->schedule =
+		(AeSchedule) io_enum(io, (int) options->schedule, AE_SCHEDULE_COUNT, "schedule");
+	io_reserved(io, 2);
+	io_f64(io, &options->learning_rate, FINITE, "learning_rate");
+	io_f64(io, &options->final_rate, FINITE, "final_rate");
+	io_f64(io, &options->warmup, FINITE, "warmup");
+	io_f64(io, &options->momentum, FINITE, "momentum");
+	io_f64(io, &options->beta1, FINITE, "beta1");
+	io_f64(io, &options->beta2, FINITE, "beta2");
+	io_f64(io, &options->epsilon, FINITE, "epsilon");
+	io_f64(io, &options->weight_decay, FINITE, "weight_decay");
+	io_f64(io, &options->clip_norm, FINITE, "clip_norm");
+	io_f64(io, &options->noise, FINITE, "noise");
+	io_u64(io, &options->epochs);
+	io_u64(io, &options->updates);
+	io_u32(io, &options->batch_size);
+	io_u32(io, &options->patience);
+	io_f64(io, &options->validation, FINITE, "validation");
+	io_f64(io, &options->time_limit, FINITE, "time_limit");
+	io_u64(io, &options->seed);
+	if (io->status == AE_OK)
+		judged(io, start, ae_train_options_check(options, &error), &error);
+}
+
+static void
+io_outcome(Io *io, AeModel *model)
+{
+	size_t start = io->at;
+
+	model->state = (AeTrainState) io_enum(io, (int) model->state, AE_TRAIN_STATE_COUNT, "state");
+	io_reserved(io, 3);
+	io_count(io, &model->n_rows, "number of rows");
+	io_count(io, &model->n_validation, "number of validation rows");
+	io_count(io, &model->n_updates, "number of updates");
+	io_count(io, &model->n_epochs, "number of epochs");
+	io_count(io, &model->best_epoch, "best epoch");
+	io_f64(io, &model->train_loss, FINITE_OR_NAN, "training loss");
+	io_f64(io, &model->validation_loss, FINITE_OR_NAN, "validation loss");
+	io_f64(io, &model->mean_loss, FINITE, "loss of the mean");
+	io_f64(io, &model->pca_loss, FINITE_OR_NAN, "loss of PCA");
+	io_f64(io, &model->seconds, NOT_NEGATIVE, "seconds");
+	io_u32(io, &model->n_dead);
+	io_u32(io, &model->server_version);
+	if (io->status != AE_OK)
+		return;
+	if (model->n_validation > model->n_rows)
+		fault(io, start + 12, "number of validation rows");
+	if (model->n_dead > model->net.width[model->net.n_encoder])
+		fault(io, start + 84, "number of dead code units");
+}
+
+/* ---- weights ---- */
+
+/* Spelled out so that compilers make one load or store of it. */
+static uint32_t
+load_u32(const uint8_t *p)
+{
+	return (uint32_t) p[0] | (uint32_t) p[1] << 8 | (uint32_t) p[2] << 16 | (uint32_t) p[3] << 24;
+}
+
+static void
+store_u32(uint8_t *p, uint32_t value)
+{
+	p[0] = (uint8_t) value;
+	p[1] = (uint8_t) (value >> 8);
+	p[2] = (uint8_t) (value >> 16);
+	p[3] = (uint8_t) (value >> 24);
+}
+
+/* Faults at the first of n weights that is infinite or NaN; one pass without a branch first. */
+static void
+check_weights(Io *io, const uint8_t *p, size_t n, size_t start)
+{
+	uint32_t bad = 0;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		bad |= (load_u32(p + 4 * i) & INFINITE_32) == INFINITE_32;
+	if (!bad)
+		return;
+	for (i = 0; (load_u32(p + 4 * i) & INFINITE_32) != INFINITE_32; i++)
+		;
+	fault(io, start + 4 * i, "weight is not finite");
+}
+
+static void
+read_weights(AeReal *to, const uint8_t *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+	{
+		uint32_t bits = load_u32(p + 4 * i);
+		float weight;
+
+		memcpy(&weight, &bits, sizeof weight);
+		to[i] = (AeReal) weight;
+	}
+}
+
+static void
+write_weights(Io *io, const AeReal *from, size_t n, size_t start)
+{
+	for (size_t i = 0; i < n; i++)
+	{
+		float weight = (float) from[i];
+		uint32_t bits;
+
+		memcpy(&bits, &weight, sizeof bits);
+		if ((bits & INFINITE_32) == INFINITE_32)
+		{
+			fault(io, start + 4 * i, "weight is not finite");
+			return;
+		}
+		if (io->out)
+			store_u32(io->out + start + 4 * i, bits);
+	}
+}
+
+static void
+io_weights(Io *io, AeModel *model, AeArena *arena)
+{
+	AeReal *to;
+	size_t start;
+	size_t n;
+
+	if (io->status != AE_OK)
+		return;
+	/* ae_net_check saw to it that 4 n is at most AE_MAX_MODEL */
+	n = ae_net_n_params(&model->net);
+	if (!advance(io, &start, 4 * n))
+		return;
+	if (!io->in)
+	{
+		write_weights(io, model->params, n, start);
+		return;
+	}
+	to = ae_arena_place(arena, n, sizeof(AeReal));
+	check_weights(io, io->in + start, n, start);
+	if (to && io->status == AE_OK)
+		read_weights(to, io->in + start, n);
+	model->params = to;
+}
+
+/* ---- calibration and history ---- */
+
+/* True if the input still holds n elements of so many bytes; the writer has no such doubt. */
+static bool
+holds(Io *io, uint32_t n, size_t size)
+{
+	if (io->status == AE_OK && io->in && n > (io->limit - io->at) / size)
+		fault(io, io->limit, "ends early");
+	return io->status == AE_OK;
+}
+
+static void
+io_points(Io *io, AeCalibration *calibration)
+{
+	double last_score = INFINITY;
+	uint64_t last_above = 0;
+
+	for (uint32_t i = 0; i < calibration->n_points && io->status == AE_OK; i++)
+	{
+		size_t start = io->at;
+		double score = io->in ? 0.0 : calibration->score[i];
+		uint64_t n_above = io->in ? 0 : calibration->n_above[i];
+
+		io_f64(io, &score, SCORE, "calibration score");
+		io_u64(io, &n_above);
+		if (i > 0 && !(score < last_score))
+			fault(io, start, "order of calibration scores");
+		if (n_above <= last_above)
+			fault(io, start + 8, "order of calibration ranks");
+		last_score = score;
+		last_above = n_above;
+		if (io->in && calibration->score && io->status == AE_OK)
+		{
+			calibration->score[i] = score;
+			calibration->n_above[i] = n_above;
+		}
+	}
+	if (last_above != calibration->n)
+		fault(io, io->at, "last calibration rank");
+}
+
+static void
+io_calibration(Io *io, AeCalibration *calibration, AeArena *arena)
+{
+	size_t start = io->at;
+
+	io_count(io, &calibration->n, "number of calibration scores");
+	io_u32(io, &calibration->n_points);
+	calibration->unseen = io_enum(io, calibration->unseen, 2, "calibration flag") != 0;
+	io_reserved(io, 3);
+	if (!within(io, start + 8, "number of calibration points", calibration->n_points, 0,
+				AE_CALIBRATION_POINTS) ||
+		!holds(io, calibration->n_points, POINT_BYTES))
+		return;
+	if (io->in)
+	{
+		calibration->score = ae_arena_place(arena, calibration->n_points, sizeof(double));
+		calibration->n_above = ae_arena_place(arena, calibration->n_points, sizeof(uint64_t));
+	}
+	io_points(io, calibration);
+}
+
+static void
+io_history(Io *io, AeModel *model, AeArena *arena)
+{
+	size_t start = io->at;
+	uint32_t last = 0;
+
+	io_u32(io, &model->n_history);
+	if (!within(io, start, "epochs in the history", model->n_history, 0, AE_MAX_HISTORY) ||
+		!holds(io, model->n_history, EPOCH_BYTES))
+		return;
+	if (io->in)
+		model->history = ae_arena_place(arena, model->n_history, sizeof(AeEpoch));
+	for (uint32_t i = 0; i < model->n_history && io->status == AE_OK; i++)
+	{
+		AeEpoch epoch = {0};
+
+		start = io->at;
+		if (!io->in)
+			epoch = model->history[i];
+		io_u32(io, &epoch.epoch);
+		io_f32(io, &epoch.train_loss, FINITE, "training loss in the history");
+		io_f32(io, &epoch.validation_loss, FINITE_OR_NAN, "validation loss in the history");
+		if (epoch.epoch <= last)
+			fault(io, start, "order of epochs");
+		last = epoch.epoch;
+		if (io->in && model->history && io->status == AE_OK)
+			model->history[i] = epoch;
+	}
+}
+
+/* ---- the whole ---- */
+
+static AeStatus
+io_model(Io *io, AeModel *model, AeArena *arena, size_t length)
+{
+	Tally tally;
+
+	io_header(io, model, length);
+	if (io->status != AE_OK)
+		return io->status;
+	io_schema(io, &tally, model, arena);
+	if (io->status != AE_OK)
+		return io->status;
+	io_net(io, model, &tally);
+	io_options(io, &model->options);
+	io_outcome(io, model);
+	io_weights(io, model, arena);
+	io_calibration(io, &model->calibration, arena);
+	io_history(io, model, arena);
+	if (io->in && io->at != io->limit)
+		fault(io, io->at, "bytes after the end");
+	return io->status;
+}
+
+AeStatus
+ae_model_written_size(size_t *bytes, const AeModel *model, AeError *error)
+{
+	Io io = {.limit = AE_MAX_MODEL, .error = error};
+	AeModel copy = *model; /* io_* take what they may fill; here they only look */
+
+	if (io_model(&io, &copy, NULL, 0) == AE_OK)
+		*bytes = io.at;
+	return io.status;
+}
+
+void
+ae_model_write(void *out, size_t bytes, const AeModel *model)
+{
+	Io io = {.out = out, .limit = bytes};
+	AeModel copy = *model;
+
+	if (io_model(&io, &copy, NULL, bytes) == AE_OK && io.at == bytes)
+		store((uint8_t *) out + CHECKSUM_AT, checksum(out, bytes), 4);
+	else
+		memset(out, 0, bytes);
+}
+
+/* One pass of the reader: counts where arena->base is NULL, else places what was counted. */
+static AeStatus
+read_model(AeModel *model, AeArena *arena, const void *bytes, size_t length, AeError *error)
+{
+	Io io = {.in = bytes, .limit = length, .verified = arena->base != NULL, .error = error};
+
+	memset(model, 0, sizeof *model);
+	if (length < HEADER_BYTES)
+		fault(&io, length, "ends early");
+	else if (length > AE_MAX_MODEL)
+		fault(&io, 16, "length");
+	else
+		io_model(&io, model, arena, length);
+	if (arena->overflow)
+		fault(&io, 0, "sizes");
+	return io.status;
+}
+
+AeStatus
+ae_model_check(size_t *block_bytes, const void *bytes, size_t length, AeError *error)
+{
+	AeArena arena = {NULL, 0, false};
+	AeModel model;
+	AeStatus status = read_model(&model, &arena, bytes, length, error);
+
+	if (status == AE_OK)
+		*block_bytes = arena.used + AE_ALIGN;
+	return status;
+}
+
+AeStatus
+ae_model_read(AeModel *model, void *block, size_t block_bytes, const void *bytes, size_t length,
+			  AeError *error)
+{
+	AeArena arena = {ae_arena_align(block), 0, false};
+	size_t needed;
+	AeStatus status = ae_model_check(&needed, bytes, length, error);
+
+	if (status != AE_OK)
+		return status;
+	if (block_bytes < needed)
+		return ae_fail(error, AE_ERR_SHAPE, "block", (double) block_bytes, (double) needed,
+					   (double) needed);
+	return read_model(model, &arena, bytes, length, error);
+}

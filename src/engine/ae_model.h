@@ -1,0 +1,179 @@
+/*
+ * ae_model.h: a trained model and its bytes.
+ *
+ * Bytes, format 1.  Little-endian, fields follow each other without padding;
+ * u8 .. u64 unsigned, i32 two's complement, f32 and f64 IEEE 754.  "0" as a value
+ * means reserved: written as zero, refused otherwise.  A NaN, where one is allowed,
+ * has the bits 7fc00000 or 7ff8000000000000; all other floats are finite unless
+ * said otherwise.  Whatever the reader accepts, the writer writes back byte for byte.
+ *
+ * offset type  field            values
+ * ---- header, 32 bytes
+ *  0  u8 x 8   magic            89 41 45 4d 0d 0a 1a 0a
+ *  8  u16      format           1; a newer one is refused as such before all else
+ * 10  u16      arithmetic       1: which order of operations and polynomials scores follow
+ * 12  u32      flags            bit 0: rows are arrays, columns have no names;
+ *                               bit 1: names are raw bytes of an SQL_ASCII database
+ * 16  u64      length           of everything, exactly; <= 536870912 (512 MiB)
+ * 24  u32      checksum         CRC-32C of bytes 0 .. 23 and 28 .. length - 1
+ * 28  u32      0
+ * ---- schema
+ *  0  u8       purpose          0 detect, 1 compress
+ *  1  u8       loss             of numbers: 0 mse, 1 bce (cross-entropy)
+ *  2  u8       scaling          of numbers: 0 standard, 1 minmax, 2 none
+ *  3  u8       0
+ *  4  u32      n_columns        1 .. 1664
+ *  8  u32      n_inputs         1 .. n_columns: columns that vary
+ * 12  u32      name_bytes       sum of name_len
+ * then for every column, in order:
+ *  0  u8       kind             0 number, 1 boolean
+ *  1  u8 x 3   0
+ *  4  i32      input            -1: constant; numbers have 0, 1, ... in column order,
+ *                               then booleans, until n_inputs
+ *  8  u32      name_len         1 .. 1048576; 0 where rows are arrays
+ * 12  u8 x n   name             UTF-8 unless flagged raw, no zero byte, no name twice
+ *     f64      shift            0 for a boolean that varies
+ *     f64      scale            > 0, 1 for a boolean; 0 for a constant
+ *     f64      mean
+ *     f64      sd               >= 0
+ *     f64      min
+ *     f64      max              >= min
+ * ---- net
+ *  0  u32      n_layers         2 .. 64, encoder and decoder
+ *  4  u32      n_encoder        1 .. n_layers - 1: layers up to the code
+ *  8  u32 x (n_layers + 1)      width: 1 .. 65536; the first and the last are n_inputs
+ *     u8 x n_layers             activation: 0 identity, 1 sigmoid, 2 tanh, 3 relu, 4 gelu,
+ *                               5 silu
+ *     (The output blocks are not stored: numbers under loss, booleans under bce.)
+ * ---- options, as resolved; ranges in ae_train.h
+ *  0  u8       optimizer        0 sgd, 1 adam, 2 adamw, 3 lbfgs
+ *  1  u8       schedule         0 constant, 1 cosine
+ *  2  u16      0
+ *  4  f64 x 10 learning_rate, final_rate, warmup, momentum, beta1, beta2, epsilon,
+ *              weight_decay, clip_norm, noise
+ * 84  u64      epochs
+ * 92  u64      updates
+ *100  u32      batch_size
+ *104  u32      patience
+ *108  f64      validation
+ *116  f64      time_limit
+ *124  u64      seed
+ * ---- outcome; counts are <= 2^53
+ *  0  u8       state            0 running, 1 finished, 2 converged, 3 early, 4 stopped,
+ *                               5 diverged
+ *  1  u8 x 3   0
+ *  4  u64      n_rows
+ * 12  u64      n_validation     <= n_rows
+ * 20  u64      n_updates
+ * 28  u64      n_epochs
+ * 36  u64      best_epoch
+ * 44  f64      train_loss       or NaN: no epoch was finished
+ * 52  f64      validation_loss  or NaN: no validation rows
+ * 60  f64      mean_loss
+ * 68  f64      pca_loss         or NaN: not computed
+ * 76  f64      seconds          >= 0
+ * 84  u32      n_dead           <= width of the code
+ * 88  u32      server_version
+ * ---- weights
+ *     f32 x n                   for each layer W (width[l] x width[l + 1], row-major), then b
+ * ---- calibration
+ *  0  u64      n                <= 2^53; 0: none
+ *  8  u32      n_points         <= 1024; 0 if and only if n is 0
+ * 12  u8       unseen           0 or 1
+ * 13  u8 x 3   0
+ * then for every point:
+ *  0  f64      score            >= 0, +Infinity allowed; strictly descending
+ *  8  u64      n_above          strictly ascending from 1 or more; the last is n
+ * ---- history
+ *  0  u32      n_history        <= 1024
+ * then for every epoch kept:
+ *  0  u32      epoch            >= 1, strictly ascending
+ *  4  f32      train_loss
+ *  8  f32      validation_loss  or NaN
+ * ---- the end: no byte follows
+ */
+#ifndef AE_MODEL_H
+#define AE_MODEL_H
+
+#include "ae_calibration.h"
+#include "ae_net.h"
+#include "ae_scaler.h"
+#include "ae_status.h"
+#include "ae_train.h"
+
+#define AE_MODEL_FORMAT 1
+#define AE_MODEL_ARITHMETIC 1
+
+/* The numbers are part of the byte format. */
+typedef enum AePurpose
+{
+	AE_PURPOSE_DETECT = 0,
+	AE_PURPOSE_COMPRESS = 1,
+	AE_PURPOSE_COUNT
+} AePurpose;
+
+extern const char *const ae_purpose_name[AE_PURPOSE_COUNT];
+
+/* A model in memory: to be written, or just read.  Not to be copied: net.blocks points into it. */
+typedef struct AeModel
+{
+	uint16_t format;     /* that was read; AE_MODEL_FORMAT is what is written */
+	uint16_t arithmetic; /* AE_MODEL_ARITHMETIC in a new model */
+	AePurpose purpose;
+	AeLoss loss; /* of number columns */
+	AeSchema schema;
+	AeNet net; /* net.blocks -> blocks */
+	AeBlock blocks[2];
+	const AeReal *params;   /* ae_net_n_params(&net) */
+	AeTrainOptions options; /* as resolved */
+
+	/* what came out */
+	AeTrainState state;
+	uint64_t n_rows; /* rows seen, validation included */
+	uint64_t n_validation;
+	uint64_t n_updates;
+	uint64_t n_epochs;
+	uint64_t best_epoch;     /* epoch of the weights, where they were restored; else 0 */
+	double train_loss;       /* of the last epoch; NaN where none was finished */
+	double validation_loss;  /* of the weights kept; NaN without validation rows */
+	double mean_loss;        /* of predicting the mean */
+	double pca_loss;         /* of PCA with the same code size; NaN where not computed */
+	double seconds;          /* training time */
+	uint32_t n_dead;         /* code units that never moved over the calibration rows */
+	uint32_t server_version; /* PG_VERSION_NUM of the writer, for information */
+
+	AeCalibration calibration;
+	uint32_t n_history;
+	AeEpoch *history;
+} AeModel;
+
+/*
+ * Bytes that ae_model_write needs; checks all that the reader checks.
+ * AE_ERR_LIMIT over a cap; AE_ERR_CORRUPT with `what` and the offset at which the
+ * reader would refuse the bytes; whatever ae_net_check or ae_train_options_check says.
+ */
+AeStatus ae_model_written_size(size_t *bytes, const AeModel *model, AeError *error);
+
+/*
+ * Writes exactly that many bytes, the same ones for the same model.  A model or size
+ * that ae_model_written_size did not approve gives zeroes.
+ */
+void ae_model_write(void *out, size_t bytes, const AeModel *model);
+
+/*
+ * Validates length bytes completely and says how large a block ae_model_read
+ * needs.  Any bytes give AE_OK, AE_ERR_CORRUPT (what, offset), or AE_ERR_VERSION
+ * (what, value, high).  Time grows with length alone; block_bytes stays below
+ * length x sizeof(AeReal) / 4 plus a quarter of a megabyte.
+ */
+AeStatus ae_model_check(size_t *block_bytes, const void *bytes, size_t length, AeError *error);
+
+/*
+ * Fills *model; every pointer in it points into block or *model (block must be
+ * aligned as malloc does; params are aligned to AE_ALIGN), none into bytes.
+ * Statuses of ae_model_check; AE_ERR_SHAPE where block_bytes is less than that said.
+ */
+AeStatus ae_model_read(AeModel *model, void *block, size_t block_bytes, const void *bytes,
+					   size_t length, AeError *error);
+
+#endif

@@ -1,0 +1,1159 @@
+/*
+ * test_kernel.c: proves that ae_math.h is as exact as it says and right at its extremes, that
+ * every table of kernels this CPU runs gives the same bits where it must and right numbers
+ * everywhere, reads and writes nothing outside its arrays, and matches committed results.
+ */
+#define _GNU_SOURCE
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "ae_kernel.h"
+#include "ae_math.h"
+#include "ae_rng.h"
+
+#define MAX_TABLES 3
+
+#ifdef AE_DOUBLE
+#define TOLERANCE 1e-12
+#else
+#define TOLERANCE 2e-6
+#endif
+
+/* ---- helpers ---- */
+
+static int
+find_tables(const AeKernels **tables)
+{
+	static const char *const names[] = {"generic", "avx2", "avx512"};
+	int n = 0;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	{
+		const AeKernels *table = ae_kernels_find(names[i]);
+
+		if (table)
+		{
+			assert_string_equal(table->name, names[i]);
+			tables[n++] = table;
+		}
+	}
+	assert_true(n >= 1);
+	return n;
+}
+
+/* Memory whose end lies against a page that may not be touched. */
+typedef struct Guarded
+{
+	char *map;
+	size_t map_bytes;
+	AeReal *p;
+	size_t n;
+} Guarded;
+
+static Guarded
+guarded_new(size_t n)
+{
+	size_t page = (size_t) sysconf(_SC_PAGESIZE), bytes = n * sizeof(AeReal);
+	size_t data = (bytes + page - 1) / page * page + page; /* a page before it, too */
+	Guarded g = {.map_bytes = data + page, .n = n};
+
+	g.map = mmap(NULL, g.map_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_true(g.map != MAP_FAILED);
+	assert_int_equal(mprotect(g.map + data, page, PROT_NONE), 0);
+	memset(g.map, 0x5a, data);
+	g.p = (AeReal *) (void *) (g.map + data - bytes);
+	return g;
+}
+
+/* Also checks that nothing before the array was written. */
+static void
+guarded_free(Guarded g)
+{
+	for (char *c = (char *) g.p - 64; c < (char *) g.p; c++)
+		assert_int_equal(*c, 0x5a);
+	munmap(g.map, g.map_bytes);
+}
+
+/* Numbers in about [-scale, scale], the same on every machine. */
+static void
+fill(AeReal *p, size_t n, uint32_t stream, double scale)
+{
+	for (size_t i = 0; i < n; i++)
+	{
+		uint32_t ctr[4] = {(uint32_t) i, 0, 0, stream}, word[4];
+
+		ae_philox(word, ctr, 20240131);
+		p[i] = (AeReal) ((double) ((int32_t) word[0] >> 12) * 0x1p-19 * scale);
+	}
+}
+
+static void
+assert_near(double got, double want, double scale)
+{
+	if (!(fabs(got - want) <= TOLERANCE * (fabs(want) + scale)))
+		fail_msg("%.17g, expected %.17g", got, want);
+}
+
+static AeReal
+clamp01(AeReal t)
+{
+	return t < 0 ? 0 : (t > 1 ? 1 : t);
+}
+
+/* ---- ae_math.h ---- */
+
+static double
+reference_sigmoid(double z)
+{
+	return z < 0 ? exp(z) / (1 + exp(z)) : 1 / (1 + exp(-z));
+}
+
+static double
+reference_cdf(double z)
+{
+	return 0.5 * erfc(-z * M_SQRT1_2);
+}
+
+static double
+reference_gelu(double z)
+{
+	return z * reference_cdf(z);
+}
+
+static double
+reference_gelu_slope(double z)
+{
+	return reference_cdf(z) + z * exp(-0.5 * z * z) / sqrt(2 * M_PI);
+}
+
+static double
+reference_silu(double z)
+{
+	return z * reference_sigmoid(z);
+}
+
+static double
+reference_silu_slope(double z)
+{
+	return reference_sigmoid(z) * (1 + z * reference_sigmoid(-z));
+}
+
+static double
+reference_softplus(double z)
+{
+	return (z > 0 ? z : 0) + log1p(exp(-fabs(z)));
+}
+
+#ifndef AE_DOUBLE
+
+static float
+gelu_slope_of(float z)
+{
+	float slope, h = ae_gelu_slope(&slope, z);
+
+	assert_true(h == ae_gelu(z));
+	return slope;
+}
+
+static float
+silu_slope_of(float z)
+{
+	float slope, h = ae_silu_slope(&slope, z);
+
+	assert_true(h == ae_silu(z));
+	return slope;
+}
+
+static float
+sine_of(float turns)
+{
+	float sine, cosine;
+
+	ae_sincos2pi(&sine, &cosine, turns);
+	return sine;
+}
+
+static float
+cosine_of(float turns)
+{
+	float sine, cosine;
+
+	ae_sincos2pi(&sine, &cosine, turns);
+	return cosine;
+}
+
+static double
+reference_sine(double turns)
+{
+	return sin(2 * M_PI * turns);
+}
+
+static double
+reference_cosine(double turns)
+{
+	return cos(2 * M_PI * turns);
+}
+
+#define WRAP(name)                                                                                 \
+	static float name##_of(float x)                                                                \
+	{                                                                                              \
+		return ae_##name(x);                                                                       \
+	}
+
+WRAP(exp)
+WRAP(log)
+WRAP(log1p)
+WRAP(tanh)
+WRAP(sigmoid)
+WRAP(softplus)
+WRAP(softplus_tail)
+WRAP(normal_cdf)
+WRAP(gelu)
+WRAP(silu)
+WRAP(reciprocal)
+
+static double
+reference_tail(double z)
+{
+	return log1p(exp(-fabs(z)));
+}
+
+static double
+reference_reciprocal(double x)
+{
+	return 1 / x;
+}
+
+/* Errors count in units of the last place of the result, but of no less than that of `floor`. */
+static const struct
+{
+	const char *name;
+	float (*f)(float);
+	double (*reference)(double);
+	double low, high, floor, max_ulp;
+} accuracy[] = {
+	{"exp", exp_of, exp, -87, 88.72, 0, 1.5},
+	{"log", log_of, log, 1e-40, 3e38, 0, 1.5},
+	{"log near 1", log_of, log, 0.5, 2, 0, 1.5},
+	{"log1p", log1p_of, log1p, 0, 1, 0, 1.5},
+	{"tanh", tanh_of, tanh, -12, 12, 0, 3},
+	{"sigmoid", sigmoid_of, reference_sigmoid, -86, 86, 0, 3},
+	{"softplus", softplus_of, reference_softplus, -86, 100, 0, 3},
+	{"softplus tail", softplus_tail_of, reference_tail, -86, 86, 0, 3},
+	{"normal cdf", normal_cdf_of, reference_cdf, -4, 10, 1e-3, 4},
+	{"gelu", gelu_of, reference_gelu, -8, 100, 1e-3, 4},
+	{"gelu slope", gelu_slope_of, reference_gelu_slope, -8, 20, 0.1, 4},
+	{"silu", silu_of, reference_silu, -80, 100, 0, 4},
+	{"silu slope", silu_slope_of, reference_silu_slope, -80, 100, 0.1, 4},
+	{"sine", sine_of, reference_sine, -1, 1, 1e-1, 2},
+	{"cosine", cosine_of, reference_cosine, -1, 1, 1e-1, 2},
+	{"reciprocal", reciprocal_of, reference_reciprocal, 1, 1e30, 0, 1.5},
+};
+
+/* Error of f(x) in units of the last place. */
+static double
+ulp_error(double got, double want, double floor)
+{
+	double size = fabs(want) > floor ? fabs(want) : floor;
+	int exponent;
+
+	frexp(size > 0x1p-126 ? size : 0x1p-126, &exponent);
+	return fabs(got - want) / ldexp(1.0, exponent - 24);
+}
+
+static void
+test_math_accuracy(void **state)
+{
+	const int steps = 200000;
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(accuracy) / sizeof(accuracy[0]); i++)
+	{
+		double low = accuracy[i].low, high = accuracy[i].high, worst = 0, at = 0;
+		double tiny = low > 0 ? low : 1e-30;
+
+		/* a linear grid, and two geometric ones for numbers near zero */
+		for (int grid = 0; grid < 3; grid++)
+		{
+			for (int k = 0; k <= steps; k++)
+			{
+				double share = (double) k / steps, x, error;
+
+				x = grid == 0	? low + (high - low) * share
+					: grid == 1 ? tiny * pow(high / tiny, share)
+								: -tiny * pow(-low / tiny, share);
+				if ((grid == 2 && low >= 0) || x < low || x > high)
+					continue;
+				x = (float) x;
+				error = ulp_error(accuracy[i].f((float) x), accuracy[i].reference(x),
+								  accuracy[i].floor);
+				if (!(error <= worst))
+				{
+					worst = error;
+					at = x;
+				}
+			}
+		}
+		print_message("%-14s %.2f ulp at %g\n", accuracy[i].name, worst, at);
+		if (!(worst <= accuracy[i].max_ulp))
+			fail_msg("%s is off by %.2f ulp at %a, more than %.2f", accuracy[i].name, worst, at,
+					 accuracy[i].max_ulp);
+	}
+}
+
+static void
+test_math_extremes(void **state)
+{
+	const float inf = INFINITY;
+
+	(void) state;
+	assert_true(ae_exp(0) == 1);
+	assert_true(ae_exp(89) == inf && ae_exp(inf) == inf && ae_exp(3e38f) == inf);
+	assert_true(isfinite(ae_exp(88.72f)));
+	assert_true(ae_exp(-88) == 0 && ae_exp(-inf) == 0 && ae_exp(-3e38f) == 0);
+	assert_true(ae_log(0) == -inf && ae_log(-0.0f) == -inf && ae_log(inf) == inf);
+	assert_true(ae_log(1) == 0 && isnan(ae_log(-1)) && isnan(ae_log(-inf)));
+	assert_true(ae_tanh(inf) == 1 && ae_tanh(-inf) == -1 && ae_tanh(10) == 1);
+	assert_true(ae_tanh(-3e38f) == -1 && ae_tanh(0) == 0 && ae_tanh(1e-40f) == 1e-40f);
+	assert_true(ae_sigmoid(inf) == 1 && ae_sigmoid(-inf) == 0 && ae_sigmoid(0) == 0.5f);
+	assert_true(ae_sigmoid(-3e38f) == 0 && ae_sigmoid(-50) > 0 && ae_sigmoid(50) == 1);
+	assert_true(ae_softplus(inf) == inf && ae_softplus(-inf) == 0 && ae_softplus(1e30f) == 1e30f);
+	assert_true(ae_normal_cdf(inf) == 1 && ae_normal_cdf(-inf) == 0);
+	assert_true(ae_normal_cdf(0) == 0.5f);
+	assert_true(ae_gelu(inf) == inf && ae_gelu(-inf) == 0 && ae_gelu(-3e38f) == 0);
+	assert_true(ae_gelu(20) == 20 && ae_gelu(1e30f) == 1e30f && ae_gelu(-20) == 0);
+	assert_true(gelu_slope_of(inf) == 1 && gelu_slope_of(-inf) == 0 && gelu_slope_of(0) == 0.5f);
+	assert_true(gelu_slope_of(3e38f) == 1 && gelu_slope_of(-3e38f) == 0);
+	assert_true(ae_silu(inf) == inf && ae_silu(-inf) == 0 && ae_silu(-3e38f) == 0);
+	assert_true(ae_silu(1e30f) == 1e30f);
+	assert_true(silu_slope_of(inf) == 1 && silu_slope_of(-inf) == 0 && silu_slope_of(0) == 0.5f);
+	assert_true(silu_slope_of(3e38f) == 1 && silu_slope_of(-3e38f) == 0);
+	for (size_t i = 0; i < sizeof(accuracy) / sizeof(accuracy[0]); i++)
+	{
+		float y = strcmp(accuracy[i].name, "gelu slope") && strcmp(accuracy[i].name, "silu slope")
+					  ? accuracy[i].f(NAN)
+					  : NAN;
+
+		if (!isnan(y))
+			fail_msg("%s loses a NaN", accuracy[i].name);
+	}
+}
+
+/* In this file, compiled for the baseline, ae_fma is the emulation where the CPU may lack it. */
+static void
+test_fma_is_exact(void **state)
+{
+	static const float special[] = {0.0f,	  -0.0f,	   1.0f,	 -1.0f,		0x1p-149f, -0x1p-149f,
+									0x1p-126f, 0x1.fffffep127f, -0x1.fffffep127f, INFINITY,
+									-INFINITY, NAN,		   0x1p-24f, 0x1.000002p0f};
+	const size_t n_special = sizeof(special) / sizeof(special[0]);
+
+	(void) state;
+	for (uint32_t i = 0; i < 2000000; i++)
+	{
+		uint32_t ctr[4] = {i, 0, 0, 77}, word[4];
+		float v[3], got, want;
+
+		ae_philox(word, ctr, 5);
+		for (int k = 0; k < 3; k++)
+		{
+			/* any bits; exponents near each other; special values; c close to -a b */
+			if (i % 4 == 1)
+				word[k] = (word[k] & 0x81ffffffu) | 0x3e000000u;
+			memcpy(&v[k], &word[k], sizeof(float));
+			if (i % 4 == 2)
+				v[k] = special[word[k] % n_special];
+		}
+		if (i % 4 == 3)
+			v[2] = nextafterf(-v[0] * v[1], word[3] & 1 ? 1e38f : -1e38f);
+		got = ae_fma(v[0], v[1], v[2]);
+		want = fmaf(v[0], v[1], v[2]);
+		if (memcmp(&got, &want, sizeof(float)) != 0 && !(isnan(got) && isnan(want)))
+			fail_msg("fma(%a, %a, %a) = %a, not %a", v[0], v[1], v[2], got, want);
+	}
+}
+
+#endif
+
+/* ---- tables and packing ---- */
+
+static void
+test_find(void **state)
+{
+	const AeKernels *tables[MAX_TABLES];
+	int n = find_tables(tables);
+
+	(void) state;
+	assert_null(ae_kernels_find("abacus"));
+	assert_null(ae_kernels_find(""));
+	assert_non_null(ae_kernels_find("generic"));
+	assert_ptr_equal(ae_kernels_best(), tables[n - 1]);
+	print_message("tables:");
+	for (int t = 0; t < n; t++)
+		print_message(" %s", tables[t]->name);
+	print_message("\n");
+}
+
+static void
+test_pack(void **state)
+{
+	static const size_t widths[][2] = {{1, 8},	 {8, 8},   {9, 16},	 {16, 16}, {17, 32},
+									   {32, 32}, {33, 40}, {41, 48}, {49, 64}, {64, 64}};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(widths) / sizeof(widths[0]); i++)
+	{
+		size_t n_in = 3, n_out = widths[i][0];
+		AeReal w[3 * 64];
+		Guarded panels = guarded_new(n_in * widths[i][1]);
+
+		assert_int_equal(ae_kernel_packed_count(n_in, n_out), panels.n);
+		fill(w, n_in * n_out, 1, 1);
+		ae_kernel_pack(panels.p, w, n_in, n_out);
+		for (size_t col = 0; col < widths[i][1]; col++)
+		{
+			size_t first = col / 32 * 32, width = widths[i][1] - first;
+
+			width = width > 32 ? 32 : width;
+			for (size_t k = 0; k < n_in; k++)
+				assert_true(panels.p[first * n_in + k * width + col - first] ==
+							(col < n_out ? w[k * n_out + col] : 0));
+		}
+		guarded_free(panels);
+	}
+	assert_int_equal(ae_kernel_packed_count(5, 0), 0);
+}
+
+/* ---- dense ---- */
+
+/* One row as the banner of ae_kernel.h defines it. */
+static void
+reference_dense(AeReal *y, const AeReal *x, const AeReal *w, const AeReal *bias, size_t n_in,
+				size_t n_out)
+{
+	for (size_t j = 0; j < n_out; j++)
+	{
+		AeReal chain[2] = {0, 0};
+
+		for (size_t k = 0; k < n_in; k++)
+			chain[k % 2] = ae_fma(x[k], w[k * n_out + j], chain[k % 2]);
+		y[j] = (chain[0] + chain[1]) + bias[j];
+	}
+}
+
+/* One shape, all tables: a batch with gaps between its rows, and every row alone. */
+static void
+check_dense(const AeKernels *const *tables, int n_tables, size_t n_rows, size_t n_in, size_t n_out)
+{
+	size_t ldx = n_in + n_rows % 3, ldy = n_out + n_rows % 2;
+	Guarded x = guarded_new((n_rows - 1) * ldx + n_in), w = guarded_new(n_in * n_out);
+	Guarded bias = guarded_new(n_out), want = guarded_new(n_rows * n_out);
+	Guarded panels = guarded_new(ae_kernel_packed_count(n_in, n_out));
+	Guarded y = guarded_new((n_rows - 1) * ldy + n_out);
+
+	fill(x.p, x.n, 2, 2);
+	fill(w.p, w.n, 3, 1);
+	fill(bias.p, bias.n, 4, 1);
+	ae_kernel_pack(panels.p, w.p, n_in, n_out);
+	for (size_t i = 0; i < n_rows; i++)
+		reference_dense(want.p + i * n_out, x.p + i * ldx, w.p, bias.p, n_in, n_out);
+	for (int t = 0; t < n_tables; t++)
+	{
+		for (int alone = 0; alone < 2; alone++)
+		{
+			size_t step = alone ? 1 : n_rows;
+
+			memset(y.p, 0x77, y.n * sizeof(AeReal));
+			for (size_t i = 0; i < n_rows; i += step)
+				tables[t]->dense(y.p + i * ldy, ldy, x.p + i * ldx, ldx, panels.p, bias.p, step,
+								 n_in, n_out);
+			for (size_t i = 0; i < n_rows; i++)
+			{
+				if (memcmp(y.p + i * ldy, want.p + i * n_out, n_out * sizeof(AeReal)) != 0)
+					fail_msg("%s: %zu rows %zux%zu, row %zu differs%s", tables[t]->name, n_rows,
+							 n_in, n_out, i, alone ? " alone" : "");
+				if (ldy > n_out && i + 1 < n_rows)
+					assert_int_equal(((unsigned char *) (y.p + i * ldy + n_out))[0], 0x77);
+			}
+		}
+	}
+	guarded_free(x);
+	guarded_free(w);
+	guarded_free(bias);
+	guarded_free(want);
+	guarded_free(panels);
+	guarded_free(y);
+}
+
+static void
+test_dense_same_bits(void **state)
+{
+	static const size_t inputs[] = {1, 2, 3, 4, 7, 16, 31, 40};
+	static const size_t rows[] = {1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 30};
+	const AeKernels *tables[MAX_TABLES];
+	int n = find_tables(tables);
+
+	(void) state;
+	for (size_t n_out = 1; n_out <= 70; n_out++)
+	{
+		for (size_t i = 0; i < sizeof(inputs) / sizeof(inputs[0]); i++)
+		{
+			/* every width meets every depth; rows take turns */
+			for (size_t r = (n_out + i) % 3; r < sizeof(rows) / sizeof(rows[0]); r += 3)
+				check_dense(tables, n, rows[r], inputs[i], n_out);
+		}
+	}
+}
+
+static void
+test_dense_deep_and_wide(void **state)
+{
+	static const size_t shapes[][3] = {{1, 255, 33},  {13, 256, 32}, {25, 257, 64}, {30, 300, 70},
+									   {24, 511, 96}, {7, 600, 8},	 {5, 400, 16},	{1, 784, 300},
+									   {2, 33, 257},  {1, 30, 129},	 {61, 1700, 40}};
+	const AeKernels *tables[MAX_TABLES];
+	int n = find_tables(tables);
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
+		check_dense(tables, n, shapes[i][0], shapes[i][1], shapes[i][2]);
+}
+
+/* ---- activations ---- */
+
+static double
+reference_activation(AeActivation act, double z, double *slope)
+{
+	double s = reference_sigmoid(z);
+
+	*slope = 1;
+	switch (act)
+	{
+		case AE_SIGMOID:
+			*slope = s * reference_sigmoid(-z);
+			return s;
+		case AE_TANH:
+			*slope = 1 - tanh(z) * tanh(z);
+			return tanh(z);
+		case AE_RELU:
+			*slope = z > 0;
+			return z > 0 ? z : 0;
+		case AE_GELU:
+			*slope = reference_gelu_slope(z);
+			return reference_gelu(z);
+		case AE_SILU:
+			*slope = reference_silu_slope(z);
+			return reference_silu(z);
+		default:
+			return z;
+	}
+}
+
+/* Every activation, every length: one set of bits, the same as of an element alone, and right. */
+static void
+test_activate(void **state)
+{
+	const AeKernels *tables[MAX_TABLES];
+	int n_tables = find_tables(tables);
+
+	(void) state;
+	for (int act = 0; act < AE_ACTIVATION_COUNT; act++)
+	{
+		for (size_t n = 0; n <= 70; n++)
+		{
+			Guarded z = guarded_new(n), first = guarded_new(n), h = guarded_new(n);
+
+			fill(z.p, n, 5 + (uint32_t) n, n % 2 ? 4 : 40);
+			for (int t = 0; t < n_tables; t++)
+			{
+				memcpy(h.p, z.p, n * sizeof(AeReal));
+				tables[t]->activate((AeActivation) act, h.p, n);
+				if (t == 0)
+					memcpy(first.p, h.p, n * sizeof(AeReal));
+				assert_memory_equal(h.p, first.p, n * sizeof(AeReal));
+				for (size_t i = 0; i < n; i++)
+				{
+					AeReal alone = z.p[i];
+					double slope;
+
+					tables[t]->activate((AeActivation) act, &alone, 1);
+					assert_memory_equal(&alone, h.p + i, sizeof(alone));
+					assert_near(alone, reference_activation((AeActivation) act, z.p[i], &slope), 1);
+				}
+			}
+			guarded_free(z);
+			guarded_free(first);
+			guarded_free(h);
+		}
+	}
+}
+
+static void
+test_activate_extremes(void **state)
+{
+	const AeKernels *tables[MAX_TABLES];
+	int n_tables = find_tables(tables);
+	static const double high[AE_ACTIVATION_COUNT] = {1e30, 1, 1, 1e30, 1e30, 1e30};
+	static const double low[AE_ACTIVATION_COUNT] = {-1e30, 0, -1, 0, 0, 0};
+
+	(void) state;
+	for (int t = 0; t < n_tables; t++)
+	{
+		for (int act = 0; act < AE_ACTIVATION_COUNT; act++)
+		{
+			AeReal h[20];
+
+			for (int i = 0; i < 20; i++)
+				h[i] = i % 3 == 0 ? (AeReal) 1e30 : i % 3 == 1 ? (AeReal) -1e30 : (AeReal) NAN;
+			tables[t]->activate((AeActivation) act, h, 20);
+			for (int i = 0; i < 20; i++)
+			{
+				if (i % 3 == 2)
+					assert_true(isnan(h[i]));
+				else
+					assert_true(h[i] == (AeReal) (i % 3 == 0 ? high[act] : low[act]));
+			}
+		}
+	}
+}
+
+/* Forward and backward, rows with and without gaps; without slope the output is the same. */
+static void
+check_bias_activate(const AeKernels *table, AeActivation act, size_t n_rows, size_t n_cols,
+					size_t ld)
+{
+	size_t n = (n_rows - 1) * ld + n_cols, bytes = n * sizeof(AeReal);
+	Guarded z = guarded_new(n), h = guarded_new(n), plain = guarded_new(n), slope = guarded_new(n);
+	Guarded d = guarded_new(n), d_before = guarded_new(n), bias = guarded_new(n_cols);
+	bool needs_slope = act == AE_GELU || act == AE_SILU;
+
+	fill(z.p, n, 6, 3);
+	fill(bias.p, n_cols, 7, 1);
+	fill(d_before.p, n, 8, 1);
+	memcpy(h.p, z.p, bytes);
+	memcpy(plain.p, z.p, bytes);
+	memcpy(d.p, d_before.p, bytes);
+	table->bias_activate(act, h.p, needs_slope ? slope.p : NULL, bias.p, n_rows, n_cols, ld);
+	table->bias_activate(act, plain.p, NULL, bias.p, n_rows, n_cols, ld);
+	assert_memory_equal(h.p, plain.p, bytes);
+	table->activation_backward(act, d.p, h.p, needs_slope ? slope.p : NULL, n_rows, n_cols, ld);
+	for (size_t i = 0; i < n; i++)
+	{
+		size_t col = i % ld;
+		double want_slope, want;
+
+		if (col >= n_cols)
+		{
+			assert_true(h.p[i] == z.p[i] && d.p[i] == d_before.p[i]);
+			continue;
+		}
+		want = reference_activation(act, (AeReal) (z.p[i] + bias.p[col]), &want_slope);
+		assert_near(h.p[i], want, 1);
+		if (needs_slope)
+			assert_near(slope.p[i], want_slope, 1);
+		assert_near(d.p[i], d_before.p[i] * want_slope, 1);
+	}
+	guarded_free(z);
+	guarded_free(h);
+	guarded_free(plain);
+	guarded_free(slope);
+	guarded_free(d);
+	guarded_free(d_before);
+	guarded_free(bias);
+}
+
+static void
+test_bias_activate_and_backward(void **state)
+{
+	static const size_t shapes[][3] = {{1, 1, 1},	 {1, 7, 7},		 {9, 3, 3},	   {5, 8, 8},
+									   {7, 15, 15},	 {6, 16, 16},	 {4, 17, 17},  {3, 30, 30},
+									   {5, 70, 70},	 {3, 5, 9},		 {4, 20, 23},  {2, 1024, 1024},
+									   {2, 1025, 1025}, {40, 2, 2}, {3, 100, 101}};
+	const AeKernels *tables[MAX_TABLES];
+	int n_tables = find_tables(tables);
+
+	(void) state;
+	for (int t = 0; t < n_tables; t++)
+	{
+		for (int act = 0; act < AE_ACTIVATION_COUNT; act++)
+		{
+			for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
+				check_bias_activate(tables[t], (AeActivation) act, shapes[i][0], shapes[i][1],
+									shapes[i][2]);
+		}
+	}
+}
+
+/* ---- errors and losses ---- */
+
+static double
+lanes_total(const double *s)
+{
+	return ((s[0] + s[1]) + (s[2] + s[3])) + ((s[4] + s[5]) + (s[6] + s[7]));
+}
+
+static double
+cross_entropy_term(AeReal z, AeReal t)
+{
+	double c = clamp01(t), excess = (double) t - c;
+	double linear = (double) (z < 0 ? 0 : z) - c * (double) z;
+
+	return ((double) ae_softplus_tail(z) + linear) + excess * excess;
+}
+
+/* Both errors in every table: the bits of the definition, lane by lane. */
+static void
+test_row_errors_same_bits(void **state)
+{
+	const AeKernels *tables[MAX_TABLES];
+	int n_tables = find_tables(tables);
+
+	(void) state;
+	for (size_t n = 0; n <= 100; n++)
+	{
+		Guarded r = guarded_new(n), x = guarded_new(n);
+		double square[8] = {0}, cross[8] = {0}, exact = 0;
+
+		fill(r.p, n, 9, 6);
+		fill(x.p, n, 10, 1.5);
+		for (size_t j = 0; j < n; j++)
+		{
+			double e = (double) r.p[j] - (double) x.p[j], c = clamp01(x.p[j]);
+
+			square[j % 8] += e * e;
+			cross[j % 8] += cross_entropy_term(r.p[j], x.p[j]);
+			exact += reference_softplus(r.p[j]) - c * r.p[j] + (x.p[j] - c) * (x.p[j] - c);
+		}
+		for (int t = 0; t < n_tables; t++)
+		{
+			double got = tables[t]->square_error(r.p, x.p, n);
+
+			assert_true(got == lanes_total(square));
+			got = tables[t]->cross_entropy(r.p, x.p, n);
+			assert_near(got, exact, 1);
+			assert_true(got == lanes_total(cross));
+		}
+		guarded_free(r);
+		guarded_free(x);
+	}
+}
+
+/* A target outside [0, 1] costs the clamped target's entropy and its squared excess. */
+static void
+test_cross_entropy_excess(void **state)
+{
+	static const double cases[][3] = {/* z, t, loss */
+									  {0, 0, M_LN2},
+									  {0, 1, M_LN2},
+									  {0, 0.5, M_LN2},
+									  {0, 1.5, M_LN2 + 0.25},
+									  {0, -2, M_LN2 + 4},
+									  {100, 1, 0},
+									  {100, 3, 4},
+									  {-100, 0, 0},
+									  {-100, -1, 1},
+									  {100, 0, 100},
+									  {-100, 1, 100},
+									  {1e15, 1, 0},
+									  {2, 0.25, 1.6269280110429725}};
+	const AeKernels *tables[MAX_TABLES];
+	int n_tables = find_tables(tables);
+
+	(void) state;
+	for (int k = 0; k < n_tables; k++)
+	{
+		for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		{
+			AeReal z = (AeReal) cases[i][0], t = (AeReal) cases[i][1], d, slope;
+
+			assert_near(tables[k]->cross_entropy(&z, &t, 1), cases[i][2], 1);
+			assert_near(tables[k]->cross_entropy_loss(&d, &z, &t, 2, 1, 1, 1), cases[i][2], 1);
+			slope = (AeReal) (2 * (reference_sigmoid(z) - clamp01(t)));
+			assert_near(d, slope, 1);
+		}
+	}
+}
+
+/* Losses of several rows against plain sums, with and without gaps and gradients. */
+static void
+test_losses(void **state)
+{
+	static const size_t shapes[][3] = {{1, 1, 1},  {5, 3, 3},	 {4, 30, 30},
+									   {6, 9, 14}, {3, 2500, 2500}, {100, 47, 47}};
+	const AeKernels *tables[MAX_TABLES];
+	int n_tables = find_tables(tables);
+
+	(void) state;
+	for (size_t s = 0; s < sizeof(shapes) / sizeof(shapes[0]); s++)
+	{
+		size_t n_rows = shapes[s][0], n_cols = shapes[s][1], ld = shapes[s][2];
+		size_t n = (n_rows - 1) * ld + n_cols;
+		Guarded r = guarded_new(n), x = guarded_new(n), d = guarded_new(n), e = guarded_new(n);
+		double square = 0, cross = 0;
+
+		fill(r.p, n, 11, 4);
+		fill(x.p, n, 12, 1.2);
+		for (size_t i = 0; i < n; i++)
+		{
+			if (i % ld >= n_cols)
+				continue;
+			square += ((double) r.p[i] - x.p[i]) * ((double) r.p[i] - x.p[i]);
+			cross += cross_entropy_term(r.p[i], x.p[i]);
+		}
+		for (int t = 0; t < n_tables; t++)
+		{
+			const AeKernels *k = tables[t];
+
+			assert_near(k->square_loss(d.p, r.p, x.p, (AeReal) 0.5, n_rows, n_cols, ld), square, 1);
+			assert_near(k->square_loss(NULL, r.p, x.p, 1, n_rows, n_cols, ld), square, 1);
+			assert_near(k->cross_entropy_loss(e.p, r.p, x.p, (AeReal) 0.5, n_rows, n_cols, ld),
+						cross, 1);
+			assert_near(k->cross_entropy_loss(NULL, r.p, x.p, 1, n_rows, n_cols, ld), cross, 1);
+			for (size_t i = 0; i < n; i++)
+			{
+				if (i % ld >= n_cols)
+					continue;
+				assert_near(d.p[i], 0.5 * ((double) r.p[i] - x.p[i]), 1);
+				assert_near(e.p[i], 0.5 * (reference_sigmoid(r.p[i]) - clamp01(x.p[i])), 1);
+			}
+		}
+		guarded_free(r);
+		guarded_free(x);
+		guarded_free(d);
+		guarded_free(e);
+	}
+}
+
+/* ---- sums and updates ---- */
+
+static void
+test_column_sum(void **state)
+{
+	const AeKernels *tables[MAX_TABLES];
+	int n_tables = find_tables(tables);
+
+	(void) state;
+	for (size_t n_cols = 1; n_cols <= 140; n_cols += n_cols < 40 ? 1 : 7)
+	{
+		size_t n_rows = n_cols % 5 + 1;
+		Guarded d = guarded_new(n_rows * n_cols), sum = guarded_new(n_cols);
+
+		fill(d.p, d.n, 13, 1);
+		for (int t = 0; t < n_tables; t++)
+		{
+			for (int accumulate = 0; accumulate < 2; accumulate++)
+			{
+				tables[t]->column_sum(sum.p, d.p, accumulate, n_rows, n_cols);
+				for (size_t j = 0; j < n_cols; j++)
+				{
+					double want = 0;
+
+					for (size_t i = 0; i < n_rows; i++)
+						want += d.p[i * n_cols + j];
+					assert_near(sum.p[j], want * (1 + accumulate), 1);
+				}
+			}
+		}
+		guarded_free(d);
+		guarded_free(sum);
+	}
+}
+
+static void
+check_updates(const AeKernels *k, size_t n)
+{
+	Guarded w = guarded_new(n), m = guarded_new(n), v = guarded_new(n), g = guarded_new(n);
+	AeAdamStep step = {(AeReal) 0.9,  (AeReal) 0.99, (AeReal) 0.01, (AeReal) 1.5,
+					   (AeReal) 1e-3, (AeReal) 0.98, (AeReal) 0.5};
+	double adam_w[100], sgd_w[100], velocity[100], sum = 0;
+
+	fill(w.p, n, 14, 1);
+	fill(m.p, n, 15, 1);
+	fill(v.p, n, 16, 1);
+	fill(g.p, n, 17, 1);
+	for (size_t i = 0; i < n; i++)
+	{
+		double gradient = 0.5 * g.p[i], first, second;
+
+		v.p[i] = v.p[i] * v.p[i];
+		first = step.beta1 * (double) m.p[i] + (1 - (double) step.beta1) * gradient;
+		second = step.beta2 * (double) v.p[i] + (1 - (double) step.beta2) * gradient * gradient;
+		adam_w[i] = 0.98 * w.p[i] - 0.01 * first / (sqrt(second * 1.5) + 1e-3);
+		velocity[i] = 0.9 * first + 0.5 * g.p[i];
+		sgd_w[i] = adam_w[i] - 0.1 * velocity[i];
+	}
+	k->adam(w.p, m.p, v.p, g.p, n, &step);
+	for (size_t i = 0; i < n; i++)
+		assert_near(w.p[i], adam_w[i], 1);
+	k->sgd(w.p, m.p, g.p, n, (AeReal) 0.1, (AeReal) 0.9, (AeReal) 0.5);
+	for (size_t i = 0; i < n; i++)
+	{
+		assert_near(m.p[i], velocity[i], 1);
+		assert_near(w.p[i], sgd_w[i], 1);
+		sum += (double) w.p[i] * g.p[i];
+		sgd_w[i] = w.p[i] + 0.25 * g.p[i];
+	}
+	assert_near(k->dot(w.p, g.p, n), sum, 1);
+	k->axpy(w.p, (AeReal) 0.25, g.p, n);
+	for (size_t i = 0; i < n; i++)
+		assert_near(w.p[i], sgd_w[i], 1);
+	guarded_free(w);
+	guarded_free(m);
+	guarded_free(v);
+	guarded_free(g);
+}
+
+static void
+test_updates(void **state)
+{
+	const AeKernels *tables[MAX_TABLES];
+	int n_tables = find_tables(tables);
+
+	(void) state;
+	for (int t = 0; t < n_tables; t++)
+	{
+		for (size_t n = 0; n < 100; n++)
+			check_updates(tables[t], n);
+	}
+}
+
+/* ---- noise ---- */
+
+static void
+test_philox(void **state)
+{
+	static const struct
+	{
+		uint32_t ctr[4];
+		uint64_t key;
+		uint32_t want[4];
+	} known[] = {{{0, 0, 0, 0}, 0, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
+				 {{~0u, ~0u, ~0u, ~0u},
+				  ~(uint64_t) 0,
+				  {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
+				 {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344},
+				  0x299f31d0a4093822,
+				  {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}}};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+	{
+		uint32_t out[4];
+
+		ae_philox(out, known[i].ctr, known[i].key);
+		assert_memory_equal(out, known[i].want, sizeof(out));
+	}
+}
+
+/* Number i of the noise, by the header's words alone. */
+static AeReal
+reference_normal(size_t i, uint64_t key, uint64_t visit)
+{
+	uint32_t ctr[4] = {(uint32_t) (i / 64 * 16 + i % 16), (uint32_t) visit,
+					   (uint32_t) (visit >> 32), AE_STREAM_NOISE};
+	uint32_t word[4];
+	size_t which = i % 64 / 16;
+	AeReal uniform, sine, cosine, radius;
+
+	ae_philox(word, ctr, key);
+	uniform = ae_fma((AeReal) (word[which & 2] >> 1), (AeReal) 0x1p-31, (AeReal) 0x1p-32);
+	radius = ae_sqrt(-2 * ae_log(uniform));
+	ae_sincos2pi(&sine, &cosine, (AeReal) (int32_t) word[(which & 2) + 1] * (AeReal) 0x1p-32);
+	return radius * (which & 1 ? sine : cosine);
+}
+
+static void
+test_noise_is_its_definition(void **state)
+{
+	const uint64_t key = 0x0123456789abcdef, visit = 0xfedcba9876543210;
+	const AeReal sigma = (AeReal) 0.3;
+	const AeKernels *tables[MAX_TABLES];
+	int n_tables = find_tables(tables);
+
+	(void) state;
+	for (size_t n = 0; n <= 200; n++)
+	{
+		Guarded x = guarded_new(n), y = guarded_new(n);
+
+		fill(x.p, n, 18, 2);
+		for (int t = 0; t < n_tables; t++)
+		{
+			tables[t]->add_noise(y.p, x.p, n, sigma, key, visit);
+			for (size_t i = 0; i < n; i++)
+				assert_true(y.p[i] == x.p[i] + sigma * reference_normal(i, key, visit));
+			tables[t]->add_noise(y.p, memcpy(y.p, x.p, n * sizeof(AeReal)), n, sigma, key, visit);
+			for (size_t i = 0; i < n; i++)
+				assert_true(y.p[i] == x.p[i] + sigma * reference_normal(i, key, visit));
+		}
+		guarded_free(x);
+		guarded_free(y);
+	}
+}
+
+/* Moments of 2^20 numbers within five standard errors; neighbours and visits do not correlate. */
+static void
+test_noise_is_normal(void **state)
+{
+	const AeKernels *kernels = ae_kernels_best();
+	const size_t n = (size_t) 1 << 20;
+	AeReal *x = calloc(n, sizeof(AeReal)), *y = calloc(n, sizeof(AeReal));
+	double sum[5] = {0}, neighbour = 0, visits, largest = 0, root = sqrt((double) n);
+
+	(void) state;
+	assert_non_null(x);
+	assert_non_null(y);
+	kernels->add_noise(y, x, n, 1, 1, 1);
+	for (size_t i = 0; i < n; i++)
+	{
+		double v = y[i];
+
+		for (int power = 1; power <= 4; power++)
+			sum[power] += pow(v, power);
+		neighbour += i ? v * y[i - 1] : 0;
+		largest = fabs(v) > largest ? fabs(v) : largest;
+	}
+	assert_true(fabs(sum[1]) / root < 5);
+	assert_true(fabs(sum[2] / (double) n - 1) * root < 5 * sqrt(2));
+	assert_true(fabs(sum[3] / (double) n) * root < 5 * sqrt(15));
+	assert_true(fabs(sum[4] / (double) n - 3) * root < 5 * sqrt(96));
+	assert_true(fabs(neighbour) / root < 5);
+	assert_true(largest > 4.2 && largest < 6.7);
+	kernels->add_noise(x, x, n, 1, 1, 2);
+	visits = kernels->dot(x, y, n);
+	assert_true(fabs(visits) / root < 5);
+	free(x);
+	free(y);
+}
+
+/* ---- committed results ---- */
+
+#ifndef AE_DOUBLE
+
+/*GOLDEN*/
+
+static void
+test_golden(void **state)
+{
+	const AeKernels *tables[MAX_TABLES];
+	int n_tables = find_tables(tables);
+
+	(void) state;
+	for (int t = 0; t < n_tables; t++)
+	{
+		float x[GOLDEN_IN], w[GOLDEN_IN * GOLDEN_OUT], bias[GOLDEN_OUT];
+		float panels[GOLDEN_IN * 48], y[GOLDEN_OUT], h[GOLDEN_OUT], target[GOLDEN_OUT];
+
+		assert_int_equal(ae_kernel_packed_count(GOLDEN_IN, GOLDEN_OUT), GOLDEN_IN * 48);
+		fill(x, GOLDEN_IN, 101, 2);
+		fill(w, GOLDEN_IN * GOLDEN_OUT, 102, 1);
+		fill(bias, GOLDEN_OUT, 103, 1);
+		fill(target, GOLDEN_OUT, 104, 1.2);
+		ae_kernel_pack(panels, w, GOLDEN_IN, GOLDEN_OUT);
+		tables[t]->dense(y, GOLDEN_OUT, x, GOLDEN_IN, panels, bias, 1, GOLDEN_IN, GOLDEN_OUT);
+		for (int act = 0; act < AE_ACTIVATION_COUNT; act++)
+		{
+			memcpy(h, y, sizeof(h));
+			tables[t]->activate((AeActivation) act, h, GOLDEN_OUT);
+			assert_memory_equal(h, golden_activation[act], sizeof(h));
+		}
+		assert_true(tables[t]->square_error(y, target, GOLDEN_OUT) == golden_square_error);
+		assert_true(tables[t]->cross_entropy(y, target, GOLDEN_OUT) == golden_cross_entropy);
+		memset(h, 0, sizeof(h));
+		tables[t]->add_noise(h, h, GOLDEN_OUT, 1, 42, 7);
+		assert_memory_equal(h, golden_noise, sizeof(h));
+	}
+}
+
+#endif
+
+/* ---- what the objects need ---- */
+
+/*
+ * The objects beside this program call nothing of libm, whose results differ from one system
+ * to the next.  (The compiler's helpers, sanitizers' and plain memory functions may be there.)
+ */
+static void
+test_no_libm(void **state)
+{
+	static const char *const allowed[] = {"mem", "str", "ae_", "_", "U"};
+	char command[4096], line[512];
+	ssize_t length = readlink("/proc/self/exe", command + 64, 2048);
+	char *slash;
+	FILE *pipe;
+	int lines = 0;
+
+	(void) state;
+#ifdef AE_DOUBLE
+	skip(); /* goes through libm on purpose */
+#endif
+	if (length <= 0)
+		skip();
+	command[64 + length] = '\0';
+	slash = strrchr(command + 64, '/');
+	*slash = '\0';
+	length = snprintf(line, sizeof(line), "%s/ae_kernel_generic.o", command + 64);
+	if (length >= (ssize_t) sizeof(line) || access(line, R_OK) != 0)
+		skip();
+	memmove(command + 10, command + 64, strlen(command + 64) + 1);
+	memcpy(command, "nm -u -- '", 10);
+	strcat(command, "'/ae_kernel*.o");
+	pipe = popen(command, "r");
+	assert_non_null(pipe);
+	while (fgets(line, sizeof(line), pipe))
+	{
+		char name[512];
+		bool fine = false;
+
+		if (sscanf(line, " U %511s", name) != 1)
+			continue;
+		lines++;
+		for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++)
+			fine = fine || strncmp(name, allowed[i], strlen(allowed[i])) == 0;
+		if (!fine)
+			fail_msg("the kernels call %s", name);
+	}
+	pclose(pipe);
+	assert_true(lines > 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+#ifndef AE_DOUBLE
+		cmocka_unit_test(test_math_accuracy),
+		cmocka_unit_test(test_math_extremes),
+		cmocka_unit_test(test_fma_is_exact),
+		cmocka_unit_test(test_golden),
+#endif
+		cmocka_unit_test(test_find),
+		cmocka_unit_test(test_pack),
+		cmocka_unit_test(test_dense_same_bits),
+		cmocka_unit_test(test_dense_deep_and_wide),
+		cmocka_unit_test(test_activate),
+		cmocka_unit_test(test_activate_extremes),
+		cmocka_unit_test(test_bias_activate_and_backward),
+		cmocka_unit_test(test_row_errors_same_bits),
+		cmocka_unit_test(test_cross_entropy_excess),
+		cmocka_unit_test(test_losses),
+		cmocka_unit_test(test_column_sum),
+		cmocka_unit_test(test_updates),
+		cmocka_unit_test(test_philox),
+		cmocka_unit_test(test_noise_is_its_definition),
+		cmocka_unit_test(test_noise_is_normal),
+		cmocka_unit_test(test_no_libm),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
