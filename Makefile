@@ -1,0 +1,140 @@
+# ae: autoencoders in PostgreSQL
+#
+#   make demo          see it work: installs what is missing, trains on a real table (make demo-clean)
+#   make test          installs what is missing, runs every kind of test
+#   make               build against PG_CONFIG (default: pg_config)
+#   make install       into that server's directories
+#   make installcheck  pg_regress, isolation and TAP tests against an installed and running server
+#   make unit tap regress fuzz sanitize check-style    one kind of test (tests/README.md)
+#   make bench         speed, beside other software
+#   make format        clang-format over the sources
+#
+# The targets of demo and test work where there is neither compiler nor server yet.
+
+.DEFAULT_GOAL := all
+
+EXTENSION = ae
+MODULE_big = ae
+DATA = $(sort $(wildcard sql/ae--*.sql))
+
+ENGINE_OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/engine/*.c)))
+BINDING_OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/pg/*.c)))
+OBJS = $(ENGINE_OBJS) $(BINDING_OBJS)
+
+REGRESS = $(patsubst sql/%.sql,%,$(filter-out $(DATA),$(sort $(wildcard sql/*.sql))))
+ISOLATION = $(patsubst tests/isolation/specs/%.spec,%,$(sort $(wildcard tests/isolation/specs/*.spec)))
+ISOLATION_OPTS = --inputdir=tests/isolation
+TAP_TESTS = 1
+PROVE_TESTS = tests/tap/*.pl
+EXTRA_CLEAN = $(OBJS:.o=.d)
+
+# ---- flags --------------------------------------------------------------------------------------
+
+# BLAS is loaded when the first training asks for it; only its header is needed to build.
+OPENBLAS_SONAME ?= libopenblas.so.0
+BLAS_CPPFLAGS ?= $(or $(shell pkg-config --cflags openblas 2>/dev/null), \
+	$(addprefix -I,$(firstword $(wildcard /usr/include/openblas /usr/local/opt/openblas/include))))
+BLAS_LIBS ?= $(or $(shell pkg-config --libs openblas 2>/dev/null),-lopenblas)
+
+ifneq ($(filter-out 0 no false,$(WERROR) $(CI)),)
+WERROR_CFLAGS = -Werror
+endif
+
+# A build with sanitizers, in a tree of its own (tests/run.pl sanitize).
+ifneq ($(filter-out 0 no,$(SANITIZE)),)
+SANITIZE_CFLAGS = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+	-fno-sanitize-recover=undefined
+SANITIZE_LIBS = -fsanitize=address,undefined
+endif
+
+# No -ffast-math: it would change what NaN means, reorder sums, and set flush-to-zero for the whole
+# backend when linked.  No -march=native: wide vectors are chosen at run time.  No contraction:
+# where a multiply-add is fused, the source says so, or a score would depend on the compiler.
+ENGINE_CPPFLAGS = -Isrc/engine $(BLAS_CPPFLAGS)
+ENGINE_CFLAGS = -std=c11 -O3 -g -fPIC -fvisibility=hidden -ffp-contract=off -fno-math-errno \
+	-fno-trapping-math -Wall -Wextra $(WERROR_CFLAGS) $(SANITIZE_CFLAGS) $(COPT)
+
+ifneq ($(filter x86_64-% amd64-%,$(shell $(CC) -dumpmachine 2>/dev/null)),)
+AVX2_CFLAGS = -mavx2 -mfma
+AVX512_CFLAGS = $(AVX2_CFLAGS) -mavx512f -mavx512dq -mavx512bw -mavx512vl \
+	-mprefer-vector-width=512
+endif
+%/ae_kernel_avx2.o: ISA_CFLAGS = $(AVX2_CFLAGS)
+%/ae_kernel_avx512.o: ISA_CFLAGS = $(AVX512_CFLAGS)
+
+PG_CPPFLAGS = -Isrc/engine -Isrc/pg $(BLAS_CPPFLAGS) \
+	-DAE_OPENBLAS_SONAME='"$(OPENBLAS_SONAME)"'
+PG_CFLAGS = -ffp-contract=off $(WERROR_CFLAGS) $(SANITIZE_CFLAGS)
+SHLIB_LINK = -lm $(if $(filter Linux,$(shell uname -s)),-ldl) $(SANITIZE_LIBS)
+
+# ---- PGXS, where there is a server to build against ---------------------------------------------
+
+# No LLVM bitcode: a query compiled just in time could inline a kernel into code for another
+# instruction set or with other contraction, and entry points that fetch their arguments through
+# fmgr gain nothing from it.
+override with_llvm := no
+
+PG_CONFIG ?= pg_config
+export PG_CONFIG
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+ifneq ($(wildcard $(PGXS)),)
+include $(PGXS)
+else
+all install installcheck:
+	@echo "'$(PG_CONFIG) --pgxs' names no file: install the server's development package" \
+		"(Debian: postgresql-server-dev-NN), or say make PG_CONFIG=/path/to/pg_config;" \
+		"'make demo' and 'make test' install what is missing." >&2; exit 1
+clean:
+	rm -rf $(OBJS) $(EXTRA_CLEAN) ae.so tmp_check
+endif
+
+# Engine objects see no header of PostgreSQL; binding objects see both sides.
+src/engine/%.o: src/engine/%.c
+	$(CC) $(ENGINE_CPPFLAGS) $(ENGINE_CFLAGS) $(ISA_CFLAGS) -MMD -MP -c -o $@ $<
+
+src/pg/%.o: src/pg/%.c
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# A change of flags above rebuilds; a change of a header rebuilds what included it.
+$(OBJS): Makefile
+-include $(OBJS:.o=.d)
+
+# ---- tests, demo, benchmark ---------------------------------------------------------------------
+
+include tests/unit/unit.mk
+include tests/fuzz/fuzz.mk
+
+.PHONY: demo demo-clean test unit tap regress isolation readme fuzz sanitize check-style format bench
+
+# Each begins with the packages it needs, then starts make anew: pg_config may be there only now.
+demo:
+	@tests/setup.sh build
+	+@$(MAKE) --no-print-directory demo-run
+demo-run:
+	+@perl tests/demo.pl
+demo-clean:
+	@perl tests/demo.pl clean
+
+test:
+	@tests/setup.sh build test
+	+@$(MAKE) --no-print-directory test-run
+test-run:
+	+@perl tests/run.pl
+
+unit tap regress isolation readme:
+	+@perl tests/run.pl $@
+
+# Twenty minutes of it; `make test` does half a minute.
+FUZZ_SECONDS ?= 1200
+fuzz sanitize:
+	+@FUZZ_SECONDS=$(FUZZ_SECONDS) perl tests/run.pl $@
+
+check-style:
+	@perl tests/check_style.pl
+
+format:
+	clang-format -i --style=file $(wildcard src/*/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] tests/bench/*.[ch])
+
+bench:
+	@tests/setup.sh build bench
+	+@tests/bench/run.sh

@@ -1,0 +1,242 @@
+\echo Use "CREATE EXTENSION ae" to load this file. \quit
+
+-- Everything stands in the schema ae, which the control file names. Object names are written
+-- qualified, so that no search_path has a say.
+
+-- using a model: one row in, one result out
+
+CREATE FUNCTION ae.encode(model bytea, input anyelement) RETURNS real[]
+AS 'MODULE_PATHNAME', 'pg_ae_encode'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION ae.encode(bytea, anyelement) IS
+'code of a row, f(x); the row is a composite value or an array of numbers';
+
+CREATE FUNCTION ae.decode(model bytea, code real[]) RETURNS real[]
+AS 'MODULE_PATHNAME', 'pg_ae_decode'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION ae.decode(bytea, real[]) IS
+'reconstruction from a code, g(h): one value per column of the model, in its order, in the units of the data';
+
+CREATE FUNCTION ae.reconstruct(model bytea, input anyelement) RETURNS anyelement
+AS 'MODULE_PATHNAME', 'pg_ae_reconstruct'
+LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION ae.reconstruct(bytea, anyelement) IS
+'the row as the model expects it, g(f(x)), of the same type; columns that the model does not know stay as they are';
+
+CREATE FUNCTION ae.reconstruction_error(model bytea, input anyelement) RETURNS double precision
+AS 'MODULE_PATHNAME', 'pg_ae_reconstruction_error'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION ae.reconstruction_error(bytea, anyelement) IS
+'training loss of a row, mean over its columns, in scaled units; Infinity where a value is not finite';
+
+CREATE FUNCTION ae.raw_score(model bytea, input anyelement) RETURNS double precision
+AS 'MODULE_PATHNAME', 'pg_ae_raw_score'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION ae.raw_score(bytea, anyelement) IS
+'what rows are ranked by: the higher, the more anomalous';
+
+CREATE FUNCTION ae.p_value(model bytea, input anyelement) RETURNS double precision
+AS 'MODULE_PATHNAME', 'pg_ae_p_value'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION ae.p_value(bytea, anyelement) IS
+'share of normal rows that would score as high as this one, (1 + #{calibration scores >= s}) / (n + 1)';
+
+CREATE FUNCTION ae.anomaly_score(model bytea, input anyelement) RETURNS double precision
+AS 'MODULE_PATHNAME', 'pg_ae_anomaly_score'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION ae.anomaly_score(bytea, anyelement) IS
+'score in [0, 1): 1 - p-value; rows beyond all calibration scores keep their order';
+
+CREATE FUNCTION ae.is_anomaly(model bytea, input anyelement,
+	contamination double precision DEFAULT 0.01) RETURNS boolean
+AS 'MODULE_PATHNAME', 'pg_ae_is_anomaly'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION ae.is_anomaly(bytea, anyelement, double precision) IS
+'true if the p-value is at most contamination, the share of false alarms one accepts';
+
+CREATE FUNCTION ae.version() RETURNS text
+AS 'MODULE_PATHNAME', 'pg_ae_version'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION ae.version() IS 'version of the library that is loaded';
+
+-- training, options, inspection
+
+CREATE FUNCTION ae.options(
+	columns text[] DEFAULT NULL,
+	exclude text[] DEFAULT NULL,
+	purpose text DEFAULT NULL,
+	code integer DEFAULT NULL,
+	hidden integer[] DEFAULT NULL,
+	decoder integer[] DEFAULT NULL,
+	activation text DEFAULT NULL,
+	code_activation text DEFAULT NULL,
+	output_activation text DEFAULT NULL,
+	loss text DEFAULT NULL,
+	scaling text DEFAULT NULL,
+	noise double precision DEFAULT NULL,
+	optimizer text DEFAULT NULL,
+	learning_rate double precision DEFAULT NULL,
+	schedule text DEFAULT NULL,
+	final_rate double precision DEFAULT NULL,
+	warmup double precision DEFAULT NULL,
+	momentum double precision DEFAULT NULL,
+	beta1 double precision DEFAULT NULL,
+	beta2 double precision DEFAULT NULL,
+	epsilon double precision DEFAULT NULL,
+	weight_decay double precision DEFAULT NULL,
+	clip_norm double precision DEFAULT NULL,
+	epochs bigint DEFAULT NULL,
+	updates bigint DEFAULT NULL,
+	batch_size integer DEFAULT NULL,
+	validation double precision DEFAULT NULL,
+	patience integer DEFAULT NULL,
+	time_limit double precision DEFAULT NULL,
+	seed bigint DEFAULT NULL)
+RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+	SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
+		'columns', columns,
+		'exclude', exclude,
+		'purpose', purpose,
+		'code', code,
+		'hidden', hidden,
+		'decoder', decoder,
+		'activation', activation,
+		'code_activation', code_activation,
+		'output_activation', output_activation,
+		'loss', loss,
+		'scaling', scaling,
+		'noise', noise,
+		'optimizer', optimizer,
+		'learning_rate', learning_rate,
+		'schedule', schedule,
+		'final_rate', final_rate,
+		'warmup', warmup,
+		'momentum', momentum,
+		'beta1', beta1,
+		'beta2', beta2,
+		'epsilon', epsilon,
+		'weight_decay', weight_decay,
+		'clip_norm', clip_norm,
+		'epochs', epochs,
+		'updates', updates,
+		'batch_size', batch_size,
+		'validation', validation,
+		'patience', patience,
+		'time_limit', time_limit,
+		'seed', seed))
+$$;
+
+COMMENT ON FUNCTION ae.options(text[], text[], text, integer, integer[], integer[], text, text,
+	text, text, text, double precision, text, double precision, text, double precision,
+	double precision, double precision, double precision, double precision, double precision,
+	double precision, double precision, bigint, bigint, integer, double precision, integer,
+	double precision, bigint) IS
+'options of ae.train as jsonb; arguments left out get the defaults of the engine';
+
+CREATE FUNCTION ae.train_transfn(internal, anyelement) RETURNS internal
+AS 'MODULE_PATHNAME', 'pg_ae_train_transfn'
+LANGUAGE C PARALLEL RESTRICTED;
+
+CREATE FUNCTION ae.train_transfn(internal, anyelement, jsonb) RETURNS internal
+AS 'MODULE_PATHNAME', 'pg_ae_train_transfn'
+LANGUAGE C PARALLEL RESTRICTED;
+
+CREATE FUNCTION ae.train_transfn(internal, anyelement, jsonb, bytea) RETURNS internal
+AS 'MODULE_PATHNAME', 'pg_ae_train_transfn'
+LANGUAGE C PARALLEL RESTRICTED;
+
+CREATE FUNCTION ae.train_finalfn(internal) RETURNS bytea
+AS 'MODULE_PATHNAME', 'pg_ae_train_finalfn'
+LANGUAGE C PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION ae.train_transfn(internal, anyelement) IS
+'collects rows for ae.train';
+COMMENT ON FUNCTION ae.train_transfn(internal, anyelement, jsonb) IS
+'collects rows for ae.train';
+COMMENT ON FUNCTION ae.train_transfn(internal, anyelement, jsonb, bytea) IS
+'collects rows for ae.train';
+COMMENT ON FUNCTION ae.train_finalfn(internal) IS
+'trains a model on the rows collected';
+
+-- No combine function: partial states would have to travel as whole tables, and cost more than
+-- they save.  A scan below may be parallel.  SSPACE keeps the planner from a hash table of sorts.
+CREATE AGGREGATE ae.train(anyelement) (
+	SFUNC = ae.train_transfn,
+	STYPE = internal,
+	SSPACE = 4194304,
+	FINALFUNC = ae.train_finalfn,
+	FINALFUNC_MODIFY = READ_WRITE,
+	PARALLEL = RESTRICTED
+);
+
+CREATE AGGREGATE ae.train(anyelement, jsonb) (
+	SFUNC = ae.train_transfn,
+	STYPE = internal,
+	SSPACE = 4194304,
+	FINALFUNC = ae.train_finalfn,
+	FINALFUNC_MODIFY = READ_WRITE,
+	PARALLEL = RESTRICTED
+);
+
+CREATE AGGREGATE ae.train(anyelement, jsonb, bytea) (
+	SFUNC = ae.train_transfn,
+	STYPE = internal,
+	SSPACE = 4194304,
+	FINALFUNC = ae.train_finalfn,
+	FINALFUNC_MODIFY = READ_WRITE,
+	PARALLEL = RESTRICTED
+);
+
+COMMENT ON AGGREGATE ae.train(anyelement) IS
+'a model of the rows or arrays, with default options';
+COMMENT ON AGGREGATE ae.train(anyelement, jsonb) IS
+'a model of the rows or arrays, with options as from ae.options';
+COMMENT ON AGGREGATE ae.train(anyelement, jsonb, bytea) IS
+'a model of the rows or arrays, training started from another model';
+
+CREATE FUNCTION ae.summary(model bytea) RETURNS text
+AS 'MODULE_PATHNAME', 'pg_ae_summary'
+LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION ae.summary(bytea) IS
+'what a model is and whether it is any good, to be read';
+
+CREATE FUNCTION ae.describe(model bytea) RETURNS jsonb
+AS 'MODULE_PATHNAME', 'pg_ae_describe'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION ae.describe(bytea) IS
+'options as they were resolved, network, outcome of training and calibration of a model';
+
+CREATE FUNCTION ae.history(
+	model bytea,
+	OUT epoch integer,
+	OUT train_loss double precision,
+	OUT validation_loss double precision)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'pg_ae_history'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE ROWS 100;
+COMMENT ON FUNCTION ae.history(bytea) IS
+'losses of a model epoch by epoch';
+
+CREATE FUNCTION ae.features(
+	model bytea,
+	OUT feature text,
+	OUT kind text,
+	OUT scaling text,
+	OUT mean double precision,
+	OUT sd double precision,
+	OUT min double precision,
+	OUT max double precision,
+	OUT constant boolean)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'pg_ae_features'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE ROWS 20;
+COMMENT ON FUNCTION ae.features(bytea) IS
+'columns a model was trained on, with their statistics';
+
+CREATE FUNCTION ae.row_expression(model bytea) RETURNS text
+AS 'MODULE_PATHNAME', 'pg_ae_row_expression'
+LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION ae.row_expression(bytea) IS
+'the row of a model spelled out, for expressions that are stored: ROW(a, b, c)';

@@ -1,0 +1,191 @@
+/*
+ * pg_cache.c: parsed models, kept for as long as the expression that uses them.
+ *
+ * A model argument may be a constant, a parameter, or a column that changes from
+ * row to row, and the same call node may be kept while a variable behind it changes
+ * (PL/pgSQL keeps simple expressions for a transaction).  So the key is what the
+ * argument *is*: the image of the datum before it is detoasted, compared by length and
+ * content.  For a model in a table that image is the toast pointer of 18 bytes, for a
+ * small or compressed one its bytes, for a large one in memory all of it, which
+ * still costs less than reading the weights once.  No pointer is ever compared, as
+ * memory is reused.  Only a true Const node skips the comparison;
+ * get_fn_expr_arg_stable() would not do, as it takes a PL/pgSQL variable for stable.
+ *
+ * Four entries, the last hit tried first, so that a join of rows with a few models
+ * parses each once.  An entry lives in a memory context of its own and counts only
+ * after it is complete: an error while parsing leaves an empty entry.
+ */
+#include "postgres.h"
+
+#include "nodes/primnodes.h"
+#include "utils/memutils.h"
+
+#include "pg_ae.h"
+
+#define N_SLOTS 4
+
+typedef struct Slot
+{
+	bool valid;
+	Size key_len;
+	char *key; /* NULL for a constant */
+	PgaeCached cached;
+} Slot;
+
+typedef struct Cache
+{
+	Slot *constant; /* the model argument is a Const, and here it is */
+	int last;       /* slot of the last hit */
+	int next;       /* slot to be replaced next */
+	Slot slots[N_SLOTS];
+} Cache;
+
+/* A block of bytes aligned to AE_ALIGN, over 1 GB if it must. */
+static void *
+alloc_aligned(MemoryContext context, size_t bytes)
+{
+	return ae_arena_align(MemoryContextAllocHuge(context, bytes + AE_ALIGN));
+}
+
+/* *model from bytes, everything it points at in context.  It points into itself: never copy it. */
+static void
+read_model(AeModel *model, struct varlena *bytes, MemoryContext context)
+{
+	const void *data = VARDATA_ANY(bytes);
+	size_t length = VARSIZE_ANY_EXHDR(bytes);
+	size_t block_bytes;
+	AeError error;
+
+	if (ae_model_check(&block_bytes, data, length, &error) != AE_OK)
+		pgae_raise(&error, NULL);
+	if (ae_model_read(model, alloc_aligned(context, block_bytes), block_bytes, data, length,
+					  &error) != AE_OK)
+		pgae_raise(&error, NULL);
+}
+
+/*
+ * The model in bytes, which may be packed, compressed or toasted.  Everything is
+ * allocated in context.  22P03 for bytes that are no model.
+ */
+AeModel *
+pgae_read_model(struct varlena *bytes, MemoryContext context)
+{
+	struct varlena *flat = pg_detoast_datum_packed(bytes);
+	AeModel *model = MemoryContextAllocZero(context, sizeof(AeModel));
+
+	read_model(model, flat, context);
+	if (flat != bytes)
+		pfree(flat);
+	return model;
+}
+
+/* Fills cached, whose context is set, from the raw argument. */
+static void
+parse(PgaeCached *cached, struct varlena *raw)
+{
+	struct varlena *flat = pg_detoast_datum_packed(raw);
+	size_t scorer_bytes;
+	AeError error;
+
+	read_model(&cached->model, flat, cached->context);
+	if (flat != raw)
+		pfree(flat);
+	if (ae_scorer_size(&scorer_bytes, &cached->model, 1, &error) != AE_OK)
+		pgae_raise(&error, NULL);
+	ae_scorer_init(&cached->scorer, MemoryContextAllocHuge(cached->context, scorer_bytes),
+				   &cached->model, 1, pgae_kernels());
+	cached->codec = NULL;
+	cached->codec_type = InvalidOid;
+}
+
+/* True if argument argno of the call is written as a constant. */
+static bool
+argument_is_const(FmgrInfo *flinfo, int argno)
+{
+	Node *call = (Node *) flinfo->fn_expr;
+	List *args;
+
+	if (call == NULL || !IsA(call, FuncExpr))
+		return false;
+	args = ((FuncExpr *) call)->args;
+	return argno < list_length(args) && IsA(list_nth(args, argno), Const);
+}
+
+/* Parses raw into the slot whose turn it is, and publishes it under its image. */
+static Slot *
+fill_slot(Cache *cache, FmgrInfo *flinfo, int argno, struct varlena *raw)
+{
+	Slot *slot = &cache->slots[cache->next];
+	MemoryContext context = slot->cached.context;
+
+	slot->valid = false;
+	slot->cached.context = NULL;
+	if (context != NULL)
+		MemoryContextDelete(context);
+	memset(slot, 0, sizeof(*slot));
+	slot->cached.context = AllocSetContextCreate(flinfo->fn_mcxt, "ae model", ALLOCSET_SMALL_SIZES);
+	parse(&slot->cached, raw);
+	if (argument_is_const(flinfo, argno))
+		cache->constant = slot;
+	else
+	{
+		slot->key_len = VARSIZE_ANY(raw);
+		slot->key = MemoryContextAllocHuge(slot->cached.context, slot->key_len);
+		memcpy(slot->key, raw, slot->key_len);
+	}
+	slot->valid = true;
+	cache->last = cache->next;
+	cache->next = (cache->next + 1) % N_SLOTS;
+	return slot;
+}
+
+static bool
+slot_holds(const Slot *slot, const struct varlena *raw, Size len)
+{
+	return slot->valid && slot->key_len == len && memcmp(slot->key, raw, len) == 0;
+}
+
+/*
+ * The model in argument argno of the call, parsed, with a scorer for one row.  It
+ * belongs to the cache and stays good until the next call of this function by
+ * the same expression.  A function may have one model argument.  22P03 for bytes
+ * that are no model.
+ */
+PgaeCached *
+pgae_cached_model(FunctionCallInfo fcinfo, int argno)
+{
+	FmgrInfo *flinfo = fcinfo->flinfo;
+	struct varlena *raw = (struct varlena *) DatumGetPointer(fcinfo->args[argno].value);
+	Cache *cache;
+	Size len;
+
+	if (flinfo == NULL)
+	{
+		PgaeCached *cached = palloc0(sizeof(PgaeCached));
+
+		cached->context = CurrentMemoryContext;
+		parse(cached, raw);
+		return cached;
+	}
+	cache = flinfo->fn_extra;
+	if (cache == NULL)
+		cache = flinfo->fn_extra = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(Cache));
+	if (cache->constant != NULL)
+		return &cache->constant->cached;
+
+	/* the image of these is the address of memory that may be reused */
+	if (VARATT_IS_EXTERNAL_INDIRECT(raw) || VARATT_IS_EXTERNAL_EXPANDED(raw))
+		raw = pg_detoast_datum(raw);
+	len = VARSIZE_ANY(raw);
+	if (slot_holds(&cache->slots[cache->last], raw, len))
+		return &cache->slots[cache->last].cached;
+	for (int i = 0; i < N_SLOTS; i++)
+	{
+		if (slot_holds(&cache->slots[i], raw, len))
+		{
+			cache->last = i;
+			return &cache->slots[i].cached;
+		}
+	}
+	return &fill_slot(cache, flinfo, argno, raw)->cached;
+}

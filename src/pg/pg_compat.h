@@ -1,0 +1,101 @@
+/*
+ * pg_compat.h: one spelling for PostgreSQL 13 to 18, that of the newest.
+ *
+ * Every test of PG_VERSION_NUM stands here.  Include it after postgres.h; it knows
+ * nothing of the extension.
+ */
+#ifndef PG_COMPAT_H
+#define PG_COMPAT_H
+
+#include "access/htup_details.h"
+#include "access/tupdesc.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "storage/buffile.h"
+#include "utils/guc.h"
+#include "utils/tuplesort.h"
+
+#if PG_VERSION_NUM < 130000
+#error "ae needs PostgreSQL 13 or newer"
+#endif
+
+/* ---- 18 ---- */
+#if PG_VERSION_NUM < 180000
+
+/* Goes before `extern`. */
+#define pg_noreturn pg_attribute_noreturn()
+
+#define PG_MODULE_MAGIC_EXT(...) PG_MODULE_MAGIC
+
+#endif
+
+/* ---- 16 ---- */
+#if PG_VERSION_NUM >= 160000
+
+#include "varatt.h"
+
+#else
+
+/* fmgr.h declares it. */
+extern PGDLLEXPORT void _PG_init(void);
+
+/* Reads size bytes or raises. */
+static inline void
+BufFileReadExact(BufFile *file, void *ptr, size_t size)
+{
+	size_t got = BufFileRead(file, ptr, size);
+
+	if (got != size)
+		ereport(ERROR, (errcode_for_file_access(),
+						errmsg("could not read from temporary file: read only %zu of %zu bytes",
+							   got, size)));
+}
+
+/* The data to write became const. */
+#define BufFileWrite(file, ptr, size) BufFileWrite(file, unconstify(void *, ptr), size)
+
+/* By-reference values were always copied. */
+#define tuplesort_getdatum(state, forward, copy, val, isnull, abbrev)                              \
+	((void) (copy), tuplesort_getdatum(state, forward, val, isnull, abbrev))
+
+#endif
+
+/* ---- 15 ---- */
+#if PG_VERSION_NUM < 150000
+
+#define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
+
+/* `sortopt` was `randomAccess`. */
+#define TUPLESORT_NONE false
+#define TUPLESORT_RANDOMACCESS true
+
+/* The result of a set-returning function as a tuplestore; flags must be 0. */
+static inline void
+InitMaterializedSRF(FunctionCallInfo fcinfo, bits32 flags)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	MemoryContext old;
+	TupleDesc tupdesc;
+
+	Assert(flags == 0);
+	if (result == NULL || !IsA(result, ReturnSetInfo))
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("set-valued function called in context that cannot accept a set")));
+	if ((result->allowedModes & SFRM_Materialize) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("materialize mode required, but it is not allowed in this context")));
+	old = MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
+	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	result->returnMode = SFRM_Materialize;
+	result->setResult = tuplestore_begin_heap((result->allowedModes & SFRM_Materialize_Random) != 0,
+											  false, work_mem);
+	result->setDesc = tupdesc;
+	MemoryContextSwitchTo(old);
+}
+
+#endif
+
+#endif

@@ -1,0 +1,142 @@
+/*
+ * pg_error.c: from a status of the engine to an SQLSTATE and a sentence, and from
+ * a column's number to its name.  No other file knows which status is which error.
+ */
+#include "postgres.h"
+
+#include <float.h>
+
+#include "mb/pg_wchar.h"
+#include "utils/float.h"
+
+#include "pg_ae.h"
+
+/* The shortest text of a number: 3, 0.001, Infinity. */
+static char *
+number_text(double value)
+{
+	return float8out_internal(value);
+}
+
+/*
+ * A column's name as text of the server's encoding; "[i]", counted from 1, in a
+ * model of arrays.  22P05 if the encoding lacks a character of it.
+ */
+char *
+pgae_column_name(const AeSchema *schema, uint32 column)
+{
+	const AeColumn *col = &schema->columns[column];
+	char *name, *converted;
+
+	if (schema->is_array || col->name == NULL)
+		return psprintf("[%u]", column + 1);
+	name = pnstrdup(col->name, col->name_len);
+	converted =
+		pg_any_to_server(name, (int) strlen(name), schema->raw_names ? PG_SQL_ASCII : PG_UTF8);
+	return converted;
+}
+
+/* `column "x"`, `element [3]`, or plain "a column" where the name is not known. */
+static char *
+column_phrase(const AeError *error, const AeSchema *schema)
+{
+	char *name;
+
+	if (error->column < 0)
+		return pstrdup("a column");
+	if (schema == NULL || (uint32) error->column >= schema->n_columns)
+		return psprintf("column %d", error->column + 1);
+	name = pgae_column_name(schema, (uint32) error->column);
+	return schema->is_array ? psprintf("element %s", name) : psprintf("column \"%s\"", name);
+}
+
+/* `5`, `at least 2`, `at least 0 and below 1`, `between 0 and 1`. */
+static char *
+range_phrase(double low, double high)
+{
+	const double below_one = 1.0 - DBL_EPSILON / 2;
+
+	if (low == high)
+		return number_text(low);
+	if (high >= 1e15)
+		return psprintf("at least %s", number_text(low));
+	if (high == below_one)
+		return psprintf("at least %s and below 1", number_text(low));
+	return psprintf("between %s and %s", number_text(low), number_text(high));
+}
+
+static void
+raise_data(const AeError *error, const AeSchema *schema)
+{
+	if (error->status == AE_ERR_NONFINITE)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("%s is %s, training needs finite numbers",
+							   column_phrase(error, schema), number_text(error->value)),
+						errhint("Leave such rows out with WHERE, or replace the value.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("%s is %s, must be %s", column_phrase(error, schema), number_text(error->value),
+					range_phrase(error->low, error->high)),
+			 error->high == 1.0 ? errhint("Cross-entropy needs values in this range: choose the "
+										  "scaling \"minmax\", or another loss.")
+								: 0));
+}
+
+static void
+raise_bytes(const AeError *error)
+{
+	if (error->status == AE_ERR_VERSION)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+						errmsg("model has %s %s, this build knows %s", error->what,
+							   number_text(error->value), number_text(error->high)),
+						errhint("Update the extension, or train the model again and rebuild the "
+								"indexes that use it.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+			 errmsg("model is corrupt at byte " UINT64_FORMAT ": %s", error->offset, error->what)));
+}
+
+/*
+ * Raises error as an ERROR; does not return.  Column names come from schema, which
+ * may be NULL.
+ */
+void
+pgae_raise(const AeError *error, const AeSchema *schema)
+{
+	switch (error->status)
+	{
+		case AE_ERR_ARGUMENT:
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("option \"%s\" is %s, must be %s", error->what,
+							number_text(error->value), range_phrase(error->low, error->high))));
+			break;
+		case AE_ERR_SHAPE:
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("%s is %s, must be %s", error->what, number_text(error->value),
+								   range_phrase(error->low, error->high))));
+			break;
+		case AE_ERR_NONFINITE:
+		case AE_ERR_RANGE:
+			raise_data(error, schema);
+			break;
+		case AE_ERR_LIMIT:
+			ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+							errmsg("%s is %s, must be %s", error->what, number_text(error->value),
+								   range_phrase(error->low, error->high))));
+			break;
+		case AE_ERR_CORRUPT:
+		case AE_ERR_VERSION:
+			raise_bytes(error);
+			break;
+		case AE_ERR_DIVERGED:
+			ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+							errmsg("training diverged after %s updates", number_text(error->value)),
+							errhint("Lower the option \"learning_rate\", or set \"clip_norm\".")));
+			break;
+		case AE_OK:
+		case AE_STATUS_COUNT:
+			break;
+	}
+	elog(ERROR, "unexpected status %d of the engine", (int) error->status);
+}

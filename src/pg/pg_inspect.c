@@ -1,0 +1,538 @@
+/*
+ * pg_inspect.c: what a model is, and whether it is any good: ae.summary for people,
+ * ae.describe for programs, ae.history, ae.features and ae.row_expression.
+ *
+ * Everything comes from the model's bytes alone.  Knows models; knows no rows.
+ */
+#include "pg_ae.h"
+
+#include <math.h>
+
+#include "common/shortest_dec.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/jsonb.h"
+
+PG_FUNCTION_INFO_V1(pg_ae_summary);
+PG_FUNCTION_INFO_V1(pg_ae_describe);
+PG_FUNCTION_INFO_V1(pg_ae_history);
+PG_FUNCTION_INFO_V1(pg_ae_features);
+PG_FUNCTION_INFO_V1(pg_ae_row_expression);
+
+/* Columns that ae.summary names before it says how many more there are. */
+#define NAMES_SHOWN 20
+
+/* The argument of a call, read into the current context. */
+static AeModel *
+model_argument(FunctionCallInfo fcinfo)
+{
+	return pgae_read_model((struct varlena *) PG_GETARG_BYTEA_PP(0), CurrentMemoryContext);
+}
+
+static uint32_t
+code_width(const AeModel *model)
+{
+	return model->net.width[model->net.n_encoder];
+}
+
+/*
+ * A calibration score that about `share` of the scores reach or exceed; NaN without
+ * any.  Thinned tables give the next larger score that they kept.
+ */
+static double
+upper_quantile(const AeCalibration *calibration, double share)
+{
+	for (uint32_t i = 0; i < calibration->n_points; i++)
+	{
+		if ((double) calibration->n_above[i] >= share * (double) calibration->n)
+			return calibration->score[i];
+	}
+	return NAN;
+}
+
+/* The loss that says most about rows to come. */
+static double
+honest_loss(const AeModel *model)
+{
+	return isnan(model->validation_loss) ? model->train_loss : model->validation_loss;
+}
+
+/* A code that could copy its input, and nothing that keeps it from doing so. */
+static bool
+can_copy(const AeModel *model)
+{
+	const AeNet *net = &model->net;
+
+	for (uint32_t l = 1; l < net->n_layers; l++)
+	{
+		if (net->width[l] < net->width[0])
+			return false;
+	}
+	return model->options.noise == 0 && model->options.weight_decay == 0;
+}
+
+/* ---- ae.summary ---- */
+
+static void
+summarize_columns(StringInfo out, const AeModel *model)
+{
+	const AeSchema *schema = &model->schema;
+	uint32_t shown = 0;
+
+	appendStringInfo(out, "purpose      %s\n", ae_purpose_name[model->purpose]);
+	if (schema->is_array)
+		appendStringInfo(out, "rows         arrays of %u elements", schema->n_columns);
+	else
+	{
+		appendStringInfo(out, "columns      %u: ", schema->n_columns);
+		for (; shown < schema->n_columns && shown < NAMES_SHOWN; shown++)
+			appendStringInfo(out, "%s%s", shown ? ", " : "", pgae_column_name(schema, shown));
+		if (shown < schema->n_columns)
+			appendStringInfo(out, " and %u more", schema->n_columns - shown);
+	}
+	if (schema->n_inputs < schema->n_columns)
+		appendStringInfo(out, "; %u constant and left out", schema->n_columns - schema->n_inputs);
+	appendStringInfoChar(out, '\n');
+}
+
+static void
+summarize_network(StringInfo out, const AeModel *model)
+{
+	const AeNet *net = &model->net;
+
+	appendStringInfoString(out, "network      ");
+	for (uint32_t l = 0; l <= net->n_layers; l++)
+		appendStringInfo(out, "%s%u", l ? "-" : "", net->width[l]);
+	appendStringInfo(out, ", code of %u, ", code_width(model));
+	for (uint32_t l = 0; l < net->n_layers; l++)
+		appendStringInfo(out, "%s%s", l ? "-" : "", ae_activation_info[net->activation[l]].name);
+	appendStringInfo(out, ", %zu weights\n", ae_net_n_params(net));
+}
+
+static const char *
+state_in_words(const AeModel *model)
+{
+	switch (model->state)
+	{
+		case AE_TRAIN_FINISHED:
+			return "ran to its end";
+		case AE_TRAIN_CONVERGED:
+			return "converged";
+		case AE_TRAIN_EARLY:
+			return "stopped early, as the validation loss no longer fell";
+		case AE_TRAIN_STOPPED:
+			return "stopped at the time limit";
+		case AE_TRAIN_DIVERGED:
+			return "diverged";
+		default:
+			return "did not end";
+	}
+}
+
+static void
+summarize_training(StringInfo out, const AeModel *model)
+{
+	bool lbfgs = model->options.optimizer == AE_OPTIMIZER_LBFGS;
+
+	appendStringInfo(out,
+					 "training     " UINT64_FORMAT " rows, " UINT64_FORMAT
+					 " more for validation; loss %s, scaling %s\n",
+					 model->n_rows - model->n_validation, model->n_validation,
+					 ae_loss_name[model->loss], ae_scaling_name[model->schema.scaling]);
+	appendStringInfo(out, "             %s, " UINT64_FORMAT " %s",
+					 ae_optimizer_name[model->options.optimizer], model->n_updates,
+					 lbfgs ? "iterations" : "updates");
+	if (!lbfgs)
+		appendStringInfo(out, " of %u rows in " UINT64_FORMAT " epochs", model->options.batch_size,
+						 model->n_epochs);
+	appendStringInfo(out, ": %s", state_in_words(model));
+	if (model->best_epoch > 0)
+		appendStringInfo(out, "; weights of epoch " UINT64_FORMAT, model->best_epoch);
+	appendStringInfoChar(out, '\n');
+}
+
+static void
+summarize_losses(StringInfo out, const AeModel *model)
+{
+	const AeCalibration *calibration = &model->calibration;
+
+	appendStringInfoString(out, "loss         ");
+	if (!isnan(model->validation_loss))
+		appendStringInfo(out, "%.4g on validation rows, ", model->validation_loss);
+	if (!isnan(model->train_loss))
+		appendStringInfo(out, "%.4g in training%s, ", model->train_loss,
+						 model->options.noise > 0 ? " (with noise)" : "");
+	appendStringInfo(out, "%.4g by predicting the mean", model->mean_loss);
+	if (!isnan(model->pca_loss))
+		appendStringInfo(out, ", %.4g by %u principal components", model->pca_loss,
+						 code_width(model));
+	appendStringInfoChar(out, '\n');
+	if (calibration->n > 0)
+		appendStringInfo(
+			out,
+			"errors       median %.4g, 95 %% %.4g, 99 %% %.4g, largest %.4g, of " UINT64_FORMAT
+			" rows that training %s\n",
+			upper_quantile(calibration, 0.5), upper_quantile(calibration, 0.05),
+			upper_quantile(calibration, 0.01), calibration->score[0], calibration->n,
+			calibration->unseen ? "did not see" : "saw");
+	appendStringInfo(out, "code units   %u, %u of them dead\n", code_width(model), model->n_dead);
+}
+
+static void
+warn(StringInfo out, bool applies, const char *text)
+{
+	if (applies)
+		appendStringInfo(out, "warning      %s\n", text);
+}
+
+/* What a reader of the figures should not have to find out alone. */
+static void
+summarize_warnings(StringInfo out, const AeModel *model)
+{
+	double loss = honest_loss(model);
+
+	warn(out, model->state == AE_TRAIN_DIVERGED,
+		 "training diverged: these are the last good weights; lower learning_rate");
+	warn(out, loss >= 0.99 * model->mean_loss,
+		 "the model is no better than predicting the mean of every column");
+	warn(out, loss > 1.05 * model->pca_loss, /* false where that is NaN */
+		 "principal components of the same number do better: train longer, or look at the options");
+	warn(out, can_copy(model),
+		 "the code is as wide as the input and nothing keeps it from copying: add noise");
+	warn(out, model->options.noise == 0 && model->validation_loss > 1.5 * model->train_loss,
+		 "validation rows do much worse than training rows: the model learns rows by heart");
+	warn(out, model->n_dead > 0, "some code units are the same for every row: they carry nothing");
+	warn(out, model->calibration.n > 0 && !model->calibration.unseen,
+		 "calibrated on rows that training saw: new rows will look more anomalous than they are");
+}
+
+Datum
+pg_ae_summary(PG_FUNCTION_ARGS)
+{
+	AeModel *model = model_argument(fcinfo);
+	StringInfoData out;
+
+	initStringInfo(&out);
+	summarize_columns(&out, model);
+	summarize_network(&out, model);
+	summarize_training(&out, model);
+	summarize_losses(&out, model);
+	summarize_warnings(&out, model);
+	out.data[--out.len] = '\0'; /* no empty line at the end */
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(out.data, out.len));
+}
+
+/* ---- ae.describe: a writer of JSON, a key at a time ---- */
+
+static void
+add_key(StringInfo out, const char *key)
+{
+	char last = out->len ? out->data[out->len - 1] : '{';
+
+	if (last != '{' && last != '[')
+		appendStringInfoChar(out, ',');
+	if (key)
+		appendStringInfo(out, "\"%s\":", key);
+}
+
+static void
+add_text(StringInfo out, const char *key, const char *text)
+{
+	add_key(out, key);
+	escape_json(out, text);
+}
+
+static void
+add_count(StringInfo out, const char *key, uint64 count)
+{
+	add_key(out, key);
+	appendStringInfo(out, UINT64_FORMAT, count);
+}
+
+static void
+add_flag(StringInfo out, const char *key, bool flag)
+{
+	add_key(out, key);
+	appendStringInfoString(out, flag ? "true" : "false");
+}
+
+/* Every digit that counts; null for what JSON has no number for. */
+static void
+add_number(StringInfo out, const char *key, double number)
+{
+	char digits[DOUBLE_SHORTEST_DECIMAL_LEN];
+
+	add_key(out, key);
+	if (!isfinite(number))
+		appendStringInfoString(out, "null");
+	else
+	{
+		double_to_shortest_decimal_buf(number, digits);
+		appendStringInfoString(out, digits);
+	}
+}
+
+static void
+add_open(StringInfo out, const char *key, char bracket)
+{
+	add_key(out, key);
+	appendStringInfoChar(out, bracket);
+}
+
+static void
+add_widths(StringInfo out, const char *key, const uint32_t *width, uint32_t n)
+{
+	add_open(out, key, '[');
+	for (uint32_t i = 0; i < n; i++)
+		add_count(out, NULL, width[i]);
+	appendStringInfoChar(out, ']');
+}
+
+/* What belongs to the network, in the words of ae.options. */
+static void
+add_network_options(StringInfo out, const AeModel *model)
+{
+	const AeNet *net = &model->net;
+	const AeSchema *schema = &model->schema;
+	uint32_t code = net->n_encoder;
+
+	if (!schema->is_array)
+	{
+		add_open(out, "columns", '[');
+		for (uint32_t c = 0; c < schema->n_columns; c++)
+			add_text(out, NULL, pgae_column_name(schema, c));
+		appendStringInfoChar(out, ']');
+	}
+	add_text(out, "purpose", ae_purpose_name[model->purpose]);
+	add_count(out, "code", net->width[code]);
+	add_widths(out, "hidden", net->width + 1, code - 1);
+	add_widths(out, "decoder", net->width + code + 1, net->n_layers - code - 1);
+	for (uint32_t l = 0; l + 1 < net->n_layers; l++)
+	{
+		/* all hidden layers have the same */
+		if (l + 1 == code)
+			continue;
+		add_text(out, "activation", ae_activation_info[net->activation[l]].name);
+		break;
+	}
+	add_text(out, "code_activation", ae_activation_info[net->activation[code - 1]].name);
+	add_text(out, "output_activation", ae_activation_info[net->activation[net->n_layers - 1]].name);
+	add_text(out, "loss", ae_loss_name[model->loss]);
+	add_text(out, "scaling", ae_scaling_name[schema->scaling]);
+}
+
+/* How the steps went, as far as the optimizer looks at it. */
+static void
+add_optimizer_options(StringInfo out, const AeTrainOptions *options)
+{
+	bool adam = options->optimizer == AE_OPTIMIZER_ADAM || options->optimizer == AE_OPTIMIZER_ADAMW;
+
+	add_text(out, "optimizer", ae_optimizer_name[options->optimizer]);
+	if (options->optimizer == AE_OPTIMIZER_LBFGS)
+		return;
+	add_number(out, "learning_rate", options->learning_rate);
+	add_text(out, "schedule", ae_schedule_name[options->schedule]);
+	add_number(out, "final_rate", options->final_rate);
+	add_number(out, "warmup", options->warmup);
+	if (adam)
+	{
+		add_number(out, "beta1", options->beta1);
+		add_number(out, "beta2", options->beta2);
+		add_number(out, "epsilon", options->epsilon);
+	}
+	else
+		add_number(out, "momentum", options->momentum);
+	add_number(out, "clip_norm", options->clip_norm);
+	add_count(out, "batch_size", options->batch_size);
+}
+
+/* All options as they were resolved: given to ae.train again, they train the same model. */
+static void
+add_options(StringInfo out, const AeModel *model)
+{
+	const AeTrainOptions *options = &model->options;
+
+	add_open(out, "options", '{');
+	add_network_options(out, model);
+	add_number(out, "noise", options->noise);
+	add_optimizer_options(out, options);
+	add_number(out, "weight_decay", options->weight_decay);
+	if (options->epochs > 0)
+		add_count(out, "epochs", options->epochs);
+	else
+		add_count(out, "updates", options->updates);
+	add_number(out, "validation", options->validation);
+	add_count(out, "patience", options->patience);
+	add_number(out, "time_limit", options->time_limit);
+	add_count(out, "seed", options->seed);
+	appendStringInfoChar(out, '}');
+}
+
+static void
+add_network(StringInfo out, const AeModel *model)
+{
+	const AeNet *net = &model->net;
+
+	add_open(out, "network", '{');
+	add_count(out, "inputs", net->width[0]);
+	add_widths(out, "widths", net->width, net->n_layers + 1);
+	add_open(out, "activations", '[');
+	for (uint32_t l = 0; l < net->n_layers; l++)
+		add_text(out, NULL, ae_activation_info[net->activation[l]].name);
+	appendStringInfoChar(out, ']');
+	add_count(out, "weights", ae_net_n_params(net));
+	appendStringInfoChar(out, '}');
+}
+
+static void
+add_outcome(StringInfo out, const AeModel *model)
+{
+	const AeCalibration *calibration = &model->calibration;
+
+	add_open(out, "training", '{');
+	add_text(out, "state", ae_train_state_name[model->state]);
+	add_count(out, "rows", model->n_rows);
+	add_count(out, "validation_rows", model->n_validation);
+	add_count(out, "updates", model->n_updates);
+	add_count(out, "epochs", model->n_epochs);
+	add_count(out, "best_epoch", model->best_epoch);
+	add_number(out, "train_loss", model->train_loss);
+	add_number(out, "validation_loss", model->validation_loss);
+	add_number(out, "mean_loss", model->mean_loss);
+	add_number(out, "pca_loss", model->pca_loss);
+	add_count(out, "dead_code_units", model->n_dead);
+	appendStringInfoChar(out, '}');
+
+	add_open(out, "calibration", '{');
+	add_count(out, "rows", calibration->n);
+	add_flag(out, "unseen", calibration->unseen);
+	add_number(out, "median", upper_quantile(calibration, 0.5));
+	add_number(out, "p95", upper_quantile(calibration, 0.05));
+	add_number(out, "p99", upper_quantile(calibration, 0.01));
+	add_number(out, "max", calibration->n > 0 ? calibration->score[0] : NAN);
+	appendStringInfoChar(out, '}');
+}
+
+Datum
+pg_ae_describe(PG_FUNCTION_ARGS)
+{
+	AeModel *model = model_argument(fcinfo);
+	StringInfoData out;
+
+	initStringInfo(&out);
+	appendStringInfoChar(&out, '{');
+	add_count(&out, "format", model->format);
+	add_count(&out, "arithmetic", model->arithmetic);
+	add_count(&out, "server_version", model->server_version);
+	add_count(&out, "bytes", VARSIZE_ANY_EXHDR(PG_GETARG_BYTEA_PP(0)));
+	add_text(&out, "row_type", model->schema.is_array ? "array" : "composite");
+	add_count(&out, "columns", model->schema.n_columns);
+	add_options(&out, model);
+	add_network(&out, model);
+	add_outcome(&out, model);
+	appendStringInfoChar(&out, '}');
+	PG_RETURN_DATUM(DirectFunctionCall1(jsonb_in, CStringGetDatum(out.data)));
+}
+
+/* ---- sets ---- */
+
+/* Sets up a set of `count_of` rows at its first call; the model is funcctx->user_fctx. */
+static FuncCallContext *
+begin_set(FunctionCallInfo fcinfo)
+{
+	FuncCallContext *funcctx = SRF_FIRSTCALL_INIT();
+	MemoryContext old = MemoryContextSwitchTo(funcctx->multi_call_memory_ctx);
+	TupleDesc tupdesc;
+
+	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("function returning a set of rows called in a context that "
+							   "cannot accept one")));
+	funcctx->tuple_desc = BlessTupleDesc(tupdesc);
+	funcctx->user_fctx = model_argument(fcinfo);
+	MemoryContextSwitchTo(old);
+	return funcctx;
+}
+
+static Datum
+form_row(FuncCallContext *funcctx, Datum *values, bool *nulls)
+{
+	return HeapTupleGetDatum(heap_form_tuple(funcctx->tuple_desc, values, nulls));
+}
+
+Datum
+pg_ae_history(PG_FUNCTION_ARGS)
+{
+	FuncCallContext *funcctx;
+	const AeModel *model;
+	const AeEpoch *epoch;
+	Datum values[3];
+	bool nulls[3] = {false};
+
+	if (SRF_IS_FIRSTCALL())
+		begin_set(fcinfo);
+	funcctx = SRF_PERCALL_SETUP();
+	model = funcctx->user_fctx;
+	if (funcctx->call_cntr >= model->n_history)
+		SRF_RETURN_DONE(funcctx);
+
+	epoch = &model->history[funcctx->call_cntr];
+	values[0] = Int32GetDatum((int32) epoch->epoch);
+	values[1] = Float8GetDatum((double) epoch->train_loss);
+	values[2] = Float8GetDatum((double) epoch->validation_loss);
+	nulls[2] = isnan(epoch->validation_loss);
+	SRF_RETURN_NEXT(funcctx, form_row(funcctx, values, nulls));
+}
+
+Datum
+pg_ae_features(PG_FUNCTION_ARGS)
+{
+	FuncCallContext *funcctx;
+	const AeSchema *schema;
+	const AeColumn *column;
+	AeScaling scaling;
+	Datum values[8];
+	bool nulls[8] = {false};
+
+	if (SRF_IS_FIRSTCALL())
+		begin_set(fcinfo);
+	funcctx = SRF_PERCALL_SETUP();
+	schema = &((const AeModel *) funcctx->user_fctx)->schema;
+	if (funcctx->call_cntr >= schema->n_columns)
+		SRF_RETURN_DONE(funcctx);
+
+	column = &schema->columns[funcctx->call_cntr];
+	scaling = column->kind == AE_KIND_BOOLEAN ? AE_SCALING_NONE : schema->scaling;
+	values[0] = CStringGetTextDatum(pgae_column_name(schema, (uint32) funcctx->call_cntr));
+	values[1] = CStringGetTextDatum(ae_kind_name[column->kind]);
+	values[2] = CStringGetTextDatum(ae_scaling_name[scaling]);
+	values[3] = Float8GetDatum(column->mean);
+	values[4] = Float8GetDatum(column->sd);
+	values[5] = Float8GetDatum(column->min);
+	values[6] = Float8GetDatum(column->max);
+	values[7] = BoolGetDatum(column->input < 0);
+	SRF_RETURN_NEXT(funcctx, form_row(funcctx, values, nulls));
+}
+
+/* ---- ae.row_expression ---- */
+
+Datum
+pg_ae_row_expression(PG_FUNCTION_ARGS)
+{
+	const AeModel *model = model_argument(fcinfo);
+	const AeSchema *schema = &model->schema;
+	StringInfoData out;
+
+	if (schema->is_array)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("model takes arrays of %u elements, not rows", schema->n_columns),
+						errhint("Pass the array itself where a row is wanted.")));
+	initStringInfo(&out);
+	appendStringInfoString(&out, "ROW(");
+	for (uint32_t c = 0; c < schema->n_columns; c++)
+		appendStringInfo(&out, "%s%s", c ? ", " : "",
+						 quote_identifier(pgae_column_name(schema, c)));
+	appendStringInfoChar(&out, ')');
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(out.data, out.len));
+}

@@ -1,0 +1,803 @@
+/*
+ * pg_options.c: the options of ae.train: from jsonb to a job.
+ *
+ * One table says what options there are, of which type, in which range, and where
+ * their values go; parsing is a walk over it.  Whatever can be refused without rows
+ * is refused by pgae_options_parse, so that nobody waits for a table to be read to
+ * learn of a typing error.  Defaults depend on the purpose and on the numbers of
+ * rows and inputs: pgae_options_resolve fills them in.
+ *
+ * Knows options and what they mean together; knows no rows and no gradients.
+ */
+#include "pg_ae.h"
+
+#include <math.h>
+
+#include "nodes/pg_list.h"
+#include "utils/builtins.h"
+#include "utils/numeric.h"
+#include "utils/varlena.h"
+
+/* What a value must be. */
+typedef enum OptionType
+{
+	OPTION_NAMES,   /* array of strings: List * */
+	OPTION_CHOICE,  /* string, one of choices: int */
+	OPTION_INT,     /* integer: int */
+	OPTION_WIDTHS,  /* array of integers: int[AE_MAX_LAYERS]; its count stands just before it */
+	OPTION_COUNT32, /* integer: uint32 */
+	OPTION_COUNT64, /* integer: uint64 */
+	OPTION_REAL,    /* number: double */
+	OPTION_TYPE_COUNT
+} OptionType;
+
+static const char *const option_type_name[OPTION_TYPE_COUNT] = {
+	"an array of strings", "a string",   "an integer", "an array of integers",
+	"an integer",          "an integer", "a number",
+};
+
+/* The optimizers that an option is for. */
+#define FOR_SGD (1 << AE_OPTIMIZER_SGD)
+#define FOR_ADAM ((1 << AE_OPTIMIZER_ADAM) | (1 << AE_OPTIMIZER_ADAMW))
+#define FOR_LBFGS (1 << AE_OPTIMIZER_LBFGS)
+#define FOR_RATES (FOR_SGD | FOR_ADAM)
+#define FOR_ALL (FOR_RATES | FOR_LBFGS)
+
+typedef struct OptionInfo
+{
+	const char *name;
+	OptionType type;
+	double low;
+	double high;
+	bool open; /* high itself is out of range */
+	int optimizers;
+	size_t offset;                     /* in PgaeOptions */
+	const char *(*choice)(int number); /* NULL past the last */
+} OptionInfo;
+
+static const char *
+activation_choice(int number)
+{
+	return number < AE_ACTIVATION_COUNT ? ae_activation_info[number].name : NULL;
+}
+
+static const char *
+loss_choice(int number)
+{
+	return number < AE_LOSS_COUNT ? ae_loss_name[number] : NULL;
+}
+
+static const char *
+optimizer_choice(int number)
+{
+	return number < AE_OPTIMIZER_COUNT ? ae_optimizer_name[number] : NULL;
+}
+
+static const char *
+purpose_choice(int number)
+{
+	return number < AE_PURPOSE_COUNT ? ae_purpose_name[number] : NULL;
+}
+
+static const char *
+scaling_choice(int number)
+{
+	return number < AE_SCALING_COUNT ? ae_scaling_name[number] : NULL;
+}
+
+static const char *
+schedule_choice(int number)
+{
+	return number < AE_SCHEDULE_COUNT ? ae_schedule_name[number] : NULL;
+}
+
+#define AT(field) offsetof(PgaeOptions, field)
+
+/* In the order of ae.options; ranges are those of the engine. */
+static const OptionInfo option_info[] = {
+	{"columns", OPTION_NAMES, 0, 0, false, FOR_ALL, AT(columns), NULL},
+	{"exclude", OPTION_NAMES, 0, 0, false, FOR_ALL, AT(exclude), NULL},
+	{"purpose", OPTION_CHOICE, 0, 0, false, FOR_ALL, AT(purpose), purpose_choice},
+	{"code", OPTION_INT, 1, AE_MAX_WIDTH, false, FOR_ALL, AT(code), NULL},
+	{"hidden", OPTION_WIDTHS, 1, AE_MAX_WIDTH, false, FOR_ALL, AT(hidden), NULL},
+	{"decoder", OPTION_WIDTHS, 1, AE_MAX_WIDTH, false, FOR_ALL, AT(decoder), NULL},
+	{"activation", OPTION_CHOICE, 0, 0, false, FOR_ALL, AT(activation), activation_choice},
+	{"code_activation", OPTION_CHOICE, 0, 0, false, FOR_ALL, AT(code_activation),
+	 activation_choice},
+	{"output_activation", OPTION_CHOICE, 0, 0, false, FOR_ALL, AT(output_activation),
+	 activation_choice},
+	{"loss", OPTION_CHOICE, 0, 0, false, FOR_ALL, AT(loss), loss_choice},
+	{"scaling", OPTION_CHOICE, 0, 0, false, FOR_ALL, AT(scaling), scaling_choice},
+	{"noise", OPTION_REAL, 0, 1e6, false, FOR_ALL, AT(train.noise), NULL},
+	{"optimizer", OPTION_CHOICE, 0, 0, false, FOR_ALL, AT(train.optimizer), optimizer_choice},
+	{"learning_rate", OPTION_REAL, 1e-12, 1e6, false, FOR_RATES, AT(train.learning_rate), NULL},
+	{"schedule", OPTION_CHOICE, 0, 0, false, FOR_RATES, AT(train.schedule), schedule_choice},
+	{"final_rate", OPTION_REAL, 0, 1, false, FOR_RATES, AT(train.final_rate), NULL},
+	{"warmup", OPTION_REAL, 0, 1, true, FOR_RATES, AT(train.warmup), NULL},
+	{"momentum", OPTION_REAL, 0, 1, true, FOR_SGD, AT(train.momentum), NULL},
+	{"beta1", OPTION_REAL, 0, 1, true, FOR_ADAM, AT(train.beta1), NULL},
+	{"beta2", OPTION_REAL, 0, 1, true, FOR_ADAM, AT(train.beta2), NULL},
+	{"epsilon", OPTION_REAL, 1e-30, 1, false, FOR_ADAM, AT(train.epsilon), NULL},
+	{"weight_decay", OPTION_REAL, 0, 1e6, false, FOR_ALL, AT(train.weight_decay), NULL},
+	{"clip_norm", OPTION_REAL, 0, 1e12, false, FOR_RATES, AT(train.clip_norm), NULL},
+	{"epochs", OPTION_COUNT64, 1, 1e9, false, FOR_ALL, AT(train.epochs), NULL},
+	{"updates", OPTION_COUNT64, 1, 1e12, false, FOR_ALL, AT(train.updates), NULL},
+	{"batch_size", OPTION_COUNT32, 1, 1 << 24, false, FOR_RATES, AT(train.batch_size), NULL},
+	{"validation", OPTION_REAL, 0, 1, true, FOR_ALL, AT(train.validation), NULL},
+	{"patience", OPTION_COUNT32, 0, 1e9, false, FOR_ALL, AT(train.patience), NULL},
+	{"time_limit", OPTION_REAL, 0, 1e9, false, FOR_ALL, AT(train.time_limit), NULL},
+	{"seed", OPTION_COUNT64, 0, 9223372036854775808.0, true, FOR_ALL, AT(train.seed), NULL},
+};
+
+#define N_OPTIONS ((int) lengthof(option_info))
+
+/* ---- refusals ---- */
+
+/* Says what a JSON value is, for a message. */
+static const char *
+describe_value(const JsonbValue *value)
+{
+	switch (value->type)
+	{
+		case jbvNull:
+			return "null";
+		case jbvString:
+			return "a string";
+		case jbvNumeric:
+			return DatumGetCString(
+				DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric)));
+		case jbvBool:
+			return "a boolean";
+		default:
+			break;
+	}
+	if (value->type == jbvBinary && JsonContainerIsArray(value->val.binary.data))
+		return "an array";
+	return "an object";
+}
+
+static void
+refuse_type(const OptionInfo *info, const JsonbValue *value, bool element)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 element ? errmsg("option \"%s\" must be %s, but has an element that is %s", info->name,
+							  option_type_name[info->type], describe_value(value))
+					 : errmsg("option \"%s\" must be %s, but is %s", info->name,
+							  option_type_name[info->type], describe_value(value))));
+}
+
+static void
+refuse_choice(const OptionInfo *info, const char *text)
+{
+	StringInfoData valid;
+	const char *choice;
+
+	initStringInfo(&valid);
+	for (int i = 0; (choice = info->choice(i)) != NULL; i++)
+		appendStringInfo(&valid, "%s%s", i ? ", " : "", choice);
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("option \"%s\" cannot be \"%s\"", info->name, text),
+					errhint("It is one of: %s.", valid.data)));
+}
+
+static void
+refuse_key(const char *key, int length)
+{
+	const OptionInfo *nearest = NULL;
+	int least = 1 + Min(length, 64) / 2;
+
+	/* an absurdly long key resembles nothing, and would only cost time */
+	for (int i = 0; i < N_OPTIONS && length < 64; i++)
+	{
+		const char *name = option_info[i].name;
+		int distance = varstr_levenshtein_less_equal(key, length, name, (int) strlen(name), 1, 1, 1,
+													 least, true);
+
+		if (distance < least)
+		{
+			least = distance;
+			nearest = &option_info[i];
+		}
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown option \"%s\"", key),
+			 nearest ? errhint("Perhaps you meant the option \"%s\". All options are arguments of "
+							   "the function ae.options.",
+							   nearest->name)
+					 : errhint("All options are arguments of the function ae.options.")));
+}
+
+/* Two options that cannot stand together; `a` and `b` say what each holds. */
+static void
+refuse_pair(const char *a, const char *b, const char *hint)
+{
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("options %s and %s contradict each other", a, b), errhint("%s", hint)));
+}
+
+/* ---- values ---- */
+
+/* The number in value, checked for integrality and range. */
+static double
+parse_number(const OptionInfo *info, const JsonbValue *value, bool element)
+{
+	double number;
+
+	if (value->type != jbvNumeric)
+		refuse_type(info, value, element);
+	number = DatumGetFloat8(
+		DirectFunctionCall1(numeric_float8_no_overflow, NumericGetDatum(value->val.numeric)));
+	if (info->type != OPTION_REAL && !isinf(number) && number != floor(number))
+		refuse_type(info, value, element);
+
+	if (number < info->low || number > info->high || (info->open && number == info->high))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"%s\" is %s, outside its range [%.15g, %.15g%c", info->name,
+						describe_value(value), info->low, info->high, info->open ? ')' : ']')));
+	return number;
+}
+
+static int
+parse_choice(const OptionInfo *info, const JsonbValue *value)
+{
+	const char *choice;
+	char *text;
+
+	if (value->type != jbvString)
+		refuse_type(info, value, false);
+	text = pnstrdup(value->val.string.val, value->val.string.len);
+	for (int i = 0; (choice = info->choice(i)) != NULL; i++)
+	{
+		if (strcmp(choice, text) == 0)
+			return i;
+	}
+	refuse_choice(info, text);
+	return -1;
+}
+
+/* A List of char *. */
+static List *
+parse_names(const OptionInfo *info, const JsonbValue *value)
+{
+	List *names = NIL;
+	JsonbIterator *it;
+	JsonbIteratorToken token;
+	JsonbValue element;
+
+	if (value->type != jbvBinary || !JsonContainerIsArray(value->val.binary.data))
+		refuse_type(info, value, false);
+	it = JsonbIteratorInit(value->val.binary.data);
+	while ((token = JsonbIteratorNext(&it, &element, true)) != WJB_DONE)
+	{
+		if (token != WJB_ELEM)
+			continue;
+		if (element.type != jbvString)
+			refuse_type(info, &element, true);
+		names = lappend(names, pnstrdup(element.val.string.val, element.val.string.len));
+	}
+	return names;
+}
+
+/* Fills widths; returns how many there are. */
+static int
+parse_widths(const OptionInfo *info, const JsonbValue *value, int *widths)
+{
+	int n = 0;
+	JsonbIterator *it;
+	JsonbIteratorToken token;
+	JsonbValue element;
+
+	if (value->type != jbvBinary || !JsonContainerIsArray(value->val.binary.data))
+		refuse_type(info, value, false);
+	it = JsonbIteratorInit(value->val.binary.data);
+	while ((token = JsonbIteratorNext(&it, &element, true)) != WJB_DONE)
+	{
+		if (token != WJB_ELEM)
+			continue;
+		if (n == AE_MAX_LAYERS - 2)
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("option \"%s\" has more than %d elements", info->name,
+								   AE_MAX_LAYERS - 2)));
+		widths[n++] = (int) parse_number(info, &element, true);
+	}
+	return n;
+}
+
+static void
+parse_value(PgaeOptions *options, const OptionInfo *info, const JsonbValue *value)
+{
+	char *at = (char *) options + info->offset;
+
+	switch (info->type)
+	{
+		case OPTION_NAMES:
+			*(List **) at = parse_names(info, value);
+			break;
+		case OPTION_CHOICE:
+			*(int *) at = parse_choice(info, value);
+			break;
+		case OPTION_INT:
+			*(int *) at = (int) parse_number(info, value, false);
+			break;
+		case OPTION_WIDTHS:
+			((int *) at)[-1] = parse_widths(info, value, (int *) at);
+			break;
+		case OPTION_COUNT32:
+			*(uint32 *) at = (uint32) parse_number(info, value, false);
+			break;
+		case OPTION_COUNT64:
+			/* from the decimal digits: a seed may need more bits than a double has */
+			parse_number(info, value, false);
+			*(uint64 *) at = (uint64) DatumGetInt64(
+				DirectFunctionCall1(numeric_int8, NumericGetDatum(value->val.numeric)));
+			break;
+		case OPTION_REAL:
+			*(double *) at = parse_number(info, value, false);
+			break;
+		case OPTION_TYPE_COUNT:
+			break;
+	}
+}
+
+/* ---- options beside each other ---- */
+
+StaticAssertDecl(offsetof(PgaeOptions, n_hidden) + sizeof(int) == offsetof(PgaeOptions, hidden),
+				 "the count of hidden stands just before it");
+StaticAssertDecl(offsetof(PgaeOptions, n_decoder) + sizeof(int) == offsetof(PgaeOptions, decoder),
+				 "the count of decoder stands just before it");
+StaticAssertDecl(sizeof(AePurpose) == sizeof(int) && sizeof(AeOptimizer) == sizeof(int),
+				 "choices are stored as int");
+
+static void
+check_pairs(const PgaeOptions *options)
+{
+	const AeTrainOptions *train = &options->train;
+
+	if (train->epochs != UINT64_MAX && train->updates != UINT64_MAX)
+		refuse_pair("\"epochs\"", "\"updates\"", "Give one of them: both say how long to train.");
+	if ((int) train->optimizer == AE_OPTIMIZER_LBFGS && train->noise > 0)
+		refuse_pair("\"optimizer\" = lbfgs", "\"noise\" > 0",
+					"L-BFGS needs a loss that stays the same; train with adam to use noise.");
+	if (options->patience_set && train->patience > 0 && train->validation == 0)
+		refuse_pair("\"patience\"", "\"validation\" = 0",
+					"Early stopping watches the loss of validation rows.");
+	if (options->loss == AE_LOSS_BCE && options->scaling == AE_SCALING_STANDARD)
+		refuse_pair("\"loss\" = bce", "\"scaling\" = standard",
+					"Cross-entropy needs inputs between 0 and 1: use scaling minmax.");
+	if (options->loss == AE_LOSS_BCE && options->output_activation >= 0 &&
+		options->output_activation != AE_SIGMOID)
+		refuse_pair("\"loss\" = bce", "\"output_activation\"",
+					"The output of cross-entropy is always a sigmoid.");
+}
+
+/* An option that the chosen optimizer does not look at does no harm, but no good either. */
+static void
+notice_unused(const PgaeOptions *options, const bool *given)
+{
+	int optimizer = (int) options->train.optimizer;
+
+	if (optimizer < 0)
+		optimizer = AE_OPTIMIZER_ADAM;
+	for (int i = 0; i < N_OPTIONS; i++)
+	{
+		if (given[i] && !(option_info[i].optimizers & (1 << optimizer)))
+			ereport(NOTICE, (errmsg("option \"%s\" has no effect with optimizer %s",
+									option_info[i].name, ae_optimizer_name[optimizer])));
+	}
+}
+
+static PgaeOptions *
+options_not_given(void)
+{
+	PgaeOptions *options = palloc0(sizeof(PgaeOptions));
+	AeTrainOptions *train = &options->train;
+
+	options->n_hidden = options->n_decoder = -1;
+	options->activation = options->code_activation = options->output_activation = -1;
+	options->loss = options->scaling = -1;
+	train->optimizer = (AeOptimizer) -1;
+	train->schedule = (AeSchedule) -1;
+	train->learning_rate = train->final_rate = train->warmup = train->momentum = -1;
+	train->beta1 = train->beta2 = train->epsilon = train->weight_decay = train->clip_norm = -1;
+	train->noise = train->validation = train->time_limit = -1;
+	train->epochs = train->updates = train->seed = UINT64_MAX;
+	train->batch_size = train->patience = UINT32_MAX;
+	return options;
+}
+
+static bool
+was_given(const bool *given, const char *name)
+{
+	for (int i = 0; i < N_OPTIONS; i++)
+	{
+		if (strcmp(option_info[i].name, name) == 0)
+			return given[i];
+	}
+	elog(ERROR, "no option is called \"%s\"", name);
+	return false;
+}
+
+PgaeOptions *
+pgae_options_parse(Jsonb *jsonb)
+{
+	PgaeOptions *options = options_not_given();
+	bool given[N_OPTIONS] = {false};
+	JsonbIterator *it;
+	JsonbIteratorToken token;
+	JsonbValue key, value;
+
+	if (jsonb && !JB_ROOT_IS_OBJECT(jsonb))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("options must be a JSON object, but are %s",
+							   JB_ROOT_IS_SCALAR(jsonb) ? "a scalar" : "an array"),
+						errhint("Write them with the function ae.options.")));
+	it = jsonb ? JsonbIteratorInit(&jsonb->root) : NULL;
+	while (it && (token = JsonbIteratorNext(&it, &key, true)) != WJB_DONE)
+	{
+		int found = -1;
+		char *name;
+
+		if (token != WJB_KEY)
+			continue;
+		JsonbIteratorNext(&it, &value, true);
+		name = pnstrdup(key.val.string.val, key.val.string.len);
+		for (int i = 0; i < N_OPTIONS && found < 0; i++)
+			found = strcmp(option_info[i].name, name) == 0 ? i : -1;
+		if (found < 0)
+			refuse_key(name, key.val.string.len);
+		if (value.type == jbvNull)
+			continue; /* as an argument of ae.options that is NULL */
+		parse_value(options, &option_info[found], &value);
+		given[found] = true;
+	}
+
+	options->purpose_set = was_given(given, "purpose");
+	options->validation_set = was_given(given, "validation");
+	options->patience_set = was_given(given, "patience");
+	options->length_set = was_given(given, "epochs") || was_given(given, "updates");
+	if (was_given(given, "columns") && options->columns == NIL)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("option \"columns\" names no column")));
+	if (options->train.seed == UINT64_MAX)
+		options->train.seed = 0; /* the order of rows depends on it: needed at the first row */
+	check_pairs(options);
+	notice_unused(options, given);
+	return options;
+}
+
+/* ---- a start from another model ---- */
+
+static bool
+widths_differ(const int *given, int n_given, const uint32_t *width, uint32_t n)
+{
+	if (n_given < 0)
+		return false;
+	if ((uint32_t) n_given != n)
+		return true;
+	for (uint32_t i = 0; i < n; i++)
+	{
+		if ((uint32_t) given[i] != width[i])
+			return true;
+	}
+	return false;
+}
+
+static bool
+hidden_activation_differs(int given, const AeNet *net)
+{
+	for (uint32_t l = 0; given >= 0 && l + 1 < net->n_layers; l++)
+	{
+		if (l + 1 != net->n_encoder && (int) net->activation[l] != given)
+			return true;
+	}
+	return false;
+}
+
+static bool
+names_column(const List *names, const char *column)
+{
+	const ListCell *cell;
+
+	foreach (cell, names)
+	{
+		if (strcmp((const char *) lfirst(cell), column) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Whether columns / exclude would choose other columns than the schema has. */
+static bool
+columns_differ(const PgaeOptions *options, const AeSchema *schema)
+{
+	uint32_t n_named = 0;
+
+	if (schema->is_array)
+		return options->columns != NIL || options->exclude != NIL;
+	for (uint32_t i = 0; i < schema->n_columns; i++)
+	{
+		const char *column = pgae_column_name(schema, i);
+
+		if (names_column(options->exclude, column))
+			return true;
+		n_named += names_column(options->columns, column);
+	}
+	if (options->columns == NIL)
+		return false;
+	for (int i = 0; i < list_length(options->columns); i++)
+		n_named += names_column(options->exclude, list_nth(options->columns, i));
+	return n_named != schema->n_columns || list_length(options->columns) != (int) n_named;
+}
+
+static void
+add_contradiction(StringInfo names, bool differs, const char *name)
+{
+	if (differs)
+		appendStringInfo(names, "%s%s", names->len ? ", " : "", name);
+}
+
+void
+pgae_options_check_init(const PgaeOptions *options, const AeModel *init)
+{
+	const AeNet *net = &init->net;
+	const uint32_t *width = net->width;
+	uint32_t code = net->n_encoder;
+	StringInfoData names;
+
+	initStringInfo(&names);
+	add_contradiction(&names, columns_differ(options, &init->schema), "columns");
+	add_contradiction(&names, options->purpose_set && options->purpose != init->purpose, "purpose");
+	add_contradiction(&names, options->code && (uint32_t) options->code != width[code], "code");
+	add_contradiction(
+		&names, widths_differ(options->hidden, options->n_hidden, width + 1, code - 1), "hidden");
+	add_contradiction(&names,
+					  widths_differ(options->decoder, options->n_decoder, width + code + 1,
+									net->n_layers - code - 1),
+					  "decoder");
+	add_contradiction(&names, hidden_activation_differs(options->activation, net), "activation");
+	add_contradiction(&names,
+					  options->code_activation >= 0 &&
+						  options->code_activation != (int) net->activation[code - 1],
+					  "code_activation");
+	add_contradiction(&names,
+					  options->output_activation >= 0 &&
+						  options->output_activation != (int) net->activation[net->n_layers - 1],
+					  "output_activation");
+	add_contradiction(&names, options->loss >= 0 && options->loss != (int) init->loss, "loss");
+	add_contradiction(
+		&names, options->scaling >= 0 && options->scaling != (int) init->schema.scaling, "scaling");
+	if (names.len)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("options contradict the model to start from: %s", names.data),
+						errhint("Columns, network, loss and scaling come from that model.")));
+	pfree(names.data);
+}
+
+/* ---- defaults ---- */
+
+static double
+given_or(double value, double otherwise)
+{
+	return value >= 0 ? value : otherwise;
+}
+
+static int
+clip(double value, int low, int high)
+{
+	return value < low ? low : value > high ? high : (int) value;
+}
+
+static void
+refuse_depth(uint32_t n_layers)
+{
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("options \"hidden\" and \"decoder\" make %u layers, more than %d",
+						   n_layers, AE_MAX_LAYERS)));
+}
+
+/* The widths of encoder and decoder that were not given. */
+static void
+resolve_widths(AeNet *net, const PgaeOptions *options, AePurpose purpose, size_t n_inputs)
+{
+	bool detect = purpose == AE_PURPOSE_DETECT;
+	int wide = detect ? clip(4.0 * n_inputs, 128, 256) : clip(2.0 * n_inputs, 32, 256);
+	int n_hidden = options->n_hidden;
+	int n_decoder = options->n_decoder;
+	int code = options->code;
+	uint32_t l = 0;
+	int hidden[AE_MAX_LAYERS];
+	int decoder[AE_MAX_LAYERS];
+
+	memcpy(hidden, options->hidden, sizeof(hidden));
+	memcpy(decoder, options->decoder, sizeof(decoder));
+	if (n_hidden < 0 && detect && code == 0)
+	{
+		/* no squeeze: the first wide layer is the code, a second one decodes it */
+		n_hidden = 0;
+		code = wide;
+		if (n_decoder < 0)
+		{
+			n_decoder = 1;
+			decoder[0] = wide;
+		}
+	}
+	else if (n_hidden < 0)
+	{
+		n_hidden = 1;
+		hidden[0] = wide;
+	}
+	if (code == 0 && detect)
+		code = n_hidden > 0 ? hidden[--n_hidden] : wide;
+	else if (code == 0)
+		code = clip(rint(n_inputs / 3.0), 1, AE_MAX_WIDTH);
+	if (n_decoder < 0)
+	{
+		n_decoder = n_hidden;
+		for (int i = 0; i < n_hidden; i++)
+			decoder[i] = hidden[n_hidden - 1 - i];
+	}
+	if (n_hidden + n_decoder + 2 > AE_MAX_LAYERS)
+		refuse_depth((uint32_t) (n_hidden + n_decoder + 2));
+
+	net->width[l++] = (uint32_t) n_inputs;
+	for (int i = 0; i < n_hidden; i++)
+		net->width[l++] = (uint32_t) hidden[i];
+	net->width[l] = (uint32_t) code;
+	net->n_encoder = l++;
+	for (int i = 0; i < n_decoder; i++)
+		net->width[l++] = (uint32_t) decoder[i];
+	net->width[l] = (uint32_t) n_inputs;
+	net->n_layers = l;
+}
+
+static void
+resolve_activations(AeNet *net, const PgaeOptions *options, AePurpose purpose, AeLoss loss)
+{
+	int hidden = options->activation >= 0 ? options->activation : AE_GELU;
+	int code = options->code_activation;
+	int output = options->output_activation;
+
+	if (code < 0)
+		code = purpose == AE_PURPOSE_DETECT ? hidden : AE_IDENTITY;
+	if (output < 0)
+		output = loss == AE_LOSS_BCE ? AE_SIGMOID : AE_IDENTITY;
+	for (uint32_t l = 0; l < net->n_layers; l++)
+		net->activation[l] = (AeActivation) hidden;
+	net->activation[net->n_encoder - 1] = (AeActivation) code;
+	net->activation[net->n_layers - 1] = (AeActivation) output;
+}
+
+/* How many rows to hold out, and whether to stop early by them. */
+static void
+resolve_validation(AeTrainOptions *train, const PgaeOptions *options, AePurpose purpose,
+				   size_t n_rows)
+{
+	bool detect = purpose == AE_PURPOSE_DETECT;
+	bool asked = options->validation_set && train->validation > 0;
+
+	if (!options->validation_set)
+		train->validation = n_rows >= (detect ? 1000 : 100) ? 0.1 : 0;
+	if (options->patience_set)
+	{
+		/* it was asked for: a small table gives up some rows for it, too */
+		if (train->patience > 0 && train->validation == 0 && n_rows > 1)
+			train->validation = 0.1;
+	}
+	else
+		train->patience = (asked || !detect) && train->validation > 0 ? 20 : 0;
+	if (train->validation > 0 && n_rows < 2)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("option \"validation\" is %.15g, but there is only one row",
+							   train->validation)));
+}
+
+/* Updates for a net that detects; enough epochs for about 3,000 updates for one that compresses. */
+static void
+resolve_length(AeTrainOptions *train, const PgaeOptions *options, AePurpose purpose, size_t n_rows)
+{
+	double n_train = fmax(1, floor(n_rows * (1 - train->validation)));
+
+	if (train->epochs == UINT64_MAX)
+		train->epochs = 0;
+	if (train->updates == UINT64_MAX)
+		train->updates = 0;
+	if (options->length_set)
+		return;
+	if (train->optimizer == AE_OPTIMIZER_LBFGS)
+		train->updates = 500;
+	else if (purpose == AE_PURPOSE_DETECT)
+		train->updates = 1500;
+	else
+		train->epochs = (uint64) clip(ceil(3000 / ceil(n_train / train->batch_size)), 10, 1000);
+}
+
+static void
+resolve_training(AeTrainOptions *train, const PgaeOptions *options, AePurpose purpose,
+				 size_t n_rows)
+{
+	bool detect = purpose == AE_PURPOSE_DETECT;
+
+	*train = options->train;
+	if ((int) train->optimizer < 0)
+		train->optimizer = AE_OPTIMIZER_ADAM;
+	if ((int) train->schedule < 0)
+		train->schedule = AE_SCHEDULE_COSINE;
+	train->learning_rate =
+		given_or(train->learning_rate, train->optimizer == AE_OPTIMIZER_SGD ? 0.1 : 3e-3);
+	train->final_rate = given_or(train->final_rate, 0.01);
+	train->warmup = given_or(train->warmup, 0.05);
+	train->momentum = given_or(train->momentum, 0.9);
+	train->beta1 = given_or(train->beta1, 0.9);
+	train->beta2 = given_or(train->beta2, 0.99);
+	train->epsilon = given_or(train->epsilon, 1e-8);
+	train->weight_decay =
+		given_or(train->weight_decay, train->optimizer == AE_OPTIMIZER_ADAMW ? 0.01 : 0);
+	train->clip_norm = given_or(train->clip_norm, 0);
+	train->noise =
+		given_or(train->noise, detect && train->optimizer != AE_OPTIMIZER_LBFGS ? 0.2 : 0);
+	train->time_limit = given_or(train->time_limit, 0);
+	if (train->batch_size == UINT32_MAX)
+		train->batch_size = 128;
+	resolve_validation(train, options, purpose, n_rows);
+	resolve_length(train, options, purpose, n_rows);
+}
+
+/* A code as wide as the input copies it, unless something keeps it from that. */
+static void
+notice_overcomplete(const AeNet *net, const AeTrainOptions *train)
+{
+	uint32_t narrowest = net->width[0];
+
+	for (uint32_t l = 1; l < net->n_layers; l++)
+		narrowest = Min(narrowest, net->width[l]);
+	if (narrowest < net->width[0] || train->noise > 0 || train->weight_decay > 0)
+		return;
+	ereport(NOTICE, (errmsg("a code of %u units for %u inputs can copy them and learn nothing",
+							net->width[net->n_encoder], net->width[0]),
+					 errhint("It needs a regulariser: noise, for example 0.2, or weight_decay.")));
+}
+
+static void
+notice_squashed_outputs(const AeNet *net, AeLoss loss, AeScaling scaling)
+{
+	AeActivation output = net->activation[net->n_layers - 1];
+
+	if (loss != AE_LOSS_MSE || scaling != AE_SCALING_STANDARD ||
+		(output != AE_SIGMOID && output != AE_TANH && output != AE_RELU))
+		return;
+	ereport(NOTICE, (errmsg("output_activation %s cannot reach all standardised inputs",
+							ae_activation_info[output].name),
+					 errhint("Use scaling minmax with it, or output_activation identity.")));
+}
+
+void
+pgae_options_resolve(AeModel *model, const PgaeOptions *options, const AeModel *init,
+					 size_t n_inputs, size_t n_rows)
+{
+	if (init)
+	{
+		model->purpose = init->purpose;
+		model->loss = init->loss;
+		model->net = init->net;
+		model->schema.scaling = init->schema.scaling;
+	}
+	else
+	{
+		model->purpose = options->purpose_set ? options->purpose
+						 : options->code      ? AE_PURPOSE_COMPRESS
+											  : AE_PURPOSE_DETECT;
+		model->loss = options->loss >= 0 ? (AeLoss) options->loss : AE_LOSS_MSE;
+		if (options->scaling >= 0)
+			model->schema.scaling = (AeScaling) options->scaling;
+		else
+			model->schema.scaling =
+				model->loss == AE_LOSS_BCE ? AE_SCALING_MINMAX : AE_SCALING_STANDARD;
+		resolve_widths(&model->net, options, model->purpose, n_inputs);
+		resolve_activations(&model->net, options, model->purpose, model->loss);
+		notice_squashed_outputs(&model->net, model->loss, model->schema.scaling);
+	}
+	resolve_training(&model->options, options, model->purpose, n_rows);
+	notice_overcomplete(&model->net, &model->options);
+}
