@@ -1,0 +1,380 @@
+# Runs the tests: all kinds, or those named, or single ones.
+#
+#     perl tests/run.pl                         everything but `sanitize`
+#     perl tests/run.pl unit regress            two kinds
+#     perl tests/run.pl regress=03_train        one test of a kind (a part of its name will do)
+#
+# Prints a line for each test file, "ok" or "not ok", and for a failed one what is known about it;
+# goes on after failures; the last line is "N passed, N failed" and the exit status says the same.
+# Logs stay in tmp_check/.  Installs nothing: see setup.sh.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/tap";
+use AeCluster;
+use File::Basename qw(basename);
+use File::Path qw(make_path remove_tree);
+use File::Temp qw(tempdir);
+use Time::HiRes qw(time);
+
+$| = 1;
+chdir $AeCluster::ROOT or die "$AeCluster::ROOT: $!\n";
+
+my @KINDS = qw(style build libm unit fuzz regress isolation readme tap);
+my %run = (
+	style => \&run_style,
+	build => \&run_build,
+	libm => \&run_libm,
+	unit => \&run_unit,
+	fuzz => \&run_fuzz,
+	regress => \&run_regress,
+	isolation => \&run_isolation,
+	readme => \&run_readme,
+	tap => \&run_tap,
+	sanitize => \&run_sanitize,
+);
+my $LOGS = 'tmp_check/log';
+my $MAKE = $ENV{MAKE} || 'make';
+my $JOBS = '-j' . (qx(nproc 2>/dev/null) || 2) =~ s/\s//gr;
+my $SECONDS_UNIT = 600;    # that one test program may take
+my ($passed, $failed) = (0, 0);
+my ($only, $private_dir, $cluster);
+
+my @wanted = @ARGV ? @ARGV : @KINDS;
+
+for (@wanted)
+{
+	my ($kind) = split /=/;
+	die "unknown kind of test '$kind'; there are: @KINDS sanitize\n" unless $run{$kind};
+}
+make_path($LOGS);
+for (@wanted)
+{
+	my $kind;
+	my $start = time;
+
+	($kind, $only) = split /=/;
+	eval { $run{$kind}->(); 1 } or report(0, "$kind did not run", $@);
+	printf "# %s: %.0f s\n", $kind, time - $start;
+}
+undef $cluster;
+remove_tree($private_dir) if defined $private_dir;
+print "$passed passed, $failed failed\n";
+exit($failed ? 1 : 0);
+
+# ---- reporting ----------------------------------------------------------------------------------
+
+# One test: passed or not, its name, and what to show when it failed.
+sub report
+{
+	my ($ok, $name, $details) = @_;
+
+	$ok ? $passed++ : $failed++;
+	print $ok ? "ok     $name\n" : "not ok $name\n";
+	if (!$ok && defined $details && $details ne '')
+	{
+		$details =~ s/\n*\z/\n/;
+		print map { "    $_" } $details =~ /.*\n/g;
+	}
+	return $ok;
+}
+
+sub skip
+{
+	my ($name, $why) = @_;
+
+	print "# skipped: $name: $why\n";
+}
+
+sub tail
+{
+	my ($text, $lines) = @_;
+	my @lines = split /\n/, $text;
+
+	splice(@lines, 0, @lines - $lines, '...') if @lines > $lines;
+	return join "\n", @lines;
+}
+
+# Is this test asked for?
+sub chosen
+{
+	my ($name) = @_;
+	return !defined $only || index($name, $only) >= 0;
+}
+
+# Runs a command with a log of its own; returns exit status and the log's text.
+sub logged
+{
+	my ($name, @command) = @_;
+	my $log = "$LOGS/$name.log";
+
+	unlink $log;
+	my $rc = AeCluster::run_logged($log, @command);
+	return ($rc, AeCluster::slurp($log));
+}
+
+# ---- the extension, installed beside the system, and one cluster for what can share it ----------
+
+sub private_bindir
+{
+	if (!defined $private_dir)
+	{
+		$private_dir = tempdir('ae-install-XXXXXX', TMPDIR => 1);
+		chmod 0755, $private_dir;
+		unlink "$LOGS/install.log";
+		$ENV{AE_BINDIR} = AeCluster::install_private("$private_dir/root", $AeCluster::ROOT,
+			"$LOGS/install.log");
+	}
+	return $ENV{AE_BINDIR};
+}
+
+sub shared_cluster
+{
+	private_bindir();
+	$cluster //= AeCluster->new(name => 'tests');
+	return $cluster;
+}
+
+# What a server's log must not hold after any test: a crash, or an internal error.
+sub report_server_log
+{
+	my ($name, $text) = @_;
+	my @bad = grep { /PANIC|was terminated by signal|\bXX\d\d\d (?:ERROR|FATAL)|Sanitizer|runtime error:/ }
+	  split /\n/, $text;
+
+	report(!@bad, "$name: no crash and no internal error in the server's log",
+		tail(join("\n", @bad), 20));
+}
+
+# ---- the kinds ----------------------------------------------------------------------------------
+
+sub run_style
+{
+	my ($rc, $text) = logged('style', $^X, 'tests/check_style.pl');
+
+	print map { "# $_\n" } grep { /^(?:note|long):/ } split /\n/, $text;
+	report($rc == 0, 'style tests/check_style.pl', $text);
+}
+
+sub run_build
+{
+	my ($rc, $text) = logged('build', $MAKE, '--no-print-directory', $JOBS, 'all');
+
+	report($rc == 0, 'build', tail($text, 60));
+	if ($rc == 0)
+	{
+		my @warnings = grep { /warning:/ } split /\n/, $text;
+		print map { "# $_\n" } @warnings;
+	}
+}
+
+# Scores must not depend on a system's libm: of it, objects on their way may use only what IEEE 754
+# defines to the last bit.
+sub run_libm
+{
+	my %allowed = map { $_ => 1, $_ . 'f' => 1 } qw(sqrt fma floor rint);
+	my @objects = grep { -e } glob('src/engine/ae_kernel*.o'),
+	  map { "src/engine/ae_$_.o" } qw(score scaler calibration);
+	my $libm = qx(\${CC:-cc} -print-file-name=libm.so.6);
+	my %libm;
+
+	chomp $libm;
+	for (qx(nm -D --defined-only '$libm'))
+	{
+		$libm{$1} = 1 if /\s[TWVi]\s+(\w+)/;
+	}
+	return report(0, 'libm: its symbols', "nm -D $libm found none") unless $libm{exp};
+	return report(0, 'libm: objects of scoring', 'not built') unless @objects;
+	for my $object (grep { chosen($_) } @objects)
+	{
+		my @used = map { /\bU\s+(\w+)/ ? $1 : () } qx(nm -u '$object');
+		my @bad = grep { $libm{$_} && !$allowed{$_} } @used;
+
+		report(!@bad, "libm $object", "uses @bad");
+	}
+}
+
+sub run_unit
+{
+	my @binaries = split /\s+/, qx($MAKE -s --no-print-directory unit-list);
+
+	return skip('unit', 'no tests/unit/test_*.c') unless @binaries;
+	@binaries = grep { chosen($_) } @binaries;
+	my (undef, $text) = logged('unit-build', $MAKE, '--no-print-directory', '-k', $JOBS, @binaries);
+
+	for my $binary (@binaries)
+	{
+		my $name = $binary =~ s,^tmp_check/,,r;
+
+		# A file left by an earlier build is not this build's.
+		if (system("$MAKE -q $binary >/dev/null 2>&1") != 0)
+		{
+			report(0, $name, "does not build, see $LOGS/unit-build.log:\n"
+				  . tail(join("\n", grep { /\berror:|undefined reference|\*\*\*/ } split /\n/, $text), 15));
+			next;
+		}
+		my ($rc, $output) = logged($name =~ s,/,-,gr, 'timeout', $SECONDS_UNIT, $binary);
+		report($rc == 0, $name, "exit status $rc\n"
+			  . tail(join("\n", grep { !/^\[ (?:RUN     |      OK) \]/ } split /\n/, $output), 40));
+	}
+}
+
+sub run_fuzz
+{
+	my $seconds = $ENV{FUZZ_SECONDS} || 30;
+	my @binaries = split /\s+/, qx($MAKE -s --no-print-directory fuzz-list);
+	my ($rc, $text);
+
+	return skip('fuzz', 'no tests/fuzz/fuzz_*.c') unless @binaries;
+	return skip('fuzz', 'no clang with libFuzzer') unless have_libfuzzer();
+	for my $binary (grep { chosen($_) } @binaries)
+	{
+		my $name = basename($binary);
+
+		($rc, $text) = logged("$name-build", $MAKE, '--no-print-directory', $JOBS, $binary);
+		if ($rc != 0)
+		{
+			report(0, "fuzz/$name", "does not build\n" . tail($text, 20));
+			next;
+		}
+		make_path("tmp_check/fuzz/corpus/$name");
+		($rc, $text) = logged($name, $binary, "-max_total_time=$seconds", '-timeout=20', '-rss_limit_mb=4096',
+			"-artifact_prefix=tmp_check/fuzz/$name-", '-print_final_stats=1',
+			"tmp_check/fuzz/corpus/$name", grep { -d } "tests/fuzz/corpus/$name", 'tests/fuzz/corpus');
+		my ($runs) = $text =~ /stat::number_of_executed_units:\s*(\d+)/;
+		report($rc == 0, "fuzz/$name (${seconds} s" . (defined $runs ? ", $runs runs)" : ')'),
+			tail($text, 40));
+	}
+}
+
+sub have_libfuzzer
+{
+	my $dir = tempdir(CLEANUP => 1);
+	my $clang = $ENV{FUZZ_CC} || 'clang';
+
+	open(my $out, '>', "$dir/t.c") or return 0;
+	print $out "int LLVMFuzzerTestOneInput(const char *d, unsigned long n) { return d && n ? 0 : 0; }\n";
+	close $out;
+	return system("$clang -fsanitize=fuzzer,address -o $dir/t $dir/t.c >/dev/null 2>&1") == 0;
+}
+
+# Runs pg_regress or its isolation sister against a cluster and reports each test.
+sub pg_regress
+{
+	my ($name, $node, $program, $input, @tests) = @_;
+	my $source = AeCluster::pg_config('pgxs') =~ s,/makefiles/pgxs\.mk$,/test,r;
+	my $output = "tmp_check/$name";
+	my ($rc, $text);
+	my $seen = 0;
+
+	remove_tree($output);
+	make_path($output);
+	local %ENV = (%ENV, PG_COLOR => 'never');
+	($rc, $text) = logged($name, "$source/$program", "--bindir=$node->{bindir}",
+		"--inputdir=$input", "--outputdir=$output", "--host=" . $node->host, "--port=" . $node->port,
+		"--user=" . $node->user, "--dbname=${name}_ae", @tests);
+	for (split /\n/, $text)
+	{
+		# "test x ... ok 12 ms" up to PostgreSQL 15, "ok 1 - x 12 ms" since
+		if (/^(?:test|     )\s*(\S+)\s+\.\.\. (ok|FAILED)/) { $seen++; report($2 eq 'ok', "$name/$1") }
+		elsif (/^(ok|not ok)\s+\d+\s+[-+]\s+(\S+)/) { $seen++; report($1 eq 'ok', "$name/$2") }
+	}
+	report(0, "$name: pg_regress", tail($text, 40)) if $seen != @tests;
+	if (-s "$output/regression.diffs")
+	{
+		print "# $output/regression.diffs:\n", AeCluster::slurp("$output/regression.diffs");
+	}
+	report_server_log($name, $node->log_text);
+}
+
+sub regress_tests
+{
+	my @tests = map { basename($_, '.sql') } grep { !m,/ae--, } sort glob('sql/*.sql');
+	return grep { chosen($_) } @tests;
+}
+
+sub run_regress
+{
+	my @tests = regress_tests();
+
+	return skip('regress', 'no sql/*.sql') unless @tests;
+	pg_regress('regress', shared_cluster(), 'regress/pg_regress', '.', @tests);
+}
+
+sub run_isolation
+{
+	my @tests = grep { chosen($_) } map { basename($_, '.spec') } sort glob('tests/isolation/specs/*.spec');
+
+	return skip('isolation', 'no tests/isolation/specs/*.spec') unless @tests;
+	pg_regress('isolation', shared_cluster(), 'isolation/pg_isolation_regress', 'tests/isolation', @tests);
+}
+
+# The SQL of the README, in order, in one session.
+sub run_readme
+{
+	my $file = 'tmp_check/readme.sql';
+	my $text = qx($^X tests/readme_sql.pl README.md);
+
+	return skip('readme', 'no README.md') unless -e 'README.md';
+	return report(0, 'readme', 'README.md holds no ```sql block') if $text !~ /\S/;
+	open(my $out, '>', $file) or die "$file: $!\n";
+	print $out $text;
+	close $out;
+
+	my $node = shared_cluster();
+	$node->query('postgres', 'DROP DATABASE IF EXISTS readme');
+	$node->query('postgres', 'CREATE DATABASE readme');
+	my ($rc, $output) = logged('readme', $node->psql_command('readme', '-v', 'ON_ERROR_STOP=1', '-f', $file));
+	report($rc == 0, 'readme README.md', tail($output, 20));
+	report_server_log('readme', $node->log_text);
+}
+
+sub run_tap
+{
+	my @tests = grep { chosen($_) } sort glob('tests/tap/*.pl');
+
+	return skip('tap', 'no tests/tap/*.pl') unless @tests;
+	private_bindir();
+	for my $test (@tests)
+	{
+		my $name = basename($test, '.pl');
+		my ($rc, $text) = logged("tap-$name", 'prove', '-v', '--nocolor', $test);
+		my @bad = grep { /^not ok|^#|^Dubious|^  (?:Failed|Parse)/ } split /\n/, $text;
+
+		print map { "#   $_\n" } $text =~ /^# report: (.*)$/mg;
+		report($rc == 0, "tap/$name", tail(join("\n", @bad), 40) . "\n" . tail($text, 15));
+	}
+}
+
+# The regression suite under AddressSanitizer and UndefinedBehaviorSanitizer: a build of its own, in
+# a server of its own that loads the sanitizer's library first.
+sub run_sanitize
+{
+	my @tests = regress_tests();
+	my $dir = tempdir('ae-sanitize-XXXXXX', TMPDIR => 1);
+	my $libasan = qx(\${CC:-cc} -print-file-name=libasan.so);
+	my $node;
+
+	chomp $libasan;
+	return skip('sanitize', 'no libasan') unless $libasan =~ m,/,;
+	chmod 0755, $dir;
+	mkdir "$dir/source";
+	system('cp', '-r', 'Makefile', 'ae.control', 'sql', 'src', 'tests', "$dir/source") == 0 or die "cp: $?\n";
+	system("find $dir/source/src -name '*.[od]' -delete");
+	unlink "$dir/source/ae.so", "$LOGS/sanitize-install.log";
+
+	local $ENV{AE_BINDIR} = AeCluster::install_private("$dir/root", "$dir/source",
+		"$LOGS/sanitize-install.log", 'SANITIZE=1');
+	$node = AeCluster->new(
+		name => 'sanitize',
+		env => {
+			LD_PRELOAD => $libasan,
+			ASAN_OPTIONS => 'detect_leaks=0:abort_on_error=1:disable_coredump=0:use_sigaltstack=0',
+			UBSAN_OPTIONS => 'print_stacktrace=1',
+		});
+	$node->query('postgres', "LOAD 'ae'");
+	pg_regress('sanitize', $node, 'regress/pg_regress', '.', @tests);
+	undef $node;
+	remove_tree($dir);
+}

@@ -1,0 +1,111 @@
+# Proves that loading the library, scoring and training change nothing else in a backend: no thread,
+# no signal mask or handler, no floating-point mode, no environment, no memory to speak of.
+
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use AeCluster;
+use Test::More;
+
+plan skip_all => 'needs /proc' unless -d '/proc/self/task';
+
+my $node = AeCluster->new(name => 'load');
+my $session;
+
+# Lines of /proc/<backend>/status as a hash.
+sub status
+{
+	my ($pid) = @_;
+	my $text = $session->query("SELECT pg_read_file('/proc/$pid/status', 0, 100000)");
+	my %status = $text =~ /^(\w+):\s*(.*?)\s*$/mg;
+
+	return \%status;
+}
+
+# What must stay as it was, as text.
+sub state_of
+{
+	my ($pid) = @_;
+	my $status = status($pid);
+
+	return join "\n", map { "$_: $status->{$_}" } qw(Threads SigBlk SigIgn SigCgt ShdPnd);
+}
+
+sub rss_kb
+{
+	my ($pid) = @_;
+	my ($rss) = status($pid)->{VmRSS} =~ /(\d+)/;
+	return $rss;
+}
+
+sub environment
+{
+	my ($pid) = @_;
+	return $session->query("SELECT encode(pg_read_binary_file('/proc/$pid/environ', 0, 100000), 'hex')");
+}
+
+# A denormal must survive: a library linked with -ffast-math sets flush-to-zero for the whole backend.
+sub denormal
+{
+	return $session->query("SELECT 1e-110::float8 * 1e-200");
+}
+
+$node->query('postgres', <<'END');
+CREATE EXTENSION ae;
+CREATE TABLE t AS
+	SELECT i, ARRAY[sin(i), cos(i), sin(2 * i), sin(i) * cos(i)]::real[] AS x FROM generate_series(1, 500) AS i;
+END
+$node->query('postgres', <<'END');
+CREATE TABLE models AS
+	SELECT ae.train(x, ae.options(code => 2, epochs => 3)) AS model FROM t;
+END
+
+$session = $node->session('postgres');
+my $pid = $session->query('SELECT pg_backend_pid()');
+
+# Warm up whatever the measurements themselves load.
+$session->query('SELECT sum(length(x::text)) FROM t');
+$_->($pid) for \&state_of, \&environment;
+denormal();
+
+my $before = state_of($pid);
+my $environment = environment($pid);
+my $rss = rss_kb($pid);
+like($before, qr/^Threads: 1$/m, 'a backend has one thread');
+is(denormal(), '1e-310', 'denormals exist before');
+
+is($session->query("LOAD 'ae'"), '', "LOAD 'ae' works");
+is(state_of($pid), $before, 'LOAD changes no thread and no signal mask');
+is(denormal(), '1e-310', 'LOAD does not flush denormals to zero');
+my $growth = rss_kb($pid) - $rss;
+cmp_ok($growth, '<', 2048, 'LOAD takes less than 2 MB');
+print "# report: LOAD takes $growth kB\n";
+
+like($session->query('SELECT count(*), sum(ae.reconstruction_error(model, x)) > 0 FROM models, t'),
+	qr/^500\|t$/, 'scoring works');
+is(state_of($pid), $before, 'scoring changes no thread and no signal mask');
+is(denormal(), '1e-310', 'scoring does not flush denormals to zero');
+$growth = rss_kb($pid) - $rss;
+cmp_ok($growth, '<', 4096, 'scoring takes less than 4 MB');
+print "# report: LOAD and scoring take $growth kB\n";
+unlike($session->query("SELECT pg_read_file('/proc/$pid/maps', 0, 4000000)"), qr/blas/i,
+	'no BLAS library is loaded for scoring');
+
+like($session->query("SELECT octet_length(ae.train(x, ae.options(code => 2, epochs => 3))) > 100 FROM t"),
+	qr/^t$/m, 'training works');
+is(state_of($pid), $before, 'training leaves no thread and no changed signal mask');
+is(denormal(), '1e-310', 'training does not flush denormals to zero');
+
+like($session->query("SELECT octet_length(ae.train(x, ae.options(code => 2, optimizer => 'lbfgs', updates => 3))) > 100 FROM t"),
+	qr/^t$/m, 'training with lbfgs works');
+is(state_of($pid), $before, 'lbfgs leaves no thread and no changed signal mask');
+is(environment($pid), $environment, 'the environment is as it was');
+print '# report: after training ', rss_kb($pid) - $rss, " kB\n";
+
+# /proc shows the environment a process began with; a child shows what it would hand on.
+is($session->query("CREATE TEMP TABLE e(line text); COPY e FROM PROGRAM 'env'; SELECT count(*) FROM e WHERE line ~ 'OPENBLAS|OMP_'"),
+	0, 'no variable of BLAS is left in the environment')
+  unless grep { /^(?:OPENBLAS|OMP)_/ } keys %ENV;
+
+done_testing();

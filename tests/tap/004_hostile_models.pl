@@ -1,0 +1,119 @@
+# Proves: no bytes that a user can send as a model crash a backend; they give 22P03 or a result.
+# Mutated models carry a correct checksum, so that they reach the reader behind it.  2,000 of them,
+# or AE_MUTANTS of them (make soak: 100,000).
+
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use AeCluster;
+use Test::More;
+
+my $total = $ENV{AE_MUTANTS} || ($ENV{AE_SOAK} ? 100_000 : 2000);
+my $node = AeCluster->new;
+
+$node->query('postgres', <<'END');
+CREATE EXTENSION ae;
+CREATE TABLE t AS SELECT sin(i) a, cos(i) b, i % 2 = 0 c FROM generate_series(1, 50) i;
+CREATE TABLE mutants (id int, bytes bytea);
+CREATE FUNCTION try(bytes bytea) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	calls text[] := ARRAY['SELECT ae.reconstruction_error($1, ROW(1.5::float8, -2::float8, true))',
+		'SELECT ae.anomaly_score($1, t) FROM t LIMIT 1', 'SELECT ae.reconstruct($1, t) FROM t LIMIT 1',
+		'SELECT ae.encode($1, t) FROM t LIMIT 1', 'SELECT ae.decode($1, ''{1}''::real[])',
+		'SELECT ae.is_anomaly($1, ROW(''NaN''::float8, 1e300::float8, false))',
+		'SELECT ae.describe($1)', 'SELECT ae.summary($1)', 'SELECT count(*) FROM ae.history($1)',
+		'SELECT count(*) FROM ae.features($1)', 'SELECT ae.row_expression($1)'];
+	verdict text := '';
+BEGIN
+	FOR i IN 1 .. array_length(calls, 1) LOOP
+		BEGIN
+			EXECUTE calls[i] USING bytes;
+			verdict := verdict || ' ok';
+		EXCEPTION WHEN OTHERS THEN
+			verdict := verdict || ' ' || SQLSTATE;
+		END;
+	END LOOP;
+	RETURN verdict;
+END $$;
+END
+
+my @models = map { pack('H*', substr($_, 2)) } split /\n/, $node->query('postgres', <<'END');
+SET ae.progress = off; SET client_min_messages = warning;
+SELECT ae.train(t, '{"code": 1, "hidden": [2], "epochs": 3, "validation": 0.2}') FROM t;
+SELECT ae.train(ARRAY[a, b]::real[], '{"code": 2, "decoder": [], "hidden": [], "updates": 2}') FROM t;
+END
+
+my @table;
+
+for my $byte (0 .. 255)
+{
+	my $c = $byte;
+
+	$c = $c & 1 ? ($c >> 1) ^ 0x82F63B78 : $c >> 1 for 1 .. 8;
+	push @table, $c;
+}
+
+sub crc32c
+{
+	my $c = 0xFFFFFFFF;
+
+	$c = $table[($c ^ $_) & 255] ^ ($c >> 8) for unpack('C*', $_[0]);
+	return $c ^ 0xFFFFFFFF;
+}
+
+# One to four changes: a flipped bit, a byte or a word of a telling value, a cut, a repetition.
+sub mutate
+{
+	my ($bytes) = @_;
+	my @words = (0, 1, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0x7F800000, 0x7FC00000, 65536, 1665);
+
+	for (1 .. 1 + int rand 4)
+	{
+		my $at = int rand length $bytes;
+		my $kind = int rand 10;
+
+		if ($kind < 4) { substr($bytes, $at, 1) ^= chr(1 << int rand 8) }
+		elsif ($kind < 6) { substr($bytes, $at, 1) = chr(int rand 256) }
+		elsif ($kind < 8 && $at + 4 <= length $bytes) { substr($bytes, $at, 4) = pack('V', $words[rand @words]) }
+		elsif ($kind == 8) { $bytes = substr($bytes, 0, $at) }
+		else { substr($bytes, $at, 0) = substr($bytes, int rand length $bytes, int rand 16) }
+		return $bytes if length $bytes < 32;
+	}
+	return $bytes if rand() < 0.1;
+	substr($bytes, 16, 8) = pack('Q<', length $bytes);
+	substr($bytes, 24, 4) = pack('V', crc32c(substr($bytes, 0, 24) . substr($bytes, 28)));
+	return $bytes;
+}
+
+is(crc32c('123456789'), 0xE3069283, 'the checksum is CRC-32C');
+is($node->query('postgres', "SELECT try('\\x" . unpack('H*', $models[0]) . "')"), ' ok' x 4 . ' ok' x 7,
+	'the model itself is fine');
+srand 1;
+
+my %verdicts;
+my $batch = 5000;
+
+for (my $done = 0; $done < $total; $done += $batch)
+{
+	my $n = $total - $done < $batch ? $total - $done : $batch;
+	my $sql = "TRUNCATE mutants;\nCOPY mutants FROM stdin;\n";
+
+	$sql .= $_ . "\t\\\\x" . unpack('H*', mutate($models[$_ % @models])) . "\n" for 1 .. $n;
+	$sql .= "\\.\nSELECT code || ' ' || count(*) FROM mutants, regexp_split_to_table(ltrim(try(bytes)), ' ') code GROUP BY code;\n";
+	my ($out, $err, $rc) = $node->psql('postgres', $sql);
+
+	is($rc, 0, "mutants from $done on: the backend survives") or diag($err);
+	$verdicts{ (split)[0] } += (split)[1] for split /\n/, $out;
+}
+diag(join ', ', map { "$_: $verdicts{$_}" } sort keys %verdicts);
+
+# ok; corrupt; and what a valid model of another shape says of these rows and codes
+my %allowed = map { $_ => 1 } qw(ok 22P03 42703 42804 2202E 22023 54000 42809);
+
+is_deeply([ grep { !$allowed{$_} } keys %verdicts ], [], 'nothing but results and honest errors');
+cmp_ok($verdicts{'22P03'} // 0, '>', $total, 'most mutants are refused as corrupt');
+cmp_ok($verdicts{ok} // 0, '>', 0, 'some mutants are models');
+unlike($node->log_text, qr/terminated by signal|PANIC|XX000/, 'no crash, no internal error');
+
+done_testing();
