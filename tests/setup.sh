@@ -36,7 +36,9 @@ compiles()
 
 have_server()
 {
+	# the header too: Debian's client package brings pgxs.mk without it
 	have "$PG_CONFIG" && [ -f "$("$PG_CONFIG" --pgxs)" ] &&
+		[ -f "$("$PG_CONFIG" --includedir-server)/postgres.h" ] &&
 		[ -x "$("$PG_CONFIG" --bindir)/postgres" ] && [ -x "$("$PG_CONFIG" --bindir)/initdb" ]
 }
 
