@@ -14,11 +14,12 @@ use FindBin;
 chdir "$FindBin::Bin/.." or die "$!\n";
 
 # The engine from the bottom up: a file may include only what stands on its own line or above, and
-# no header itself, however far around.
+# no header itself, however far around.  kernel_impl is the body of the kernels, which each
+# instruction set's file of the module kernel compiles for itself.
 my @ENGINE_ORDER = (
 	'status',
 	'math rng activation blas crc32c calibration',
-	'kernel_simd kernel_body kernel',
+	'kernel kernel_impl',
 	'net',
 	'pca scaler',
 	'train optim lbfgs',
@@ -26,8 +27,9 @@ my @ENGINE_ORDER = (
 	'score',
 );
 
-# What of the engine the binding may see.
-my %BINDING_MAY = map { $_ => 1 } qw(status net train model scaler score);
+# What of the engine the binding may see: models and the phases that it drives step by step, so that
+# it can be interrupted between two steps.  These are training, scoring and the comparison with PCA.
+my %BINDING_MAY = map { $_ => 1 } qw(status net train model scaler score pca);
 
 # Only the file that fills the tables of kernels and of BLAS functions needs to know them.
 my %BINDING_EXCEPTION = ('src/pg/pg_module.c' => { map { $_ => 1 } qw(blas kernel) });
