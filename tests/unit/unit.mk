@@ -16,6 +16,8 @@ UNIT_LIBS = -lcmocka $(BLAS_LIBS) -lm -lpthread
 UNIT_ASAN = -O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
 	-fno-sanitize-recover=undefined
 
+UNIT_CPPFLAGS = -Itests/unit -DUNIT_DATA_DIR='"tests/data"'
+
 UNIT_CFLAGS_double = -DAE_DOUBLE
 UNIT_CFLAGS_float-sanitize = $(UNIT_ASAN)
 UNIT_CFLAGS_double-sanitize = -DAE_DOUBLE $(UNIT_ASAN)
@@ -39,7 +41,7 @@ $(UNIT_DIR)/$(1)/%.o: src/engine/%.c Makefile tests/unit/unit.mk
 
 $(UNIT_DIR)/$(1)/%.o: tests/unit/%.c Makefile tests/unit/unit.mk
 	@mkdir -p $$(@D)
-	$$(CC) $$(ENGINE_CPPFLAGS) -Itests/unit $$(ENGINE_CFLAGS) -O2 $$(UNIT_CFLAGS_$(1)) -MMD -MP -c -o $$@ $$<
+	$$(CC) $$(ENGINE_CPPFLAGS) $$(UNIT_CPPFLAGS) $$(ENGINE_CFLAGS) -O2 $$(UNIT_CFLAGS_$(1)) -MMD -MP -c -o $$@ $$<
 
 $(UNIT_DIR)/$(1)/test_%: $(UNIT_DIR)/$(1)/test_%.o $$(UNIT_OBJS_$(1))
 	$$(CC) $$(UNIT_CFLAGS_$(1)) -o $$@ $$^ $$(UNIT_LIBS)
