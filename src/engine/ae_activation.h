@@ -10,11 +10,11 @@
 typedef enum AeActivation
 {
 	AE_IDENTITY = 0, /* z */
-	AE_SIGMOID = 1,	 /* 1 / (1 + exp(-z)) */
-	AE_TANH = 2,	 /* tanh(z) */
-	AE_RELU = 3,	 /* max(z, 0); slope 0 at 0 */
-	AE_GELU = 4,	 /* z Phi(z), Phi the normal distribution function (Hendrycks, Gimpel 2016) */
-	AE_SILU = 5,	 /* z sigmoid(z) (Elfwing et al. 2018) */
+	AE_SIGMOID = 1,  /* 1 / (1 + exp(-z)) */
+	AE_TANH = 2,     /* tanh(z) */
+	AE_RELU = 3,     /* max(z, 0); slope 0 at 0 */
+	AE_GELU = 4,     /* z Phi(z), Phi the normal distribution function (Hendrycks, Gimpel 2016) */
+	AE_SILU = 5,     /* z sigmoid(z) (Elfwing et al. 2018) */
 	AE_ACTIVATION_COUNT
 } AeActivation;
 
@@ -22,7 +22,7 @@ typedef struct AeActivationInfo
 {
 	const char *name;
 	bool needs_slope; /* the slope cannot be had from the output: forward keeps it */
-	bool he;		  /* He (fan-in) instead of Glorot (fan average) initialisation */
+	bool he;          /* He (fan-in) instead of Glorot (fan average) initialisation */
 } AeActivationInfo;
 
 extern const AeActivationInfo ae_activation_info[AE_ACTIVATION_COUNT];

@@ -25,16 +25,17 @@
 /* Weights packed for `dense`: panels of AE_PANEL outputs, the last one narrower (8, 16 or 32). */
 #define AE_PANEL 32
 
-/* The constants of one Adam update (Kingma, Ba 2015, algorithm 1, with bias correction folded in). */
+/* The constants of one Adam update (Kingma, Ba 2015, algorithm 1, with bias correction folded in).
+ */
 typedef struct AeAdamStep
 {
 	AeReal beta1;
 	AeReal beta2;
-	AeReal rate;	 /* learning rate / (1 - beta1^t) */
-	AeReal v_scale;	 /* 1 / (1 - beta2^t) */
+	AeReal rate;    /* learning rate / (1 - beta1^t) */
+	AeReal v_scale; /* 1 / (1 - beta2^t) */
 	AeReal epsilon;
-	AeReal keep;	 /* 1 - learning rate * decoupled decay (AdamW, Loshchilov, Hutter 2019), or 1 */
-	AeReal g_scale;	 /* factor on the gradient (clipping), or 1 */
+	AeReal keep;    /* 1 - learning rate * decoupled decay (AdamW, Loshchilov, Hutter 2019), or 1 */
+	AeReal g_scale; /* factor on the gradient (clipping), or 1 */
 } AeAdamStep;
 
 typedef struct AeKernels
@@ -84,8 +85,7 @@ typedef struct AeKernels
 								 size_t n_rows, size_t n_cols, size_t ld);
 
 	/* sum_j (+)= sum_i d_ij; R x O. */
-	void (*column_sum)(AeReal *sum, const AeReal *d, bool accumulate, size_t n_rows,
-					   size_t n_cols);
+	void (*column_sum)(AeReal *sum, const AeReal *d, bool accumulate, size_t n_rows, size_t n_cols);
 
 	/* One Adam update of N parameters w with moments m and v. */
 	void (*adam)(AeReal *w, AeReal *m, AeReal *v, const AeReal *g, size_t n,

@@ -14,7 +14,7 @@
 
 #define DELTA 0.1
 #define SIGMA 0.9
-#define EPSILON 1e-6 /* about 16 roundings of a float */
+#define EPSILON 1e-6   /* about 16 roundings of a float */
 #define TOLERANCE 1e-7 /* of the gradient's norm */
 #define MAX_TRIALS 40
 

@@ -38,7 +38,7 @@ typedef struct AeBlock
 
 typedef struct AeNet
 {
-	uint32_t n_layers;	/* encoder and decoder, >= 2 */
+	uint32_t n_layers;  /* encoder and decoder, >= 2 */
 	uint32_t n_encoder; /* layers up to the code, 1 .. n_layers - 1 */
 	uint32_t width[AE_MAX_LAYERS + 1];
 	AeActivation activation[AE_MAX_LAYERS]; /* of layer l; the last for MSE outputs only */
@@ -71,7 +71,7 @@ typedef struct AePass
 	size_t n_rows;
 	AeReal *h[AE_MAX_LAYERS + 1]; /* h[0] unused: the caller's input stands there */
 	AeReal *slope[AE_MAX_LAYERS]; /* NULL where not needed */
-	AeReal *d[2];				  /* two gradients, ping and pong */
+	AeReal *d[2];                 /* two gradients, ping and pong */
 } AePass;
 
 /* Places the buffers; `backward` false leaves out slopes and gradients. */

@@ -15,9 +15,9 @@
 /* What a draw is for: two uses never share numbers. */
 typedef enum AeStream
 {
-	AE_STREAM_INIT = 1,	   /* initial weights */
+	AE_STREAM_INIT = 1,    /* initial weights */
 	AE_STREAM_SHUFFLE = 2, /* order of rows within an epoch */
-	AE_STREAM_NOISE = 3	   /* corruption of inputs */
+	AE_STREAM_NOISE = 3    /* corruption of inputs */
 } AeStream;
 
 #define AE_PHILOX_M0 0xD2511F53u

@@ -31,12 +31,12 @@ typedef enum AeStatus
 {
 	AE_OK = 0,
 	AE_ERR_ARGUMENT,  /* a setting outside its range: what, value, low, high */
-	AE_ERR_SHAPE,	  /* sizes that do not fit each other: what, value (got), low (wanted) */
+	AE_ERR_SHAPE,     /* sizes that do not fit each other: what, value (got), low (wanted) */
 	AE_ERR_NONFINITE, /* NaN or infinity in the data: column, value */
-	AE_ERR_RANGE,	  /* data outside what a loss allows: column, value, low, high */
-	AE_ERR_LIMIT,	  /* over a cap: what, value, high */
-	AE_ERR_CORRUPT,	  /* model bytes that cannot be read: what, offset */
-	AE_ERR_VERSION,	  /* model bytes of a version unknown to this build: what, value, high */
+	AE_ERR_RANGE,     /* data outside what a loss allows: column, value, low, high */
+	AE_ERR_LIMIT,     /* over a cap: what, value, high */
+	AE_ERR_CORRUPT,   /* model bytes that cannot be read: what, offset */
+	AE_ERR_VERSION,   /* model bytes of a version unknown to this build: what, value, high */
 	AE_ERR_DIVERGED,  /* training lost finite numbers: value = updates done */
 	AE_STATUS_COUNT
 } AeStatus;
@@ -50,7 +50,7 @@ typedef struct AeError
 	double low;
 	double high;
 	uint64_t offset; /* of corrupt model bytes */
-	int column;		 /* 0-based source column, or -1 */
+	int column;      /* 0-based source column, or -1 */
 } AeError;
 
 /* Fills *error (which may be NULL) and returns status: `return ae_fail(...)`. */

@@ -45,22 +45,22 @@ typedef struct AeTrainOptions
 {
 	AeOptimizer optimizer;
 	AeSchedule schedule;
-	double learning_rate;  /* > 0; unused by L-BFGS */
-	double final_rate;	   /* cosine: share of learning_rate at the end, [0, 1] */
-	double warmup;		   /* share of updates with a linear rise, [0, 1) */
-	double momentum;	   /* sgd, [0, 1) */
-	double beta1;		   /* adam, [0, 1) */
-	double beta2;		   /* adam, [0, 1) */
-	double epsilon;		   /* adam, > 0 */
-	double weight_decay;   /* lambda: + lambda/2 |W|^2 in the loss; adamw: decoupled; >= 0 */
-	double clip_norm;	   /* largest global gradient norm; 0: no clipping */
-	double noise;		   /* sd of Gaussian noise on the inputs, scaled units; 0: none */
-	uint64_t epochs;	   /* passes over the training rows, or 0 */
-	uint64_t updates;	   /* updates of the weights (L-BFGS: iterations), or 0; one is set */
-	uint32_t batch_size;   /* rows in a minibatch, >= 1; unused by L-BFGS */
-	double validation;	   /* share of rows held out, [0, 1) */
-	uint32_t patience;	   /* epochs without a better validation loss before stopping; 0: never */
-	double time_limit;	   /* seconds; 0: none; kept by the caller (ae_trainer_stop) */
+	double learning_rate; /* > 0; unused by L-BFGS */
+	double final_rate;    /* cosine: share of learning_rate at the end, [0, 1] */
+	double warmup;        /* share of updates with a linear rise, [0, 1) */
+	double momentum;      /* sgd, [0, 1) */
+	double beta1;         /* adam, [0, 1) */
+	double beta2;         /* adam, [0, 1) */
+	double epsilon;       /* adam, > 0 */
+	double weight_decay;  /* lambda: + lambda/2 |W|^2 in the loss; adamw: decoupled; >= 0 */
+	double clip_norm;     /* largest global gradient norm; 0: no clipping */
+	double noise;         /* sd of Gaussian noise on the inputs, scaled units; 0: none */
+	uint64_t epochs;      /* passes over the training rows, or 0 */
+	uint64_t updates;     /* updates of the weights (L-BFGS: iterations), or 0; one is set */
+	uint32_t batch_size;  /* rows in a minibatch, >= 1; unused by L-BFGS */
+	double validation;    /* share of rows held out, [0, 1) */
+	uint32_t patience;    /* epochs without a better validation loss before stopping; 0: never */
+	double time_limit;    /* seconds; 0: none; kept by the caller (ae_trainer_stop) */
 	uint64_t seed;
 } AeTrainOptions;
 
@@ -83,9 +83,9 @@ typedef struct AeRows
 
 typedef struct AeEpoch
 {
-	uint32_t epoch;			/* 1-based; L-BFGS: iteration */
-	float train_loss;		/* mean over the epoch's minibatches, noise included */
-	float validation_loss;	/* NaN without validation rows */
+	uint32_t epoch;        /* 1-based; L-BFGS: iteration */
+	float train_loss;      /* mean over the epoch's minibatches, noise included */
+	float validation_loss; /* NaN without validation rows */
 } AeEpoch;
 
 /* At most so many epochs are kept: when full, every other one goes and the stride doubles. */
@@ -94,11 +94,11 @@ typedef struct AeEpoch
 typedef enum AeTrainState
 {
 	AE_TRAIN_RUNNING = 0,
-	AE_TRAIN_FINISHED,		/* epochs or updates are done */
-	AE_TRAIN_CONVERGED,		/* L-BFGS: gradient or progress below rounding */
-	AE_TRAIN_EARLY,			/* patience ran out */
-	AE_TRAIN_STOPPED,		/* ae_trainer_stop, e.g. at the time limit */
-	AE_TRAIN_DIVERGED,		/* loss or gradient not finite: parameters are the last good ones */
+	AE_TRAIN_FINISHED,  /* epochs or updates are done */
+	AE_TRAIN_CONVERGED, /* L-BFGS: gradient or progress below rounding */
+	AE_TRAIN_EARLY,     /* patience ran out */
+	AE_TRAIN_STOPPED,   /* ae_trainer_stop, e.g. at the time limit */
+	AE_TRAIN_DIVERGED,  /* loss or gradient not finite: parameters are the last good ones */
 	AE_TRAIN_STATE_COUNT
 } AeTrainState;
 
@@ -108,16 +108,16 @@ extern const char *const ae_train_state_name[AE_TRAIN_STATE_COUNT];
 typedef struct AeProgress
 {
 	AeTrainState state;
-	uint64_t epoch;				/* epochs finished */
-	uint64_t update;			/* updates done */
-	uint64_t total_updates;		/* planned */
-	double train_loss;			/* of the last finished epoch; NaN before */
-	double validation_loss;		/* likewise; NaN without validation rows */
-	double best_loss;			/* lowest validation loss so far, or NaN */
-	uint64_t best_epoch;		/* its epoch; 0: none */
-	bool restored;				/* the parameters are those of best_epoch */
-	size_t n_train;				/* training rows */
-	size_t n_validation;		/* validation rows: the first ones in canonical order */
+	uint64_t epoch;         /* epochs finished */
+	uint64_t update;        /* updates done */
+	uint64_t total_updates; /* planned */
+	double train_loss;      /* of the last finished epoch; NaN before */
+	double validation_loss; /* likewise; NaN without validation rows */
+	double best_loss;       /* lowest validation loss so far, or NaN */
+	uint64_t best_epoch;    /* its epoch; 0: none */
+	bool restored;          /* the parameters are those of best_epoch */
+	size_t n_train;         /* training rows */
+	size_t n_validation;    /* validation rows: the first ones in canonical order */
 	uint32_t n_history;
 	const AeEpoch *history;
 } AeProgress;

@@ -283,7 +283,7 @@ test_math_accuracy(void **state)
 			{
 				double share = (double) k / steps, x, error;
 
-				x = grid == 0	? low + (high - low) * share
+				x = grid == 0   ? low + (high - low) * share
 					: grid == 1 ? tiny * pow(high / tiny, share)
 								: -tiny * pow(-low / tiny, share);
 				if ((grid == 2 && low >= 0) || x < low || x > high)
@@ -359,9 +359,11 @@ test_math_extremes(void **state)
 static void
 test_fma_is_exact(void **state)
 {
-	static const float special[] = {0.0f,	  -0.0f,	   1.0f,	 -1.0f,		0x1p-149f, -0x1p-149f,
-									0x1p-126f, 0x1.fffffep127f, -0x1.fffffep127f, INFINITY,
-									-INFINITY, NAN,		   0x1p-24f, 0x1.000002p0f};
+	static const float special[] = {0.0f,      -0.0f,           1.0f,
+									-1.0f,     0x1p-149f,       -0x1p-149f,
+									0x1p-126f, 0x1.fffffep127f, -0x1.fffffep127f,
+									INFINITY,  -INFINITY,       NAN,
+									0x1p-24f,  0x1.000002p0f};
 	const size_t n_special = sizeof(special) / sizeof(special[0]);
 
 	(void) state;
@@ -413,7 +415,7 @@ test_find(void **state)
 static void
 test_pack(void **state)
 {
-	static const size_t widths[][2] = {{1, 8},	 {8, 8},   {9, 16},	 {16, 16}, {17, 32},
+	static const size_t widths[][2] = {{1, 8},   {8, 8},   {9, 16},  {16, 16}, {17, 32},
 									   {32, 32}, {33, 40}, {41, 48}, {49, 64}, {64, 64}};
 
 	(void) state;
@@ -525,8 +527,8 @@ static void
 test_dense_deep_and_wide(void **state)
 {
 	static const size_t shapes[][3] = {{1, 255, 33},  {13, 256, 32}, {25, 257, 64}, {30, 300, 70},
-									   {24, 511, 96}, {7, 600, 8},	 {5, 400, 16},	{1, 784, 300},
-									   {2, 33, 257},  {1, 30, 129},	 {61, 1700, 40}};
+									   {24, 511, 96}, {7, 600, 8},   {5, 400, 16},  {1, 784, 300},
+									   {2, 33, 257},  {1, 30, 129},  {61, 1700, 40}};
 	const AeKernels *tables[MAX_TABLES];
 	int n = find_tables(tables);
 
@@ -681,10 +683,10 @@ check_bias_activate(const AeKernels *table, AeActivation act, size_t n_rows, siz
 static void
 test_bias_activate_and_backward(void **state)
 {
-	static const size_t shapes[][3] = {{1, 1, 1},	 {1, 7, 7},		 {9, 3, 3},	   {5, 8, 8},
-									   {7, 15, 15},	 {6, 16, 16},	 {4, 17, 17},  {3, 30, 30},
-									   {5, 70, 70},	 {3, 5, 9},		 {4, 20, 23},  {2, 1024, 1024},
-									   {2, 1025, 1025}, {40, 2, 2}, {3, 100, 101}};
+	static const size_t shapes[][3] = {{1, 1, 1},       {1, 7, 7},   {9, 3, 3},    {5, 8, 8},
+									   {7, 15, 15},     {6, 16, 16}, {4, 17, 17},  {3, 30, 30},
+									   {5, 70, 70},     {3, 5, 9},   {4, 20, 23},  {2, 1024, 1024},
+									   {2, 1025, 1025}, {40, 2, 2},  {3, 100, 101}};
 	const AeKernels *tables[MAX_TABLES];
 	int n_tables = find_tables(tables);
 
@@ -794,7 +796,7 @@ test_cross_entropy_excess(void **state)
 static void
 test_losses(void **state)
 {
-	static const size_t shapes[][3] = {{1, 1, 1},  {5, 3, 3},	 {4, 30, 30},
+	static const size_t shapes[][3] = {{1, 1, 1},  {5, 3, 3},       {4, 30, 30},
 									   {6, 9, 14}, {3, 2500, 2500}, {100, 47, 47}};
 	const AeKernels *tables[MAX_TABLES];
 	int n_tables = find_tables(tables);
@@ -943,13 +945,12 @@ test_philox(void **state)
 		uint32_t ctr[4];
 		uint64_t key;
 		uint32_t want[4];
-	} known[] = {{{0, 0, 0, 0}, 0, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
-				 {{~0u, ~0u, ~0u, ~0u},
-				  ~(uint64_t) 0,
-				  {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
-				 {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344},
-				  0x299f31d0a4093822,
-				  {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}}};
+	} known[] = {
+		{{0, 0, 0, 0}, 0, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
+		{{~0u, ~0u, ~0u, ~0u}, ~(uint64_t) 0, {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
+		{{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344},
+		 0x299f31d0a4093822,
+		 {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}}};
 
 	(void) state;
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
@@ -1074,7 +1075,8 @@ test_golden(void **state)
 	}
 }
 
-/* The committed numbers are the right ones: in double, with libm, from the formulas of ae_kernel.h. */
+/* The committed numbers are the right ones: in double, with libm, from the formulas of ae_kernel.h.
+ */
 static void
 test_golden_is_right(void **state)
 {
