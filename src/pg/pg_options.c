@@ -13,6 +13,7 @@
 
 #include <math.h>
 
+#include "mb/pg_wchar.h"
 #include "nodes/pg_list.h"
 #include "utils/builtins.h"
 #include "utils/numeric.h"
@@ -91,6 +92,9 @@ schedule_choice(int number)
 	return number < AE_SCHEDULE_COUNT ? ae_schedule_name[number] : NULL;
 }
 
+/* Stands for the largest bigint, which no double is: the next one above it. */
+#define INT64_LIMIT 9223372036854775808.0
+
 #define AT(field) offsetof(PgaeOptions, field)
 
 /* In the order of ae.options; ranges are those of the engine. */
@@ -126,12 +130,26 @@ static const OptionInfo option_info[] = {
 	{"validation", OPTION_REAL, 0, 1, true, FOR_ALL, AT(train.validation), NULL},
 	{"patience", OPTION_COUNT32, 0, 1e9, false, FOR_ALL, AT(train.patience), NULL},
 	{"time_limit", OPTION_REAL, 0, 1e9, false, FOR_ALL, AT(train.time_limit), NULL},
-	{"seed", OPTION_COUNT64, 0, 9223372036854775808.0, true, FOR_ALL, AT(train.seed), NULL},
+	{"seed", OPTION_COUNT64, 0, INT64_LIMIT, false, FOR_ALL, AT(train.seed), NULL},
 };
 
 #define N_OPTIONS ((int) lengthof(option_info))
 
+/* Bytes of a name or value that a message repeats. */
+#define TEXT_SHOWN 60
+
 /* ---- refusals ---- */
+
+/* Text that a user wrote, cut down to what a message can bear. */
+static const char *
+shown(const char *text)
+{
+	int length = (int) strlen(text);
+
+	if (length <= TEXT_SHOWN)
+		return text;
+	return psprintf("%.*s...", pg_mbcliplen(text, length, TEXT_SHOWN), text);
+}
 
 /* Says what a JSON value is, for a message. */
 static const char *
@@ -144,8 +162,8 @@ describe_value(const JsonbValue *value)
 		case jbvString:
 			return "a string";
 		case jbvNumeric:
-			return DatumGetCString(
-				DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric)));
+			return shown(DatumGetCString(
+				DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric))));
 		case jbvBool:
 			return "a boolean";
 		default:
@@ -177,7 +195,7 @@ refuse_choice(const OptionInfo *info, const char *text)
 	for (int i = 0; (choice = info->choice(i)) != NULL; i++)
 		appendStringInfo(&valid, "%s%s", i ? ", " : "", choice);
 	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					errmsg("option \"%s\" cannot be \"%s\"", info->name, text),
+					errmsg("option \"%s\" cannot be \"%s\"", info->name, shown(text)),
 					errhint("It is one of: %s.", valid.data)));
 }
 
@@ -201,7 +219,7 @@ refuse_key(const char *key, int length)
 		}
 	}
 	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown option \"%s\"", key),
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown option \"%s\"", shown(key)),
 			 nearest ? errhint("Perhaps you meant the option \"%s\". All options are arguments of "
 							   "the function ae.options.",
 							   nearest->name)
@@ -218,6 +236,24 @@ refuse_pair(const char *a, const char *b, const char *hint)
 
 /* ---- values ---- */
 
+/* The range of an option: `[0, 1)`. */
+static const char *
+range_text(const OptionInfo *info)
+{
+	if (info->high == INT64_LIMIT)
+		return psprintf("[%.15g, " INT64_FORMAT "]", info->low, PG_INT64_MAX);
+	return psprintf("[%.15g, %.15g%c", info->low, info->high, info->open ? ')' : ']');
+}
+
+/* Whether a number that rounds to INT64_LIMIT is no bigint. */
+static bool
+exceeds_int64(Numeric number)
+{
+	Datum limit = DirectFunctionCall1(int8_numeric, Int64GetDatum(PG_INT64_MAX));
+
+	return DatumGetBool(DirectFunctionCall2(numeric_gt, NumericGetDatum(number), limit));
+}
+
 /* The number in value, checked for integrality and range. */
 static double
 parse_number(const OptionInfo *info, const JsonbValue *value, bool element)
@@ -231,11 +267,11 @@ parse_number(const OptionInfo *info, const JsonbValue *value, bool element)
 	if (info->type != OPTION_REAL && !isinf(number) && number != floor(number))
 		refuse_type(info, value, element);
 
-	if (number < info->low || number > info->high || (info->open && number == info->high))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("option \"%s\" is %s, outside its range [%.15g, %.15g%c", info->name,
-						describe_value(value), info->low, info->high, info->open ? ')' : ']')));
+	if (number < info->low || number > info->high || (info->open && number == info->high) ||
+		(number == INT64_LIMIT && exceeds_int64(value->val.numeric)))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("option \"%s\" is %s, outside its range %s", info->name,
+							   describe_value(value), range_text(info))));
 	return number;
 }
 
