@@ -93,7 +93,8 @@ raise_bytes(const AeError *error)
 								"indexes that use it.")));
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-			 errmsg("model is corrupt at byte " UINT64_FORMAT ": %s", error->offset, error->what)));
+			 errmsg("model is corrupt at byte " UINT64_FORMAT ": %s", error->offset, error->what),
+			 errhint("A model is the bytea that ae.train gave, whole and unchanged.")));
 }
 
 /*
