@@ -1,0 +1,157 @@
+-- Proves that every option of ae.train has an effect on what the model computes, that ae.describe
+-- says what was asked for, and that every value an option cannot have is refused by name.
+\set VERBOSITY terse
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS ae;
+SET ae.progress = off;
+
+CREATE TABLE data AS
+SELECT i AS id, sin(i) + 2 AS a, 2 * sin(i) + 0.3 * cos(1.7 * i) + 5 AS b, cos(i) * sin(3 * i) AS c, i % 4 = 0 AS flag
+FROM generate_series(1, 400) i;
+
+-- What a model computes, of a few rows: two models that differ in nothing but their record of the
+-- options have the same.
+CREATE FUNCTION outcome(options jsonb) RETURNS text LANGUAGE sql AS $$
+	SELECT md5(string_agg(ae.reconstruction_error(m.model, d)::text, ' ' ORDER BY id))
+	FROM data d, (SELECT ae.train(t, options) AS model FROM data t) m WHERE id <= 20
+$$;
+CREATE FUNCTION described(options jsonb, option text) RETURNS jsonb LANGUAGE sql AS $$
+	SELECT ae.describe(ae.train(t, options)) -> 'options' -> option FROM data t
+$$;
+
+-- base: options that the option needs to matter; value: one that is not its default
+CREATE TABLE tried (n serial, option text, value jsonb, base jsonb);
+INSERT INTO tried (option, value, base) VALUES
+	('columns', '["b", "a"]', '{}'),
+	('exclude', '["id", "c"]', '{}'),
+	('purpose', '"compress"', '{}'),
+	('code', '2', '{"purpose": "compress"}'),
+	('hidden', '[7, 5]', '{"code": 2}'),
+	('decoder', '[6]', '{"code": 2}'),
+	('activation', '"tanh"', '{"code": 2}'),
+	('code_activation', '"sigmoid"', '{"code": 2}'),
+	('output_activation', '"silu"', '{"code": 2}'),
+	('loss', '"bce"', '{"code": 2}'),
+	('scaling', '"minmax"', '{"code": 2}'),
+	('noise', '0.5', '{}'),
+	('optimizer', '"adamw"', '{}'),
+	('learning_rate', '0.01', '{}'),
+	('schedule', '"constant"', '{}'),
+	('final_rate', '0.5', '{}'),
+	('warmup', '0.5', '{}'),
+	('momentum', '0.5', '{"optimizer": "sgd"}'),
+	('beta1', '0.5', '{}'),
+	('beta2', '0.9', '{}'),
+	('epsilon', '0.1', '{}'),
+	('weight_decay', '0.1', '{}'),
+	('clip_norm', '0.1', '{}'),
+	('epochs', '3', '{"updates": null}'),
+	('updates', '20', '{"updates": null}'),
+	('batch_size', '32', '{}'),
+	('validation', '0.5', '{}'),
+	('patience', '1', '{"updates": null, "validation": 0.5, "epochs": 60, "learning_rate": 0.1, "schedule": "constant"}'),
+	('time_limit', '0.001', '{"updates": 100000}'),
+	('seed', '9223372036854775807', '{}');
+
+SELECT option, value,
+	outcome(full_base) = outcome(full_base) AS repeatable,
+	outcome(full_base) <> outcome(full_base || jsonb_build_object(option, value)) AS has_effect,
+	described(full_base || jsonb_build_object(option, value), option) AS described
+FROM tried, LATERAL (SELECT CASE WHEN option IN ('columns', 'exclude') THEN '{}' ELSE '{"columns": ["a", "b", "c", "flag"]}'::jsonb END
+	|| CASE WHEN option = 'time_limit' THEN '{}' ELSE '{"updates": 10}'::jsonb END || base AS full_base) f
+WHERE option <> 'time_limit' ORDER BY n;
+-- the one option that makes a training not repeatable
+SELECT (d -> 'training' ->> 'state') AS state, (d -> 'training' ->> 'updates')::int BETWEEN 1 AND 99999 AS cut_short
+FROM (SELECT ae.describe(ae.train(t, '{"updates": 100000, "time_limit": 0.05}')) AS d FROM data t) s;
+
+-- every option is tried, and every option is an argument of ae.options
+SELECT array_agg(name) AS untried
+FROM (SELECT unnest(proargnames) FROM pg_proc WHERE oid = 'ae.options'::regproc) s(name)
+WHERE name NOT IN (SELECT option FROM tried);
+
+-- every choice, of layers, losses and optimizers, gives a model of its own that has learnt
+SELECT count(*) AS activations, count(DISTINCT outcome(options)) AS outcomes
+FROM unnest('{identity,sigmoid,tanh,relu,gelu,silu}'::text[]) a,
+	LATERAL (SELECT ae.options(exclude => '{id}', code => 2, activation => a, code_activation => a, updates => 30)) o(options);
+SELECT a AS output_activation, outcome(ae.options(exclude => '{id}', code => 2, output_activation => a, scaling => 'minmax', updates => 30)) IS NOT NULL AS scores
+FROM unnest('{identity,sigmoid,tanh,relu,gelu,silu}'::text[]) a;
+SELECT o AS optimizer, s AS schedule,
+	(d ->> 'validation_loss')::float8 < 0.5 * (d ->> 'mean_loss')::float8 AS learned, d ->> 'state' AS state
+FROM unnest('{sgd,adam,adamw,lbfgs}'::text[]) o, unnest('{constant,cosine}'::text[]) s,
+	LATERAL (SELECT ae.describe(ae.train(t, ae.options(exclude => '{id}', code => 3, optimizer => o, updates => 400, validation => 0.2)
+		|| CASE WHEN o = 'lbfgs' THEN '{}' ELSE ae.options(schedule => s) END)) -> 'training' AS d FROM data t) m
+WHERE o <> 'lbfgs' OR s = 'constant';
+SELECT s AS scaling, outcome(ae.options(exclude => '{id}', code => 2, scaling => s, updates => 30)) IS NOT NULL AS scores
+FROM unnest('{none,standard,minmax}'::text[]) s;
+
+-- what a purpose resolves to
+SELECT p AS purpose, d -> 'options' -> 'noise' AS noise, d -> 'options' -> 'patience' AS patience,
+	d -> 'options' -> 'validation' AS validation, d -> 'network' -> 'widths' AS widths
+FROM unnest('{detect,compress}'::text[]) p,
+	LATERAL (SELECT ae.describe(ae.train(t, ae.options(purpose => p, updates => 10))) AS d FROM data t) m;
+SELECT d -> 'options' -> 'purpose' AS purpose_when_code_is_given
+FROM (SELECT ae.describe(ae.train(t, ae.options(code => 1, updates => 10))) AS d FROM data t) m;
+
+-- early stopping brings the best weights back
+SELECT d ->> 'state' AS state, (d ->> 'best_epoch')::int < (d ->> 'epochs')::int AS best_came_before,
+	(d ->> 'validation_loss')::real = (SELECT min(validation_loss)::real FROM ae.history(model)) AS best_is_restored
+FROM (SELECT model, ae.describe(model) -> 'training' AS d
+	FROM (SELECT ae.train(t, ae.options(exclude => '{id}', code => 2, validation => 0.5, patience => 3, epochs => 2000,
+		learning_rate => 0.05, schedule => 'constant')) AS model FROM data t) m) s;
+
+---- refusals
+
+CREATE FUNCTION refusal(options jsonb) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE state text; message text; hint text;
+BEGIN
+	PERFORM ae.train(t, options) FROM data t;
+	RETURN 'none';
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
+	RETURN state || ': ' || message || CASE WHEN hint <> '' THEN E'\n       ' || hint ELSE '' END;
+END $$;
+
+-- of a type that the option cannot have
+SELECT option, refusal(jsonb_build_object(option, '{"an": "object"}'::jsonb)) FROM tried ORDER BY n;
+-- below and above its range
+SELECT option, low, refusal(jsonb_build_object(option, low)) AS refusal
+FROM (SELECT n, option, CASE WHEN jsonb_typeof(value) = 'array' THEN '[-1]' ELSE '-1' END::jsonb AS low
+	FROM tried WHERE value ->> 0 ~ '^\d' OR jsonb_typeof(value) = 'number') s ORDER BY n;
+SELECT option, refusal(jsonb_build_object(option, CASE WHEN jsonb_typeof(value) = 'array' THEN '[1e30]' ELSE '1e30' END::jsonb)) AS refusal
+FROM tried WHERE value ->> 0 ~ '^\d' OR jsonb_typeof(value) = 'number' ORDER BY n;
+-- no choice
+SELECT option, refusal(jsonb_build_object(option, 'best')) AS refusal
+FROM tried WHERE jsonb_typeof(value) = 'string' ORDER BY n;
+-- everything else
+SELECT o AS options, refusal(o::jsonb)
+FROM unnest(ARRAY['[]', '3', '"code"', '{"epoch": 3}', '{"Code": 3}', '{"qqqqqqqq": 1}', '{"code": 2.5}', '{"code": "2"}', '{"code": true}',
+	'{"code": 0}', '{"hidden": [8, 0]}', '{"hidden": [8, "8"]}', '{"hidden": 8}', '{"hidden": [[8]]}', '{"columns": ["a", 3]}', '{"columns": []}',
+	'{"columns": "a"}', '{"epochs": 3, "updates": 3}', '{"optimizer": "lbfgs", "noise": 0.1}', '{"patience": 3, "validation": 0}',
+	'{"loss": "bce", "scaling": "standard"}', '{"loss": "bce", "output_activation": "tanh"}', '{"loss": "bce", "scaling": "none"}',
+	'{"momentum": 1}', '{"beta1": 1}', '{"validation": 1}', '{"warmup": 1}', '{"seed": 9223372036854775808}', '{"seed": 1.5}', '{"seed": -1}',
+	'{"learning_rate": 0}', '{"learning_rate": 1e400}', '{"time_limit": -0.1}']) o;
+SELECT refusal(jsonb_build_object('hidden', (SELECT jsonb_agg(1) FROM generate_series(1, 63))));
+SELECT refusal(jsonb_build_object('hidden', (SELECT jsonb_agg(1) FROM generate_series(1, 40)), 'code', 1));
+SELECT refusal(jsonb_build_object(repeat('ä', 100000), 1)) AS long_name, refusal(jsonb_build_object('loss', repeat('x', 100000))) AS long_value;
+-- NULL is not given, as an argument and as a value
+SELECT ae.options() AS none, ae.options(code => NULL, epochs => 3) AS given,
+	outcome('{"updates": 5, "code": null, "seed": null}') = outcome('{"updates": 5}') AS same;
+
+-- an option that the optimizer does not look at
+SET client_min_messages = notice;
+SELECT ae.train(t, '{"optimizer": "lbfgs", "updates": 2, "code": 2, "beta1": 0.5, "batch_size": 8}') IS NOT NULL AS model FROM data t;
+SELECT ae.train(t, '{"optimizer": "adam", "updates": 2, "code": 2, "momentum": 0.5}') IS NOT NULL AS model FROM data t;
+-- a code that can copy, unless something keeps it from that
+SELECT ae.train(t, '{"updates": 2, "code": 5, "hidden": []}') IS NOT NULL AS model FROM data t;
+SELECT ae.train(t, '{"updates": 2, "code": 5, "hidden": [], "noise": 0.1}') IS NOT NULL AS model FROM data t;
+-- an output that cannot reach its target
+SELECT ae.train(t, '{"updates": 2, "code": 2, "output_activation": "sigmoid"}') IS NOT NULL AS model FROM data t;
+SET client_min_messages = warning;
+
+-- a training that diverges: the last good weights with a warning, or an error; never weights that are no numbers
+SELECT count(*) AS bad_scores FROM data d, (SELECT ae.train(t, ae.options(exclude => '{id}', code => 2, optimizer => 'sgd', learning_rate => 30,
+	schedule => 'constant', warmup => 0.9, updates => 2000)) AS model FROM data t) m
+WHERE ae.reconstruction_error(m.model, d) IS NULL OR ae.reconstruction_error(m.model, d) = 'NaN';
+
+DROP TABLE data, tried;
+DROP FUNCTION outcome, described, refusal;
