@@ -6,6 +6,7 @@
 #   make install       into that server's directories
 #   make installcheck  pg_regress, isolation and TAP tests against an installed and running server
 #   make unit tap regress fuzz sanitize check-style    one kind of test (tests/README.md)
+#   make soak          the long form of tests that have one
 #   make bench         speed, beside other software
 #   make format        clang-format over the sources
 #
@@ -104,7 +105,7 @@ $(OBJS): Makefile
 include tests/unit/unit.mk
 include tests/fuzz/fuzz.mk
 
-.PHONY: demo demo-clean test unit tap regress isolation readme fuzz sanitize check-style format bench
+.PHONY: demo demo-clean test unit tap regress isolation readme soak fuzz sanitize check-style format bench
 
 # Each begins with the packages it needs, then starts make anew: pg_config may be there only now.
 demo:
@@ -128,6 +129,10 @@ unit tap regress isolation readme:
 FUZZ_SECONDS ?= 1200
 fuzz sanitize:
 	+@FUZZ_SECONDS=$(FUZZ_SECONDS) perl tests/run.pl $@
+
+# 200 cancelled trainings, 100,000 mutated models.
+soak:
+	+@AE_SOAK=1 perl tests/run.pl tap=interrupts tap=hostile
 
 check-style:
 	@perl tests/check_style.pl

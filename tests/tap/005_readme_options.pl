@@ -1,0 +1,143 @@
+# Proves: the README's table of options says what the code does: every argument of ae.options has its
+# line, in order; the ranges are those that errors name; the defaults are those that ae.describe shows.
+
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use AeCluster;
+use Test::More;
+
+my $node = AeCluster->new;
+
+$node->query('postgres', <<'END');
+CREATE EXTENSION ae;
+CREATE TABLE small AS SELECT sin(i) a, cos(i) b, i % 7 c FROM generate_series(1, 90) i;
+CREATE TABLE large AS SELECT sin(i) a, cos(i) b, i % 7 c FROM generate_series(1, 1000) i;
+END
+
+# ---- the table: option => [type, default, range] --------------------------------------------------
+
+my (%row, @order);
+
+for (split /\n/, AeCluster::slurp("$AeCluster::ROOT/README.md"))
+{
+	my ($option, $type, $default, $range) = /^\| `(\w+)` \| (.*?) \| (.*?) \| (.*) \|$/;
+
+	next if !defined $type || $type !~ /^(?:text|integer|number|list of \w+)$/;
+	push @order, $option;
+	$row{$option} = { type => $type, default => $default, range => $range };
+}
+is(join(' ', @order),
+	$node->query('postgres', q(SELECT array_to_string(proargnames, ' ') FROM pg_proc WHERE oid = 'ae.options'::regproc)),
+	'the table lists the arguments of ae.options in their order');
+
+# ---- types and ranges -----------------------------------------------------------------------------
+
+my %error_type = (
+	'list of names' => 'an array of strings',
+	'list of integers' => 'an array of integers',
+	text => 'a string',
+	integer => 'an integer',
+	number => 'a number');
+
+sub refusal
+{
+	my ($option, $value) = @_;
+	my (undef, $err) = $node->psql('postgres', qq(SELECT ae.train(t, '{"$option": $value}') FROM small t;));
+	return $err;
+}
+
+for my $option (@order)
+{
+	my ($type, $range) = @{ $row{$option} }{qw(type range)};
+
+	like(refusal($option, '{}'), qr/"$option" must be \Q$error_type{$type}\E, but is/, "$option: type");
+	if ($type eq 'text')
+	{
+		my ($valid) = refusal($option, '"nonsense"') =~ /It is one of: (.*)\./;
+		my @valid = sort split /, /, $valid // 'no error';
+		my @said = $range eq 'the same' ? qw(identity sigmoid tanh relu gelu silu) : ();
+
+		push @said, $1 while $range =~ /`(\w+)`/g;
+		is_deeply([ grep { my $v = $_; !grep { $_ eq $v } @said } @valid ], [], "$option: all choices are named");
+	}
+	elsif ($type ne 'list of names')
+	{
+		my ($low, $below, $high) = $range =~ /^([\d.e+-]+) to (below )?([\d.e+-]+)/;
+		my $value = $type eq 'list of integers' ? '[-1]' : -1;
+		my ($is_low, $is_high, $bracket) = refusal($option, $value) =~ /outside its range \[(.*), (.*)([\])])/;
+
+		ok(defined $low && defined $is_low && $low == $is_low, "$option: low end") or diag("$range");
+		ok(defined $high && defined $is_high && $high == $is_high && ($below ? ')' : ']') eq $bracket,
+			"$option: high end") or diag("$range; $is_low, $is_high$bracket");
+	}
+}
+
+# ---- defaults -------------------------------------------------------------------------------------
+
+# The option as resolved for that purpose and other options, with three inputs.
+sub resolved
+{
+	my ($option, $table, $options) = @_;
+	return $node->query('postgres', <<"END");
+SET client_min_messages = error;
+SELECT ae.describe(ae.train(t, '$options')) -> 'options' ->> '$option' FROM $table t;
+END
+}
+
+# "a; b": for detect and for compress; only the numbers that stand alone are checked here.
+for my $option (grep { $row{$_}{type} eq 'number' } grep { !/validation|weight_decay|learning_rate/ } @order)
+{
+	my ($detect, $compress) = split /; /, $row{$option}{default};
+	my $base = $option eq 'momentum' ? '"optimizer": "sgd", ' : '';
+
+	$compress //= $detect;
+	s/:.*// for $detect, $compress;
+	cmp_ok(resolved($option, 'small', "{$base\"updates\": 2}"), '==', $detect, "$option: default to detect");
+	cmp_ok(resolved($option, 'small', "{$base\"updates\": 2, \"purpose\": \"compress\"}"), '==', $compress,
+		"$option: default to compress");
+}
+
+# The rest, as the table words it.
+my @worded = (
+	[ 'purpose', 'small', '{"updates": 2}', 'detect' ],
+	[ 'purpose', 'small', '{"updates": 2, "code": 1}', 'compress' ],
+	[ 'code', 'small', '{"updates": 2}', 128 ],
+	[ 'code', 'small', '{"updates": 2, "hidden": [9, 8]}', 8 ],
+	[ 'code', 'small', '{"updates": 2, "purpose": "compress"}', 1 ],
+	[ 'hidden', 'small', '{"updates": 2}', '[]' ],
+	[ 'hidden', 'small', '{"updates": 2, "purpose": "detect", "code": 1}', '[128]' ],
+	[ 'hidden', 'small', '{"updates": 2, "code": 1}', '[32]' ],
+	[ 'decoder', 'small', '{"updates": 2}', '[128]' ],
+	[ 'decoder', 'small', '{"updates": 2, "code": 1, "hidden": [9, 8]}', '[8, 9]' ],
+	[ 'activation', 'small', '{"updates": 2, "code": 1}', 'gelu' ],
+	[ 'code_activation', 'small', '{"updates": 2, "activation": "tanh"}', 'tanh' ],
+	[ 'code_activation', 'small', '{"updates": 2, "code": 1}', 'identity' ],
+	[ 'output_activation', 'small', '{"updates": 2}', 'identity' ],
+	[ 'output_activation', 'small', '{"updates": 2, "loss": "bce"}', 'sigmoid' ],
+	[ 'loss', 'small', '{"updates": 2}', 'mse' ],
+	[ 'scaling', 'small', '{"updates": 2}', 'standard' ],
+	[ 'scaling', 'small', '{"updates": 2, "loss": "bce"}', 'minmax' ],
+	[ 'optimizer', 'small', '{"updates": 2}', 'adam' ],
+	[ 'learning_rate', 'small', '{"updates": 2}', 0.003 ],
+	[ 'learning_rate', 'small', '{"updates": 2, "optimizer": "sgd"}', 0.1 ],
+	[ 'schedule', 'small', '{"updates": 2}', 'cosine' ],
+	[ 'weight_decay', 'small', '{"updates": 2}', 0 ],
+	[ 'weight_decay', 'small', '{"updates": 2, "optimizer": "adamw"}', 0.01 ],
+	[ 'updates', 'small', '{}', 1500 ],
+	[ 'updates', 'small', '{"optimizer": "lbfgs", "hidden": [2]}', 500 ],
+	[ 'epochs', 'small', '{"code": 1}', 1000 ],
+	[ 'epochs', 'large', '{"code": 1}', 375 ],
+	[ 'batch_size', 'small', '{"updates": 2}', 128 ],
+	[ 'validation', 'small', '{"updates": 2, "code": 1}', 0 ],
+	[ 'validation', 'large', '{"updates": 2}', 0.1 ],
+	[ 'validation', 'large', '{"updates": 2, "code": 1}', 0.1 ],
+	[ 'patience', 'large', '{"updates": 2}', 0 ],
+	[ 'patience', 'large', '{"updates": 2, "validation": 0.2}', 20 ],
+	[ 'patience', 'large', '{"updates": 2, "code": 1}', 20 ],
+	[ 'seed', 'small', '{"updates": 2}', 0 ]);
+
+is(resolved($_->[0], $_->[1], $_->[2]), $_->[3], "$_->[0]: default with $_->[2], table $_->[1]") for @worded;
+
+done_testing();
