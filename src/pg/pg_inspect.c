@@ -135,11 +135,14 @@ summarize_training(StringInfo out, const AeModel *model)
 {
 	bool lbfgs = model->options.optimizer == AE_OPTIMIZER_LBFGS;
 
-	appendStringInfo(out,
-					 "training     " UINT64_FORMAT " rows, " UINT64_FORMAT
-					 " more for validation; loss %s, scaling %s\n",
-					 model->n_rows - model->n_validation, model->n_validation,
-					 ae_loss_name[model->loss], ae_scaling_name[model->schema.scaling]);
+	appendStringInfo(out, "training     " UINT64_FORMAT " rows, ",
+					 model->n_rows - model->n_validation);
+	if (model->n_validation > 0)
+		appendStringInfo(out, UINT64_FORMAT " more for validation", model->n_validation);
+	else
+		appendStringInfoString(out, "none held out");
+	appendStringInfo(out, "; loss %s, scaling %s\n", ae_loss_name[model->loss],
+					 ae_scaling_name[model->schema.scaling]);
 	appendStringInfo(out, "             %s, " UINT64_FORMAT " %s",
 					 ae_optimizer_name[model->options.optimizer], model->n_updates,
 					 lbfgs ? "iterations" : "updates");
@@ -165,8 +168,8 @@ summarize_losses(StringInfo out, const AeModel *model)
 						 model->options.noise > 0 ? " (with noise)" : "");
 	appendStringInfo(out, "%.4g by predicting the mean", model->mean_loss);
 	if (!isnan(model->pca_loss))
-		appendStringInfo(out, ", %.4g by %u principal components", model->pca_loss,
-						 code_width(model));
+		appendStringInfo(out, ", %.4g by %u principal component%s", model->pca_loss,
+						 code_width(model), code_width(model) == 1 ? "" : "s");
 	appendStringInfoChar(out, '\n');
 	if (calibration->n > 0)
 		appendStringInfo(

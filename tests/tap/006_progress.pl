@@ -1,0 +1,65 @@
+# Proves: a training says how far it is, to its caller as notices and to others in pg_stat_activity; both
+# stop with it, ae.progress = off silences the notices, and rows beyond maintenance_work_mem go to a file.
+
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use AeCluster;
+use Test::More;
+
+my $node = AeCluster->new(conf => { log_temp_files => '0' });
+
+$node->query('postgres', <<'END');
+CREATE EXTENSION ae;
+CREATE TABLE t AS SELECT i id, sin(i) a, cos(i) b, i % 10 c FROM generate_series(1, 200000) i;
+END
+
+# ---- notices ------------------------------------------------------------------------------------
+
+my (undef, $notices) = $node->psql('postgres', 'SELECT length(ae.train(t)) FROM t');
+
+like($notices, qr/NOTICE:  update \d+ of 1500: training loss [\d.e-]+, .*rows\/s$/m, 'notices while it trains');
+like($notices, qr/NOTICE:  training ended \(finished\) after [\d.]+ s: update 1500 of 1500: training loss [\d.e-]+, validation loss [\d.e-]+$/m,
+	'a notice when it ends');
+(undef, $notices) = $node->psql('postgres', q(SELECT length(ae.train(t, '{"code": 1, "epochs": 2}')) FROM t));
+like($notices, qr/NOTICE:  epoch 1 of 2: /, 'epochs where their number was given');
+(undef, $notices) = $node->psql('postgres',
+	q(SELECT length(ae.train(t, '{"code": 1, "hidden": [], "optimizer": "lbfgs", "updates": 3}')) FROM t));
+like($notices, qr/NOTICE:  iteration 1 of 3: /, 'iterations of lbfgs');
+(undef, $notices) = $node->psql('postgres', 'SET ae.progress = off; SELECT length(ae.train(t)) FROM t');
+is($notices, '', 'none with ae.progress = off');
+
+# ---- pg_stat_activity ---------------------------------------------------------------------------
+
+my $job = $node->start_psql('postgres', <<'END');
+SET ae.progress = off;
+SET application_name = 'trainer';
+SELECT length(ae.train(t, '{"updates": 1000000}')) FROM t;
+END
+
+ok($node->poll('postgres',
+		q(SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'trainer' AND query ~ '^ae.train: update \d+ of 1000000: training loss')),
+	'others see it in pg_stat_activity');
+$node->query('postgres', q(SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'trainer'));
+my (undef, $err, $rc) = $job->finish;
+isnt($rc, 0, 'cancelled');
+like($err, qr/canceling statement due to user request/, 'says so');
+
+my $session = $node->session('postgres');
+my $pid = $session->query('SELECT pg_backend_pid()');
+
+$session->query(q(SET ae.progress = off; SELECT length(ae.train(t, '{"updates": 300}')) FROM t;));
+unlike($node->query('postgres', "SELECT query FROM pg_stat_activity WHERE pid = $pid"), qr/^ae\.train/,
+	'and what stood there before returns');
+$session->close;
+
+# ---- temporary files ----------------------------------------------------------------------------
+
+my $file_of_training = qr/temporary file: path .*, size \d{6,}\n.*STATEMENT: .*ae\.train/;
+
+unlike($node->log_text, $file_of_training, 'no temporary file so far');
+$node->query('postgres', q(SET ae.progress = off; SET maintenance_work_mem = '1MB'; SELECT length(ae.train(t, '{"updates": 20}')) FROM t));
+like($node->log_text, $file_of_training, 'rows over maintenance_work_mem go to a temporary file');
+
+done_testing();
