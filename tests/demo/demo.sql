@@ -6,8 +6,8 @@
 \timing off
 
 \echo == 1. A table of measurements from the space shuttle =================================
-\echo    49,097 rows of nine sensors; label is 1 where something was wrong (7 %).  Half of
-\echo    the rows, drawn by a hash of their number, is for training, the other for the test.
+\echo '   49,097 rows of nine sensors; label is 1 where something was wrong (7 %).  Half of'
+\echo '   the rows, drawn by a hash of their number, is for training, the other for the test.'
 \echo
 
 CREATE EXTENSION ae;
@@ -25,11 +25,11 @@ ANALYZE shuttle;
 SELECT part, count(*) AS rows, count(*) FILTER (WHERE label = 1) AS anomalies FROM shuttle GROUP BY part ORDER BY part DESC;
 
 \echo == 2. Train on the normal rows of one half ===========================================
-\echo    An aggregate over the rows of a query: WHERE, JOIN and GROUP BY just work.
+\echo '   An aggregate over the rows of a query: WHERE, JOIN and GROUP BY just work.'
 \echo
-\echo    CREATE TABLE models AS
-\echo    SELECT ae.train(s, ae.options(exclude => '"''{id,label,part}'''")) AS model
-\echo    FROM shuttle s WHERE part = '''train''' AND label = 0;
+\echo '   CREATE TABLE models AS'
+\echo '   SELECT ae.train(s, ae.options(exclude => ''{id,label,part}'')) AS model'
+\echo '   FROM shuttle s WHERE part = ''train'' AND label = 0;'
 \echo
 
 \timing on
@@ -47,10 +47,10 @@ SELECT ae.summary(model) FROM models \g (format=unaligned tuples_only=on)
 
 \echo
 \echo == 4. Score the other half, and measure ==============================================
-\echo    AUROC: the chance that an anomaly is ranked above a normal row; average precision:
-\echo    precision averaged over the anomalies found.  Both in plain SQL, ties handled.
-\echo    Beside them the score that anybody could write: the squared distance to the mean,
-\echo    in standard deviations.  A model must beat that one.
+\echo '   AUROC: the chance that an anomaly is ranked above a normal row; average precision:'
+\echo '   precision averaged over the anomalies found.  Both in plain SQL, ties handled.'
+\echo '   Beside them the score that anybody could write: the squared distance to the mean,'
+\echo '   in standard deviations.  A model must beat that one.'
 \echo
 
 CREATE TABLE scores AS
@@ -100,8 +100,8 @@ GROUP BY what, anomalies, normals
 ORDER BY what;
 
 \echo == 5. The ten most anomalous rows of that half =======================================
-\echo    The score is 1 minus the chance that a normal row is as strange as this one; beyond
-\echo    the strangest row known it keeps the order.
+\echo '   The score is 1 minus the chance that a normal row is as strange as this one; beyond'
+\echo '   the strangest row known it keeps the order.'
 \echo
 
 SELECT s.id, label, round(ae.anomaly_score(m.model, s)::numeric, 9) AS anomaly_score,
@@ -112,11 +112,11 @@ ORDER BY ae.anomaly_score(m.model, s) DESC NULLS LAST
 LIMIT 10;
 
 \echo == 6. An index on the score ==========================================================
-\echo    Scores have the same bits on every machine, so they are IMMUTABLE and can be
-\echo    indexed.  An index expression must be small, so an IMMUTABLE function holds the model:
+\echo '   Scores have the same bits on every machine, so they are IMMUTABLE and can be'
+\echo '   indexed.  An index expression must be small, so an IMMUTABLE function holds the model:'
 \echo
-\echo    CREATE FUNCTION shuttle_score(...) ... RETURN ae.anomaly_score('''\\\\x...''', ROW(f1, ..., f9));
-\echo    CREATE INDEX shuttle_by_score ON shuttle (shuttle_score(f1, ..., f9) DESC NULLS LAST);
+\echo '   CREATE FUNCTION shuttle_score(...) ... RETURN ae.anomaly_score(''\\x...'', ROW(f1, ..., f9));'
+\echo '   CREATE INDEX shuttle_by_score ON shuttle (shuttle_score(f1, ..., f9) DESC NULLS LAST);'
 \echo
 
 SELECT format(
@@ -132,7 +132,7 @@ ANALYZE shuttle;
 EXPLAIN (COSTS OFF)
 SELECT id, label FROM shuttle ORDER BY shuttle_score(f1, f2, f3, f4, f5, f6, f7, f8, f9) DESC NULLS LAST LIMIT 20;
 
-\echo    The twenty most anomalous rows of the whole table are now an index scan away:
+\echo '   The twenty most anomalous rows of the whole table are now an index scan away:'
 \echo
 
 \timing on
