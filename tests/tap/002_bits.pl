@@ -51,7 +51,9 @@ for my $kernels (qw(generic avx2 avx512))
 		is($out, "$wanted\n$wanted_arrays\n", "$kernels gives the same bits");
 	}
 }
-is($node->query('postgres', "SET force_parallel_mode = regress; $digest"), $wanted,
+my $forced = $node->query('postgres', 'SHOW server_version_num') >= 160000 ? 'debug_parallel_query' : 'force_parallel_mode';
+
+is($node->query('postgres', "SET $forced = regress; $digest"), $wanted,
 	'a parallel worker gives the same bits');
 is($node->query('postgres', <<"END"), $wanted_arrays, 'a parallel scan gives the same bits');
 SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
