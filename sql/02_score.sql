@@ -66,6 +66,15 @@ SELECT x, ae.reconstruction_error(model, ARRAY[1, x, 3]) AS error,
 FROM models, unnest('{NaN,Infinity,-Infinity}'::float8[]) x, (SELECT avg(b) AS m FROM pts) s
 WHERE name = 'arrays';
 
+-- a row without a type: the parser's word, which the README repeats
+SELECT ae.raw_score(model, '{1,2,3}') FROM models;
+\echo :LAST_ERROR_SQLSTATE
+PREPARE untyped AS SELECT ae.raw_score(model, $1) FROM models;
+\echo :LAST_ERROR_SQLSTATE
+PREPARE typed AS SELECT ae.raw_score(model, $1::real[]) >= 0 AS scores FROM models WHERE name = 'arrays';
+EXECUTE typed('{1,2,3}');
+DEALLOCATE typed;
+
 -- contamination
 SELECT ae.is_anomaly(model, p, 1) AS all_of_them, ae.is_anomaly(model, p, 0) AS none
 FROM models, pts p WHERE name = 'rows' AND id = 1;
@@ -257,6 +266,8 @@ ALTER TABLE pts RENAME c TO a;
 ALTER TABLE pts RENAME old TO c;
 SELECT t.index_used, t.ids = ARRAY(SELECT id FROM truth ORDER BY s DESC NULLS LAST, id LIMIT 20) AS right_rows
 FROM top('SELECT id FROM pts ORDER BY row_error(c, b, a) DESC NULLS LAST LIMIT 20') t;
+SELECT t.index_used, t.ids = ARRAY(SELECT id FROM pts ORDER BY (SELECT ae.reconstruction_error(model, x) FROM models WHERE name = 'arrays') DESC LIMIT 20) AS right_rows
+FROM top('SELECT id FROM pts ORDER BY array_error(x) DESC NULLS LAST LIMIT 20') t;
 ALTER TABLE pts RENAME a TO old;
 ALTER TABLE pts RENAME c TO a;
 ALTER TABLE pts RENAME old TO c;
