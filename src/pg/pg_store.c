@@ -3,10 +3,20 @@
  *
  * A scan gives rows in whatever order it likes: synchronised and parallel scans
  * change it from run to run.  Training must not notice.  Every record is therefore
- * sorted by (hash of its bytes and the seed, its bytes); equal records are
+ * sorted by (hash of its content and the seed, its bytes); equal records are
  * interchangeable, so that the same set of rows always comes out in the same order,
- * and the first n of them are a random sample.  The sort is PostgreSQL's tuplesort:
- * it spills to temporary files by itself and can be interrupted.
+ * and the first n of them are a random sample.
+ *
+ * GROUP BY makes as many stores as there are groups, and a hash aggregate fills them
+ * all at once.  They share a budget, which belongs to the aggregate call and not to a
+ * group: records are collected in chunks of memory that start small, and when all
+ * stores together exceed the budget, the largest is sorted and goes to disk as one
+ * run.  The runs of all stores lie in one temporary file, so that a store on disk
+ * costs no buffer and no descriptor.  When a store is read, its runs are merged.  A
+ * tuplesort for each store would be simpler, but it cannot give memory back, and a
+ * thousand of them would hold a hundred megabytes of buffers.
+ *
+ * The order does not depend on what was spilled when: qsort and merge compare alike.
  *
  * Once columns have been measured, pgae_store_scale turns the records into rows of
  * inputs: into memory when they fit half of maintenance_work_mem, else into a
@@ -16,89 +26,420 @@
  */
 #include "pg_ae.h"
 
-#include "catalog/pg_type_d.h"
+#include "ae_hash.h"
+
+#include "lib/binaryheap.h"
+#include "lib/ilist.h"
 #include "miscadmin.h"
 #include "storage/buffile.h"
 #include "utils/memutils.h"
-#include "utils/tuplesort.h"
-#include "utils/typcache.h"
 
 /* Rows between two looks at interrupts. */
 #define ROWS_PER_CHECK 256
 
-/* A sort key: 8 bytes of hash, most significant first, before the record. */
-#define HASH_BYTES 8
+/* Where a record lies, its key precedes it: as many bytes, in the machine's order. */
+#define KEY_BYTES sizeof(uint64)
+
+/* Bytes of a store's first chunk; each further one is twice as long, up to the largest. */
+#define FIRST_CHUNK 1024
+#define LARGEST_CHUNK (1024 * 1024)
+
+/* A store with less than this in memory is not worth a run. */
+#define MIN_RUN 4096
+
+/* Bytes read of a run at a time, at least; and runs merged at once, at least. */
+#define MIN_BUFFER 4096
+#define MIN_FAN_IN 6
+
+struct PgaeBudget
+{
+	MemoryContext context; /* lives as long as the plan that has the aggregate */
+	size_t limit;          /* bytes of records in memory, of all stores together */
+	size_t reserve;        /* bytes on top of it, for the buffers of a store that is being merged */
+	size_t used;           /* of limit */
+	dlist_head stores;     /* those that are charged MIN_RUN and more */
+	size_t n_on_disk;      /* stores that have runs */
+	BufFile *file;         /* all runs; NULL if n_on_disk = 0 */
+	uint64 file_end;
+	bool at_end; /* the file's position */
+};
+
+/* Records as they came; each is preceded by its key. */
+typedef struct Chunk
+{
+	struct Chunk *next;
+	size_t n;
+	size_t capacity;
+	char bytes[FLEXIBLE_ARRAY_MEMBER];
+} Chunk;
+
+/* What is sorted in place of a record. */
+typedef struct Entry
+{
+	uint64 key;
+	const char *record;
+} Entry;
+
+/* Sorted records in the file. */
+typedef struct Run
+{
+	uint64 position;
+	size_t n;
+} Run;
+
+/* A run that is being read. */
+typedef struct Reader
+{
+	Entry current;
+	Run rest; /* not yet in the buffer */
+	char *buffer;
+	size_t capacity; /* of the buffer, in records */
+	size_t n;        /* records in the buffer */
+	size_t at;       /* the current one */
+} Reader;
 
 struct PgaeStore
 {
+	PgaeBudget *budget;
+	dlist_node node;       /* of budget->stores */
+	MemoryContext context; /* of chunks, entries, runs and readers; NULL once they are gone */
 	size_t record_size;
+	size_t stride; /* key and record */
 	uint64 seed;
 	size_t n_records;
-	bytea *next;          /* the record to be added: header, hash, record */
-	Tuplesortstate *sort; /* until scaled */
-	bytea *current;       /* the record last read */
-	void *block;          /* scaled rows in memory, */
-	BufFile *file;        /* or in a file */
+
+	Chunk *chunks;      /* the one being filled first */
+	size_t n_in_memory; /* records in them */
+	size_t charged;     /* bytes of budget->used */
+	Entry *entries;     /* those records, in order */
+	size_t at;          /* the next of them to be read */
+
+	Run *runs;
+	size_t n_runs;
+	size_t max_runs;
+	Reader *readers; /* one for each run */
+	size_t n_readers;
+	binaryheap *heap; /* of readers, the first in order on top; */
+	Reader *top;      /* the one that gave the last record */
+
+	void *block;   /* scaled rows in memory, */
+	BufFile *file; /* or in a file */
 	size_t row_bytes;
 };
 
-/*
- * 64 bits of a record and a seed.  Words of eight bytes, the last one padded with
- * zeros, are taken in by h := (h xor w) m; h := h xor (h >> 29), a bijection of h
- * for every w, and the end is mixed as in splitmix64 (Steele, Lea, Flood 2014).
- * Its values decide the bytes of a model: they must never change.
- */
-static uint64
-hash_record(const char *record, size_t size, uint64 seed)
+/* ---- memory ---- */
+
+PgaeBudget *
+pgae_budget(FunctionCallInfo fcinfo)
 {
-	uint64 h = seed * UINT64CONST(0x9E3779B97F4A7C15) + size;
+	/* one FmgrInfo serves all groups, grouping sets and phases of an aggregate call */
+	PgaeBudget *budget = fcinfo->flinfo->fn_extra;
+	size_t total = (size_t) maintenance_work_mem * 1024 / 2;
 
-	for (size_t at = 0; at < size; at += sizeof(uint64))
-	{
-		uint64 w = 0;
-
-		memcpy(&w, record + at, Min(sizeof(w), size - at));
-		h = (h ^ w) * UINT64CONST(0xD6E8FEB86659FD93);
-		h ^= h >> 29;
-	}
-	h = (h ^ (h >> 30)) * UINT64CONST(0xBF58476D1CE4E5B9);
-	h = (h ^ (h >> 27)) * UINT64CONST(0x94D049BB133111EB);
-	return h ^ (h >> 31);
+	if (budget)
+		return budget;
+	budget = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(PgaeBudget));
+	budget->context = fcinfo->flinfo->fn_mcxt;
+	budget->reserve = total / 4;
+	budget->limit = total - budget->reserve;
+	dlist_init(&budget->stores);
+	fcinfo->flinfo->fn_extra = budget;
+	return budget;
 }
 
 PgaeStore *
-pgae_store_begin(size_t record_size, uint64 seed)
+pgae_store_begin(PgaeBudget *budget, size_t record_size, uint64 seed)
 {
 	PgaeStore *store = palloc0(sizeof(PgaeStore));
-	Size length = VARHDRSZ + HASH_BYTES + record_size;
-	TypeCacheEntry *type = lookup_type_cache(BYTEAOID, TYPECACHE_LT_OPR);
 
+	store->budget = budget;
+	/* chunks above 1 kB are blocks of their own there, which pfree gives back */
+	store->context =
+		AllocSetContextCreate(CurrentMemoryContext, "ae.train rows", ALLOCSET_SMALL_SIZES);
 	store->record_size = record_size;
+	store->stride = KEY_BYTES + record_size;
 	store->seed = seed;
-	store->next = palloc0(length);
-	SET_VARSIZE(store->next, length);
-	store->sort =
-		tuplesort_begin_datum(BYTEAOID, type->lt_opr, InvalidOid, false,
-							  Max(maintenance_work_mem / 2, 64), NULL, TUPLESORT_RANDOMACCESS);
 	return store;
+}
+
+static void
+charge(PgaeStore *store, size_t bytes)
+{
+	if (store->charged < MIN_RUN && store->charged + bytes >= MIN_RUN)
+		dlist_push_tail(&store->budget->stores, &store->node);
+	store->charged += bytes;
+	store->budget->used += bytes;
+}
+
+static void
+uncharge(PgaeStore *store)
+{
+	if (store->charged >= MIN_RUN)
+		dlist_delete(&store->node);
+	store->budget->used -= store->charged;
+	store->charged = 0;
+}
+
+/* Lets go of the records in memory. */
+static void
+drop_chunks(PgaeStore *store)
+{
+	while (store->chunks)
+	{
+		Chunk *chunk = store->chunks;
+
+		store->chunks = chunk->next;
+		pfree(chunk);
+	}
+	if (store->entries)
+		pfree(store->entries);
+	store->entries = NULL;
+	store->n_in_memory = 0;
+	uncharge(store);
+}
+
+/* Lets go of all records, in memory and on disk. */
+static void
+drop_records(PgaeStore *store)
+{
+	PgaeBudget *budget = store->budget;
+
+	if (store->context == NULL)
+		return;
+	uncharge(store);
+	if (store->n_runs > 0 && --budget->n_on_disk == 0)
+	{
+		BufFileClose(budget->file);
+		budget->file = NULL;
+		budget->file_end = 0;
+	}
+	MemoryContextDelete(store->context);
+	store->context = NULL;
+}
+
+/* ---- order ---- */
+
+static inline int
+compare_records(const Entry *a, const Entry *b, size_t record_size)
+{
+	if (a->key != b->key)
+		return a->key < b->key ? -1 : 1;
+	return memcmp(a->record, b->record, record_size);
+}
+
+static int
+compare_entries(const void *a, const void *b, void *record_size)
+{
+	CHECK_FOR_INTERRUPTS(); /* of a sort that is cut short nothing is lost but the order */
+	return compare_records(a, b, *(size_t *) record_size);
+}
+
+static void
+set_entry(Entry *entry, const char *keyed)
+{
+	memcpy(&entry->key, keyed, KEY_BYTES);
+	entry->record = keyed + KEY_BYTES;
+}
+
+/* Puts the records in memory into order, in store->entries. */
+static void
+sort_in_memory(PgaeStore *store)
+{
+	size_t n = 0;
+
+	store->entries =
+		MemoryContextAllocHuge(store->context, Max(store->n_in_memory, 1) * sizeof(Entry));
+	for (const Chunk *chunk = store->chunks; chunk; chunk = chunk->next)
+	{
+		for (size_t i = 0; i < chunk->n; i++)
+			set_entry(&store->entries[n++], chunk->bytes + i * store->stride);
+	}
+	qsort_arg(store->entries, n, sizeof(Entry), compare_entries, &store->record_size);
+}
+
+/* ---- runs ---- */
+
+static void
+seek_run(PgaeBudget *budget, uint64 position)
+{
+	/* the file splits itself into segments */
+	if (BufFileSeek(budget->file, 0, (off_t) position, SEEK_SET) != 0)
+		ereport(ERROR, (errcode_for_file_access(),
+						errmsg("could not seek in the temporary file of training rows")));
+	budget->at_end = position == budget->file_end;
+}
+
+/* A new run at the end of the file, for records to be appended. */
+static Run *
+add_run(PgaeStore *store)
+{
+	PgaeBudget *budget = store->budget;
+	size_t n = store->n_runs;
+
+	if (budget->file == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(budget->context);
+
+		budget->file = BufFileCreateTemp(false);
+		budget->at_end = true;
+		MemoryContextSwitchTo(old);
+	}
+	if (store->max_runs == 0)
+	{
+		store->max_runs = 4;
+		store->runs = MemoryContextAlloc(store->context, store->max_runs * sizeof(Run));
+	}
+	else if (n == store->max_runs)
+	{
+		store->max_runs *= 2;
+		store->runs = repalloc_huge(store->runs, store->max_runs * sizeof(Run));
+	}
+	if (n == 0)
+		budget->n_on_disk++;
+	store->n_runs++;
+	store->runs[n].position = budget->file_end;
+	store->runs[n].n = 0;
+	return &store->runs[n];
+}
+
+static void
+append_record(PgaeStore *store, Run *run, const char *record)
+{
+	PgaeBudget *budget = store->budget;
+
+	if (!budget->at_end)
+		seek_run(budget, budget->file_end);
+	BufFileWrite(budget->file, (const void *) (record - KEY_BYTES), store->stride);
+	budget->file_end += store->stride;
+	run->n++;
+}
+
+/* The records in memory become a run. */
+static void
+spill(PgaeStore *store)
+{
+	Run *run;
+
+	sort_in_memory(store);
+	run = add_run(store);
+	for (size_t i = 0; i < store->n_in_memory; i++)
+	{
+		if (i % ROWS_PER_CHECK == 0)
+			CHECK_FOR_INTERRUPTS();
+		append_record(store, run, store->entries[i].record);
+	}
+	drop_chunks(store);
+}
+
+/* The store whose records take most memory; NULL if none is worth spilling. */
+static PgaeStore *
+largest_store(PgaeBudget *budget)
+{
+	PgaeStore *largest = NULL;
+	dlist_iter iter;
+
+	dlist_foreach(iter, &budget->stores)
+	{
+		PgaeStore *store = dlist_container(PgaeStore, node, iter.cur);
+
+		/* not if it is being read: entries are its order */
+		if (store->entries == NULL && (largest == NULL || store->charged > largest->charged))
+			largest = store;
+	}
+	return largest;
+}
+
+/* ---- collecting ---- */
+
+static size_t
+next_capacity(const PgaeStore *store)
+{
+	size_t largest = Min(LARGEST_CHUNK, store->budget->limit / 16) / store->stride;
+	size_t capacity = FIRST_CHUNK / store->stride;
+
+	if (store->chunks)
+		capacity = Min(2 * store->chunks->capacity, largest);
+	return Max(capacity, 1);
+}
+
+/* What so many records cost: themselves, and the entries they are sorted by. */
+static size_t
+charge_of(const PgaeStore *store, size_t capacity)
+{
+	return sizeof(Chunk) + capacity * (store->stride + sizeof(Entry));
+}
+
+/* Room for more records, in an own chunk; spills what is largest if there is none. */
+static void
+add_chunk(PgaeStore *store)
+{
+	PgaeBudget *budget = store->budget;
+	size_t capacity;
+	Chunk *chunk;
+
+	for (;;)
+	{
+		PgaeStore *largest;
+
+		capacity = next_capacity(store);
+		if (budget->used + charge_of(store, capacity) <= budget->limit)
+			break;
+		largest = largest_store(budget);
+		if (largest == NULL)
+			break;
+		spill(largest);
+	}
+	chunk =
+		MemoryContextAllocHuge(store->context, offsetof(Chunk, bytes) + capacity * store->stride);
+	chunk->next = store->chunks;
+	chunk->n = 0;
+	chunk->capacity = capacity;
+	store->chunks = chunk;
+	charge(store, charge_of(store, capacity));
 }
 
 char *
 pgae_store_record(PgaeStore *store)
 {
-	return VARDATA(store->next) + HASH_BYTES;
+	if (store->chunks == NULL || store->chunks->n == store->chunks->capacity)
+		add_chunk(store);
+	return store->chunks->bytes + store->chunks->n * store->stride + KEY_BYTES;
+}
+
+/* The record that pgae_store_record gave room for counts. */
+static void
+count_record(PgaeStore *store)
+{
+	store->chunks->n++;
+	store->n_in_memory++;
+	store->n_records++;
 }
 
 void
-pgae_store_add(PgaeStore *store)
+pgae_store_add(PgaeStore *store, uint64 hash)
 {
-	uint64 hash = hash_record(pgae_store_record(store), store->record_size, store->seed);
-	unsigned char *key = (unsigned char *) VARDATA(store->next);
+	Chunk *chunk = store->chunks;
+	/* another order for every seed */
+	uint64 key = ae_hash_mix(hash + store->seed * UINT64CONST(0x9E3779B97F4A7C15));
 
-	for (int i = 0; i < HASH_BYTES; i++)
-		key[i] = (unsigned char) (hash >> (56 - 8 * i));
-	tuplesort_putdatum(store->sort, PointerGetDatum(store->next), false);
-	store->n_records++;
+	memcpy(chunk->bytes + chunk->n * store->stride, &key, KEY_BYTES);
+	count_record(store);
+}
+
+void
+pgae_store_merge(PgaeStore *into, PgaeStore *from)
+{
+	const char *record;
+
+	pgae_store_sort(from);
+	while ((record = pgae_store_next(from)) != NULL)
+	{
+		char *to = pgae_store_record(into);
+
+		memcpy(to - KEY_BYTES, record - KEY_BYTES, into->stride);
+		count_record(into);
+	}
+	drop_records(from);
 }
 
 size_t
@@ -107,31 +448,191 @@ pgae_store_count(const PgaeStore *store)
 	return store->n_records;
 }
 
+/* ---- reading in order ---- */
+
+/* Makes the reader's next record the current one; false at the end of its run. */
+static bool
+advance(PgaeStore *store, Reader *reader)
+{
+	if (++reader->at >= reader->n)
+	{
+		if (reader->rest.n == 0)
+			return false;
+		reader->n = Min(reader->capacity, reader->rest.n);
+		reader->at = 0;
+		seek_run(store->budget, reader->rest.position);
+		BufFileReadExact(store->budget->file, reader->buffer, reader->n * store->stride);
+		store->budget->at_end = false;
+		reader->rest.position += reader->n * store->stride;
+		reader->rest.n -= reader->n;
+	}
+	set_entry(&reader->current, reader->buffer + reader->at * store->stride);
+	return true;
+}
+
+/* The heap has the largest on top: the other way round. */
+static int
+compare_readers(Datum a, Datum b, void *arg)
+{
+	const Reader *x = (const Reader *) DatumGetPointer(a);
+	const Reader *y = (const Reader *) DatumGetPointer(b);
+
+	return compare_records(&y->current, &x->current, ((PgaeStore *) arg)->record_size);
+}
+
+/* Bytes that buffers may take together: what no store has in memory. */
+static size_t
+merge_limit(const PgaeBudget *budget)
+{
+	return budget->reserve + (budget->used < budget->limit ? budget->limit - budget->used : 0);
+}
+
+/* Records of a run's buffer, when a buffer may take so many bytes. */
+static size_t
+buffer_capacity(const PgaeStore *store, const Run *run, size_t bytes)
+{
+	return Min(run->n, Max(Max(bytes, MIN_BUFFER) / store->stride, 1));
+}
+
+/* (Re)starts merging the first n_readers runs; buffers stay as they are. */
+static void
+start_readers(PgaeStore *store)
+{
+	store->top = NULL;
+	binaryheap_reset(store->heap);
+	for (size_t i = 0; i < store->n_readers; i++)
+	{
+		Reader *reader = &store->readers[i];
+
+		CHECK_FOR_INTERRUPTS();
+		reader->rest = store->runs[i];
+		reader->n = reader->at = 0;
+		if (advance(store, reader))
+			binaryheap_add_unordered(store->heap, PointerGetDatum(reader));
+	}
+	binaryheap_build(store->heap);
+}
+
+static void
+open_readers(PgaeStore *store, size_t n)
+{
+	MemoryContext old = MemoryContextSwitchTo(store->context);
+
+	store->readers = MemoryContextAllocHuge(store->context, n * sizeof(Reader));
+	store->n_readers = n;
+	store->heap = binaryheap_allocate((int) n, compare_readers, store);
+	for (size_t i = 0; i < n; i++)
+	{
+		Reader *reader = &store->readers[i];
+
+		reader->capacity = buffer_capacity(store, &store->runs[i], merge_limit(store->budget) / n);
+		reader->buffer = MemoryContextAllocHuge(store->context, reader->capacity * store->stride);
+	}
+	start_readers(store);
+	MemoryContextSwitchTo(old);
+}
+
+static void
+close_readers(PgaeStore *store)
+{
+	for (size_t i = 0; i < store->n_readers; i++)
+		pfree(store->readers[i].buffer);
+	binaryheap_free(store->heap);
+	pfree(store->readers);
+	store->heap = NULL;
+	store->readers = NULL;
+	store->n_readers = 0;
+}
+
+static const char *
+next_merged(PgaeStore *store)
+{
+	/* the caller has used the last record until now */
+	if (store->top)
+	{
+		if (advance(store, store->top))
+			binaryheap_replace_first(store->heap, PointerGetDatum(store->top));
+		else
+			binaryheap_remove_first(store->heap);
+	}
+	store->top = NULL;
+	if (binaryheap_empty(store->heap))
+		return NULL;
+	store->top = (Reader *) DatumGetPointer(binaryheap_first(store->heap));
+	return store->top->current.record;
+}
+
+/* How many of the first runs can be merged at once. */
+static size_t
+fan_in(const PgaeStore *store)
+{
+	size_t bytes = 0;
+	size_t n = 0;
+
+	while (n < store->n_runs)
+	{
+		bytes += buffer_capacity(store, &store->runs[n], MIN_BUFFER) * store->stride;
+		bytes += sizeof(Reader) + sizeof(Datum);
+		if (bytes > merge_limit(store->budget) && n >= MIN_FAN_IN)
+			break;
+		n++;
+	}
+	return n;
+}
+
+/* Merges the first runs into one, which becomes the last. */
+static void
+merge_runs(PgaeStore *store, size_t n)
+{
+	size_t n_read = 0;
+	Run *run;
+	const char *record;
+
+	open_readers(store, n);
+	run = add_run(store);
+	while ((record = next_merged(store)) != NULL)
+	{
+		if (n_read++ % ROWS_PER_CHECK == 0)
+			CHECK_FOR_INTERRUPTS();
+		append_record(store, run, record);
+	}
+	close_readers(store);
+	store->n_runs -= n;
+	memmove(store->runs, store->runs + n, store->n_runs * sizeof(Run));
+}
+
 void
 pgae_store_sort(PgaeStore *store)
 {
-	tuplesort_performsort(store->sort);
+	size_t n;
+
+	if (store->n_runs == 0)
+	{
+		sort_in_memory(store);
+		return;
+	}
+	if (store->n_in_memory > 0)
+		spill(store);
+	drop_chunks(store);
+	while ((n = fan_in(store)) < store->n_runs)
+		merge_runs(store, n);
+	open_readers(store, n);
 }
 
 void
 pgae_store_rewind(PgaeStore *store)
 {
-	tuplesort_rescan(store->sort);
+	store->at = 0;
+	if (store->heap)
+		start_readers(store);
 }
 
 const char *
 pgae_store_next(PgaeStore *store)
 {
-	Datum datum;
-	bool isnull;
-
-	if (store->current)
-		pfree(store->current);
-	store->current = NULL;
-	if (!tuplesort_getdatum(store->sort, true, true, &datum, &isnull, NULL))
-		return NULL;
-	store->current = (bytea *) DatumGetPointer(datum);
-	return VARDATA(store->current) + HASH_BYTES;
+	if (store->heap)
+		return next_merged(store);
+	return store->at < store->n_in_memory ? store->entries[store->at++].record : NULL;
 }
 
 /* ---- scaled rows ---- */
@@ -155,17 +656,6 @@ read_rows(void *context, AeReal *out, size_t first, size_t count)
 	BufFileReadExact(store->file, out, count * store->row_bytes);
 }
 
-static void
-end_sort(PgaeStore *store)
-{
-	if (store->current)
-		pfree(store->current);
-	store->current = NULL;
-	if (store->sort)
-		tuplesort_end(store->sort);
-	store->sort = NULL;
-}
-
 /* Room for all scaled rows, in memory or in a file; a row to fill in when in a file. */
 static AeReal *
 make_room(PgaeStore *store, size_t bytes, size_t row_bytes)
@@ -182,11 +672,22 @@ make_room(PgaeStore *store, size_t bytes, size_t row_bytes)
 	return palloc(row_bytes);
 }
 
-void
-pgae_store_scale(AeRows *rows, PgaeStore *store, const PgaeCodec *codec, const AeSchema *schema)
+/* Adds the dense cells of a row, but those that are missing, to their moments. */
+static void
+add_moments(AeMoments *cells, const AeReal *row, uint32_t n_dense)
 {
-	double *fields = palloc(schema->n_columns * sizeof(double));
-	size_t width = schema->n_inputs;
+	for (uint32_t j = 0; j < n_dense; j++)
+	{
+		if (row[j] == row[j])
+			ae_moments_add(&cells[j], (double) row[j]);
+	}
+}
+
+void
+pgae_store_scale(AeRows *rows, AeMoments *cells, PgaeStore *store, PgaeCodec *codec,
+				 const AeSchema *schema)
+{
+	size_t width = schema->n_dense + schema->n_categories;
 	size_t bytes;
 	size_t n = 0;
 	AeReal *out;
@@ -194,22 +695,29 @@ pgae_store_scale(AeRows *rows, PgaeStore *store, const PgaeCodec *codec, const A
 
 	if (!ae_size_mul(&bytes, store->n_records, width * sizeof(AeReal)) || bytes > PG_INT64_MAX / 2)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-						errmsg("%zu rows of %zu inputs are too many to train on", store->n_records,
+						errmsg("%zu rows of %zu cells are too many to train on", store->n_records,
 							   width)));
 	out = make_room(store, bytes, width * sizeof(AeReal));
 	rows->n_rows = store->n_records;
 	rows->width = width;
+	rows->nullable = false;
 	rows->data = store->file ? NULL : out;
 	rows->read = read_rows;
 	rows->context = store;
+	for (uint32_t j = 0; j < schema->n_dense; j++)
+		ae_moments_init(&cells[j]);
 
 	pgae_store_rewind(store);
 	while ((record = pgae_store_next(store)) != NULL)
 	{
+		const PgaeRow *row;
+
 		if (n++ % ROWS_PER_CHECK == 0)
 			CHECK_FOR_INTERRUPTS();
-		pgae_codec_unpack(codec, fields, record);
-		ae_scaler_apply(out, schema, fields);
+		row = pgae_codec_unpack(codec, record);
+		rows->nullable |= row->any_missing;
+		ae_scaler_apply(out, schema, row->values, row->missing);
+		add_moments(cells, out, schema->n_dense);
 		if (store->file)
 			BufFileWrite(store->file, (const void *) out, store->row_bytes);
 		else
@@ -217,8 +725,6 @@ pgae_store_scale(AeRows *rows, PgaeStore *store, const PgaeCodec *codec, const A
 	}
 	if (store->file)
 		pfree(out);
-	pfree(fields);
-	end_sort(store);
 }
 
 void
@@ -231,13 +737,25 @@ pgae_store_read(const AeRows *rows, AeReal *out, size_t first, size_t count)
 }
 
 void
-pgae_store_end(PgaeStore *store)
+pgae_store_drop_rows(PgaeStore *store)
 {
-	end_sort(store);
 	if (store->file)
 		BufFileClose(store->file);
 	store->file = NULL;
 	if (store->block)
 		pfree(store->block);
 	store->block = NULL;
+}
+
+void
+pgae_store_drop_records(PgaeStore *store)
+{
+	drop_records(store);
+}
+
+void
+pgae_store_end(PgaeStore *store)
+{
+	drop_records(store);
+	pgae_store_drop_rows(store);
 }
