@@ -125,3 +125,16 @@ ae_calibration_anomaly(const AeCalibration *calibration, double score)
 	}
 	return anomaly > BELOW_ONE ? BELOW_ONE : anomaly;
 }
+
+double
+ae_calibration_threshold(const AeCalibration *calibration, double share)
+{
+	double n = (double) calibration->n + 1.0;
+
+	if (!(1.0 / n <= share))
+		return INFINITY;
+	for (uint32_t i = 0; i < calibration->n_points; i++)
+		if ((1.0 + (double) calibration->n_above[i]) / n > share)
+			return calibration->score[i];
+	return -INFINITY;
+}

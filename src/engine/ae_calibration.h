@@ -47,4 +47,10 @@ double ae_calibration_p(const AeCalibration *calibration, double score);
  */
 double ae_calibration_anomaly(const AeCalibration *calibration, double score);
 
+/*
+ * The least score t such that p(s) <= share for every s > t: +Infinity where no score has so
+ * small a p, -Infinity where all have.
+ */
+double ae_calibration_threshold(const AeCalibration *calibration, double share);
+
 #endif

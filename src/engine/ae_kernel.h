@@ -63,6 +63,16 @@ typedef struct AeKernels
 	 */
 	double (*cross_entropy)(const AeReal *z, const AeReal *t, size_t n);
 
+	/*
+	 * log sum_j exp(z_j) in double, one row, n >= 1: with m = max z, m + log of the sum of
+	 * exp(z_j - m), the exponentials in AeReal, their sum in eight lanes of double.  With p not
+	 * NULL also p_j = exp(z_j - m) / that sum: the softmax.
+	 */
+	double (*softmax)(AeReal *p, const AeReal *z, size_t n);
+
+	/* y += alpha x, the product rounded before the sum. */
+	void (*axpy)(AeReal *y, AeReal alpha, const AeReal *x, size_t n);
+
 	/* ---- training ---- */
 
 	/*
@@ -76,13 +86,19 @@ typedef struct AeKernels
 	void (*activation_backward)(AeActivation act, AeReal *d, const AeReal *h, const AeReal *slope,
 								size_t n_rows, size_t n_cols, size_t ld);
 
-	/* d = scale * (r - x), unless d is NULL; returns sum (r - x)^2 in double; R x O. */
+	/*
+	 * d = scale * (r - x), unless d is NULL; returns sum (r - x)^2 in double; R x O.
+	 * ld: of d and r; ldx: of x.
+	 */
 	double (*square_loss)(AeReal *d, const AeReal *r, const AeReal *x, AeReal scale, size_t n_rows,
-						  size_t n_cols, size_t ld);
+						  size_t n_cols, size_t ld, size_t ldx);
 
-	/* d = scale * (sigmoid(z) - c), unless d is NULL; returns `cross_entropy` over all; R x O. */
+	/*
+	 * d = scale * (sigmoid(z) - c), unless d is NULL; returns `cross_entropy` over all; R x O.
+	 * ld: of d and z; ldt: of t.
+	 */
 	double (*cross_entropy_loss)(AeReal *d, const AeReal *z, const AeReal *t, AeReal scale,
-								 size_t n_rows, size_t n_cols, size_t ld);
+								 size_t n_rows, size_t n_cols, size_t ld, size_t ldt);
 
 	/* sum_j (+)= sum_i d_ij; R x O. */
 	void (*column_sum)(AeReal *sum, const AeReal *d, bool accumulate, size_t n_rows, size_t n_cols);
@@ -106,9 +122,6 @@ typedef struct AeKernels
 
 	/* sum_i a_i b_i in double, eight lanes. */
 	double (*dot)(const AeReal *a, const AeReal *b, size_t n);
-
-	/* y += alpha x. */
-	void (*axpy)(AeReal *y, AeReal alpha, const AeReal *x, size_t n);
 } AeKernels;
 
 /* Elements that the packed form of an I x O matrix takes. */

@@ -761,6 +761,46 @@ cross_entropy(const AeReal *z, const AeReal *t, size_t n)
 		   ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
 }
 
+/* e_j = exp(z_j - m), z_j <= m */
+ALWAYS_INLINE void
+exp_block(AeReal *restrict e, const AeReal *restrict z, AeReal m)
+{
+	VECTORIZE
+	for (int j = 0; j < BLOCK; j++)
+		e[j] = ae_exp(z[j] - m);
+}
+
+static double
+softmax(AeReal *p, const AeReal *z, size_t n)
+{
+	double lanes[8] = {0}, sum;
+	AeReal m = z[0], e[BLOCK], tail[BLOCK];
+
+	for (size_t j = 1; j < n; j++)
+		m = z[j] > m ? z[j] : m;
+	for (size_t j = 0; j < n; j += BLOCK)
+	{
+		size_t count = n - j < BLOCK ? n - j : BLOCK;
+
+		block_load(tail, z + j, count);
+		exp_block(e, tail, m);
+		for (size_t l = 0; l < count; l++)
+			lanes[l % 8] += (double) e[l];
+		if (p)
+			block_store(p + j, e, count);
+	}
+	sum = ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) +
+		  ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
+	if (p)
+	{
+		AeReal share = (AeReal) (1.0 / sum);
+
+		for (size_t j = 0; j < n; j++)
+			p[j] *= share;
+	}
+	return (double) m + ae_ln(sum);
+}
+
 /* Elements of a loss that are passed over twice while they are in the first-level cache. */
 #define LOSS_TURN 2048
 
@@ -787,13 +827,14 @@ square_loss_row(AeReal *restrict d, const AeReal *restrict r, const AeReal *rest
 
 static double
 square_loss(AeReal *d, const AeReal *r, const AeReal *x, AeReal scale, size_t n_rows, size_t n_cols,
-			size_t ld)
+			size_t ld, size_t ldx)
 {
 	double sum = 0.0;
 
-	join_rows(&n_rows, &n_cols, ld);
+	if (ld == ldx)
+		join_rows(&n_rows, &n_cols, ld);
 	for (size_t i = 0; i < n_rows; i++)
-		sum += square_loss_row(d ? d + i * ld : NULL, r + i * ld, x + i * ld, scale, n_cols);
+		sum += square_loss_row(d ? d + i * ld : NULL, r + i * ld, x + i * ldx, scale, n_cols);
 	return sum;
 }
 
@@ -823,13 +864,15 @@ cross_entropy_loss_row(AeReal *restrict d, const AeReal *restrict z, const AeRea
 
 static double
 cross_entropy_loss(AeReal *d, const AeReal *z, const AeReal *t, AeReal scale, size_t n_rows,
-				   size_t n_cols, size_t ld)
+				   size_t n_cols, size_t ld, size_t ldt)
 {
 	double sum = 0.0;
 
-	join_rows(&n_rows, &n_cols, ld);
+	if (ld == ldt)
+		join_rows(&n_rows, &n_cols, ld);
 	for (size_t i = 0; i < n_rows; i++)
-		sum += cross_entropy_loss_row(d ? d + i * ld : NULL, z + i * ld, t + i * ld, scale, n_cols);
+		sum +=
+			cross_entropy_loss_row(d ? d + i * ld : NULL, z + i * ld, t + i * ldt, scale, n_cols);
 	return sum;
 }
 
@@ -1014,6 +1057,8 @@ const AeKernels AE_KERNELS = {
 	.activate = activate,
 	.square_error = square_error,
 	.cross_entropy = cross_entropy,
+	.softmax = softmax,
+	.axpy = axpy,
 	.bias_activate = bias_activate,
 	.activation_backward = activation_backward,
 	.square_loss = square_loss,
@@ -1023,7 +1068,6 @@ const AeKernels AE_KERNELS = {
 	.sgd = sgd,
 	.add_noise = add_noise,
 	.dot = dot,
-	.axpy = axpy,
 };
 
 #endif

@@ -474,6 +474,62 @@ ae_sincos2pi(float *sine, float *cosine, float turns)
 
 #endif
 
+/* ---- in double, in both builds, for single numbers ---- */
+
+/*
+ * ln x for normal x > 0, to an ulp or two: x = m 2^e with m in [1/sqrt 2, sqrt 2),
+ * ln m = 2 atanh((m - 1) / (m + 1)) as its series.  Anything else gives NaN.
+ */
+static inline double
+ae_ln(double x)
+{
+	uint64_t bits;
+	int exponent;
+	double m, z, z2;
+	double sum = 0.0;
+
+	if (!(x >= 0x1p-1022) || !(x <= 0x1.fffffffffffffp+1023))
+		return (x - x) / (x - x);
+	memcpy(&bits, &x, sizeof bits);
+	exponent = (int) (bits >> 52) - 1023;
+	bits = (bits & 0x000fffffffffffffu) | 0x3ff0000000000000u;
+	memcpy(&m, &bits, sizeof m);
+	if (m > 0x1.6a09e667f3bcdp+0)
+	{
+		m /= 2.0;
+		exponent++;
+	}
+	z = (m - 1.0) / (m + 1.0);
+	z2 = z * z;
+	for (int k = 23; k >= 1; k -= 2)
+		sum = sum * z2 + 1.0 / k;
+	return 2.0 * z * sum + exponent * 0x1.62e42fefa39efp-1;
+}
+
+/*
+ * e^x, to some ulps: x = k ln 2 + r with |r| <= ln 2 / 2, e^r as its series, 2^k by the
+ * exponent's bits.  0 below -708, infinity above 709; NaN passes through.
+ */
+static inline double
+ae_e(double x)
+{
+	uint64_t bits;
+	double k, r, power;
+	double sum = 1.0;
+
+	if (!(x >= -708.0))
+		return x < -708.0 ? 0.0 : x;
+	if (x > 709.0)
+		return __builtin_inf();
+	k = (double) (int) (x * 0x1.71547652b82fep+0 + (x < 0 ? -0.5 : 0.5));
+	r = (x - k * 0x1.62e42fefa3800p-1) - k * 0x1.ef35793c76730p-45;
+	for (int n = 14; n >= 1; n--)
+		sum = 1.0 + sum * r / n;
+	bits = (uint64_t) ((int) k + 1023) << 52;
+	memcpy(&power, &bits, sizeof power);
+	return sum * power;
+}
+
 /* log(1 + exp(z)) */
 static inline AeReal
 ae_softplus(AeReal z)

@@ -34,8 +34,14 @@ static const uint8_t magic[8] = {0x89, 'A', 'E', 'M', 0x0d, 0x0a, 0x1a, 0x0a};
 
 #define FLAG_ARRAY 1u
 #define FLAG_RAW_NAMES 2u
+#define FLAG_BUNDLE 4u
 
-#define COLUMN_BYTES 60 /* without its name */
+#define FLAG_VARIES 1u
+#define FLAG_INDICATOR 2u
+#define FLAG_OBSERVED 4u
+
+#define COLUMN_BYTES 68 /* without its name */
+#define LEVEL_BYTES 12  /* without its text */
 #define POINT_BYTES 16
 #define EPOCH_BYTES 12
 
@@ -288,12 +294,16 @@ io_version(Io *io, uint16_t value, uint16_t newest, const char *what)
 	return value;
 }
 
-/* length: of the whole, as the writer knows it. */
+/*
+ * length: of the whole, as the writer knows it; *bundle: whether a bundle is written, or, of
+ * what is read, whether it is one.
+ */
 static void
-io_header(Io *io, AeModel *model, size_t length)
+io_header(Io *io, AeModel *model, size_t length, bool *bundle)
 {
 	AeSchema *schema = &model->schema;
-	uint32_t flags = (schema->is_array ? FLAG_ARRAY : 0) | (schema->raw_names ? FLAG_RAW_NAMES : 0);
+	uint32_t flags = (schema->is_array ? FLAG_ARRAY : 0) |
+					 (schema->raw_names ? FLAG_RAW_NAMES : 0) | (*bundle ? FLAG_BUNDLE : 0);
 	uint32_t crc = 0; /* the writer fills it in at the end */
 	uint64_t total = length;
 
@@ -310,8 +320,9 @@ io_header(Io *io, AeModel *model, size_t length)
 		fault(io, 16, total > length ? "ends early" : "bytes after the end");
 	if (io->in && !io->verified && io->status == AE_OK && crc != checksum(io->in, length))
 		fault(io, CHECKSUM_AT, "checksum does not match");
-	if (flags & ~(FLAG_ARRAY | FLAG_RAW_NAMES))
+	if (flags & ~(FLAG_ARRAY | FLAG_RAW_NAMES | FLAG_BUNDLE))
 		fault(io, 12, "flags");
+	*bundle = (flags & FLAG_BUNDLE) != 0;
 	/* judged last: only of intact bytes can one say that they are of a newer version */
 	if (io->status == AE_OK && model->arithmetic > AE_MODEL_ARITHMETIC)
 		io->status = ae_fail(io->error, AE_ERR_VERSION, "arithmetic version", model->arithmetic,
@@ -333,12 +344,14 @@ typedef struct Name
 /* What is known of the columns seen so far. */
 typedef struct Tally
 {
-	uint32_t n_numbers;
-	uint32_t n_booleans;
-	int64_t first_boolean; /* input of the first boolean that varies */
-	uint64_t name_bytes;
+	uint64_t text_bytes; /* of names and levels so far */
+	uint64_t limit;      /* of text_bytes; the writer has none */
+	char *texts;         /* where the reader puts the next one, or NULL */
+	uint32_t element;    /* of the value before */
 	uint32_t n_names;
-	Name names[AE_MAX_COLUMNS]; /* sorted by length, then bytes */
+	uint32_t n_categories;              /* that vary */
+	Name names[AE_MAX_COLUMNS];         /* sorted by length, then bytes */
+	uint32_t n_outputs[AE_MAX_COLUMNS]; /* of each such category */
 } Tally;
 
 static int
@@ -418,76 +431,208 @@ is_utf8(const char *text, size_t len)
 	return true;
 }
 
-/* Judges kind, input and scale of one column against those before it. */
-static const char *
-column_fault(Tally *tally, const AeColumn *column)
+/*
+ * A text of len bytes, moved from or to *text; reading leaves *text pointing where the reader
+ * puts texts, or into the input while it counts.
+ */
+static void
+io_text(Io *io, Tally *tally, const char **text, uint32_t len)
 {
-	bool boolean = column->kind == AE_KIND_BOOLEAN;
-	int64_t expected;
+	size_t start;
+
+	if (!advance(io, &start, len))
+		return;
+	tally->text_bytes += len;
+	if (io->in && tally->text_bytes > tally->limit)
+	{
+		fault(io, start, "length of all texts");
+		return;
+	}
+	if (io->in)
+	{
+		*text = (const char *) io->in + start;
+		if (tally->texts && len > 0)
+		{
+			*text = memcpy(tally->texts, *text, len);
+			tally->texts += len;
+		}
+	}
+	else if (io->out && len > 0)
+		memcpy(io->out + start, *text, len);
+}
+
+static bool
+is_text(const char *text, uint32_t len, bool raw)
+{
+	return !memchr(text, 0, len) && (raw || is_utf8(text, len));
+}
+
+static void
+io_name(Io *io, Tally *tally, const AeSchema *schema, AeColumn *column)
+{
+	bool named = !schema->is_array && column->element <= 1;
+	size_t start = io->at;
+
+	io_u32(io, &column->name_len);
+	if (!within(io, start, "length of a column name", column->name_len, named ? 1 : 0,
+				named ? AE_MAX_NAME : 0))
+		return;
+	start = io->at;
+	io_text(io, tally, &column->name, column->name_len);
+	if (!named)
+		column->name = NULL;
+	if (io->status != AE_OK || !named)
+		return;
+	if (!is_text(column->name, column->name_len, schema->raw_names))
+		fault(io, start, "column name is not UTF-8, or holds a zero byte");
+	else if (tally->n_names == AE_MAX_COLUMNS)
+		within(io, start, "number of columns with a name", AE_MAX_COLUMNS + 1, 1, AE_MAX_COLUMNS);
+	else if (!add_name(tally, column->name, column->name_len))
+		fault(io, start, "column name twice");
+}
+
+/* Whether level b may follow level a. */
+static bool
+levels_ordered(const AeLevel *a, const AeLevel *b)
+{
+	uint32_t len = a->len < b->len ? a->len : b->len;
+	int order;
+
+	if (a->count != b->count)
+		return a->count > b->count;
+	order = len > 0 ? memcmp(a->text, b->text, len) : 0;
+	return order < 0 || (order == 0 && a->len < b->len);
+}
+
+/* True if the input still holds n elements of so many bytes; the writer has no such doubt. */
+static bool
+holds(Io *io, uint32_t n, size_t size)
+{
+	if (io->status == AE_OK && io->in && n > (io->limit - io->at) / size)
+		fault(io, io->limit, "ends early");
+	return io->status == AE_OK;
+}
+
+static void
+io_level(Io *io, Tally *tally, AeLevel *level, uint64_t *left, bool raw)
+{
+	size_t start = io->at;
+
+	io_u64(io, &level->count);
+	within(io, start, "count of a level", level->count, 1, MAX_COUNT);
+	io_u32(io, &level->len);
+	if (!within(io, start + 8, "length of a level", level->len, 0, *left))
+		return;
+	*left -= level->len;
+	io_text(io, tally, &level->text, level->len);
+	if (io->status == AE_OK && !is_text(level->text, level->len, raw))
+		fault(io, start + LEVEL_BYTES, "level is not UTF-8, or holds a zero byte");
+}
+
+static void
+io_levels(Io *io, Tally *tally, const AeSchema *schema, AeColumn *column, AeArena *arena)
+{
+	AeLevel before = {0}, *to = NULL;
+	uint64_t left = AE_MAX_NAME;
+	size_t start;
+
+	io_count(io, &column->other, "rows of other levels");
+	start = io->at;
+	io_u32(io, &column->n_levels);
+	if (!within(io, start, "number of levels", column->n_levels, 0, AE_MAX_INPUTS) ||
+		!holds(io, column->n_levels, LEVEL_BYTES))
+		return;
+	if (io->in)
+		to = ae_arena_place(arena, column->n_levels, sizeof(AeLevel));
+	for (uint32_t i = 0; i < column->n_levels && io->status == AE_OK; i++)
+	{
+		AeLevel level = {0};
+
+		start = io->at;
+		if (!io->in)
+			level = column->levels[i];
+		io_level(io, tally, &level, &left, schema->raw_names);
+		if (i > 0 && io->status == AE_OK && !levels_ordered(&before, &level))
+			fault(io, start, "order of levels");
+		before = level;
+		if (to)
+			to[i] = level;
+	}
+	if (io->in)
+		column->levels = to;
+}
+
+static void
+io_knots(Io *io, AeColumn *column, AeArena *arena)
+{
+	double before = 0.0, first = 0.0;
+	double *to = io->in ? ae_arena_place(arena, AE_KNOTS, sizeof(double)) : NULL;
+
+	for (int k = 0; k < AE_KNOTS && io->status == AE_OK; k++)
+	{
+		size_t start = io->at;
+		double knot = io->in ? 0.0 : column->knots[k];
+
+		io_f64(io, &knot, FINITE, "knot of a scaling");
+		if (k > 0 && knot < before)
+			fault(io, start, "order of knots");
+		if (k == 0)
+			first = knot;
+		if (!isfinite(knot - first)) /* places between knots would be no numbers */
+			fault(io, start, "range of knots");
+		before = knot;
+		if (to)
+			to[k] = knot;
+	}
+	if (io->in)
+		column->knots = to;
+}
+
+/* Judges one column beside the one before it. */
+static const char *
+column_fault(Tally *tally, const AeSchema *schema, const AeColumn *column)
+{
+	bool category = column->kind == AE_KIND_CATEGORY;
 
 	if (column->sd < 0.0)
 		return "column deviation";
 	if (column->min > column->max)
 		return "column range";
-	if (column->input == -1)
-		return column->scale != 0.0 ? "column scale" : NULL;
-	if (!(column->scale > 0.0) || (boolean && column->scale != 1.0))
+	if (!(column->scale > 0.0))
 		return "column scale";
-	if (boolean && column->shift != 0.0)
-		return "column shift";
-	if (boolean && tally->n_booleans == 0)
-		tally->first_boolean = column->input;
-	expected = boolean ? tally->first_boolean + tally->n_booleans++ : (int64_t) tally->n_numbers++;
-	return column->input != expected ? "column input" : NULL;
-}
-
-static const char *
-name_fault(Tally *tally, const AeSchema *schema, const AeColumn *column)
-{
-	if (schema->is_array)
-		return NULL;
-	if (memchr(column->name, 0, column->name_len))
-		return "column name holds a zero byte";
-	if (!schema->raw_names && !is_utf8(column->name, column->name_len))
-		return "column name is not UTF-8";
-	if (!add_name(tally, column->name, column->name_len))
-		return "column name twice";
+	if (column->parts > (column->kind == AE_KIND_TIME ? AE_PART_ALL : 0))
+		return "parts of a time";
+	if ((schema->is_array || column->element > 0) && column->kind != AE_KIND_NUMBER)
+		return "column kind";
+	if (schema->is_array ? column->element != 0
+						 : column->element > 1 && column->element != tally->element + 1)
+		return "element of a column";
+	if (column->varies && !column->observed)
+		return "column flags";
+	if (category && (column->indicator || column->varies != (ae_column_outputs(column) > 1) ||
+					 column->observed != (ae_column_outputs(column) > 0)))
+		return "column flags";
 	return NULL;
 }
 
-/* The name's bytes; reading leaves column->name pointing into the input. */
 static void
-io_name(Io *io, Tally *tally, const AeSchema *schema, AeColumn *column)
-{
-	size_t offset = io->at;
-	uint32_t low = schema->is_array ? 0 : 1;
-	size_t start;
-	const char *problem;
-
-	io_u32(io, &column->name_len);
-	if (!within(io, offset, "length of a column name", column->name_len, low,
-				schema->is_array ? 0 : AE_MAX_NAME) ||
-		!advance(io, &start, column->name_len))
-		return;
-	if (io->in)
-		column->name = schema->is_array ? NULL : (const char *) io->in + start;
-	else if (io->out && column->name_len > 0)
-		memcpy(io->out + start, column->name, column->name_len);
-	tally->name_bytes += column->name_len;
-	problem = name_fault(tally, schema, column);
-	if (problem)
-		fault(io, start, problem);
-}
-
-static void
-io_column(Io *io, Tally *tally, const AeSchema *schema, AeColumn *column)
+io_column(Io *io, Tally *tally, const AeSchema *schema, AeColumn *column, AeArena *arena)
 {
 	size_t start = io->at;
+	uint32_t flags = (column->varies ? FLAG_VARIES : 0) | (column->indicator ? FLAG_INDICATOR : 0) |
+					 (column->observed ? FLAG_OBSERVED : 0);
 	const char *problem;
 
 	column->kind = (AeKind) io_enum(io, (int) column->kind, AE_KIND_COUNT, "column kind");
-	io_reserved(io, 3);
-	column->input = (int32_t) (uint32_t) io_uint(io, (uint32_t) column->input, 4);
+	column->scaling = (AeScaling) io_enum(io, (int) column->scaling, AE_SCALING_COUNT, "scaling");
+	column->parts = (uint32_t) io_uint(io, column->parts, 1);
+	flags = (uint32_t) io_uint(io, flags, 1);
+	if (flags & ~(FLAG_VARIES | FLAG_INDICATOR | FLAG_OBSERVED))
+		fault(io, start + 3, "column flags");
+	column->varies = (flags & FLAG_VARIES) != 0;
+	column->indicator = (flags & FLAG_INDICATOR) != 0;
+	column->observed = (flags & FLAG_OBSERVED) != 0;
+	io_u32(io, &column->element);
 	io_name(io, tally, schema, column);
 	io_f64(io, &column->shift, FINITE, "column shift");
 	io_f64(io, &column->scale, FINITE, "column scale");
@@ -495,55 +640,67 @@ io_column(Io *io, Tally *tally, const AeSchema *schema, AeColumn *column)
 	io_f64(io, &column->sd, FINITE, "column deviation");
 	io_f64(io, &column->min, FINITE, "column minimum");
 	io_f64(io, &column->max, FINITE, "column maximum");
+	io_count(io, &column->n_missing, "number of NULLs");
+	if (column->kind == AE_KIND_CATEGORY)
+		io_levels(io, tally, schema, column, arena);
+	else if (column->scaling == AE_SCALING_QUANTILE && column->varies)
+		io_knots(io, column, arena);
 	if (io->status != AE_OK)
 		return;
-	problem = column_fault(tally, column);
+	problem = column_fault(tally, schema, column);
 	if (problem)
 		fault(io, start, problem);
+	tally->element = column->element;
+	if (io->status == AE_OK && column->kind == AE_KIND_CATEGORY && column->varies)
+		tally->n_outputs[tally->n_categories++] = ae_column_outputs(column);
 }
 
-/* All columns; reading places them and their names where the arena has room. */
+/* All columns; reading places them and their texts where the arena has room. */
 static void
-io_columns(Io *io, Tally *tally, AeSchema *schema, AeArena *arena, uint32_t name_bytes)
+io_columns(Io *io, Tally *tally, AeSchema *schema, AeArena *arena)
 {
 	AeColumn *to = NULL;
-	char *names = NULL;
+	bool open = false;
 
 	if (io->in)
 	{
 		to = ae_arena_place(arena, schema->n_columns, sizeof(AeColumn));
-		names = ae_arena_place(arena, name_bytes, 1);
+		tally->texts = ae_arena_place(arena, tally->limit, 1);
 	}
 	for (uint32_t c = 0; c < schema->n_columns && io->status == AE_OK; c++)
 	{
 		AeColumn column = {0};
-		size_t start = io->at;
 
 		if (!io->in)
 			column = schema->columns[c];
-		io_column(io, tally, schema, &column);
-		if (io->in && tally->name_bytes > name_bytes)
-			fault(io, start, "length of all names");
-		if (io->status != AE_OK || !to)
-			continue;
-		if (column.name_len > 0)
-			column.name = memcpy(names, column.name, column.name_len);
-		names += column.name_len;
-		to[c] = column;
+		io_column(io, tally, schema, &column, arena);
+		if (to)
+			to[c] = column;
+		else if (io->in && io->status == AE_OK)
+			ae_schema_count(schema, &column, &open);
 	}
 	if (io->in)
 		schema->columns = to;
+	if (to && io->status == AE_OK)
+		ae_schema_layout(schema);
 }
 
-/* Bytes of all names together; capped ones, so that the sum fits (io_name refuses the rest). */
+/* Bytes of all names and levels together; capped ones, so that the sum fits. */
 static uint32_t
-sum_names(const AeSchema *schema)
+sum_texts(const AeSchema *schema)
 {
 	uint32_t sum = 0;
 
 	for (uint32_t c = 0; c < schema->n_columns; c++)
-		if (schema->columns[c].name_len <= AE_MAX_NAME)
-			sum += schema->columns[c].name_len;
+	{
+		const AeColumn *column = &schema->columns[c];
+
+		if (column->name_len <= AE_MAX_NAME)
+			sum += column->name_len;
+		for (uint32_t i = 0; column->kind == AE_KIND_CATEGORY && i < column->n_levels; i++)
+			if (column->levels[i].len <= AE_MAX_NAME)
+				sum += column->levels[i].len;
+	}
 	return sum;
 }
 
@@ -552,63 +709,70 @@ io_schema(Io *io, Tally *tally, AeModel *model, AeArena *arena)
 {
 	AeSchema *schema = &model->schema;
 	size_t start = io->at;
-	uint32_t name_bytes = 0;
+	uint32_t text_bytes = 0;
 
 	memset(tally, 0, offsetof(Tally, names));
 	model->purpose = (AePurpose) io_enum(io, (int) model->purpose, AE_PURPOSE_COUNT, "purpose");
-	model->loss = (AeLoss) io_enum(io, (int) model->loss, AE_LOSS_COUNT, "loss");
-	schema->scaling = (AeScaling) io_enum(io, (int) schema->scaling, AE_SCALING_COUNT, "scaling");
+	model->loss = (AeLoss) io_enum(io, (int) model->loss, AE_LOSS_SOFTMAX, "loss");
+	model->category_loss =
+		(AeLoss) io_enum(io, (int) model->category_loss, AE_LOSS_COUNT, "category loss");
+	if (!ae_loss_is_category(model->category_loss))
+		fault(io, start + 2, "category loss");
 	io_reserved(io, 1);
 	io_u32(io, &schema->n_columns);
-	io_u32(io, &schema->n_inputs);
-	if (!within(io, start + 4, "number of columns", schema->n_columns, 1, AE_MAX_COLUMNS) ||
-		!within(io, start + 8, "number of inputs", schema->n_inputs, 1, schema->n_columns))
+	if (!within(io, start + 4, "number of columns", schema->n_columns, 1, AE_MAX_VALUES))
 		return;
 	if (!io->in)
-		name_bytes = sum_names(schema);
-	io_u32(io, &name_bytes);
-	if (io->in && (uint64_t) schema->n_columns * COLUMN_BYTES + name_bytes > io->limit - io->at)
+		text_bytes = sum_texts(schema);
+	io_u32(io, &text_bytes);
+	io_f64(io, &schema->clip, NOT_NEGATIVE, "clip");
+	io_u32(io, &schema->max_levels);
+	io_u32(io, &schema->min_frequency);
+	if (io->in && (uint64_t) schema->n_columns * COLUMN_BYTES + text_bytes > io->limit - io->at)
 	{
 		fault(io, io->limit, "ends early");
 		return;
 	}
-	io_columns(io, tally, schema, arena, name_bytes);
-	if (tally->name_bytes != name_bytes)
-		fault(io, start + 12, "length of all names");
-	if (tally->n_numbers + tally->n_booleans != schema->n_inputs)
-		fault(io, start + 8, "number of inputs");
-	if (tally->n_booleans > 0 && tally->first_boolean != tally->n_numbers)
-		fault(io, start + 8, "inputs of booleans");
+	tally->limit = text_bytes;
+	io_columns(io, tally, schema, arena);
+	if (tally->text_bytes != text_bytes)
+		fault(io, start + 8, "length of all texts");
+	if (io->status == AE_OK && schema->n_varying == 0)
+		fault(io, start + 4, "no column varies");
 }
 
 /* ---- net ---- */
 
-/* The blocks follow from the schema: the reader sets them, the writer insists on them. */
+/*
+ * The layout follows from the schema: the reader sets it, the writer insists on it.  While
+ * the reader counts, columns are not there to be laid out, and their counts have to do.
+ */
 static void
-settle_blocks(Io *io, AeModel *model, const Tally *tally, size_t offset)
+settle_layout(Io *io, AeModel *model, AeArena *arena, size_t offset)
 {
-	AeNet *net = &model->net;
-	AeBlock blocks[2] = {{0}};
-	uint32_t n_blocks =
-		ae_scaler_blocks_of(blocks, tally->n_numbers, tally->n_booleans, model->loss);
+	AeSchema *schema = &model->schema;
+	AeLayout *layout = &model->net.layout;
 
 	if (io->in)
 	{
-		memcpy(model->blocks, blocks, sizeof model->blocks);
-		net->n_blocks = n_blocks;
-		net->blocks = model->blocks;
-		return;
+		AeBlock *blocks = ae_arena_place(arena, schema->n_blocks, sizeof(AeBlock));
+		uint32_t *indicators = ae_arena_place(arena, schema->n_indicators, sizeof(uint32_t));
+
+		if (schema->columns)
+			ae_schema_blocks(layout, blocks, indicators, schema, model->loss, model->category_loss);
+		else
+			*layout = (AeLayout){.n_dense = schema->n_dense,
+								 .n_indicators = schema->n_indicators,
+								 .n_categories = schema->n_categories,
+								 .n_levels = schema->n_levels};
 	}
-	if (net->n_blocks != n_blocks)
-		fault(io, offset, "number of output blocks");
-	for (uint32_t b = 0; b < n_blocks && io->status == AE_OK; b++)
-		if (net->blocks[b].first != blocks[b].first || net->blocks[b].count != blocks[b].count ||
-			net->blocks[b].loss != blocks[b].loss)
-			fault(io, offset, "output blocks");
+	if (layout->n_dense != schema->n_dense || layout->n_levels != schema->n_levels ||
+		layout->n_indicators != schema->n_indicators)
+		fault(io, offset, "layout");
 }
 
 static void
-io_net(Io *io, AeModel *model, const Tally *tally)
+io_net(Io *io, AeModel *model, AeArena *arena)
 {
 	AeNet *net = &model->net;
 	size_t start = io->at;
@@ -625,11 +789,10 @@ io_net(Io *io, AeModel *model, const Tally *tally)
 			(AeActivation) io_enum(io, (int) net->activation[l], AE_ACTIVATION_COUNT, "activation");
 	if (io->status != AE_OK)
 		return;
-	if (net->width[0] != model->schema.n_inputs)
-		fault(io, start + 8, "layer width");
-	settle_blocks(io, model, tally, start);
+	settle_layout(io, model, arena, start);
 	if (io->status == AE_OK)
-		judged(io, start, ae_net_check(net, &error), &error);
+		judged(io, start, io->in ? ae_net_check_shape(net, &error) : ae_net_check(net, &error),
+			   &error);
 }
 
 /* ---- options and outcome ---- */
@@ -655,6 +818,7 @@ io_options(Io *io, AeTrainOptions *options)
 	io_f64(io, &options->weight_decay, FINITE, "weight_decay");
 	io_f64(io, &options->clip_norm, FINITE, "clip_norm");
 	io_f64(io, &options->noise, FINITE, "noise");
+	io_f64(io, &options->masking, FINITE, "masking");
 	io_u64(io, &options->epochs);
 	io_u64(io, &options->updates);
 	io_u32(io, &options->batch_size);
@@ -786,15 +950,6 @@ io_weights(Io *io, AeModel *model, AeArena *arena)
 
 /* ---- calibration and history ---- */
 
-/* True if the input still holds n elements of so many bytes; the writer has no such doubt. */
-static bool
-holds(Io *io, uint32_t n, size_t size)
-{
-	if (io->status == AE_OK && io->in && n > (io->limit - io->at) / size)
-		fault(io, io->limit, "ends early");
-	return io->status == AE_OK;
-}
-
 static void
 io_points(Io *io, AeCalibration *calibration)
 {
@@ -846,6 +1001,71 @@ io_calibration(Io *io, AeCalibration *calibration, AeArena *arena)
 	io_points(io, calibration);
 }
 
+/* Cell i of the prototypes, as it stands in the bytes or will stand there. */
+static float
+prototype_cell(const Io *io, const AePrototypes *prototypes, size_t i, size_t start)
+{
+	uint32_t bits;
+	float cell;
+
+	if (!io->in)
+		return (float) prototypes->cells[i];
+	bits = load_u32(io->in + start + 4 * i);
+	memcpy(&cell, &bits, sizeof cell);
+	return cell;
+}
+
+/* Faults at the first of n cells of prototypes that no row could have. */
+static void
+check_prototypes(Io *io, const Tally *tally, const AeModel *model, size_t n, size_t start)
+{
+	const AeLayout *layout = &model->net.layout;
+	size_t n_cells = ae_layout_cells(layout);
+
+	for (size_t i = 0; i < n; i++)
+	{
+		float cell = prototype_cell(io, &model->prototypes, i, start);
+		size_t c = i % n_cells;
+		bool good = isfinite(cell);
+
+		if (good && c >= layout->n_dense)
+			good = cell >= 0 && cell < (float) tally->n_outputs[c - layout->n_dense] &&
+				   cell == (float) (uint32_t) cell;
+		if (good)
+			continue;
+		fault(io, start + 4 * i, "cell of a prototype");
+		return;
+	}
+}
+
+static void
+io_detector(Io *io, const Tally *tally, AeModel *model, AeArena *arena)
+{
+	AePrototypes *p = &model->prototypes;
+	size_t at = io->at, start, n;
+
+	io_f64(io, &model->error_norm, FINITE, "norm of errors");
+	io_f64(io, &model->distance_norm, FINITE, "norm of distances");
+	if (io->status == AE_OK && (!(model->error_norm > 0.0) || !(model->distance_norm > 0.0)))
+		fault(io, at, "norm of a score");
+	at = io->at;
+	io_u32(io, &p->n);
+	if (!within(io, at, "number of prototypes", p->n, 0, AE_MAX_PROTOTYPES))
+		return;
+	n = (size_t) p->n * ae_layout_cells(&model->net.layout);
+	if (!advance(io, &start, 4 * n))
+		return;
+	check_prototypes(io, tally, model, n, start);
+	if (!io->in)
+	{
+		write_weights(io, p->cells, n, start);
+		return;
+	}
+	p->cells = ae_arena_place(arena, n, sizeof(AeReal));
+	if (p->cells && io->status == AE_OK)
+		read_weights(p->cells, io->in + start, n);
+}
+
 static void
 io_history(Io *io, AeModel *model, AeArena *arena)
 {
@@ -882,18 +1102,22 @@ static AeStatus
 io_model(Io *io, AeModel *model, AeArena *arena, size_t length)
 {
 	Tally tally;
+	bool bundle = false;
 
-	io_header(io, model, length);
+	io_header(io, model, length, &bundle);
+	if (bundle)
+		fault(io, 12, "a bundle where a single model should be");
 	if (io->status != AE_OK)
 		return io->status;
 	io_schema(io, &tally, model, arena);
 	if (io->status != AE_OK)
 		return io->status;
-	io_net(io, model, &tally);
+	io_net(io, model, arena);
 	io_options(io, &model->options);
 	io_outcome(io, model);
 	io_weights(io, model, arena);
 	io_calibration(io, &model->calibration, arena);
+	io_detector(io, &tally, model, arena);
 	io_history(io, model, arena);
 	if (io->in && io->at != io->limit)
 		fault(io, io->at, "bytes after the end");
@@ -967,4 +1191,148 @@ ae_model_read(AeModel *model, void *block, size_t block_bytes, const void *bytes
 		return ae_fail(error, AE_ERR_SHAPE, "block", (double) block_bytes, (double) needed,
 					   (double) needed);
 	return read_model(model, &arena, bytes, length, error);
+}
+
+uint32_t
+ae_model_checksum(const void *bytes)
+{
+	return load_u32((const uint8_t *) bytes + CHECKSUM_AT);
+}
+
+/* ---- bundles ---- */
+
+/* Fields of a bundle behind its header. */
+static void
+io_bundle(Io *io, AeBundle *bundle)
+{
+	size_t start = io->at, at;
+
+	io_u32(io, &bundle->n_folds);
+	io_u32(io, &bundle->n_members);
+	if (!within(io, start, "number of folds", bundle->n_folds, 1, AE_MAX_FOLDS) ||
+		!within(io, start + 4, "number of members", bundle->n_members, 1, AE_MAX_MEMBERS))
+		return;
+	for (uint32_t i = 0; i < bundle->n_folds * bundle->n_members; i++)
+	{
+		uint64_t length = bundle->length[i];
+
+		at = io->at;
+		io_u64(io, &length);
+		if (!within(io, at, "length of a model", length, 0, AE_MAX_MODEL) ||
+			!advance(io, &start, (size_t) length))
+			return;
+		if (io->in)
+		{
+			bundle->bytes[i] = io->in + start;
+			bundle->length[i] = (size_t) length;
+		}
+		else if (io->out)
+			memcpy(io->out + start, bundle->bytes[i], (size_t) length);
+	}
+	if (io->in && io->at != io->limit)
+		fault(io, io->at, "bytes after the end");
+}
+
+AeStatus
+ae_bundle_open(AeBundle *bundle, const void *bytes, size_t length, AeError *error)
+{
+	Io io = {.in = bytes, .limit = length, .error = error};
+	AeModel header;
+	bool is_bundle = false;
+
+	memset(bundle, 0, sizeof *bundle);
+	memset(&header, 0, sizeof header);
+	bundle->n_folds = bundle->n_members = 1;
+	bundle->bytes[0] = bytes;
+	bundle->length[0] = length;
+	/* whatever is wrong with a single model its own reader says */
+	if (length < HEADER_BYTES || length > AE_MAX_MODEL ||
+		!(load((const uint8_t *) bytes + 12, 4) & FLAG_BUNDLE))
+		return AE_OK;
+	io_header(&io, &header, length, &is_bundle);
+	if (header.schema.is_array || header.schema.raw_names)
+		fault(&io, 12, "flags"); /* they belong to the models */
+	io_bundle(&io, bundle);
+	return io.status;
+}
+
+AeStatus
+ae_bundle_written_size(size_t *bytes, const AeBundle *bundle, AeError *error)
+{
+	Io io = {.limit = AE_MAX_MODEL, .at = HEADER_BYTES, .error = error};
+	AeBundle copy = *bundle;
+
+	io_bundle(&io, &copy);
+	*bytes = io.at;
+	return io.status;
+}
+
+void
+ae_bundle_write(void *out, size_t bytes, const AeBundle *bundle)
+{
+	Io io = {.out = out, .limit = bytes};
+	AeModel header = {.arithmetic = AE_MODEL_ARITHMETIC};
+	AeBundle copy = *bundle;
+	bool is_bundle = true;
+
+	io_header(&io, &header, bytes, &is_bundle);
+	io_bundle(&io, &copy);
+	if (io.status == AE_OK && io.at == bytes)
+		store((uint8_t *) out + CHECKSUM_AT, checksum(out, bytes), 4);
+	else
+		memset(out, 0, bytes);
+}
+
+bool
+ae_schema_agrees(const AeSchema *a, const AeSchema *b)
+{
+	if (a->n_columns != b->n_columns || a->is_array != b->is_array)
+		return false;
+	for (uint32_t c = 0; c < a->n_columns; c++)
+	{
+		const AeColumn *x = &a->columns[c], *y = &b->columns[c];
+
+		if (x->kind != y->kind || x->element != y->element || x->name_len != y->name_len ||
+			(x->name_len > 0 && memcmp(x->name, y->name, x->name_len) != 0))
+			return false;
+	}
+	return true;
+}
+
+static bool
+same_levels(const AeColumn *a, const AeColumn *b)
+{
+	if (a->n_levels != b->n_levels || (a->other > 0) != (b->other > 0))
+		return false;
+	for (uint32_t i = 0; i < a->n_levels; i++)
+	{
+		const AeLevel *x = &a->levels[i], *y = &b->levels[i];
+
+		if (x->len != y->len || (x->len > 0 && memcmp(x->text, y->text, x->len) != 0))
+			return false;
+	}
+	return true;
+}
+
+bool
+ae_model_pairs(const AeModel *a, const AeModel *b)
+{
+	const AeNet *x = &a->net, *y = &b->net;
+
+	if (!ae_schema_agrees(&a->schema, &b->schema) || a->loss != b->loss ||
+		a->category_loss != b->category_loss || x->n_layers != y->n_layers ||
+		x->n_encoder != y->n_encoder)
+		return false;
+	for (uint32_t l = 0; l <= x->n_layers; l++)
+		if (x->width[l] != y->width[l])
+			return false;
+	for (uint32_t c = 0; c < a->schema.n_columns; c++)
+	{
+		const AeColumn *p = &a->schema.columns[c], *q = &b->schema.columns[c];
+
+		if (p->cell != q->cell || p->parts != q->parts || p->observed != q->observed ||
+			p->indicator != q->indicator || (p->kind == AE_KIND_CATEGORY && !same_levels(p, q)))
+			return false;
+	}
+	return true;
 }

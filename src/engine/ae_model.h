@@ -13,51 +13,66 @@
  *  8  u16      format           1; a newer one is refused as such before all else
  * 10  u16      arithmetic       1: which order of operations and polynomials scores follow
  * 12  u32      flags            bit 0: rows are arrays, columns have no names;
- *                               bit 1: names are raw bytes of an SQL_ASCII database
+ *                               bit 1: names are raw bytes of an SQL_ASCII database;
+ *                               bit 2: a bundle: after the header come models, see below
  * 16  u64      length           of everything, exactly; <= 536870912 (512 MiB)
  * 24  u32      checksum         CRC-32C of bytes 0 .. 23 and 28 .. length - 1
  * 28  u32      0
  * ---- schema
  *  0  u8       purpose          0 detect, 1 compress
  *  1  u8       loss             of numbers: 0 mse, 1 bce (cross-entropy)
- *  2  u8       scaling          of numbers: 0 standard, 1 minmax, 2 none
+ *  2  u8       category_loss    2 cross-entropy of the softmax, 3 squared error of one-hot
  *  3  u8       0
- *  4  u32      n_columns        1 .. 1664
- *  8  u32      n_inputs         1 .. n_columns: columns that vary
- * 12  u32      name_bytes       sum of name_len
- * then for every column, in order:
- *  0  u8       kind             0 number, 1 boolean
- *  1  u8 x 3   0
- *  4  i32      input            -1: constant; numbers have 0, 1, ... in column order,
- *                               then booleans, until n_inputs
- *  8  u32      name_len         1 .. 1048576; 0 where rows are arrays
+ *  4  u32      n_columns        1 .. 65536 values of a row; at most 1664 have a name
+ *  8  u32      text_bytes       sum of the lengths of all names and levels
+ * 12  f64      clip             >= 0; 0: scaled numbers have no bound
+ * 20  u32      max_levels       for information: as the options had them
+ * 24  u32      min_frequency
+ * then for every value, in order:
+ *  0  u8       kind             0 number, 1 boolean, 2 time, 3 category
+ *  1  u8       scaling          0 standard, 1 minmax, 2 none, 3 robust, 4 log, 5 quantile
+ *  2  u8       parts            of a time: bit 0 hour, 1 weekday, 2 month; else 0
+ *  3  u8       flags            bit 0: it varied, and has cells; 1: indicator of NULL;
+ *                               2: it was not always NULL
+ *  4  u32      element          0: a column; 1, 2, ...: of an array column, all numbers
+ *  8  u32      name_len         1 .. 1048576; 0 where rows are arrays, and for elements > 1
  * 12  u8 x n   name             UTF-8 unless flagged raw, no zero byte, no name twice
- *     f64      shift            0 for a boolean that varies
- *     f64      scale            > 0, 1 for a boolean; 0 for a constant
+ *     f64      shift
+ *     f64      scale            > 0
  *     f64      mean
  *     f64      sd               >= 0
  *     f64      min
  *     f64      max              >= min
+ *     u64      n_missing        <= 2^53: NULLs in training
+ *     f64 x 65 knots            of quantile scaling, where it varied: not descending, the
+ *                               last minus the first finite
+ *   of a category only:
+ *     u64      other            <= 2^53: rows of levels that are not listed
+ *     u32      n_levels
+ *   and for every level, by count, descending, then by bytes:
+ *     u64      count            1 .. 2^53
+ *     u32      length           0 .. 1048576, and all of a column together
+ *     u8 x n   text             as names
+ * Cells, inputs and outputs follow from these: see ae_schema_layout.
  * ---- net
  *  0  u32      n_layers         2 .. 64, encoder and decoder
  *  4  u32      n_encoder        1 .. n_layers - 1: layers up to the code
- *  8  u32 x (n_layers + 1)      width: 1 .. 65536; the first and the last are n_inputs
+ *  8  u32 x (n_layers + 1)      width: 1 .. 65536; the first and the last as the layout says
  *     u8 x n_layers             activation: 0 identity, 1 sigmoid, 2 tanh, 3 relu, 4 gelu,
  *                               5 silu
- *     (The output blocks are not stored: numbers under loss, booleans under bce.)
  * ---- options, as resolved; ranges in ae_train.h
  *  0  u8       optimizer        0 sgd, 1 adam, 2 adamw, 3 lbfgs
  *  1  u8       schedule         0 constant, 1 cosine
  *  2  u16      0
- *  4  f64 x 10 learning_rate, final_rate, warmup, momentum, beta1, beta2, epsilon,
- *              weight_decay, clip_norm, noise
- * 84  u64      epochs
- * 92  u64      updates
- *100  u32      batch_size
- *104  u32      patience
- *108  f64      validation
- *116  f64      time_limit
- *124  u64      seed
+ *  4  f64 x 11 learning_rate, final_rate, warmup, momentum, beta1, beta2, epsilon,
+ *              weight_decay, clip_norm, noise, masking
+ * 92  u64      epochs
+ *100  u64      updates
+ *108  u32      batch_size
+ *112  u32      patience
+ *116  f64      validation
+ *124  f64      time_limit
+ *132  u64      seed
  * ---- outcome; counts are <= 2^53
  *  0  u8       state            0 running, 1 finished, 2 converged, 3 early, 4 stopped,
  *                               5 diverged
@@ -84,6 +99,11 @@
  * then for every point:
  *  0  f64      score            >= 0, +Infinity allowed; strictly descending
  *  8  u64      n_above          strictly ascending from 1 or more; the last is n
+ * ---- detector
+ *  0  f64      error_norm       > 0: what errors are divided by in the raw score
+ *  8  f64      distance_norm    > 0: what distances are divided by; 1 without prototypes
+ * 16  u32      n_prototypes     0 .. 256
+ *     f32 x (n_prototypes x n_cells), category cells being levels
  * ---- history
  *  0  u32      n_history        <= 1024
  * then for every epoch kept:
@@ -91,12 +111,24 @@
  *  4  f32      train_loss
  *  8  f32      validation_loss  or NaN
  * ---- the end: no byte follows
+ *
+ * A bundle: of networks that were crossed over two folds of the rows, or of several of them
+ * that score together.  After its header:
+ *  0  u32      n_folds          1 or 2
+ *  4  u32      n_members        1 .. 4: networks of each fold
+ * then for every fold, for every member of it:
+ *  0  u64      length
+ *  8  u8 x n   a model, with a header of its own, that is no bundle
+ * A row of fold f (ae_hash.h) is scored by the networks that stand under f: they were trained
+ * on the rows of the other fold.  All models of a bundle have the same columns, those of a fold
+ * the same cells, levels and widths too.  The other flags are those of its models: 0 here.
  */
 #ifndef AE_MODEL_H
 #define AE_MODEL_H
 
 #include "ae_calibration.h"
 #include "ae_net.h"
+#include "ae_prototype.h"
 #include "ae_scaler.h"
 #include "ae_status.h"
 #include "ae_train.h"
@@ -114,16 +146,16 @@ typedef enum AePurpose
 
 extern const char *const ae_purpose_name[AE_PURPOSE_COUNT];
 
-/* A model in memory: to be written, or just read.  Not to be copied: net.blocks points into it. */
+/* A model in memory: to be written, or just read. */
 typedef struct AeModel
 {
 	uint16_t format;     /* that was read; AE_MODEL_FORMAT is what is written */
 	uint16_t arithmetic; /* AE_MODEL_ARITHMETIC in a new model */
 	AePurpose purpose;
-	AeLoss loss; /* of number columns */
+	AeLoss loss; /* of numbers and times */
+	AeLoss category_loss;
 	AeSchema schema;
-	AeNet net; /* net.blocks -> blocks */
-	AeBlock blocks[2];
+	AeNet net;              /* its layout is that of the schema */
 	const AeReal *params;   /* ae_net_n_params(&net) */
 	AeTrainOptions options; /* as resolved */
 
@@ -142,7 +174,10 @@ typedef struct AeModel
 	uint32_t n_dead;         /* code units that never moved over the calibration rows */
 	uint32_t server_version; /* PG_VERSION_NUM of the writer, for information */
 
-	AeCalibration calibration;
+	AeCalibration calibration; /* of raw scores; in a bundle of a fold's first member */
+	AePrototypes prototypes;
+	double error_norm; /* raw score = error / error_norm + distance / distance_norm */
+	double distance_norm;
 	uint32_t n_history;
 	AeEpoch *history;
 } AeModel;
@@ -164,9 +199,12 @@ void ae_model_write(void *out, size_t bytes, const AeModel *model);
  * Validates length bytes completely and says how large a block ae_model_read
  * needs.  Any bytes give AE_OK, AE_ERR_CORRUPT (what, offset), or AE_ERR_VERSION
  * (what, value, high).  Time grows with length alone; block_bytes stays below
- * length x sizeof(AeReal) / 4 plus a quarter of a megabyte.
+ * 8 x length plus a quarter of a megabyte.
  */
 AeStatus ae_model_check(size_t *block_bytes, const void *bytes, size_t length, AeError *error);
+
+/* The checksum in the header of bytes that ae_model_check approved. */
+uint32_t ae_model_checksum(const void *bytes);
 
 /*
  * Fills *model; every pointer in it points into block or *model (block must be
@@ -175,5 +213,39 @@ AeStatus ae_model_check(size_t *block_bytes, const void *bytes, size_t length, A
  */
 AeStatus ae_model_read(AeModel *model, void *block, size_t block_bytes, const void *bytes,
 					   size_t length, AeError *error);
+
+/* ---- bundles ---- */
+
+#define AE_MAX_FOLDS 2
+#define AE_MAX_MEMBERS 4
+#define AE_MAX_MODELS (AE_MAX_FOLDS * AE_MAX_MEMBERS)
+
+/* The models in a bundle; of a single model itself. */
+typedef struct AeBundle
+{
+	uint32_t n_folds;
+	uint32_t n_members;
+	const void *bytes[AE_MAX_MODELS]; /* fold * n_members + member */
+	size_t length[AE_MAX_MODELS];
+} AeBundle;
+
+/*
+ * What bytes hold: header, checksum and lengths of a bundle are checked, the models in it
+ * are not; bytes that are no bundle are taken for a model.  Statuses of ae_model_check.
+ */
+AeStatus ae_bundle_open(AeBundle *bundle, const void *bytes, size_t length, AeError *error);
+
+/* Bytes that ae_bundle_write needs.  AE_ERR_LIMIT over the cap of a model. */
+AeStatus ae_bundle_written_size(size_t *bytes, const AeBundle *bundle, AeError *error);
+void ae_bundle_write(void *out, size_t bytes, const AeBundle *bundle);
+
+/* Whether two schemas have the same columns: names, kinds, elements. */
+bool ae_schema_agrees(const AeSchema *a, const AeSchema *b);
+
+/*
+ * Whether two models may be members of one fold: values made for one, levels included, are right
+ * for the other, and weights of one fit the other's layers.
+ */
+bool ae_model_pairs(const AeModel *a, const AeModel *b);
 
 #endif

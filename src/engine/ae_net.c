@@ -16,15 +16,9 @@
 
 #include "ae_rng.h"
 
-const char *const ae_loss_name[AE_LOSS_COUNT] = {
-	[AE_LOSS_MSE] = "mse",
-	[AE_LOSS_BCE] = "bce",
-};
-
 AeStatus
-ae_net_check(const AeNet *net, AeError *error)
+ae_net_check_shape(const AeNet *net, AeError *error)
 {
-	uint32_t next = 0;
 	size_t n_params = 0;
 
 	if (net->n_layers < 2 || net->n_layers > AE_MAX_LAYERS)
@@ -35,9 +29,12 @@ ae_net_check(const AeNet *net, AeError *error)
 	for (uint32_t l = 0; l <= net->n_layers; l++)
 		if (net->width[l] < 1 || net->width[l] > AE_MAX_WIDTH)
 			return ae_fail(error, AE_ERR_LIMIT, "layer width", net->width[l], 1, AE_MAX_WIDTH);
-	if (net->width[net->n_layers] != net->width[0])
+	if (net->width[0] != ae_layout_inputs(&net->layout))
+		return ae_fail(error, AE_ERR_SHAPE, "number of inputs", net->width[0],
+					   ae_layout_inputs(&net->layout), ae_layout_inputs(&net->layout));
+	if (net->width[net->n_layers] != ae_layout_outputs(&net->layout))
 		return ae_fail(error, AE_ERR_SHAPE, "number of outputs", net->width[net->n_layers],
-					   net->width[0], net->width[0]);
+					   ae_layout_outputs(&net->layout), ae_layout_outputs(&net->layout));
 	for (uint32_t l = 0; l < net->n_layers; l++)
 	{
 		if ((unsigned) net->activation[l] >= AE_ACTIVATION_COUNT)
@@ -49,19 +46,15 @@ ae_net_check(const AeNet *net, AeError *error)
 	if (n_params > AE_MAX_MODEL / sizeof(float))
 		return ae_fail(error, AE_ERR_LIMIT, "number of weights", (double) n_params, 1,
 					   (double) (AE_MAX_MODEL / sizeof(float)));
-	for (uint32_t b = 0; b < net->n_blocks; b++)
-	{
-		const AeBlock *block = &net->blocks[b];
-
-		if (block->first != next || block->count < 1 || block->count > net->width[0] - next ||
-			(unsigned) block->loss >= AE_LOSS_COUNT)
-			return ae_fail(error, AE_ERR_SHAPE, "output block", b, 0, net->n_blocks);
-		next += block->count;
-	}
-	if (next != net->width[0])
-		return ae_fail(error, AE_ERR_SHAPE, "number of outputs with a loss", next, net->width[0],
-					   net->width[0]);
 	return AE_OK;
+}
+
+AeStatus
+ae_net_check(const AeNet *net, AeError *error)
+{
+	AeStatus status = ae_net_check_shape(net, error);
+
+	return status == AE_OK ? ae_layout_check(&net->layout, error) : status;
 }
 
 size_t
@@ -145,35 +138,108 @@ multiply(AeReal *c, const AeReal *a, const AeReal *b, bool trans_a, bool trans_b
 			   (int) (trans_a ? m : k), b, (int) (trans_b ? k : n), beta, c, (int) n);
 }
 
-/* The last layer: bias everywhere, the activation on MSE blocks; BCE blocks stay logits. */
+/* The activation of an output block: a loss on logits is taken before it. */
+static AeActivation
+output_activation(const AeNet *net, const AeBlock *block)
+{
+	return block->loss == AE_LOSS_MSE ? net->activation[net->n_layers - 1] : AE_IDENTITY;
+}
+
+/*
+ * The next run of outputs from *block on that share an activation; *block moves behind it.
+ * Returns its first output.
+ */
+static uint32_t
+output_run(uint32_t *count, AeActivation *act, uint32_t *block, const AeNet *net)
+{
+	const AeLayout *layout = &net->layout;
+	uint32_t first = layout->blocks[*block].first;
+
+	*act = output_activation(net, &layout->blocks[*block]);
+	*count = 0;
+	while (*block < layout->n_blocks && output_activation(net, &layout->blocks[*block]) == *act)
+		*count += layout->blocks[(*block)++].count;
+	return first;
+}
+
+/* The last layer: bias everywhere, the activation on MSE blocks; the others stay logits. */
 static void
 activate_output(AePass *pass, const AeNet *net, const AeReal *bias, size_t n_rows, bool keep_slopes,
 				const AeKernels *kernels)
 {
-	uint32_t last = net->n_layers - 1;
+	uint32_t last = net->n_layers - 1, count;
 	size_t ld = net->width[net->n_layers];
+	AeActivation act;
 
-	for (uint32_t b = 0; b < net->n_blocks; b++)
+	for (uint32_t b = 0; b < net->layout.n_blocks;)
 	{
-		const AeBlock *block = &net->blocks[b];
-		AeActivation act = block->loss == AE_LOSS_MSE ? net->activation[last] : AE_IDENTITY;
-		AeReal *slope = keep_slopes && pass->slope[last] ? pass->slope[last] + block->first : NULL;
+		uint32_t first = output_run(&count, &act, &b, net);
+		AeReal *slope = keep_slopes && pass->slope[last] ? pass->slope[last] + first : NULL;
 
-		kernels->bias_activate(act, pass->h[last + 1] + block->first, slope, bias + block->first,
-							   n_rows, block->count, ld);
+		kernels->bias_activate(act, pass->h[last + 1] + first, slope, bias + first, n_rows, count,
+							   ld);
 	}
 }
 
+/* h = x W_0: numbers by multiplication, then a row of weights for each level. */
+static void
+first_layer(AeReal *h, const AeNet *net, const AeReal *w, const AeReal *x, const int32_t *levels,
+			size_t n_rows, const AeKernels *kernels, const AeBlas *blas)
+{
+	size_t n_numbers = ae_layout_dense_inputs(&net->layout), n_out = net->width[1];
+	size_t n_categories = net->layout.n_categories;
+
+	if (n_numbers > 0)
+		multiply(h, x, w, false, false, n_rows, n_out, n_numbers, 0, blas);
+	else
+		memset(h, 0, n_rows * n_out * sizeof(AeReal));
+	for (size_t i = 0; i < n_rows; i++)
+		for (size_t c = 0; c < n_categories; c++)
+		{
+			int32_t level = levels[i * n_categories + c];
+
+			if (level >= 0)
+				kernels->axpy(h + i * n_out, 1, w + (size_t) level * n_out, n_out);
+		}
+}
+
+/* Gradient of W_0 from D_0; shaped as first_layer. */
+static void
+first_layer_backward(AeReal *grads, const AeNet *net, const AeReal *d, const AeReal *x,
+					 const int32_t *levels, size_t n_rows, bool accumulate,
+					 const AeKernels *kernels, const AeBlas *blas)
+{
+	size_t n_numbers = ae_layout_dense_inputs(&net->layout), n_out = net->width[1];
+	size_t n_categories = net->layout.n_categories;
+
+	if (n_numbers > 0)
+		multiply(grads, x, d, true, false, n_numbers, n_out, n_rows, accumulate ? 1 : 0, blas);
+	if (!accumulate)
+		memset(grads + n_numbers * n_out, 0, net->layout.n_levels * n_out * sizeof(AeReal));
+	for (size_t i = 0; i < n_rows; i++)
+		for (size_t c = 0; c < n_categories; c++)
+		{
+			int32_t level = levels[i * n_categories + c];
+
+			if (level >= 0)
+				kernels->axpy(grads + (size_t) level * n_out, 1, d + i * n_out, n_out);
+		}
+}
+
 void
-ae_net_forward(AePass *pass, const AeNet *net, const AeReal *params, const AeReal *x, size_t n_rows,
-			   bool keep_slopes, const AeKernels *kernels, const AeBlas *blas)
+ae_net_forward(AePass *pass, const AeNet *net, const AeReal *params, const AeReal *x,
+			   const int32_t *levels, size_t n_rows, bool keep_slopes, const AeKernels *kernels,
+			   const AeBlas *blas)
 {
 	for (uint32_t l = 0; l < net->n_layers; l++)
 	{
 		size_t n_in = net->width[l], n_out = net->width[l + 1];
 		const AeReal *bias = params + n_in * n_out;
 
-		multiply(pass->h[l + 1], x, params, false, false, n_rows, n_out, n_in, 0, blas);
+		if (l == 0)
+			first_layer(pass->h[1], net, params, x, levels, n_rows, kernels, blas);
+		else
+			multiply(pass->h[l + 1], x, params, false, false, n_rows, n_out, n_in, 0, blas);
 		if (l + 1 == net->n_layers)
 			activate_output(pass, net, bias, n_rows, keep_slopes, kernels);
 		else
@@ -184,53 +250,29 @@ ae_net_forward(AePass *pass, const AeNet *net, const AeReal *params, const AeRea
 	}
 }
 
-double
-ae_net_loss(AeReal *d, const AePass *pass, const AeNet *net, const AeReal *target, size_t n_rows,
-			double scale, const AeKernels *kernels)
-{
-	const AeReal *output = pass->h[net->n_layers];
-	size_t n_out = net->width[net->n_layers];
-	double sum = 0;
-
-	for (uint32_t b = 0; b < net->n_blocks; b++)
-	{
-		const AeBlock *block = &net->blocks[b];
-		size_t at = block->first;
-		double share = scale / (double) n_out;
-
-		if (block->loss == AE_LOSS_MSE)
-			sum += kernels->square_loss(d ? d + at : NULL, output + at, target + at,
-										(AeReal) (2 * share), n_rows, block->count, n_out);
-		else
-			sum += kernels->cross_entropy_loss(d ? d + at : NULL, output + at, target + at,
-											   (AeReal) share, n_rows, block->count, n_out);
-	}
-	return sum / (double) n_out;
-}
-
 /* D of the last layer: times the slope of the activation on MSE blocks. */
 static void
 backward_output(AePass *pass, const AeNet *net, size_t n_rows, const AeKernels *kernels)
 {
-	uint32_t last = net->n_layers - 1;
+	uint32_t last = net->n_layers - 1, count;
 	size_t ld = net->width[net->n_layers];
+	AeActivation act;
 
-	for (uint32_t b = 0; b < net->n_blocks; b++)
+	for (uint32_t b = 0; b < net->layout.n_blocks;)
 	{
-		const AeBlock *block = &net->blocks[b];
+		uint32_t first = output_run(&count, &act, &b, net);
 
-		if (block->loss == AE_LOSS_MSE)
-			kernels->activation_backward(
-				net->activation[last], pass->d[0] + block->first, pass->h[last + 1] + block->first,
-				pass->slope[last] ? pass->slope[last] + block->first : NULL, n_rows, block->count,
-				ld);
+		if (act != AE_IDENTITY)
+			kernels->activation_backward(act, pass->d[0] + first, pass->h[last + 1] + first,
+										 pass->slope[last] ? pass->slope[last] + first : NULL,
+										 n_rows, count, ld);
 	}
 }
 
 void
 ae_net_backward(AeReal *grads, AePass *pass, const AeNet *net, const AeReal *params,
-				const AeReal *x, size_t n_rows, bool accumulate, const AeKernels *kernels,
-				const AeBlas *blas)
+				const AeReal *x, const int32_t *levels, size_t n_rows, bool accumulate,
+				const AeKernels *kernels, const AeBlas *blas)
 {
 	AeReal *d = pass->d[0], *d_below = pass->d[1];
 	AeReal beta = accumulate ? 1 : 0;
@@ -240,10 +282,12 @@ ae_net_backward(AeReal *grads, AePass *pass, const AeNet *net, const AeReal *par
 	{
 		size_t n_in = net->width[l], n_out = net->width[l + 1];
 		size_t offset = ae_net_offset(net, l);
-		const AeReal *input = l > 0 ? pass->h[l] : x;
 		AeReal *swap = d;
 
-		multiply(grads + offset, input, d, true, false, n_in, n_out, n_rows, beta, blas);
+		if (l == 0)
+			first_layer_backward(grads, net, d, x, levels, n_rows, accumulate, kernels, blas);
+		else
+			multiply(grads + offset, pass->h[l], d, true, false, n_in, n_out, n_rows, beta, blas);
 		kernels->column_sum(grads + offset + n_in * n_out, d, accumulate, n_rows, n_out);
 		if (l == 0)
 			break;

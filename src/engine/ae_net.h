@@ -3,7 +3,8 @@
  * parameters, one forward and one backward pass over a slice of rows.
  *
  * h_0 = x;  h_l = act_l(h_{l-1} W_l + b_l);  code = h_{n_encoder};
- * reconstruction r = h_{n_layers}.
+ * reconstruction r = h_{n_layers}.  Inputs of categories are one-hot: the first layer
+ * adds a row of W_0 for each instead of multiplying by zeros.
  *
  * Parameters are one array: for each layer W (width[l] x width[l+1], row-major)
  * and then b (width[l+1]).
@@ -14,27 +15,8 @@
 #include "ae_activation.h"
 #include "ae_blas.h"
 #include "ae_kernel.h"
+#include "ae_loss.h"
 #include "ae_status.h"
-
-/* The numbers are part of the byte format. */
-typedef enum AeLoss
-{
-	AE_LOSS_MSE = 0, /* (r - x)^2 */
-	AE_LOSS_BCE = 1, /* softplus(z) - x z on logits z: the output is sigmoid(z) */
-	AE_LOSS_COUNT
-} AeLoss;
-
-extern const char *const ae_loss_name[AE_LOSS_COUNT];
-
-/* A run of outputs that share a loss; every output is a column of its own here. */
-typedef struct AeBlock
-{
-	uint32_t first;
-	uint32_t count;
-	AeLoss loss;
-} AeBlock;
-
-#define AE_MAX_BLOCKS AE_MAX_COLUMNS
 
 typedef struct AeNet
 {
@@ -42,12 +24,15 @@ typedef struct AeNet
 	uint32_t n_encoder; /* layers up to the code, 1 .. n_layers - 1 */
 	uint32_t width[AE_MAX_LAYERS + 1];
 	AeActivation activation[AE_MAX_LAYERS]; /* of layer l; the last for MSE outputs only */
-	uint32_t n_blocks;
-	const AeBlock *blocks; /* cover the outputs in order; owned by the caller */
+	AeLayout layout; /* of cells, inputs (width[0]) and outputs (width[n_layers]) */
 } AeNet;
 
-/* Refuses widths, activations and blocks that do not make an autoencoder. AE_ERR_SHAPE, _LIMIT. */
+/* Refuses widths, activations and a layout that do not make an autoencoder. AE_ERR_SHAPE, _LIMIT.
+ */
 AeStatus ae_net_check(const AeNet *net, AeError *error);
+
+/* The same without a look at the blocks of the layout. */
+AeStatus ae_net_check_shape(const AeNet *net, AeError *error);
 
 /* Number of parameters; 0 for a net that ae_net_check refuses by its sizes. */
 size_t ae_net_n_params(const AeNet *net);
@@ -78,26 +63,20 @@ typedef struct AePass
 void ae_net_place(AePass *pass, AeArena *arena, const AeNet *net, size_t n_rows, bool backward);
 
 /*
- * Forward: pass->h[1..n_layers] from x: n_rows x width[0].  Outputs of BCE blocks
+ * Forward: pass->h[1..n_layers] from x: n_rows x (dense + indicators) and levels:
+ * n_rows x n_categories, from ae_loss_inputs.  Outputs of BCE blocks and categories
  * stay logits.  keep_slopes for a backward pass to come.
  */
 void ae_net_forward(AePass *pass, const AeNet *net, const AeReal *params, const AeReal *x,
-					size_t n_rows, bool keep_slopes, const AeKernels *kernels, const AeBlas *blas);
+					const int32_t *levels, size_t n_rows, bool keep_slopes,
+					const AeKernels *kernels, const AeBlas *blas);
 
 /*
- * Sum over rows of the mean over columns of the loss, in double; with d not NULL
- * also d = d(sum * scale)/d(output activations or logits).
- * target: n_rows x width[n_layers].
- */
-double ae_net_loss(AeReal *d, const AePass *pass, const AeNet *net, const AeReal *target,
-				   size_t n_rows, double scale, const AeKernels *kernels);
-
-/*
- * Backward: grads (+)= gradient of the loss from pass->d[0], which ae_net_loss
- * filled, with x the (possibly corrupted) input of the forward pass.
+ * Backward: grads (+)= gradient of the loss from pass->d[0], which ae_loss_rows
+ * filled, with x and levels the (possibly corrupted) input of the forward pass.
  */
 void ae_net_backward(AeReal *grads, AePass *pass, const AeNet *net, const AeReal *params,
-					 const AeReal *x, size_t n_rows, bool accumulate, const AeKernels *kernels,
-					 const AeBlas *blas);
+					 const AeReal *x, const int32_t *levels, size_t n_rows, bool accumulate,
+					 const AeKernels *kernels, const AeBlas *blas);
 
 #endif

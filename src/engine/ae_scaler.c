@@ -1,28 +1,268 @@
 /*
- * ae_scaler.c: statistics of columns, and fields to inputs and back.
+ * ae_scaler.c: statistics of columns, and values to cells and back.
  *
  * Everything runs in double and is rounded once: epoch seconds or account numbers
  * in float would lose the differences that matter.  apply and invert are on the
- * scoring path: no libm but sqrt, compiled without contraction.
+ * scoring path: no libm but sqrt and floor, compiled without contraction.
  */
 #include "ae_scaler.h"
 
 #include <math.h>
 #include <string.h>
 
+#include "ae_math.h"
+
 const char *const ae_kind_name[AE_KIND_COUNT] = {
 	[AE_KIND_NUMBER] = "number",
 	[AE_KIND_BOOLEAN] = "boolean",
+	[AE_KIND_TIME] = "time",
+	[AE_KIND_CATEGORY] = "category",
 };
 
 const char *const ae_scaling_name[AE_SCALING_COUNT] = {
-	[AE_SCALING_STANDARD] = "standard",
-	[AE_SCALING_MINMAX] = "minmax",
-	[AE_SCALING_NONE] = "none",
+	[AE_SCALING_STANDARD] = "standard", [AE_SCALING_MINMAX] = "minmax",
+	[AE_SCALING_NONE] = "none",         [AE_SCALING_ROBUST] = "robust",
+	[AE_SCALING_LOG] = "log",           [AE_SCALING_QUANTILE] = "quantile",
 };
 
 /* What an error says is safe to train on; the variance of more may overflow. */
 #define FIELD_MAX 1e150
+
+/* Interquartile range of the standard normal distribution. */
+#define NORMAL_IQR 1.3489795003921634
+
+/* ---- the layout of cells ---- */
+
+uint32_t
+ae_schema_source_end(const AeSchema *schema, uint32_t first)
+{
+	uint32_t end = first + 1;
+
+	while (end < schema->n_columns && schema->columns[end].element > 1)
+		end++;
+	return end;
+}
+
+static bool
+is_numeric(AeKind kind)
+{
+	return kind == AE_KIND_NUMBER || kind == AE_KIND_TIME;
+}
+
+/* A source column whose loss is a mean over several outputs. */
+static bool
+is_grouped(const AeColumn *column)
+{
+	return is_numeric(column->kind) && (column->element > 0 || column->parts != 0);
+}
+
+/* Numbers the cells of columns of one sort from `next` on; returns the next free cell. */
+static uint32_t
+place_cells(AeSchema *schema, bool (*belongs)(const AeColumn *), uint32_t next)
+{
+	for (uint32_t c = 0; c < schema->n_columns; c++)
+	{
+		AeColumn *column = &schema->columns[c];
+
+		if (!column->varies || !belongs(column))
+			continue;
+		column->cell = (int32_t) next;
+		next += ae_column_cells(column);
+	}
+	return next;
+}
+
+static bool
+is_scalar(const AeColumn *column)
+{
+	return is_numeric(column->kind) && !is_grouped(column);
+}
+
+static bool
+is_boolean(const AeColumn *column)
+{
+	return column->kind == AE_KIND_BOOLEAN;
+}
+
+static bool
+is_category(const AeColumn *column)
+{
+	return column->kind == AE_KIND_CATEGORY;
+}
+
+void
+ae_schema_count(AeSchema *schema, const AeColumn *column, bool *open)
+{
+	if (column->element <= 1)
+		*open = false;
+	if (!column->varies)
+		return;
+	schema->n_varying++;
+	if (is_category(column))
+	{
+		schema->n_categories++;
+		schema->n_levels += ae_column_outputs(column);
+		schema->n_blocks++;
+		schema->n_sources++;
+		return;
+	}
+	schema->n_dense += ae_column_cells(column);
+	schema->n_indicators += column->indicator;
+	if (is_grouped(column))
+	{
+		schema->n_blocks += !*open;
+		schema->n_sources += !*open;
+		*open = true;
+	}
+	else
+	{
+		uint32_t *n = is_boolean(column) ? &schema->n_booleans : &schema->n_scalars;
+
+		schema->n_blocks += *n == 0;
+		schema->n_sources++;
+		(*n)++;
+	}
+}
+
+void
+ae_schema_layout(AeSchema *schema)
+{
+	bool open = false;
+	uint32_t next;
+
+	schema->n_varying = schema->n_scalars = schema->n_booleans = schema->n_dense = 0;
+	schema->n_indicators = schema->n_categories = schema->n_levels = 0;
+	schema->n_blocks = schema->n_sources = 0;
+	for (uint32_t c = 0; c < schema->n_columns; c++)
+	{
+		schema->columns[c].cell = -1;
+		ae_schema_count(schema, &schema->columns[c], &open);
+	}
+	next = place_cells(schema, is_scalar, 0);
+	next = place_cells(schema, is_grouped, next);
+	next = place_cells(schema, is_boolean, next);
+	place_cells(schema, is_category, next);
+}
+
+/* The block of a source column of several outputs; false if none of them varies. */
+static bool
+group_block(AeBlock *block, const AeSchema *schema, uint32_t first, AeLoss loss)
+{
+	uint32_t end = ae_schema_source_end(schema, first);
+
+	memset(block, 0, sizeof *block);
+	for (uint32_t c = first; c < end; c++)
+	{
+		const AeColumn *column = &schema->columns[c];
+
+		if (column->cell < 0)
+			continue;
+		if (block->count == 0)
+			block->first = (uint32_t) column->cell;
+		block->count += ae_column_cells(column);
+	}
+	block->loss = loss;
+	block->grouped = true;
+	return block->count > 0;
+}
+
+/* Rows that a category was observed in. */
+static double
+observed_rows(const AeColumn *column)
+{
+	double n = (double) column->other;
+
+	for (uint32_t i = 0; i < column->n_levels; i++)
+		n += (double) column->levels[i].count;
+	return n;
+}
+
+/* Entropy of a category's frequencies, or 1 - the sum of their squares. */
+static double
+category_mean_loss(const AeColumn *column, AeLoss loss)
+{
+	double n = observed_rows(column), sum = 0.0;
+
+	for (uint32_t i = 0; i <= column->n_levels; i++)
+	{
+		double p = (double) (i < column->n_levels ? column->levels[i].count : column->other) / n;
+
+		if (p > 0.0)
+			sum += loss == AE_LOSS_SOFTMAX ? -p * ae_ln(p) : -p * p;
+	}
+	return loss == AE_LOSS_SOFTMAX ? sum : 1.0 + sum;
+}
+
+/* No category weighs more than this, however rarely it varies */
+#define MAX_WEIGHT 50.0
+
+static double
+category_weight(const AeColumn *column, AeLoss loss)
+{
+	double mean_loss = category_mean_loss(column, loss);
+
+	return mean_loss * MAX_WEIGHT > 1.0 ? 1.0 / mean_loss : MAX_WEIGHT;
+}
+
+AeLoss
+ae_boolean_loss(AeLoss number_loss, AeLoss category_loss)
+{
+	return number_loss == AE_LOSS_BCE || category_loss == AE_LOSS_SOFTMAX ? AE_LOSS_BCE
+																		  : AE_LOSS_MSE;
+}
+
+void
+ae_schema_blocks(AeLayout *layout, AeBlock *blocks, uint32_t *indicators, const AeSchema *schema,
+				 AeLoss number_loss, AeLoss category_loss)
+{
+	uint32_t n = 0, next = schema->n_dense, i = 0;
+
+	if (schema->n_scalars > 0)
+		blocks[n++] = (AeBlock){.first = 0, .count = schema->n_scalars, .loss = number_loss};
+	for (uint32_t c = 0; c < schema->n_columns; c = ae_schema_source_end(schema, c))
+		if (is_grouped(&schema->columns[c]))
+			n += group_block(&blocks[n], schema, c, number_loss);
+	if (schema->n_booleans > 0)
+		blocks[n++] = (AeBlock){.first = schema->n_dense - schema->n_booleans,
+								.count = schema->n_booleans,
+								.loss = ae_boolean_loss(number_loss, category_loss)};
+	for (uint32_t c = 0; c < schema->n_columns; c++)
+	{
+		const AeColumn *column = &schema->columns[c];
+
+		if (!column->varies || !is_category(column))
+			continue;
+		blocks[n++] = (AeBlock){.first = next,
+								.count = ae_column_outputs(column),
+								.loss = category_loss,
+								.grouped = true,
+								.weight = category_weight(column, category_loss),
+								.unseen = ae_ln(observed_rows(column) + 1.0)};
+		next += ae_column_outputs(column);
+	}
+	for (uint32_t c = 0; c < schema->n_columns; c++)
+		if (schema->columns[c].varies && schema->columns[c].indicator &&
+			!is_category(&schema->columns[c]))
+			indicators[i++] = (uint32_t) schema->columns[c].cell;
+	*layout = (AeLayout){.n_dense = schema->n_dense,
+						 .n_indicators = schema->n_indicators,
+						 .n_categories = schema->n_categories,
+						 .n_levels = schema->n_levels,
+						 .n_columns = schema->n_sources,
+						 .n_blocks = n,
+						 .blocks = blocks,
+						 .indicators = indicators};
+}
+
+uint32_t
+ae_schema_category_output(const AeSchema *schema, const AeLayout *layout, uint32_t column)
+{
+	uint32_t nth = (uint32_t) schema->columns[column].cell - schema->n_dense;
+
+	return layout->blocks[layout->n_blocks - layout->n_categories + nth].first;
+}
+
+/* ---- statistics ---- */
 
 void
 ae_moments_init(AeMoments *moments)
@@ -35,86 +275,190 @@ ae_moments_init(AeMoments *moments)
 }
 
 void
-ae_moments_add(AeMoments *moments, double field)
+ae_moments_add(AeMoments *moments, double value)
 {
-	double delta = field - moments->mean;
+	double delta = value - moments->mean;
 
 	moments->n += 1.0;
 	moments->mean += delta / moments->n;
-	moments->m2 += delta * (field - moments->mean);
-	if (field < moments->min)
-		moments->min = field;
-	if (field > moments->max)
-		moments->max = field;
+	moments->m2 += delta * (value - moments->mean);
+	if (value < moments->min)
+		moments->min = value;
+	if (value > moments->max)
+		moments->max = value;
+}
+
+static double
+deviation(const AeMoments *moments)
+{
+	return moments->n > 0 && moments->min < moments->max ? sqrt(moments->m2 / moments->n) : 0.0;
+}
+
+double
+ae_scaler_log(double value)
+{
+	double magnitude = value < 0.0 ? -value : value;
+
+	/* ln(1 + x) for small x, where 1 + x drops digits: its series */
+	if (magnitude < 1e-5)
+		return value * (1.0 - magnitude * (0.5 - magnitude / 3.0));
+	if (!(magnitude <= 0x1.fffffffffffffp+1023))
+		return value;
+	return value < 0.0 ? -ae_ln(1.0 + magnitude) : ae_ln(1.0 + magnitude);
+}
+
+/* The inverse: sign(y) (e^|y| - 1) */
+static double
+unlog(double y)
+{
+	double magnitude = y < 0.0 ? -y : y, power;
+
+	if (magnitude < 1e-5)
+		return y * (1.0 + magnitude * (0.5 + magnitude / 6.0));
+	power = ae_e(magnitude) - 1.0;
+	return y < 0.0 ? -power : power;
+}
+
+/* The p-quantile of n > 0 ascending values, between neighbours linear. */
+static double
+quantile(const double *sorted, size_t n, double p)
+{
+	double at = p * (double) (n - 1);
+	size_t below = (size_t) at;
+
+	if (below + 1 >= n)
+		return sorted[n - 1];
+	return sorted[below] + (at - (double) below) * (sorted[below + 1] - sorted[below]);
+}
+
+/*
+ * The standard normal distribution function, to 1e-7: a series of its density near the
+ * middle, a continued fraction in the tails (Abramowitz, Stegun 1964, 26.2.11 and 26.2.14).
+ */
+static double
+normal_cdf(double z)
+{
+	double density = 0.3989422804014327 * ae_e(-0.5 * z * z);
+	double term = z < 0 ? -z : z, sum = term, tail = 0.0;
+
+	if (term < 3.5)
+	{
+		for (int k = 1; k < 60; k++)
+		{
+			term *= z * z / (2 * k + 1);
+			sum += term;
+		}
+		return z < 0 ? 0.5 - density * sum : 0.5 + density * sum;
+	}
+	for (int k = 30; k >= 1; k--)
+		tail = k / (sum + tail);
+	tail = density / (sum + tail);
+	return z < 0 ? tail : 1.0 - tail;
+}
+
+static void
+fit_knots(AeColumn *column, const AeStatistics *s)
+{
+	for (int k = 0; k < AE_KNOTS; k++)
+		column->knots[k] =
+			quantile(s->sample, s->n_sample, normal_cdf(AE_KNOT_FIRST + k * AE_KNOT_STEP));
+	/* shift and scale describe the line beyond the last knots */
+	column->shift = column->knots[AE_KNOTS / 2];
+	column->scale = (column->knots[AE_KNOTS - 1] - column->knots[0]) / (-2 * AE_KNOT_FIRST);
 }
 
 /* Shift and scale of a column that varies; scale 0 or infinite where it cannot be scaled. */
 static void
-set_scale(AeColumn *column, AeScaling scaling)
+set_scale(AeColumn *column, const AeStatistics *s)
 {
-	column->shift = 0.0;
-	column->scale = 1.0;
-	if (column->kind == AE_KIND_BOOLEAN || scaling == AE_SCALING_NONE)
-		return;
-	if (scaling == AE_SCALING_MINMAX)
+	column->shift = column->mean;
+	column->scale = column->sd;
+	switch (column->scaling)
 	{
-		column->shift = column->min;
-		column->scale = column->max - column->min;
+		case AE_SCALING_NONE:
+			column->shift = 0.0;
+			column->scale = 1.0;
+			break;
+		case AE_SCALING_MINMAX:
+			column->shift = column->min;
+			column->scale = column->max - column->min;
+			break;
+		case AE_SCALING_ROBUST:
+			column->shift = quantile(s->sample, s->n_sample, 0.5);
+			column->scale =
+				(quantile(s->sample, s->n_sample, 0.75) - quantile(s->sample, s->n_sample, 0.25)) /
+				NORMAL_IQR;
+			break;
+		case AE_SCALING_LOG:
+			column->shift = s->log.mean;
+			column->scale = deviation(&s->log);
+			break;
+		case AE_SCALING_QUANTILE:
+			fit_knots(column, s);
+			break;
+		default:
+			break;
 	}
-	else
-	{
-		column->shift = column->mean;
+	/* more than half of the values are one: fall back to what still tells them apart */
+	if (column->scale == 0.0 && column->scaling == AE_SCALING_ROBUST)
 		column->scale = column->sd;
-	}
+	if (column->scale == 0.0 && column->scaling == AE_SCALING_QUANTILE)
+		column->scale = (column->max - column->min) / (-2 * AE_KNOT_FIRST);
 }
 
-/* Statistics, shift and scale of one column; false where they overflow. */
+/* Statistics, shift and scale of one number, time or boolean; false where they overflow. */
 static bool
-fit_column(AeColumn *column, const AeMoments *moments, AeScaling scaling)
+fit_column(AeColumn *column, const AeStatistics *s)
 {
-	column->mean = moments->mean;
-	column->sd = sqrt(moments->m2 / moments->n);
-	column->min = moments->min;
-	column->max = moments->max;
-	column->input = -1;
-	if (moments->min == moments->max)
-		column->sd = 0.0;
+	const AeMoments *m = &s->value;
+
+	column->observed = column->varies = m->n > 0;
+	column->mean = column->sd = column->min = column->max = 0.0;
+	column->shift = 0.0;
+	column->scale = 1.0;
+	if (!column->varies)
+		return true;
+	column->mean = m->mean;
+	column->sd = deviation(m);
+	column->min = m->min;
+	column->max = m->max;
 	if (!isfinite(column->min) || !isfinite(column->max) || !isfinite(column->mean) ||
 		!isfinite(column->sd))
 		return false;
-	set_scale(column, scaling);
-	if (!isfinite(column->scale))
-		return false;
-	if (column->sd == 0.0 || !isfinite(1.0 / column->sd) || !isfinite(1.0 / column->scale))
-	{
+	column->varies = column->sd > 0.0 && isfinite(1.0 / column->sd);
+	if (!column->varies)
 		column->sd = 0.0;
-		column->shift = column->mean;
-		column->scale = 0.0;
+	if (!column->varies)
+		return true;
+	set_scale(column, s);
+	if (!isfinite(column->scale) || !isfinite(column->shift))
+		return false;
+	if (!(column->scale > 0.0) || !isfinite(1.0 / column->scale))
+	{
+		column->varies = false;
+		column->shift = 0.0;
+		column->scale = 1.0;
 	}
 	return true;
 }
 
-/* Numbers the varying columns of one kind from `next` on; returns the next free input. */
-static uint32_t
-number_inputs(AeSchema *schema, AeKind kind, uint32_t next)
-{
-	for (uint32_t c = 0; c < schema->n_columns; c++)
-		if (schema->columns[c].kind == kind && schema->columns[c].scale > 0.0)
-			schema->columns[c].input = (int32_t) next++;
-	return next;
-}
-
 AeStatus
-ae_scaler_fit(AeSchema *schema, const AeMoments *moments, AeError *error)
+ae_scaler_fit(AeSchema *schema, const AeStatistics *statistics, AeError *error)
 {
-	uint32_t next;
-
 	for (uint32_t c = 0; c < schema->n_columns; c++)
 	{
-		const AeMoments *m = &moments[c];
+		AeColumn *column = &schema->columns[c];
+		const AeMoments *m = &statistics[c].value;
 		double extreme = m->max > -m->min ? m->max : m->min;
 
-		if (!fit_column(&schema->columns[c], m, schema->scaling))
+		if (column->kind == AE_KIND_CATEGORY)
+		{
+			column->shift = column->mean = column->sd = column->min = column->max = 0.0;
+			column->scale = 1.0;
+			column->observed = ae_column_outputs(column) > 0;
+			column->varies = ae_column_outputs(column) > 1;
+		}
+		else if (!fit_column(column, &statistics[c]))
 		{
 			ae_fail(error, AE_ERR_RANGE, "field", extreme, -FIELD_MAX, FIELD_MAX);
 			if (error)
@@ -122,61 +466,11 @@ ae_scaler_fit(AeSchema *schema, const AeMoments *moments, AeError *error)
 			return AE_ERR_RANGE;
 		}
 	}
-	next = number_inputs(schema, AE_KIND_NUMBER, 0);
-	schema->n_inputs = number_inputs(schema, AE_KIND_BOOLEAN, next);
+	ae_schema_layout(schema);
 	return AE_OK;
 }
 
-uint32_t
-ae_scaler_blocks_of(AeBlock *blocks, uint32_t n_numbers, uint32_t n_booleans, AeLoss number_loss)
-{
-	uint32_t n_blocks = 0;
-
-	if (n_numbers > 0)
-		blocks[n_blocks++] = (AeBlock){0, n_numbers, number_loss};
-	if (n_booleans > 0)
-		blocks[n_blocks++] = (AeBlock){n_numbers, n_booleans, AE_LOSS_BCE};
-	return n_blocks;
-}
-
-uint32_t
-ae_scaler_blocks(AeBlock *blocks, const AeSchema *schema, AeLoss number_loss)
-{
-	uint32_t count[AE_KIND_COUNT] = {0};
-
-	for (uint32_t c = 0; c < schema->n_columns; c++)
-		if (schema->columns[c].input >= 0)
-			count[schema->columns[c].kind]++;
-	return ae_scaler_blocks_of(blocks, count[AE_KIND_NUMBER], count[AE_KIND_BOOLEAN], number_loss);
-}
-
-/*
- * ln x for normal x in (0, 1), to an ulp or two: x = m 2^e with m in [1/sqrt 2, sqrt 2),
- * ln m = 2 atanh((m - 1) / (m + 1)) as its series.
- */
-static double
-ln(double x)
-{
-	uint64_t bits;
-	int exponent;
-	double m, z, z2;
-	double sum = 0.0;
-
-	memcpy(&bits, &x, sizeof bits);
-	exponent = (int) (bits >> 52) - 1023;
-	bits = (bits & 0x000fffffffffffffu) | 0x3ff0000000000000u;
-	memcpy(&m, &bits, sizeof m);
-	if (m > 0x1.6a09e667f3bcdp+0)
-	{
-		m /= 2.0;
-		exponent++;
-	}
-	z = (m - 1.0) / (m + 1.0);
-	z2 = z * z;
-	for (int k = 23; k >= 1; k -= 2)
-		sum = sum * z2 + 1.0 / k;
-	return 2.0 * z * sum + exponent * 0x1.62e42fefa39efp-1;
-}
+/* ---- the loss of predicting the mean ---- */
 
 /* -(m ln m + (1 - m) ln(1 - m)); 0 at and beyond both ends. */
 static double
@@ -184,80 +478,214 @@ entropy(double m)
 {
 	if (!(m > 1e-300) || !(m < 1.0))
 		return 0.0;
-	return -(m * ln(m) + (1.0 - m) * ln(1.0 - m));
+	return -(m * ae_ln(m) + (1.0 - m) * ae_ln(1.0 - m));
 }
 
-double
-ae_scaler_mean_loss(const AeSchema *schema, AeLoss number_loss)
+static double
+dense_mean_loss(const AeBlock *block, const AeMoments *cells)
 {
 	double sum = 0.0;
 
-	for (uint32_t c = 0; c < schema->n_columns; c++)
+	for (uint32_t j = block->first; j < block->first + block->count; j++)
 	{
-		const AeColumn *column = &schema->columns[c];
-		double sd;
+		const AeMoments *m = &cells[j];
 
-		if (column->input < 0)
-			continue;
-		if (column->kind == AE_KIND_BOOLEAN || number_loss == AE_LOSS_BCE)
-			sum += entropy((column->mean - column->shift) / column->scale);
-		else
-		{
-			sd = column->sd / column->scale;
-			if (sd > AE_SCALED_MAX)
-				sd = AE_SCALED_MAX;
-			sum += sd * sd;
-		}
+		if (m->n > 0)
+			sum += block->loss == AE_LOSS_BCE ? entropy(m->mean) : m->m2 / m->n;
 	}
-	return schema->n_inputs > 0 ? sum / schema->n_inputs : 0.0;
+	return block->grouped ? sum / block->count : sum;
 }
 
-/* One field in scaled units; whatever overflows is clamped. */
-static AeReal
-scaled(const AeColumn *column, double field)
+double
+ae_scaler_mean_loss(const AeSchema *schema, const AeLayout *layout, const AeMoments *cells)
 {
-	double value = (field - column->shift) / column->scale;
+	double sum = 0.0;
 
-	if (value > AE_SCALED_MAX)
-		value = AE_SCALED_MAX;
-	if (value < -AE_SCALED_MAX)
-		value = -AE_SCALED_MAX;
+	for (uint32_t b = 0; b < layout->n_blocks; b++)
+		if (!ae_loss_is_category(layout->blocks[b].loss))
+			sum += dense_mean_loss(&layout->blocks[b], cells);
+	for (uint32_t c = 0, b = layout->n_blocks - layout->n_categories; c < schema->n_columns; c++)
+		if (schema->columns[c].varies && is_category(&schema->columns[c]))
+		{
+			sum += layout->blocks[b].weight *
+				   category_mean_loss(&schema->columns[c], layout->blocks[b].loss);
+			b++;
+		}
+	return layout->n_columns > 0 ? sum / layout->n_columns : 0.0;
+}
+
+/* ---- values to cells ---- */
+
+/* The normal deviate of a value's place among the knots; equal knots share their middle. */
+static double
+place_among_knots(const AeColumn *column, double value)
+{
+	const double *knots = column->knots;
+	int low = 0, high = AE_KNOTS; /* knots below low are < value, knots from high on are > value */
+
+	if (value < knots[0])
+		return AE_KNOT_FIRST + (value - knots[0]) / column->scale;
+	if (value > knots[AE_KNOTS - 1])
+		return -AE_KNOT_FIRST + (value - knots[AE_KNOTS - 1]) / column->scale;
+	while (low < AE_KNOTS && knots[low] < value)
+		low++;
+	while (high > low && knots[high - 1] > value)
+		high--;
+	if (high > low)
+		return AE_KNOT_FIRST + AE_KNOT_STEP * 0.5 * (double) (low + high - 1);
+	return AE_KNOT_FIRST + AE_KNOT_STEP * ((double) (low - 1) + (value - knots[low - 1]) /
+																	(knots[low] - knots[low - 1]));
+}
+
+static double
+value_among_knots(const AeColumn *column, double z)
+{
+	double at = (z - AE_KNOT_FIRST) / AE_KNOT_STEP;
+	int k;
+
+	if (!(at > 0.0))
+		return column->knots[0] + (z - AE_KNOT_FIRST) * column->scale;
+	if (at >= AE_KNOTS - 1)
+		return column->knots[AE_KNOTS - 1] + (z + AE_KNOT_FIRST) * column->scale;
+	k = (int) at;
+	return column->knots[k] + (at - k) * (column->knots[k + 1] - column->knots[k]);
+}
+
+/* One value in scaled units; whatever overflows is clamped, and whatever is beyond clip. */
+static AeReal
+scaled(const AeColumn *column, double clip, double value)
+{
+	double limit = clip > 0.0 && is_numeric(column->kind) ? clip : AE_SCALED_MAX;
+
+	if (column->scaling == AE_SCALING_QUANTILE)
+		value = place_among_knots(column, value);
+	else
+	{
+		if (column->scaling == AE_SCALING_LOG)
+			value = ae_scaler_log(value);
+		value = (value - column->shift) / column->scale;
+	}
+	if (value > limit)
+		value = limit;
+	if (value < -limit)
+		value = -limit;
 	return (AeReal) value;
 }
 
+/* The month of the year, 0 to 12 with its fraction, of a day counted from 2000-01-01. */
+static double
+month_of_day(double day)
+{
+	/* years that begin in March end with the leap day; 2000-03-01 is day 60 */
+	double since = day - 60.0, era = floor(since / 146097.0);
+	double in_era = since - era * 146097.0; /* 400 years */
+	double year = floor(
+		(in_era - floor(in_era / 1460.0) + floor(in_era / 36524.0) - floor(in_era / 146096.0)) /
+		365.0);
+	double in_year = in_era - (365.0 * year + floor(year / 4.0) - floor(year / 100.0));
+	double month = floor((5.0 * in_year + 2.0) / 153.0); /* 0: March */
+	double in_month = in_year - floor((153.0 * month + 2.0) / 5.0);
+
+	month = month < 10.0 ? month + 2.0 : month - 10.0;
+	return month + in_month / 31.0;
+}
+
+/* A share of a turn, in [-1/2, 1/2), as sine and cosine. */
+static AeReal *
+put_phase(AeReal *cells, double turns)
+{
+	turns -= floor(turns + 0.5);
+	if (turns != turns) /* beyond all calendars, where products overflow */
+		turns = 0.0;
+	ae_sincos2pi(&cells[0], &cells[1], (AeReal) turns);
+	return cells + 2;
+}
+
+static void
+put_parts(AeReal *cells, const AeColumn *column, double seconds)
+{
+	double day = floor(seconds / 86400.0);
+
+	if (column->parts & AE_PART_HOUR)
+		cells = put_phase(cells, (seconds - day * 86400.0) / 86400.0);
+	if (column->parts & AE_PART_WEEKDAY)
+		cells = put_phase(cells, (day + 6.0 - 7.0 * floor((day + 6.0) / 7.0)) / 7.0);
+	if (column->parts & AE_PART_MONTH)
+		put_phase(cells, month_of_day(day) / 12.0);
+}
+
 int
-ae_scaler_apply(AeReal *inputs, const AeSchema *schema, const double *fields)
+ae_scaler_apply(AeReal *cells, const AeSchema *schema, const double *values, const bool *missing)
 {
 	int bad = -1;
 
 	for (uint32_t c = 0; c < schema->n_columns; c++)
 	{
 		const AeColumn *column = &schema->columns[c];
-		double field = fields[c];
+		double value = values[c];
+		AeReal *to;
 
-		if (column->input < 0)
+		if (column->cell < 0)
 			continue;
-		if (!isfinite(field))
+		to = cells + column->cell;
+		if (missing[c])
 		{
-			field = column->mean;
+			for (uint32_t i = ae_column_cells(column); i-- > 0;)
+				to[i] = (AeReal) NAN;
+			continue;
+		}
+		if (!isfinite(value))
+		{
+			value = column->mean;
 			if (bad < 0)
 				bad = (int) c;
 		}
-		inputs[column->input] = scaled(column, field);
+		to[0] =
+			column->kind == AE_KIND_CATEGORY ? (AeReal) value : scaled(column, schema->clip, value);
+		if (column->parts)
+			put_parts(to + 1, column, value);
 	}
 	return bad;
 }
 
+/* ---- outputs to values ---- */
+
+static double
+most_probable(const AeColumn *column, const AeReal *p)
+{
+	uint32_t best = 0;
+
+	for (uint32_t i = 1; i < column->n_levels; i++)
+		if (p[i] > p[best])
+			best = i;
+	if (column->other > 0 && (column->n_levels == 0 || p[column->n_levels] > p[best]))
+		return -1.0 - (double) best;
+	return (double) best;
+}
+
+static double
+unscaled(const AeColumn *column, double output)
+{
+	if (column->scaling == AE_SCALING_QUANTILE)
+		return value_among_knots(column, output);
+	output = column->shift + column->scale * output;
+	return column->scaling == AE_SCALING_LOG ? unlog(output) : output;
+}
+
 void
-ae_scaler_invert(double *fields, const AeSchema *schema, const AeReal *outputs)
+ae_scaler_invert(double *values, const AeSchema *schema, const AeLayout *layout,
+				 const AeReal *outputs)
 {
 	for (uint32_t c = 0; c < schema->n_columns; c++)
 	{
 		const AeColumn *column = &schema->columns[c];
 
-		if (column->input < 0)
-			fields[c] = column->mean;
+		if (column->cell < 0)
+			values[c] = column->mean;
+		else if (column->kind == AE_KIND_CATEGORY)
+			values[c] =
+				most_probable(column, outputs + ae_schema_category_output(schema, layout, c));
 		else
-			fields[c] = column->shift + column->scale * (double) outputs[column->input];
+			values[c] = unscaled(column, (double) outputs[column->cell]);
 	}
 }

@@ -1,16 +1,19 @@
 /*
- * ae_scaler.h: the columns a model was trained on, and how their fields become
- * inputs of the network and back.
+ * ae_scaler.h: the columns a model was trained on, and how their values become cells
+ * (ae_loss.h) and back.
  *
- * A field is a double, as it came.  scaled = (field - shift) / scale, in double,
- * rounded once to AeReal, clamped to +-AE_SCALED_MAX.  A column that never varied
- * in training is no input (`input` = -1): it takes no part in error or code and
- * is reconstructed as its one value.
+ * A *value* is a double, as it came: a number; a boolean, 0 or 1; a time in seconds; of a
+ * category the index of its level.  An AeColumn describes one value of a row: a column,
+ * or one element of an array column.  Everything runs in double and is rounded once:
+ * epoch seconds or account numbers in float would lose the differences that matter.
+ *
+ * A column that never varied in training has no cell (-1): it takes no part in error or
+ * code and is reconstructed as its one value.
  */
 #ifndef AE_SCALER_H
 #define AE_SCALER_H
 
-#include "ae_net.h"
+#include "ae_loss.h"
 #include "ae_status.h"
 
 #define AE_SCALED_MAX 1e15
@@ -19,47 +22,141 @@
 typedef enum AeKind
 {
 	AE_KIND_NUMBER = 0,
-	AE_KIND_BOOLEAN = 1, /* 0 or 1, never rescaled, cross-entropy */
+	AE_KIND_BOOLEAN = 1,  /* 0 or 1: standard or no scaling, as ae_boolean_loss wants */
+	AE_KIND_TIME = 2,     /* seconds since 2000-01-01 00:00 UTC, or since midnight */
+	AE_KIND_CATEGORY = 3, /* one of the levels seen in training */
 	AE_KIND_COUNT
 } AeKind;
 
 typedef enum AeScaling
 {
-	AE_SCALING_STANDARD = 0, /* shift = mean, scale = standard deviation (1/n) */
-	AE_SCALING_MINMAX = 1,   /* shift = min, scale = max - min */
-	AE_SCALING_NONE = 2,     /* shift = 0, scale = 1 */
+	AE_SCALING_STANDARD = 0, /* (v - mean) / standard deviation (1/n) */
+	AE_SCALING_MINMAX = 1,   /* (v - min) / (max - min) */
+	AE_SCALING_NONE = 2,     /* v */
+	AE_SCALING_ROBUST = 3,   /* (v - median) / (interquartile range / 1.349) */
+	AE_SCALING_LOG = 4,      /* standard, of sign(v) ln(1 + |v|) */
+	AE_SCALING_QUANTILE = 5, /* the normal deviate of the value's rank */
 	AE_SCALING_COUNT
 } AeScaling;
+
+/* Parts of a time that get a sine and a cosine of their own, as bits. */
+#define AE_PART_HOUR 1u    /* of the day, with its fraction */
+#define AE_PART_WEEKDAY 2u /* the day of the week */
+#define AE_PART_MONTH 4u   /* of the year, with its fraction */
+#define AE_PART_ALL 7u
+
+/* Quantile scaling: values at the normal deviates -3.2, -3.1, ..., 3.2. */
+#define AE_KNOTS 65
+#define AE_KNOT_FIRST (-3.2)
+#define AE_KNOT_STEP 0.1
 
 extern const char *const ae_kind_name[AE_KIND_COUNT];
 extern const char *const ae_scaling_name[AE_SCALING_COUNT];
 
+typedef struct AeLevel
+{
+	const char *text; /* UTF-8, or raw (AeSchema.raw_names); not terminated */
+	uint32_t len;
+	uint64_t count; /* rows it was seen in */
+} AeLevel;
+
 typedef struct AeColumn
 {
-	const char *name; /* UTF-8, not terminated; NULL in a model of arrays */
+	const char *name; /* UTF-8, not terminated; NULL in a model of arrays, and for elements > 1 */
 	uint32_t name_len;
+	uint32_t element; /* 0: a column of one value; 1, 2, ...: of an array column */
 	AeKind kind;
-	int32_t input; /* the column's input, or -1: constant */
+	AeScaling scaling;
+	uint32_t parts; /* of a time */
+	bool observed;  /* in training there was a value that is not NULL */
+	bool varies;
+	bool indicator; /* an input says whether the value is missing */
+	int32_t cell;   /* the first one, or -1 */
 	double shift;
 	double scale;
-	/* of the rows the scaler saw */
+	/* of the values the scaler saw */
 	double mean;
 	double sd;
 	double min;
 	double max;
+	uint64_t n_missing;
+	double *knots; /* AE_KNOTS values, not descending; NULL unless quantile */
+	/* of a category: its levels, the most frequent first, then in the order of bytes */
+	uint32_t n_levels;
+	AeLevel *levels;
+	uint64_t other; /* rows of levels too rare to have an input of their own; > 0: they share one */
 } AeColumn;
 
 typedef struct AeSchema
 {
-	bool is_array;     /* rows are arrays: columns have no names */
-	bool raw_names;    /* names are raw bytes of an SQL_ASCII database */
-	AeScaling scaling; /* of number columns */
+	bool is_array;          /* rows are arrays: columns have no names */
+	bool raw_names;         /* names and levels are raw bytes of an SQL_ASCII database */
+	double clip;            /* largest scaled number that enters, or 0: no bound */
+	uint32_t max_levels;    /* as the options had it: of a category that have an input */
+	uint32_t min_frequency; /* likewise: rows that such a level was seen in */
 	uint32_t n_columns;
-	uint32_t n_inputs;
 	AeColumn *columns;
+	/* what ae_schema_count and ae_schema_layout find */
+	uint32_t n_varying;
+	uint32_t n_scalars;  /* numbers and times of one cell */
+	uint32_t n_booleans; /* that vary */
+	uint32_t n_dense;
+	uint32_t n_indicators;
+	uint32_t n_categories;
+	uint32_t n_levels; /* of all categories, `other` included */
+	uint32_t n_blocks;
+	uint32_t n_sources; /* source columns that vary */
 } AeSchema;
 
-/* Running moments of one column (Welford 1962), in the order the rows are shown. */
+/* Outputs of a category: its levels and `other`. */
+static inline uint32_t
+ae_column_outputs(const AeColumn *column)
+{
+	return column->n_levels + (column->other > 0);
+}
+
+/* Cells of a column that varies. */
+static inline uint32_t
+ae_column_cells(const AeColumn *column)
+{
+	uint32_t parts = column->parts;
+
+	if (column->kind != AE_KIND_TIME)
+		return 1;
+	return 1 + 2 * ((parts & 1) + (parts >> 1 & 1) + (parts >> 2 & 1));
+}
+
+/* One past the last AeColumn of the source column that starts at `first`. */
+uint32_t ae_schema_source_end(const AeSchema *schema, uint32_t first);
+
+/*
+ * Adds a column to the counts above, columns in order.  *open is the caller's, false before
+ * the first: whether the source column at hand has been counted.
+ */
+void ae_schema_count(AeSchema *schema, const AeColumn *column, bool *open);
+
+/*
+ * Numbers the cells of varying columns and counts what there is of everything: first
+ * numbers and times of one cell, then array columns and times with parts, booleans,
+ * categories, each in column order.
+ */
+void ae_schema_layout(AeSchema *schema);
+
+/*
+ * Booleans are categories of two levels: cross-entropy on 0 and 1 where those or numbers
+ * have it, else the squared error of the standardised value, which is what the weighted
+ * squared error of a category of two levels amounts to.
+ */
+AeLoss ae_boolean_loss(AeLoss number_loss, AeLoss category_loss);
+
+/*
+ * The layout that belongs to the schema.  blocks: room for schema->n_blocks; indicators:
+ * room for schema->n_indicators; layout points at both.
+ */
+void ae_schema_blocks(AeLayout *layout, AeBlock *blocks, uint32_t *indicators,
+					  const AeSchema *schema, AeLoss number_loss, AeLoss category_loss);
+
+/* Running moments of numbers (Welford 1962), in the order they are shown. */
 typedef struct AeMoments
 {
 	double n;
@@ -70,47 +167,53 @@ typedef struct AeMoments
 } AeMoments;
 
 void ae_moments_init(AeMoments *moments);
-void ae_moments_add(AeMoments *moments, double field);
+void ae_moments_add(AeMoments *moments, double value);
+
+/* What the scaler needs to know of a column's observed values. */
+typedef struct AeStatistics
+{
+	AeMoments value;
+	AeMoments log;  /* of sign(v) ln(1 + |v|); for log scaling only */
+	double *sample; /* values in ascending order; for robust and quantile scaling only */
+	size_t n_sample;
+} AeStatistics;
+
+/* sign(v) ln(1 + |v|) */
+double ae_scaler_log(double value);
 
 /*
- * Sets shift, scale and statistics of every column from its moments, and numbers
- * the inputs: number columns first, then booleans, each in column order.  A column
- * of one value, or whose deviation is too small to divide by, is constant: input
- * -1, shift its mean, scale 0.
+ * Sets shift, scale, knots (where the caller gave room) and statistics of every column and
+ * lays the cells out.  Columns come with kind, scaling, parts, levels, n_missing.  A column
+ * of one value, or whose deviation is too small to divide by, does not vary.
  *
- * moments: one per column.  AE_ERR_RANGE with column, value (the one farthest from
+ * statistics: one per column.  AE_ERR_RANGE with column, value (the one farthest from
  * 0), low, high where the variance overflows a double.
  */
-AeStatus ae_scaler_fit(AeSchema *schema, const AeMoments *moments, AeError *error);
+AeStatus ae_scaler_fit(AeSchema *schema, const AeStatistics *statistics, AeError *error);
 
 /*
- * The output blocks that belong to the schema: numbers under number_loss, then
- * booleans under cross-entropy.  blocks has room for 2; returns how many.
+ * Loss per row of always predicting the mean, or a category's frequencies: the yardstick
+ * of a useful model.  cells: moments of every dense cell.
  */
-uint32_t ae_scaler_blocks(AeBlock *blocks, const AeSchema *schema, AeLoss number_loss);
-
-/* The same from the numbers of varying number and boolean columns. */
-uint32_t ae_scaler_blocks_of(AeBlock *blocks, uint32_t n_numbers, uint32_t n_booleans,
-							 AeLoss number_loss);
+double ae_scaler_mean_loss(const AeSchema *schema, const AeLayout *layout, const AeMoments *cells);
 
 /*
- * Loss per row of always predicting the column means, the yardstick of a useful
- * model, in closed form from the statistics: the mean over inputs of (sd / scale)^2
- * under squared error and of the entropy -(m ln m + (1 - m) ln(1 - m)) of the scaled
- * mean m under cross-entropy.  0 without inputs.
+ * cells from values[n_columns] and missing[n_columns] of one row.  Returns -1, or the index of
+ * the first varying column whose value is NaN or infinite; such a value enters as the mean.
  */
-double ae_scaler_mean_loss(const AeSchema *schema, AeLoss number_loss);
+int ae_scaler_apply(AeReal *cells, const AeSchema *schema, const double *values,
+					const bool *missing);
 
 /*
- * inputs[n_inputs] from fields[n_columns], one row.  Returns -1, or the index of the first
- * varying column whose field is NaN or infinite; such a field enters as the mean.
+ * values[n_columns] from outputs in scaled units (probabilities for booleans, BCE numbers and
+ * categories): in the user's units; of a category the index of its most probable
+ * level, or if that is `other`, -1 minus the most probable one that has a name.
+ * Constants give their value.
  */
-int ae_scaler_apply(AeReal *inputs, const AeSchema *schema, const double *fields);
+void ae_scaler_invert(double *values, const AeSchema *schema, const AeLayout *layout,
+					  const AeReal *outputs);
 
-/*
- * fields[n_columns] = shift + scale * output, in double, from outputs[n_inputs] in
- * scaled units (probabilities for booleans and BCE numbers); constants give their mean.
- */
-void ae_scaler_invert(double *fields, const AeSchema *schema, const AeReal *outputs);
+/* The first output of a varying category. */
+uint32_t ae_schema_category_output(const AeSchema *schema, const AeLayout *layout, uint32_t column);
 
 #endif

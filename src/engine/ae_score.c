@@ -4,35 +4,57 @@
  * Same bits for a row alone or in any batch: the kernels promise it for every
  * row, and nothing here mixes rows.  Knows no BLAS and no libm.
  *
- * Buffers: inputs -> h[0] -> h[1] -> h[0] ...; a layer reads one and writes the
- * other.  Weights are packed once into panels; biases stay in the model.
+ * Buffers: cells -> inputs -> h[0] -> h[1] -> h[0] ...; a layer reads one and writes the
+ * other.  Weights are packed once into panels; biases and the rows of weights that belong
+ * to levels stay in the model.
  */
 #include "ae_score.h"
 
 #include <math.h>
+#include <string.h>
+
+/* Inputs of layer l that are numbers; the others are levels, whose rows are added one by one. */
+static size_t
+numbers_of_layer(const AeNet *net, uint32_t l)
+{
+	return l == 0 ? ae_layout_dense_inputs(&net->layout) : net->width[l];
+}
+
+static void *
+place_rows(AeArena *arena, size_t batch, size_t width, size_t size)
+{
+	size_t count = 0;
+
+	if (!ae_size_mul(&count, batch, width))
+		arena->overflow = true;
+	return ae_arena_place(arena, count, size);
+}
 
 /* Places (or counts, with arena->base NULL) everything a scorer owns. */
 static void
-place(AeScorer *scorer, AeReal *panels[AE_MAX_LAYERS], AeArena *arena, const AeNet *net,
+place(AeScorer *scorer, AeReal *panels[AE_MAX_LAYERS], AeArena *arena, const AeModel *model,
 	  size_t batch)
 {
+	const AeNet *net = &model->net;
+	const AeLayout *layout = &net->layout;
 	size_t widest = 0;
-	size_t count;
 
 	for (uint32_t l = 0; l < net->n_layers; l++)
 	{
-		panels[l] = ae_arena_place(arena, ae_kernel_packed_count(net->width[l], net->width[l + 1]),
-								   sizeof(AeReal));
+		panels[l] = ae_arena_place(
+			arena, ae_kernel_packed_count(numbers_of_layer(net, l), net->width[l + 1]),
+			sizeof(AeReal));
 		if (net->width[l + 1] > widest)
 			widest = net->width[l + 1];
 	}
-	if (!ae_size_mul(&count, batch, net->width[0]))
-		arena->overflow = true;
-	scorer->inputs = ae_arena_place(arena, count, sizeof(AeReal));
-	if (!ae_size_mul(&count, batch, widest))
-		arena->overflow = true;
-	scorer->h[0] = ae_arena_place(arena, count, sizeof(AeReal));
-	scorer->h[1] = ae_arena_place(arena, count, sizeof(AeReal));
+	scorer->cells = place_rows(arena, batch, ae_layout_cells(layout), sizeof(AeReal));
+	scorer->dense = place_rows(arena, batch, layout->n_dense, sizeof(AeReal));
+	scorer->filled = place_rows(arena, batch, ae_layout_dense_inputs(layout), sizeof(AeReal));
+	scorer->levels = place_rows(arena, batch, layout->n_categories, sizeof(int32_t));
+	scorer->scratch = ae_arena_place(arena, ae_loss_scratch(layout), sizeof(AeReal));
+	ae_distance_place(&scorer->distance, arena, &model->prototypes, layout);
+	scorer->h[0] = place_rows(arena, batch, widest, sizeof(AeReal));
+	scorer->h[1] = place_rows(arena, batch, widest, sizeof(AeReal));
 }
 
 AeStatus
@@ -42,7 +64,7 @@ ae_scorer_size(size_t *bytes, const AeModel *model, size_t batch, AeError *error
 	AeReal *panels[AE_MAX_LAYERS];
 	AeArena arena = {NULL, 0, false};
 
-	place(&scorer, panels, &arena, &model->net, batch);
+	place(&scorer, panels, &arena, model, batch);
 	if (arena.overflow || !ae_size_add(bytes, arena.used, AE_ALIGN))
 		return ae_fail(error, AE_ERR_LIMIT, "scorer rows", (double) batch, 1.0,
 					   (double) SIZE_MAX / AE_MAX_WIDTH);
@@ -60,39 +82,55 @@ ae_scorer_init(AeScorer *scorer, void *block, const AeModel *model, size_t batch
 	scorer->model = model;
 	scorer->kernels = kernels;
 	scorer->batch = batch;
-	place(scorer, panels, &arena, net, batch);
+	place(scorer, panels, &arena, model, batch);
+	ae_distance_init(&scorer->distance, &model->prototypes, &net->layout, kernels);
 	for (uint32_t l = 0; l < net->n_layers; l++)
 	{
 		const AeReal *weights = model->params + ae_net_offset(net, l);
 
-		ae_kernel_pack(panels[l], weights, net->width[l], net->width[l + 1]);
+		ae_kernel_pack(panels[l], weights, numbers_of_layer(net, l), net->width[l + 1]);
 		scorer->panels[l] = panels[l];
 		scorer->bias[l] = weights + (size_t) net->width[l] * net->width[l + 1];
 	}
 }
 
-/*
- * Applies act to the columns of the blocks of one loss in h: n_rows x n_inputs.
- * A block that is the whole width is one run over all rows.
- */
+/* Applies act to the outputs of one loss in h: n_rows x n_outputs; blocks side by side as one. */
 static void
 activate_blocks(const AeScorer *scorer, AeReal *h, size_t n_rows, AeLoss loss, AeActivation act)
 {
-	const AeNet *net = &scorer->model->net;
-	size_t width = net->width[net->n_layers];
+	const AeLayout *layout = &scorer->model->net.layout;
+	size_t width = ae_layout_outputs(layout);
 
-	for (uint32_t b = 0; b < net->n_blocks; b++)
+	for (uint32_t b = 0; b < layout->n_blocks; b++)
 	{
-		const AeBlock *block = &net->blocks[b];
+		size_t first = layout->blocks[b].first, count = 0;
 
-		if (block->loss != loss)
-			continue;
-		if (block->count == width)
+		while (b < layout->n_blocks && layout->blocks[b].loss == loss)
+			count += layout->blocks[b++].count;
+		if (count == width)
 			scorer->kernels->activate(act, h, n_rows * width);
-		else
+		else if (count > 0 && act != AE_IDENTITY)
 			for (size_t r = 0; r < n_rows; r++)
-				scorer->kernels->activate(act, h + r * width + block->first, block->count);
+				scorer->kernels->activate(act, h + r * width + first, count);
 	}
+}
+
+/* y += the rows of the first layer's weights that belong to the levels of n_rows rows. */
+static void
+add_levels(const AeScorer *scorer, AeReal *y, size_t n_rows)
+{
+	const AeNet *net = &scorer->model->net;
+	size_t n_out = net->width[1], n_categories = net->layout.n_categories;
+
+	for (size_t r = 0; r < n_rows; r++)
+		for (size_t c = 0; c < n_categories; c++)
+		{
+			int32_t level = scorer->levels[r * n_categories + c];
+
+			if (level >= 0)
+				scorer->kernels->axpy(y + r * n_out, 1,
+									  scorer->model->params + (size_t) level * n_out, n_out);
+		}
 }
 
 /* Layers first .. end - 1 on x: n_rows x width[first]; the result lies in one of scorer->h. */
@@ -108,12 +146,14 @@ run_layers(AeScorer *scorer, const AeReal *x, size_t n_rows, uint32_t first, uin
 
 	for (uint32_t l = first; l < end; l++)
 	{
-		size_t n_in = net->width[l];
+		size_t n_in = numbers_of_layer(net, l);
 		size_t n_out = net->width[l + 1];
 
 		y = scorer->h[into];
 		scorer->kernels->dense(y, n_out, x, n_in, scorer->panels[l], scorer->bias[l], n_rows, n_in,
 							   n_out);
+		if (l == 0)
+			add_levels(scorer, y, n_rows);
 		if (l + 1 == net->n_layers)
 			activate_blocks(scorer, y, n_rows, AE_LOSS_MSE, net->activation[l]);
 		else
@@ -127,7 +167,13 @@ run_layers(AeScorer *scorer, const AeReal *x, size_t n_rows, uint32_t first, uin
 const AeReal *
 ae_scorer_encode(AeScorer *scorer, size_t n_rows)
 {
-	return run_layers(scorer, scorer->inputs, n_rows, 0, scorer->model->net.n_encoder);
+	const AeNet *net = &scorer->model->net;
+	bool nullable = ae_loss_any_missing(scorer->cells, n_rows * ae_layout_cells(&net->layout));
+	const AeReal *x;
+
+	ae_loss_inputs(&x, scorer->levels, scorer->cells, scorer->dense, scorer->filled, &net->layout,
+				   n_rows, nullable, 0, 0, 0, scorer->kernels);
+	return run_layers(scorer, x, n_rows, 0, net->n_encoder);
 }
 
 AeReal *
@@ -141,43 +187,211 @@ ae_scorer_decode(AeScorer *scorer, const AeReal *codes, size_t n_rows)
 void
 ae_scorer_finish(const AeScorer *scorer, AeReal *outputs, size_t n_rows)
 {
+	const AeLayout *layout = &scorer->model->net.layout;
+	size_t width = ae_layout_outputs(layout);
+
 	activate_blocks(scorer, outputs, n_rows, AE_LOSS_BCE, AE_SIGMOID);
+	for (uint32_t b = 0; b < layout->n_blocks; b++)
+		for (size_t r = 0; layout->blocks[b].loss == AE_LOSS_SOFTMAX && r < n_rows; r++)
+		{
+			AeReal *z = outputs + r * width + layout->blocks[b].first;
+
+			scorer->kernels->softmax(z, z, layout->blocks[b].count);
+		}
 }
 
-/* Loss of one row summed over its columns. */
+/* What could not be computed is infinite; what rounding made negative is 0. */
 static double
-row_loss(const AeScorer *scorer, const AeReal *outputs, const AeReal *inputs)
+as_error(double loss)
 {
-	const AeNet *net = &scorer->model->net;
-	const AeKernels *kernels = scorer->kernels;
-	double sum = 0.0;
-
-	for (uint32_t b = 0; b < net->n_blocks; b++)
-	{
-		const AeBlock *block = &net->blocks[b];
-		const AeReal *r = outputs + block->first;
-		const AeReal *x = inputs + block->first;
-
-		if (block->loss == AE_LOSS_MSE)
-			sum += kernels->square_error(r, x, block->count);
-		else
-			sum += kernels->cross_entropy(r, x, block->count);
-	}
-	return sum;
+	if (!isfinite(loss))
+		return INFINITY;
+	return loss > 0.0 ? loss : 0.0;
 }
 
 void
 ae_scorer_errors(double *errors, const AeScorer *scorer, const AeReal *outputs, size_t n_rows)
 {
-	const AeNet *net = &scorer->model->net;
-	size_t width = net->width[net->n_layers];
+	const AeLayout *layout = &scorer->model->net.layout;
+	size_t n_outputs = ae_layout_outputs(layout), n_cells = ae_layout_cells(layout);
 
 	for (size_t r = 0; r < n_rows; r++)
-	{
-		double mean = row_loss(scorer, outputs + r * width, scorer->inputs + r * width) / width;
+		errors[r] = as_error(ae_loss_row(NULL, outputs + r * n_outputs, scorer->cells + r * n_cells,
+										 layout, 0, scorer->scratch, scorer->kernels));
+}
 
-		if (!isfinite(mean))
-			mean = INFINITY;
-		errors[r] = mean > 0.0 ? mean : 0.0;
+double
+ae_scorer_raw_score(AeScorer *scorer, size_t row, double error)
+{
+	const AeModel *model = scorer->model;
+	const AeReal *cells = scorer->cells + row * ae_layout_cells(&model->net.layout);
+	double score = error / model->error_norm;
+
+	if (model->prototypes.n > 0)
+		score += ae_distance_term(&scorer->distance, cells, NULL, NULL) / model->distance_norm;
+	return as_error(score);
+}
+
+/* The error of one cell that is a source column of its own and shares a block with others. */
+static double
+single_error(const AeScorer *scorer, const AeReal *outputs, uint32_t cell, AeLoss loss)
+{
+	const AeReal *r = outputs + cell, *x = scorer->cells + cell;
+
+	if (*x != *x)
+		return NAN;
+	return as_error(loss == AE_LOSS_BCE ? scorer->kernels->cross_entropy(r, x, 1)
+										: scorer->kernels->square_error(r, x, 1));
+}
+
+/* The first cell of a source column, or -1. */
+static int32_t
+source_cell(const AeSchema *schema, uint32_t first, uint32_t end)
+{
+	for (uint32_t c = first; c < end; c++)
+		if (schema->columns[c].cell >= 0)
+			return schema->columns[c].cell;
+	return -1;
+}
+
+/* The block of a grouped dense column or category that starts at that cell. */
+static uint32_t
+block_at_cell(const AeLayout *layout, uint32_t cell)
+{
+	uint32_t b = 0;
+
+	if (cell >= layout->n_dense)
+		return layout->n_blocks - layout->n_categories + (cell - layout->n_dense);
+	while (layout->blocks[b].first + layout->blocks[b].count <= cell)
+		b++;
+	return b;
+}
+
+void
+ae_scorer_column_errors(double *errors, const AeScorer *scorer, const AeReal *outputs)
+{
+	const AeSchema *schema = &scorer->model->schema;
+	const AeLayout *layout = &scorer->model->net.layout;
+
+	for (uint32_t c = 0, end; c < schema->n_columns; c = end)
+	{
+		int32_t cell;
+		uint32_t block;
+		double error;
+
+		end = ae_schema_source_end(schema, c);
+		for (uint32_t e = c; e < end; e++)
+			errors[e] = NAN;
+		cell = source_cell(schema, c, end);
+		if (cell < 0)
+			continue;
+		block = block_at_cell(layout, (uint32_t) cell);
+		if (!layout->blocks[block].grouped)
+		{
+			errors[c] = single_error(scorer, outputs, (uint32_t) cell, layout->blocks[block].loss);
+			continue;
+		}
+		error =
+			ae_loss_block(outputs, scorer->cells, layout, block, scorer->scratch, scorer->kernels);
+		errors[c] = isnan(error) ? NAN : as_error(error);
+	}
+}
+
+/* D^2 n_columns of a source column that starts at that cell, and prototype k. */
+static double
+column_distance(const AeScorer *scorer, uint32_t k, uint32_t cell)
+{
+	const AeLayout *layout = &scorer->model->net.layout;
+	uint32_t block = block_at_cell(layout, cell);
+
+	if (layout->blocks[block].grouped)
+		return ae_distance_block(&scorer->distance, scorer->cells, k, block);
+	return ae_distance_cell(&scorer->distance, scorer->cells, k, cell);
+}
+
+void
+ae_scorer_column_distances(double *parts, AeScorer *scorer)
+{
+	const AeSchema *schema = &scorer->model->schema;
+	uint32_t nearest[AE_NEAREST], n;
+	double term = ae_distance_term(&scorer->distance, scorer->cells, nearest, &n);
+	double n_columns = (double) ae_loss_observed(scorer->cells, &scorer->model->net.layout);
+
+	for (uint32_t c = 0, end; c < schema->n_columns; c = end)
+	{
+		int32_t cell;
+
+		end = ae_schema_source_end(schema, c);
+		for (uint32_t e = c; e < end; e++)
+			parts[e] = 0.0;
+		cell = source_cell(schema, c, end);
+		/* the term is (mean D)^2 = sum over k of (mean D / n) D_k, and D_k = D_k^2 / D_k */
+		for (uint32_t i = 0; cell >= 0 && i < n; i++)
+		{
+			double square = scorer->distance.square[nearest[i]] / n_columns;
+			double part = column_distance(scorer, nearest[i], (uint32_t) cell);
+
+			if (square > 0.0 && part > 0.0)
+				parts[c] += as_error(sqrt(term) / n * part / n_columns / sqrt(square));
+		}
+	}
+}
+
+double
+ae_scorer_probability(const AeScorer *scorer, const AeReal *outputs, uint32_t column)
+{
+	const AeSchema *schema = &scorer->model->schema;
+	const AeColumn *col = &schema->columns[column];
+	AeReal x;
+	double p;
+
+	if (col->cell < 0)
+		return NAN;
+	x = scorer->cells[col->cell];
+	if (x != x || (col->kind != AE_KIND_BOOLEAN && col->kind != AE_KIND_CATEGORY))
+		return NAN;
+	if (col->kind == AE_KIND_BOOLEAN)
+	{
+		p = col->shift + col->scale * (double) outputs[col->cell];
+		if (col->shift + col->scale * (double) x < 0.5)
+			p = 1.0 - p;
+	}
+	else if (x < 0)
+		p = 0.0;
+	else
+		p = (double) outputs[ae_schema_category_output(schema, &scorer->model->net.layout, column) +
+							 (uint32_t) x];
+	return p < 0.0 ? 0.0 : p > 1.0 ? 1.0 : p;
+}
+
+static AeReal
+best_level(const AeReal *p, uint32_t n)
+{
+	uint32_t best = 0;
+
+	for (uint32_t i = 1; i < n; i++)
+		if (p[i] > p[best])
+			best = i;
+	return (AeReal) best;
+}
+
+void
+ae_scorer_fill(AeScorer *scorer, const bool *fill, const AeReal *outputs)
+{
+	const AeSchema *schema = &scorer->model->schema;
+	const AeLayout *layout = &scorer->model->net.layout;
+
+	for (uint32_t c = 0; c < schema->n_columns; c++)
+	{
+		const AeColumn *column = &schema->columns[c];
+
+		if (column->cell < 0 || !fill[c])
+			continue;
+		if (column->kind == AE_KIND_CATEGORY)
+			scorer->cells[column->cell] = best_level(
+				outputs + ae_schema_category_output(schema, layout, c), ae_column_outputs(column));
+		else
+			memcpy(scorer->cells + column->cell, outputs + column->cell,
+				   ae_column_cells(column) * sizeof(AeReal));
 	}
 }

@@ -8,6 +8,7 @@
 
 #include "ae_kernel.h"
 #include "ae_model.h"
+#include "ae_prototype.h"
 #include "ae_status.h"
 
 typedef struct AeScorer
@@ -16,9 +17,14 @@ typedef struct AeScorer
 	const AeKernels *kernels;
 	const AeReal *panels[AE_MAX_LAYERS]; /* packed weights */
 	const AeReal *bias[AE_MAX_LAYERS];
-	size_t batch;   /* rows that the scratch holds */
-	AeReal *inputs; /* batch x n_inputs: the caller fills it */
-	AeReal *h[2];   /* batch x widest layer, ping and pong */
+	size_t batch;    /* rows that the scratch holds */
+	AeReal *cells;   /* batch x n_cells: the caller fills it */
+	AeReal *dense;   /* batch x dense cells */
+	AeReal *filled;  /* batch x (dense cells + indicators) */
+	int32_t *levels; /* batch x categories */
+	AeDistance distance;
+	AeReal *scratch; /* of the loss */
+	AeReal *h[2];    /* batch x widest layer, ping and pong */
 } AeScorer;
 
 /* Bytes of the block for ae_scorer_init; batch rows at a time (1 for row-wise use). */
@@ -28,20 +34,51 @@ AeStatus ae_scorer_size(size_t *bytes, const AeModel *model, size_t batch, AeErr
 void ae_scorer_init(AeScorer *scorer, void *block, const AeModel *model, size_t batch,
 					const AeKernels *kernels);
 
-/* Code of scorer->inputs: returns n_rows x n_code inside the scorer. n_rows <= batch. */
+/* Code of scorer->cells: returns n_rows x n_code inside the scorer. n_rows <= batch. */
 const AeReal *ae_scorer_encode(AeScorer *scorer, size_t n_rows);
 
-/* Outputs from codes: n_rows x n_code (may be what ae_scorer_encode gave). Logits where BCE. */
+/* Outputs from codes: n_rows x n_code (may be what ae_scorer_encode gave). Logits where the loss
+ * is taken on them. */
 AeReal *ae_scorer_decode(AeScorer *scorer, const AeReal *codes, size_t n_rows);
 
-/* In place: logits to probabilities, so that outputs are in scaled units. n_rows x n_inputs. */
+/*
+ * In place: logits to probabilities (squared errors of one-hot categories give them as they
+ * are), so that outputs are in scaled units.  n_rows x n_outputs.
+ */
 void ae_scorer_finish(const AeScorer *scorer, AeReal *outputs, size_t n_rows);
 
 /*
- * Reconstruction error per row: mean over columns of the training loss, in
- * double, +Infinity where the arithmetic overflowed.  errors: n_rows;
- * outputs: from ae_scorer_decode.
+ * Reconstruction error per row: mean over observed columns of the training loss, in
+ * double, +Infinity where the arithmetic overflowed, 0 where nothing is observed.
+ * errors: n_rows; outputs: from ae_scorer_decode.
  */
 void ae_scorer_errors(double *errors, const AeScorer *scorer, const AeReal *outputs, size_t n_rows);
+
+/*
+ * What row i, whose error that is, is ranked by: error / error_norm, plus the distance term /
+ * distance_norm where the model has prototypes.
+ */
+double ae_scorer_raw_score(AeScorer *scorer, size_t row, double error);
+
+/*
+ * Parts of the distance term of row 0 by source column, where ae_scorer_column_errors has
+ * errors; they sum to the term.  0 without prototypes.
+ */
+void ae_scorer_column_distances(double *parts, AeScorer *scorer);
+
+/*
+ * The error of every source column of row 0: errors[n_columns of the schema], at the first
+ * value of the column, NaN elsewhere and where the column is constant or not observed.
+ */
+void ae_scorer_column_errors(double *errors, const AeScorer *scorer, const AeReal *outputs);
+
+/*
+ * Writes finished outputs into the cells of row 0 that belong to columns with fill[column], a
+ * category as its most probable level.
+ */
+void ae_scorer_fill(AeScorer *scorer, const bool *fill, const AeReal *outputs);
+
+/* Probability of the actual level of a category, or boolean, in row 0 of finished outputs. */
+double ae_scorer_probability(const AeScorer *scorer, const AeReal *outputs, uint32_t column);
 
 #endif

@@ -20,7 +20,8 @@ typedef float AeReal;
 #endif
 
 /* Caps, checked before any product of sizes and by reader and writer of model bytes alike. */
-#define AE_MAX_COLUMNS 1664
+#define AE_MAX_COLUMNS 1664 /* with a name */
+#define AE_MAX_VALUES 65536 /* of a row: columns, and the elements of array columns */
 #define AE_MAX_INPUTS 65536
 #define AE_MAX_LAYERS 64
 #define AE_MAX_WIDTH 65536

@@ -74,8 +74,12 @@ struct AeTrainer
 	AeOptim optim;        /* unless L-BFGS */
 	AeLbfgs lbfgs;        /* if L-BFGS */
 	AePass pass;
-	AeReal *clean; /* slice_rows x width: rows as they are */
-	AeReal *noisy; /* slice_rows x width: with noise, or NULL */
+	AeReal *clean;   /* slice_rows x width: cells as they are */
+	AeReal *masked;  /* slice_rows x width: cells as they enter, or NULL without masking */
+	AeReal *dense;   /* slice_rows x dense cells, or NULL where cells are used in place */
+	AeReal *filled;  /* slice_rows x numbers, or NULL where nothing is missing */
+	int32_t *levels; /* slice_rows x categories */
+	AeReal *scratch; /* of the loss */
 
 	/* the order of one epoch */
 	size_t n_blocks; /* full blocks; a shorter last one keeps its place */
@@ -125,6 +129,7 @@ ae_train_options_check(const AeTrainOptions *o, AeError *error)
 		{"weight_decay", o->weight_decay, 0, 1e6},
 		{"clip_norm", o->clip_norm, 0, 1e12},
 		{"noise", o->noise, 0, 1e6},
+		{"masking", o->masking, 0, below_one},
 		{"epochs", (double) o->epochs, 0, 1e9},
 		{"updates", (double) o->updates, 0, 1e12},
 		{"batch_size", o->batch_size, 1, 1 << 24},
@@ -201,11 +206,15 @@ plan_sizes(AeTrainer *t, AeError *error)
 static AeTrainer *
 plan(AeArena *arena, AeTrainer *t)
 {
+	const AeLayout *layout = &t->net.layout;
 	size_t width = t->rows.width, slice = 0, window = 0;
 	AeTrainer *home = ae_arena_place(arena, 1, sizeof(AeTrainer));
 
-	if (!ae_size_mul(&slice, t->slice_rows, width) || !ae_size_mul(&window, t->window_rows, width))
+	/* no part of a slice is wider than this */
+	if (!ae_size_mul(&slice, t->slice_rows, t->net.width[0] + width) ||
+		!ae_size_mul(&window, t->window_rows, width))
 		arena->overflow = true;
+	slice = t->slice_rows;
 	t->history = ae_arena_place(arena, AE_MAX_HISTORY, sizeof(AeEpoch));
 	t->params = ae_arena_place(arena, t->n_params, sizeof(AeReal));
 	t->grads = ae_arena_place(arena, t->n_params, sizeof(AeReal));
@@ -215,8 +224,15 @@ plan(AeArena *arena, AeTrainer *t)
 	else
 		ae_optim_place(&t->optim, arena, &t->net, &t->options, t->kernels);
 	ae_net_place(&t->pass, arena, &t->net, t->slice_rows, true);
-	t->clean = ae_arena_place(arena, slice, sizeof(AeReal));
-	t->noisy = t->options.noise > 0 ? ae_arena_place(arena, slice, sizeof(AeReal)) : NULL;
+	t->clean = ae_arena_place(arena, slice * width, sizeof(AeReal));
+	if (t->options.noise > 0 || layout->n_categories > 0)
+		t->dense = ae_arena_place(arena, slice * layout->n_dense, sizeof(AeReal));
+	if (t->options.masking > 0)
+		t->masked = ae_arena_place(arena, slice * width, sizeof(AeReal));
+	if (t->rows.nullable || t->options.masking > 0 || layout->n_indicators > 0)
+		t->filled = ae_arena_place(arena, slice * ae_layout_dense_inputs(layout), sizeof(AeReal));
+	t->levels = ae_arena_place(arena, slice * layout->n_categories, sizeof(int32_t));
+	t->scratch = ae_arena_place(arena, ae_loss_scratch(layout), sizeof(AeReal));
 	if (!is_lbfgs(t))
 	{
 		t->block_order = ae_arena_place(arena, t->n_blocks, sizeof(uint32_t));
@@ -238,9 +254,9 @@ prepare(AeTrainer *t, const AeNet *net, const AeTrainOptions *options, const AeR
 		status = ae_train_options_check(options, error);
 	if (status != AE_OK)
 		return status;
-	if (rows->width != net->width[0])
-		return ae_fail(error, AE_ERR_SHAPE, "number of inputs", (double) rows->width, net->width[0],
-					   net->width[0]);
+	if (rows->width != ae_layout_cells(&net->layout))
+		return ae_fail(error, AE_ERR_SHAPE, "number of cells", (double) rows->width,
+					   ae_layout_cells(&net->layout), ae_layout_cells(&net->layout));
 	memset(t, 0, sizeof(*t));
 	t->net = *net;
 	t->options = *options;
@@ -540,18 +556,59 @@ end_training_part(AeTrainer *t)
 
 /* ---- one step ---- */
 
+/* t->masked = n rows of cells, some of them missing: four draws a Philox block. */
+static void
+mask(AeTrainer *t, const AeReal *cells, size_t n)
+{
+	uint32_t below = (uint32_t) (t->options.masking * 0x1p32);
+	uint32_t words[4];
+	uint32_t counter[4] = {0, (uint32_t) t->visits, (uint32_t) (t->visits >> 32), AE_STREAM_MASK};
+
+	for (size_t i = 0; i < n * t->rows.width; i++)
+	{
+		if (i % 4 == 0)
+		{
+			counter[0] = (uint32_t) (i / 4);
+			ae_philox(words, counter, t->options.seed);
+		}
+		t->masked[i] = words[i % 4] < below ? (AeReal) NAN : cells[i];
+	}
+}
+
+/* Forward pass of n rows of cells; *x: what the first layer saw of them. */
+static void
+forward(AeTrainer *t, const AeReal **x, const AeReal *params, const AeReal *cells, size_t n,
+		bool training)
+{
+	AeReal sigma = training ? (AeReal) t->options.noise : 0;
+	bool masked = training && t->masked;
+
+	if (masked)
+		mask(t, cells, n);
+	ae_loss_inputs(x, t->levels, masked ? t->masked : cells, t->dense, t->filled, &t->net.layout, n,
+				   t->rows.nullable || masked, sigma, t->options.seed, t->visits, t->kernels);
+	ae_net_forward(&t->pass, &t->net, params, *x, t->levels, n, training, t->kernels, t->blas);
+}
+
+/* The loss of n rows just passed forward; with d its gradient for an evaluation of that share. */
+static double
+loss(AeTrainer *t, AeReal *d, const AeReal *cells, size_t n, double share)
+{
+	return ae_loss_rows(d, t->pass.h[t->net.n_layers], cells, &t->net.layout, n, t->rows.nullable,
+						share, t->scratch, t->kernels);
+}
+
 static void
 step_validation(AeTrainer *t)
 {
 	size_t n = t->progress.n_validation - t->position;
-	const AeReal *params = current_params(t);
-	const AeReal *x;
+	const AeReal *cells, *x;
 
 	if (n > t->slice_rows)
 		n = t->slice_rows;
-	x = run_of_rows(t, t->position, n);
-	ae_net_forward(&t->pass, &t->net, params, x, n, false, t->kernels, t->blas);
-	t->validation_sum += ae_net_loss(NULL, &t->pass, &t->net, x, n, 0, t->kernels);
+	cells = run_of_rows(t, t->position, n);
+	forward(t, &x, current_params(t), cells, n, false);
+	t->validation_sum += loss(t, NULL, cells, n, 0);
 	t->position += n;
 	if (t->position == t->progress.n_validation)
 		end_epoch(t);
@@ -622,31 +679,23 @@ static void
 step_training(AeTrainer *t)
 {
 	size_t begin, end, n;
-	const AeReal *clean, *input;
+	const AeReal *cells, *x;
 
 	batch_bounds(t, &begin, &end);
 	n = end - t->position < t->slice_rows ? end - t->position : t->slice_rows;
 	if (is_lbfgs(t))
-		clean = run_of_rows(t, t->progress.n_validation + t->position, n);
+		cells = run_of_rows(t, t->progress.n_validation + t->position, n);
 	else
 	{
 		gather(t, n);
-		clean = t->clean;
+		cells = t->clean;
 	}
-	input = clean;
-	if (t->noisy)
-	{
-		t->kernels->add_noise(t->noisy, clean, n * t->rows.width, (AeReal) t->options.noise,
-							  t->options.seed, t->visits);
-		input = t->noisy;
-	}
+	forward(t, &x, t->params, cells, n, true);
 	t->visits++;
-	ae_net_forward(&t->pass, &t->net, t->params, input, n, true, t->kernels, t->blas);
 	if (t->position == begin)
 		t->batch_loss = 0;
-	t->batch_loss += ae_net_loss(t->pass.d[0], &t->pass, &t->net, clean, n,
-								 1 / (double) (end - begin), t->kernels);
-	ae_net_backward(t->grads, &t->pass, &t->net, t->params, input, n, t->position != begin,
+	t->batch_loss += loss(t, t->pass.d[0], cells, n, 1 / (double) (end - begin));
+	ae_net_backward(t->grads, &t->pass, &t->net, t->params, x, t->levels, n, t->position != begin,
 					t->kernels, t->blas);
 	t->position += n;
 	if (t->position < end)

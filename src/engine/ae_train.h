@@ -55,6 +55,7 @@ typedef struct AeTrainOptions
 	double weight_decay;  /* lambda: + lambda/2 |W|^2 in the loss; adamw: decoupled; >= 0 */
 	double clip_norm;     /* largest global gradient norm; 0: no clipping */
 	double noise;         /* sd of Gaussian noise on the inputs, scaled units; 0: none */
+	double masking;       /* probability that a cell enters as if it were missing, [0, 1) */
 	uint64_t epochs;      /* passes over the training rows, or 0 */
 	uint64_t updates;     /* updates of the weights (L-BFGS: iterations), or 0; one is set */
 	uint32_t batch_size;  /* rows in a minibatch, >= 1; unused by L-BFGS */
@@ -68,7 +69,7 @@ typedef struct AeTrainOptions
 AeStatus ae_train_options_check(const AeTrainOptions *options, AeError *error);
 
 /*
- * The rows: n_rows x width scaled inputs in canonical order.  Either `data`
+ * The rows: n_rows x width cells (ae_loss.h) in canonical order.  Either `data`
  * points at all of them, or `read` copies `count` rows from row `first` on.
  * read may leave by longjmp: the engine holds nothing.
  */
@@ -76,6 +77,7 @@ typedef struct AeRows
 {
 	size_t n_rows;
 	size_t width;
+	bool nullable; /* cells may be missing */
 	const AeReal *data;
 	void (*read)(void *context, AeReal *out, size_t first, size_t count);
 	void *context;
@@ -130,7 +132,8 @@ AeStatus ae_trainer_size(size_t *bytes, const AeNet *net, const AeTrainOptions *
 
 /*
  * Builds a trainer in block (bytes from ae_trainer_size).  init: parameters to
- * start from, or NULL to draw them.  net's blocks, rows, kernels and blas must outlive it.
+ * start from, or NULL to draw them.  net's blocks and indicators, rows, kernels and blas must
+ * outlive it.
  */
 AeStatus ae_trainer_init(AeTrainer **trainer, void *block, size_t bytes, const AeNet *net,
 						 const AeTrainOptions *options, const AeRows *rows, const AeReal *init,

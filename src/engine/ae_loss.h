@@ -1,0 +1,148 @@
+/*
+ * ae_loss.h: how the cells of a row lie beside the inputs and outputs of a network,
+ * and what a reconstruction costs.
+ *
+ * A *cell* is one scaled number of a row.  Dense cells (numbers, times, booleans) come
+ * first and are inputs and outputs of the same index.  After them every category has
+ * one cell, which holds the index of its level; it stands for as many inputs (one-hot)
+ * and as many outputs (one logit per level).
+ *
+ *     cells    [ dense ............ ][ one per category ]
+ *     inputs   [ dense ............ ][ indicators ][ one per level ]
+ *     outputs  [ dense ............ ][ one per level ]
+ *
+ * A cell that is NaN is missing: it enters as 0, the mean, or as no level, and takes no
+ * part in the loss.  A category cell of -1 is a level that training did not see: it
+ * enters as no level, and is surprising.
+ *
+ * The loss of a category is weighted so that predicting its frequencies costs 1 on the
+ * average, as predicting the mean does of a standardised number: a rare level then is as
+ * surprising as a number of the same rarity.
+ *
+ * The loss of a row is the mean over its observed source columns of the column's loss,
+ * which is a mean over the column's observed outputs where it has several (the elements
+ * of an array, the parts of a time).
+ */
+#ifndef AE_LOSS_H
+#define AE_LOSS_H
+
+#include "ae_kernel.h"
+#include "ae_status.h"
+
+/* The numbers are part of the byte format: append, never reorder. */
+typedef enum AeLoss
+{
+	AE_LOSS_MSE = 0,     /* (r - x)^2 */
+	AE_LOSS_BCE = 1,     /* softplus(z) - x z on logits z: the output is sigmoid(z) */
+	AE_LOSS_SOFTMAX = 2, /* log sum exp(z) - z_t: cross-entropy of a category on its logits */
+	AE_LOSS_ONEHOT = 3,  /* sum_j (z_j - [j = t])^2: squared error of a category */
+	AE_LOSS_COUNT
+} AeLoss;
+
+extern const char *const ae_loss_name[AE_LOSS_COUNT];
+
+/* A run of outputs that share a loss.  Dense blocks come first. */
+typedef struct AeBlock
+{
+	uint32_t first; /* output; of a dense block the cell too */
+	uint32_t count; /* outputs */
+	AeLoss loss;
+	bool grouped;  /* one source column; else each output of a dense block is one */
+	double weight; /* category: factor on its loss */
+	double unseen; /* category: the least that a level unknown to it costs, before weight */
+} AeBlock;
+
+typedef struct AeLayout
+{
+	uint32_t n_dense;
+	uint32_t n_indicators;
+	uint32_t n_categories;
+	uint32_t n_levels;  /* inputs, and outputs, of all categories */
+	uint32_t n_columns; /* source columns with a loss */
+	uint32_t n_blocks;
+	const AeBlock *blocks;      /* cover the outputs in order; owned by the caller */
+	const uint32_t *indicators; /* n_indicators dense cells; owned by the caller */
+} AeLayout;
+
+static inline uint32_t
+ae_layout_cells(const AeLayout *layout)
+{
+	return layout->n_dense + layout->n_categories;
+}
+
+/* Inputs that are numbers: dense cells and indicators. */
+static inline uint32_t
+ae_layout_dense_inputs(const AeLayout *layout)
+{
+	return layout->n_dense + layout->n_indicators;
+}
+
+static inline uint32_t
+ae_layout_inputs(const AeLayout *layout)
+{
+	return layout->n_dense + layout->n_indicators + layout->n_levels;
+}
+
+static inline uint32_t
+ae_layout_outputs(const AeLayout *layout)
+{
+	return layout->n_dense + layout->n_levels;
+}
+
+static inline bool
+ae_loss_is_category(AeLoss loss)
+{
+	return loss == AE_LOSS_SOFTMAX || loss == AE_LOSS_ONEHOT;
+}
+
+/* Refuses a layout that contradicts itself: AE_ERR_SHAPE. */
+AeStatus ae_layout_check(const AeLayout *layout, AeError *error);
+
+/* Scratch that the functions below need, in elements. */
+size_t ae_loss_scratch(const AeLayout *layout);
+
+/*
+ * What the network sees of rows: *x: n_rows x (dense + indicators) numbers, and levels:
+ * n_rows x n_categories, the input that is 1 of each category (counted among all
+ * inputs), or -1.
+ *
+ * cells: n_rows x n_cells.  dense: room for n_rows x n_dense; filled: room for
+ * n_rows x (dense + indicators).  *x points into cells, dense or filled, whichever
+ * saves copying.  nullable: cells may be missing.  sigma > 0: Gaussian noise of that
+ * deviation on dense cells, from (key, visit).
+ */
+void ae_loss_inputs(const AeReal **x, int32_t *levels, const AeReal *cells, AeReal *dense,
+					AeReal *filled, const AeLayout *layout, size_t n_rows, bool nullable,
+					AeReal sigma, uint64_t key, uint64_t visit, const AeKernels *kernels);
+
+/* Whether any of n cells is missing. */
+bool ae_loss_any_missing(const AeReal *cells, size_t n);
+
+/* Source columns of a row that are observed. */
+uint32_t ae_loss_observed(const AeReal *cells, const AeLayout *layout);
+
+/*
+ * Loss of one row: the mean over its observed columns; 0 where none is.  With d not NULL
+ * also d = scale * its gradient by the outputs (before output activations: BCE and
+ * categories have logits).  Squared errors and sums in the order of the scoring kernels.
+ * outputs, d: n_outputs; cells: n_cells; scratch: ae_loss_scratch.
+ */
+double ae_loss_row(AeReal *d, const AeReal *outputs, const AeReal *cells, const AeLayout *layout,
+				   double scale, AeReal *scratch, const AeKernels *kernels);
+
+/*
+ * The loss of one block of such a row, not divided by any number of columns; NaN: not observed;
+ * +Infinity where the arithmetic overflowed.
+ */
+double ae_loss_block(const AeReal *outputs, const AeReal *cells, const AeLayout *layout,
+					 uint32_t block, AeReal *scratch, const AeKernels *kernels);
+
+/*
+ * Sum of ae_loss_row over rows, in double; with d not NULL also their gradients.  Where
+ * nothing is missing dense blocks are done for all rows at once.
+ */
+double ae_loss_rows(AeReal *d, const AeReal *outputs, const AeReal *cells, const AeLayout *layout,
+					size_t n_rows, bool nullable, double scale, AeReal *scratch,
+					const AeKernels *kernels);
+
+#endif
