@@ -54,6 +54,34 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION ae.is_anomaly(bytea, anyelement, double precision) IS
 'true if the p-value is at most contamination, the share of false alarms one accepts';
 
+CREATE FUNCTION ae.threshold(model bytea, contamination double precision DEFAULT 0.01)
+RETURNS double precision
+AS 'MODULE_PATHNAME', 'pg_ae_threshold'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION ae.threshold(bytea, double precision) IS
+'raw_score beyond which is_anomaly is true; Infinity if no row can have so small a p-value';
+
+CREATE FUNCTION ae.impute(model bytea, input anyelement) RETURNS anyelement
+AS 'MODULE_PATHNAME', 'pg_ae_impute'
+LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000;
+COMMENT ON FUNCTION ae.impute(bytea, anyelement) IS
+'the row with its NULLs replaced by what the model expects of the rest of it; nothing else changes';
+
+CREATE FUNCTION ae.explain(
+	model bytea,
+	input anyelement,
+	OUT feature text,
+	OUT value text,
+	OUT expected text,
+	OUT error double precision,
+	OUT share double precision,
+	OUT probability double precision)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'pg_ae_explain'
+LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000 ROWS 10;
+COMMENT ON FUNCTION ae.explain(bytea, anyelement) IS
+'the columns of a row by their share in its error: value, what the model expected, error, share; probability of the value of a category or boolean';
+
 CREATE FUNCTION ae.version() RETURNS text
 AS 'MODULE_PATHNAME', 'pg_ae_version'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -64,7 +92,11 @@ COMMENT ON FUNCTION ae.version() IS 'version of the library that is loaded';
 CREATE FUNCTION ae.options(
 	columns text[] DEFAULT NULL,
 	exclude text[] DEFAULT NULL,
+	kinds jsonb DEFAULT NULL,
 	purpose text DEFAULT NULL,
+	folds integer DEFAULT NULL,
+	prototypes integer DEFAULT NULL,
+	quality text DEFAULT NULL,
 	code integer DEFAULT NULL,
 	hidden integer[] DEFAULT NULL,
 	decoder integer[] DEFAULT NULL,
@@ -72,7 +104,14 @@ CREATE FUNCTION ae.options(
 	code_activation text DEFAULT NULL,
 	output_activation text DEFAULT NULL,
 	loss text DEFAULT NULL,
+	category_loss text DEFAULT NULL,
 	scaling text DEFAULT NULL,
+	clip double precision DEFAULT NULL,
+	max_levels integer DEFAULT NULL,
+	min_frequency integer DEFAULT NULL,
+	null_indicators boolean DEFAULT NULL,
+	time_parts text[] DEFAULT NULL,
+	masking double precision DEFAULT NULL,
 	noise double precision DEFAULT NULL,
 	optimizer text DEFAULT NULL,
 	learning_rate double precision DEFAULT NULL,
@@ -98,7 +137,11 @@ AS $$
 	SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
 		'columns', columns,
 		'exclude', exclude,
+		'kinds', kinds,
 		'purpose', purpose,
+		'folds', folds,
+		'prototypes', prototypes,
+		'quality', quality,
 		'code', code,
 		'hidden', hidden,
 		'decoder', decoder,
@@ -106,7 +149,16 @@ AS $$
 		'code_activation', code_activation,
 		'output_activation', output_activation,
 		'loss', loss,
-		'scaling', scaling,
+		'category_loss', category_loss,
+		-- one word for all columns, or a JSON object of columns and words
+		'scaling', CASE WHEN scaling OPERATOR(pg_catalog.~) '^\s*\{' THEN scaling::pg_catalog.jsonb
+						ELSE pg_catalog.to_jsonb(scaling) END,
+		'clip', clip,
+		'max_levels', max_levels,
+		'min_frequency', min_frequency,
+		'null_indicators', null_indicators,
+		'time_parts', time_parts,
+		'masking', masking,
 		'noise', noise,
 		'optimizer', optimizer,
 		'learning_rate', learning_rate,
@@ -128,8 +180,9 @@ AS $$
 		'seed', seed))
 $$;
 
-COMMENT ON FUNCTION ae.options(text[], text[], text, integer, integer[], integer[], text, text,
-	text, text, text, double precision, text, double precision, text, double precision,
+COMMENT ON FUNCTION ae.options(text[], text[], jsonb, text, integer, integer, text, integer, integer[], integer[], text,
+	text, text, text, text, text, double precision, integer, integer, boolean, text[],
+	double precision, double precision, text, double precision, text, double precision,
 	double precision, double precision, double precision, double precision, double precision,
 	double precision, double precision, bigint, bigint, integer, double precision, integer,
 	double precision, bigint) IS
@@ -161,7 +214,9 @@ COMMENT ON FUNCTION ae.train_finalfn(internal) IS
 'trains a model on the rows collected';
 
 -- No combine function: partial states would have to travel as whole tables, and cost more than
--- they save.  A scan below may be parallel.  SSPACE keeps the planner from a hash table of sorts.
+-- they save.  A scan below may be parallel.  SSPACE makes the planner sort where there are many
+-- groups, so that one after the other is collected and trained; a hash aggregate is as right, and
+-- all its groups share half of maintenance_work_mem for their rows.
 CREATE AGGREGATE ae.train(anyelement) (
 	SFUNC = ae.train_transfn,
 	STYPE = internal,
@@ -212,7 +267,8 @@ CREATE FUNCTION ae.history(
 	model bytea,
 	OUT epoch integer,
 	OUT train_loss double precision,
-	OUT validation_loss double precision)
+	OUT validation_loss double precision,
+	OUT network integer)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'pg_ae_history'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE ROWS 100;
@@ -228,6 +284,8 @@ CREATE FUNCTION ae.features(
 	OUT sd double precision,
 	OUT min double precision,
 	OUT max double precision,
+	OUT nulls bigint,
+	OUT levels integer,
 	OUT constant boolean)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'pg_ae_features'
@@ -240,3 +298,67 @@ AS 'MODULE_PATHNAME', 'pg_ae_row_expression'
 LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION ae.row_expression(bytea) IS
 'the row of a model spelled out, for expressions that are stored: ROW(a, b, c)';
+
+-- how a model does on rows
+
+CREATE TYPE ae.evaluation AS (
+	n_rows bigint,
+	n_scored bigint,
+	mean_error double precision,
+	share_flagged double precision,
+	column_errors jsonb);
+COMMENT ON TYPE ae.evaluation IS
+'what ae.evaluate gives: rows, rows with a finite error, their mean error, share of rows that is_anomaly flags, mean error of each column';
+
+CREATE FUNCTION ae.evaluate_transfn(internal, bytea, anyelement) RETURNS internal
+AS 'MODULE_PATHNAME', 'pg_ae_evaluate_transfn'
+LANGUAGE C PARALLEL RESTRICTED COST 100;
+COMMENT ON FUNCTION ae.evaluate_transfn(internal, bytea, anyelement) IS
+'takes a row for ae.evaluate';
+
+CREATE FUNCTION ae.evaluate_transfn(internal, bytea, anyelement, double precision) RETURNS internal
+AS 'MODULE_PATHNAME', 'pg_ae_evaluate_transfn'
+LANGUAGE C PARALLEL RESTRICTED COST 100;
+COMMENT ON FUNCTION ae.evaluate_transfn(internal, bytea, anyelement, double precision) IS
+'takes a row for ae.evaluate';
+
+CREATE FUNCTION ae.evaluate_finalfn(internal) RETURNS ae.evaluation
+AS 'MODULE_PATHNAME', 'pg_ae_evaluate_finalfn'
+LANGUAGE C PARALLEL RESTRICTED;
+COMMENT ON FUNCTION ae.evaluate_finalfn(internal) IS
+'sums up for ae.evaluate';
+
+CREATE AGGREGATE ae.evaluate(bytea, anyelement) (
+	SFUNC = ae.evaluate_transfn,
+	STYPE = internal,
+	FINALFUNC = ae.evaluate_finalfn,
+	PARALLEL = RESTRICTED
+);
+COMMENT ON AGGREGATE ae.evaluate(bytea, anyelement) IS
+'how a model does on rows: mean error, share of rows flagged at a contamination of 0.01, mean error of each column';
+
+CREATE AGGREGATE ae.evaluate(bytea, anyelement, double precision) (
+	SFUNC = ae.evaluate_transfn,
+	STYPE = internal,
+	FINALFUNC = ae.evaluate_finalfn,
+	PARALLEL = RESTRICTED
+);
+COMMENT ON AGGREGATE ae.evaluate(bytea, anyelement, double precision) IS
+'how a model does on rows: mean error, share of rows flagged at that contamination, mean error of each column';
+
+-- the way to a first answer
+
+CREATE FUNCTION ae.detect(
+	query text,
+	options jsonb DEFAULT '{}',
+	top integer DEFAULT 20,
+	OUT rank integer,
+	OUT score double precision,
+	OUT p_value double precision,
+	OUT reasons text[],
+	OUT "row" jsonb)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'pg_ae_detect'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000 ROWS 20;
+COMMENT ON FUNCTION ae.detect(text, jsonb, integer) IS
+'trains on the rows of a query or table, scores them, and gives the most anomalous ones with reasons in words';

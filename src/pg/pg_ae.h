@@ -10,6 +10,8 @@
 
 #include "access/tupdesc.h"
 #include "fmgr.h"
+#include "portability/instr_time.h"
+#include "utils/array.h"
 #include "utils/jsonb.h"
 
 #include "ae_model.h"
@@ -32,7 +34,23 @@ extern const char *pgae_blas_corename(void);
 /* Raises ERROR; column names are taken from schema where error->column >= 0 (may be NULL). */
 pg_noreturn extern void pgae_raise(const AeError *error, const AeSchema *schema);
 
+/* Model bytes, read into a context, without scorers. */
+typedef struct PgaeModels
+{
+	uint32 n_folds;
+	uint32 n_members;
+	AeModel *models[AE_MAX_MODELS]; /* fold * n_members + member */
+} PgaeModels;
+
 /* ---- pg_options.c: jsonb to a job ---- */
+
+/* What an option says of one column. */
+typedef struct PgaeChoice
+{
+	char *column;
+	int choice; /* AeKind or AeScaling */
+} PgaeChoice;
+
 typedef struct PgaeOptions
 {
 	List *columns; /* of char *, or NIL: all */
@@ -47,8 +65,19 @@ typedef struct PgaeOptions
 	int activation; /* AeActivation, or -1: by purpose */
 	int code_activation;
 	int output_activation;
-	int loss;            /* AeLoss, or -1 */
-	int scaling;         /* AeScaling, or -1 */
+	int loss;          /* AeLoss, or -1 */
+	int category_loss; /* AeLoss, or -1 */
+	int scaling;       /* AeScaling, or -1 */
+	List *scalings;    /* of PgaeChoice: of single columns */
+	List *kinds;       /* of PgaeChoice */
+	int folds;         /* -1: not given, as the next two */
+	int prototypes;
+	int quality;
+	double clip;       /* 0: not given */
+	int max_levels;    /* -1: not given */
+	int min_frequency; /* -1: not given */
+	bool null_indicators;
+	int time_parts;      /* bits of AE_PART_ALL */
 	bool validation_set; /* train.validation was given */
 	bool patience_set;
 	bool length_set; /* train.epochs or train.updates was given */
@@ -59,88 +88,332 @@ typedef struct PgaeOptions
 /* Parses and checks everything that can be checked without rows. options may be NULL: {}. */
 extern PgaeOptions *pgae_options_parse(Jsonb *options);
 
+/* Folds to cross over, networks of each, and prototypes, that the options ask for. */
+extern uint32 pgae_options_folds(const PgaeOptions *options);
+extern uint32 pgae_options_members(const PgaeOptions *options);
+extern uint32 pgae_options_prototypes(const PgaeOptions *options, uint32 n_folds);
+
+/* What the option of that list says of a column, or -1. */
+extern int pgae_options_choice(const List *choices, const char *column);
+
+/* The losses and the scaling of numbers that follow from the options. */
+extern AeLoss pgae_options_loss(const PgaeOptions *options);
+extern AeLoss pgae_options_category_loss(const PgaeOptions *options);
+extern AeScaling pgae_options_scaling(const PgaeOptions *options);
+
 /*
- * Fills in defaults once the columns and rows are known: purpose, widths,
- * activations, loss, scaling, lengths; writes model->purpose, loss, net
- * (without blocks), schema.scaling and options.  n_inputs = inputs that vary.
- * init: the model that training starts from, or NULL.
+ * Fills in defaults once columns and rows are known: purpose, widths, activations,
+ * losses, lengths; writes model->purpose, loss, category_loss, net (without its layout)
+ * and options.  The schema is laid out.  init: the model that training starts from, or NULL.
  */
 extern void pgae_options_resolve(AeModel *model, const PgaeOptions *options, const AeModel *init,
-								 size_t n_inputs, size_t n_rows);
+								 size_t n_rows, bool crossed);
 
 /* Refuses options that contradict the model that training starts from. */
-extern void pgae_options_check_init(const PgaeOptions *options, const AeModel *init);
+extern void pgae_options_check_init(const PgaeOptions *options, const PgaeModels *init);
 
-/* ---- pg_row.c: the row codec: a composite or array datum to fields and back ---- */
+/* ---- pg_value.c: one datum to a value or the text of a level, and back ---- */
+typedef enum PgaeConv
+{
+	PGAE_CONV_INT2,
+	PGAE_CONV_INT4,
+	PGAE_CONV_INT8,
+	PGAE_CONV_FLOAT4,
+	PGAE_CONV_FLOAT8,
+	PGAE_CONV_NUMERIC,
+	PGAE_CONV_MONEY,
+	PGAE_CONV_INTERVAL,
+	PGAE_CONV_BOOL,
+	PGAE_CONV_DATE,
+	PGAE_CONV_TIME,
+	PGAE_CONV_TIMESTAMP,
+	PGAE_CONV_TIMESTAMPTZ,
+	PGAE_CONV_TEXT,
+	PGAE_CONV_VARCHAR,
+	PGAE_CONV_BPCHAR,
+	PGAE_CONV_NAME,
+	PGAE_CONV_CHAR,
+	PGAE_CONV_ENUM,
+	PGAE_CONV_UUID,
+	PGAE_CONV_ARRAY, /* of numbers, or what an immutable cast makes real[] of */
+	PGAE_CONV_COUNT,
+	PGAE_CONV_NONE = -1
+} PgaeConv;
+
+/* One source column, as found in rows of some type. */
+typedef struct PgaePart
+{
+	int att; /* 0-based in the row's descriptor; unused for arrays */
+	PgaeConv conv;
+	Oid type;         /* as declared */
+	Oid base;         /* below domains */
+	int32 typmod;     /* of the base type */
+	PgaeConv element; /* of an array */
+	Oid element_type;
+	Oid cast;     /* function to real[], or InvalidOid */
+	void *domain; /* domain_check's own */
+} PgaePart;
+
+/* A text that lies in a datum, or in buffer. */
+typedef struct PgaeText
+{
+	const char *data;
+	size_t len;
+	void *detoasted; /* to be freed, or NULL */
+	char buffer[NAMEDATALEN];
+} PgaeText;
+
+/* Resolves domains; a type that no conversion exists for gives PGAE_CONV_NONE. */
+extern void pgae_part_init(PgaePart *part, int att, Oid type, int32 typmod);
+/* The kind that a column of this type has unless told otherwise, or -1. */
+extern int pgae_part_kind(const PgaePart *part);
+extern bool pgae_part_can_be(const PgaePart *part, AeKind kind);
+/* Bytes of one value in a training record: 8 double, 4 float or number of a level, 1 boolean. */
+extern size_t pgae_part_stored(const PgaePart *part, AeKind kind);
+/* Of whatever is not text, enum, uuid or array; NaN and infinities come through. */
+extern double pgae_value_of(PgaeConv conv, Datum datum);
+extern int64 pgae_integer_of(PgaeConv conv, Datum datum);
+/* The text that is a category's level, in the server's encoding. */
+extern void pgae_category_text(PgaeText *text, PgaeConv conv, Datum datum);
+/* An array of part->element, detoasted. */
+extern ArrayType *pgae_part_array(const PgaePart *part, Datum datum);
+/* The way back: integers half to even and saturated, typmods and domains enforced. */
+extern Datum pgae_value_datum(PgaePart *part, double value, MemoryContext context);
+/* Whether an enum has that label still; true for any other type. */
+extern bool pgae_text_fits(const PgaePart *part, const char *text);
+extern Datum pgae_text_datum(PgaePart *part, char *text, MemoryContext context);
+extern Datum pgae_array_datum(PgaePart *part, const double *values, const bool *nulls, int n,
+							  int lower_bound, MemoryContext context);
+/* As its type prints it. */
+extern char *pgae_datum_text(const PgaePart *part, Datum datum);
+
+/* ---- pg_level.c: levels of a category, from text to number ---- */
+typedef struct PgaeLevels PgaeLevels;
+
+extern PgaeLevels *pgae_levels_create(MemoryContext context, bool raw);
+/* The number of a level, or -1. */
+extern int pgae_levels_find(const PgaeLevels *levels, const char *text, size_t len);
+/* The same; a new level gets the next number.  54000 when all of them take too much memory. */
+extern int pgae_levels_enter(PgaeLevels *levels, const char *text, size_t len, const char *column);
+extern int pgae_levels_count(const PgaeLevels *levels);
+/* Of a level's bytes in UTF-8, whatever the server's encoding; of raw levels as they are. */
+extern uint64 pgae_level_hash(const PgaeLevels *levels, const char *text, size_t len);
+/* The same of a level that has a number. */
+extern uint64 pgae_levels_hash(const PgaeLevels *levels, int number);
+extern bool pgae_levels_are_ascii(const PgaeLevels *levels);
+/* Enters a model's levels that are not there; returns the number of each, palloc'd. */
+extern int32 *pgae_levels_add_model(PgaeLevels *levels, const AeSchema *schema,
+									const AeColumn *column);
+/*
+ * A model's level in the server's encoding, palloc'd; where that lacks a character NULL if
+ * missing_ok, else 22P05.
+ */
+extern char *pgae_level_text(const AeSchema *schema, const AeLevel *level, bool missing_ok);
+/*
+ * Sets column->levels and ->other from counts[number]: of the levels seen
+ * schema->min_frequency times or more the schema->max_levels most frequent.  Returns the index of
+ * each number in the model, `other` being n_levels; both palloc'd.
+ */
+extern int32 *pgae_levels_choose(AeColumn *column, const PgaeLevels *levels, const uint64 *counts,
+								 const AeSchema *schema);
+
+/* ---- pg_row.c: the row codec: a composite or array datum to values and back ---- */
 typedef struct PgaeCodec PgaeCodec;
+
+/* The values of one row, one for each AeColumn: see ae_scaler.h. */
+typedef struct PgaeRow
+{
+	double *values;
+	bool *missing;
+	bool any_missing;
+	uint64 hash; /* of the row as it is given (ae_hash.h); in training, or of a crossed model */
+} PgaeRow;
+
+/* The folds of a crossed model. */
+#define PGAE_FOLDS 2
 
 /*
  * A codec that finds the model's columns in rows of this type: composites by
  * name (RECORD with f1..fn by position), arrays by length.  Cached by the caller;
- * it recompiles itself when a record's (typeid, typmod) changes.
+ * it recompiles itself when a record's (typeid, typmod) changes.  A crossed model has a
+ * schema for each fold, which agree in all but statistics and levels.
  */
-extern PgaeCodec *pgae_codec_create(const AeSchema *schema, Oid argtype, MemoryContext context);
+extern PgaeCodec *pgae_codec_create(const AeSchema *const *schemas, int n_schemas, Oid argtype,
+									MemoryContext context);
 
 /*
- * A codec for training: takes every usable column of the type, or columns /
- * exclude; builds the schema (names, kinds) of it in context at the first row.
+ * A codec for training: takes every usable column of the type, or columns / exclude; builds
+ * the schema (names, kinds, scalings) in context.
  */
 extern PgaeCodec *pgae_codec_create_training(const PgaeOptions *options, Oid argtype,
 											 MemoryContext context);
-extern AeSchema *pgae_codec_schema(PgaeCodec *codec); /* NULL before the first row */
 
-/* fields[n_columns] of one row.  Raises for NULLs, wrong lengths, missing columns. */
-extern const double *pgae_codec_fields(PgaeCodec *codec, Datum row);
+/*
+ * To go on training a model: rows get a hash, and records the numbers of levels, of which
+ * pgae_codec_unpack makes levels of the schema of a fold.
+ */
+extern void pgae_codec_start_training(PgaeCodec *codec);
+extern void pgae_codec_set_fold(PgaeCodec *codec, unsigned fold);
 
-/* The row with the model's columns replaced by fields; other columns pass through. */
-extern Datum pgae_codec_form(PgaeCodec *codec, Datum row, const double *fields);
+/*
+ * In training: true once the schema stands.  An array column whose length no row has told yet
+ * makes it wait; force: such columns are left out.
+ */
+extern bool pgae_codec_prepare(PgaeCodec *codec, Datum row, bool force);
+extern AeSchema *pgae_codec_schema(PgaeCodec *codec); /* NULL before it stands */
 
-/* Compact record of a row for training: 4 bytes for smallint and real, 1 for boolean, else 8. */
+/*
+ * The values of one row, good until the next call.  Raises for wrong lengths, missing columns,
+ * wrong types.  In training, and of a crossed model, categories are numbers of levels; of a
+ * crossed model pgae_codec_choose then makes levels of the schema of a fold of them.
+ */
+extern const PgaeRow *pgae_codec_read(PgaeCodec *codec, Datum row);
+extern void pgae_codec_choose(PgaeCodec *codec, unsigned fold);
+
+/*
+ * The row, of its own type, with the model's columns replaced by values, those of
+ * replace[n_columns] alone or all; other columns pass through.  A column of no value at all,
+ * and a level without a name, stay as they are.
+ */
+extern Datum pgae_codec_form(PgaeCodec *codec, Datum row, const double *values,
+							 const bool *replace);
+
+/*
+ * The source column that starts at values[column] as text: as it stands in the row, and as
+ * values have it.  NULL for what is NULL.
+ */
+extern void pgae_codec_texts(PgaeCodec *codec, Datum row, const double *values, uint32 column,
+							 char **actual, char **expected);
+
+/* Compact record of the row last read, for training. */
 extern size_t pgae_codec_record_size(const PgaeCodec *codec);
-extern void pgae_codec_pack(const PgaeCodec *codec, char *record, const double *fields);
-extern void pgae_codec_unpack(const PgaeCodec *codec, double *fields, const char *record);
+extern void pgae_codec_pack(const PgaeCodec *codec, char *record);
+extern const PgaeRow *pgae_codec_unpack(PgaeCodec *codec, const char *record);
 
-/* A column's name as the server's text; '[i]' in a model of arrays. palloc'd. */
+/* In training: the levels of a category; and what their numbers become from then on. */
+extern PgaeLevels *pgae_codec_levels(const PgaeCodec *codec, uint32 column);
+extern void pgae_codec_map_levels(PgaeCodec *codec, uint32 column,
+								  const int32 *map); /* NULL: none */
+
+/* The name of a source column as the server's text; '[i]' in a model of arrays. palloc'd. */
 extern char *pgae_column_name(const AeSchema *schema, uint32 column);
+/* The same of one value: 'name[i]' of an element of an array column. */
+extern char *pgae_value_name(const AeSchema *schema, uint32 column);
 
 /* ---- pg_store.c: the rows of one training, in an order that is theirs alone ---- */
+typedef struct PgaeBudget PgaeBudget;
 typedef struct PgaeStore PgaeStore;
 
-/* An empty store for records of this size; lives in the current context. */
-extern PgaeStore *pgae_store_begin(size_t record_size, uint64 seed);
-/* Where the caller writes the next record; pgae_store_add then takes it. */
+/*
+ * The memory that all groups of an aggregate call share for their records: half of
+ * maintenance_work_mem.  fcinfo: a call of the transition function, whose fn_extra
+ * keeps the budget until the end of the query.
+ */
+extern PgaeBudget *pgae_budget(FunctionCallInfo fcinfo);
+
+/*
+ * An empty store for records of this size; lives in the current context, and must be
+ * given to pgae_store_end before that is deleted, but for an error.
+ */
+extern PgaeStore *pgae_store_begin(PgaeBudget *budget, size_t record_size, uint64 seed);
+/* Where the caller writes the next record (not aligned); pgae_store_add then takes it. */
 extern char *pgae_store_record(PgaeStore *store);
-extern void pgae_store_add(PgaeStore *store);
+/* hash: of the record's content, without seed; decides the order, before the bytes. */
+extern void pgae_store_add(PgaeStore *store, uint64 hash);
 extern size_t pgae_store_count(const PgaeStore *store);
+/* Takes all records of another store of the same aggregate call, which ends empty. */
+extern void pgae_store_merge(PgaeStore *into, PgaeStore *from);
 /* No more rows: puts them into canonical order. */
 extern void pgae_store_sort(PgaeStore *store);
 extern void pgae_store_rewind(PgaeStore *store);
 /* The next record in canonical order, valid until the next call; NULL at the end. */
 extern const char *pgae_store_next(PgaeStore *store);
 /*
- * Scales every record into rows of inputs, in memory or in a temporary file,
- * and lets the records go.  rows stays valid until pgae_store_end.
+ * Scales every record into rows of cells, in memory or in a temporary file; cells: moments
+ * of every dense cell.  rows stays valid until pgae_store_drop_rows.
  */
-extern void pgae_store_scale(AeRows *rows, PgaeStore *store, const PgaeCodec *codec,
+extern void pgae_store_scale(AeRows *rows, AeMoments *cells, PgaeStore *store, PgaeCodec *codec,
 							 const AeSchema *schema);
 /* Copies rows first .. first + count - 1, wherever they are. */
 extern void pgae_store_read(const AeRows *rows, AeReal *out, size_t first, size_t count);
+/* Lets go of the scaled rows, or of the records. */
+extern void pgae_store_drop_rows(PgaeStore *store);
+extern void pgae_store_drop_records(PgaeStore *store);
 extern void pgae_store_end(PgaeStore *store);
 
+/* ---- pg_job.c: from sorted rows to trained networks ---- */
+typedef struct PgaeJob
+{
+	/* set by the caller */
+	const PgaeOptions *options;
+	PgaeCodec *codec;
+	PgaeStore *store;                    /* rows to train on */
+	PgaeStore *unseen;                   /* rows of the other fold, or NULL */
+	const AeModel *init[AE_MAX_MEMBERS]; /* models to start from, or NULL */
+	const instr_time *start;
+	uint32 n_members;
+	uint32 number; /* of the first member among all networks */
+	uint32 n_networks;
+	/* what comes out */
+	size_t n_rows;
+	AeModel *models; /* n_members */
+	/* where the job stands */
+	uint32 member;
+	AeModel *model; /* of that member */
+	AeRows rows;
+	AeTrainer *trainer;
+	void *trainer_block;
+	const AeProgress *progress;
+	AeProgress outcome;  /* progress when the trainer is gone; without its history */
+	double last_report;  /* seconds since start */
+	uint64_t last_epoch; /* at the last report */
+	uint64_t last_update;
+} PgaeJob;
+
+/* Trains all members.  False where no column varies.  Everything is in the current context. */
+extern bool pgae_job_run(PgaeJob *job);
+
 /* ---- pg_cache.c: parsed models in fn_extra ---- */
-typedef struct PgaeCached
+
+/* One network, ready to score a row. */
+typedef struct PgaeUnit
 {
 	AeModel model;
-	AeScorer scorer;  /* batch 1 */
+	AeScorer scorer; /* batch 1 */
+} PgaeUnit;
+
+typedef struct PgaeCached
+{
+	uint32 n_folds;
+	uint32 n_members;
+	PgaeUnit *units;  /* fold * n_members + member */
+	PgaeUnit *unit;   /* the first one of the fold of the row last seen */
 	PgaeCodec *codec; /* NULL until a row is seen */
-	Oid codec_type;
+	uint32 checksum;  /* of the bytes: tells models apart */
 	MemoryContext context;
 } PgaeCached;
 
 /* The model in argument argno of a call, parsed once; raises 22P03 for bad bytes. */
 extern PgaeCached *pgae_cached_model(FunctionCallInfo fcinfo, int argno);
 
-/* Reads model bytes into context (no scorer, no codec). */
-extern AeModel *pgae_read_model(struct varlena *bytes, MemoryContext context);
+extern PgaeModels *pgae_read_models(struct varlena *bytes, MemoryContext context);
+
+/* ---- pg_score.c: a model and a row ---- */
+
+/* Why a row has no error of its own. */
+typedef enum PgaeSight
+{
+	PGAE_SEEN,      /* it has: scorer.cells hold the row */
+	PGAE_INFINITE,  /* a value is NaN or infinite: its error is Infinity */
+	PGAE_UNOBSERVED /* every column of the model that varies is NULL: NULL */
+} PgaeSight;
+
+/* The model in argument argno, the cells of its unit filled from the row in the argument after it.
+ */
+extern PgaeCached *pgae_see_row(FunctionCallInfo fcinfo, int argno, const PgaeRow **row,
+								PgaeSight *sight);
+
+/* The mean error and raw score, over the networks of its fold, of a row just seen. */
+extern void pgae_score_seen(double *error, double *raw, PgaeCached *cached, PgaeSight sight);
 
 #endif

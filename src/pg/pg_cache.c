@@ -47,36 +47,73 @@ alloc_aligned(MemoryContext context, size_t bytes)
 	return ae_arena_align(MemoryContextAllocHuge(context, bytes + AE_ALIGN));
 }
 
-/* *model from bytes, everything it points at in context.  It points into itself: never copy it. */
+/* Opens what may be a bundle; an error's offset counts from its beginning. */
 static void
-read_model(AeModel *model, struct varlena *bytes, MemoryContext context)
+open_bundle(AeBundle *bundle, struct varlena *flat)
 {
-	const void *data = VARDATA_ANY(bytes);
-	size_t length = VARSIZE_ANY_EXHDR(bytes);
-	size_t block_bytes;
 	AeError error;
 
-	if (ae_model_check(&block_bytes, data, length, &error) != AE_OK)
-		pgae_raise(&error, NULL);
-	if (ae_model_read(model, alloc_aligned(context, block_bytes), block_bytes, data, length,
-					  &error) != AE_OK)
+	if (ae_bundle_open(bundle, VARDATA_ANY(flat), VARSIZE_ANY_EXHDR(flat), &error) != AE_OK)
 		pgae_raise(&error, NULL);
 }
 
+/* *model from number i of a bundle that flat holds, everything it points at in context. */
+static void
+read_model(AeModel *model, const AeBundle *bundle, uint32 i, struct varlena *flat,
+		   MemoryContext context)
+{
+	const void *data = bundle->bytes[i];
+	size_t length = bundle->length[i];
+	size_t block_bytes;
+	AeError error;
+	AeStatus status = ae_model_check(&block_bytes, data, length, &error);
+
+	if (status == AE_OK)
+		status = ae_model_read(model, alloc_aligned(context, block_bytes), block_bytes, data,
+							   length, &error);
+	if (status == AE_OK)
+		return;
+	if (status == AE_ERR_CORRUPT)
+		error.offset += (uint64) ((const char *) data - VARDATA_ANY(flat));
+	pgae_raise(&error, NULL);
+}
+
+/* 22P03 unless a model fits the first one of its bundle, and the first one of its fold. */
+static void
+check_agreement(const AeModel *first, const AeModel *of_fold, const AeModel *model)
+{
+	if (!ae_schema_agrees(&first->schema, &model->schema))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+						errmsg("model is corrupt: its networks have different columns")));
+	if (!ae_model_pairs(of_fold, model))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+						errmsg("model is corrupt: the networks of a fold do not fit together")));
+}
+
 /*
- * The model in bytes, which may be packed, compressed or toasted.  Everything is
+ * The models in bytes, which may be packed, compressed or toasted.  Everything is
  * allocated in context.  22P03 for bytes that are no model.
  */
-AeModel *
-pgae_read_model(struct varlena *bytes, MemoryContext context)
+PgaeModels *
+pgae_read_models(struct varlena *bytes, MemoryContext context)
 {
 	struct varlena *flat = pg_detoast_datum_packed(bytes);
-	AeModel *model = MemoryContextAllocZero(context, sizeof(AeModel));
+	PgaeModels *models = MemoryContextAllocZero(context, sizeof(PgaeModels));
+	AeBundle bundle;
 
-	read_model(model, flat, context);
+	open_bundle(&bundle, flat);
+	models->n_folds = bundle.n_folds;
+	models->n_members = bundle.n_members;
+	for (uint32 i = 0; i < bundle.n_folds * bundle.n_members; i++)
+	{
+		models->models[i] = MemoryContextAllocZero(context, sizeof(AeModel));
+		read_model(models->models[i], &bundle, i, flat, context);
+		check_agreement(models->models[0], models->models[i - i % bundle.n_members],
+						models->models[i]);
+	}
 	if (flat != bytes)
 		pfree(flat);
-	return model;
+	return models;
 }
 
 /* Fills cached, whose context is set, from the raw argument. */
@@ -85,17 +122,31 @@ parse(PgaeCached *cached, struct varlena *raw)
 {
 	struct varlena *flat = pg_detoast_datum_packed(raw);
 	size_t scorer_bytes;
+	AeBundle bundle;
 	AeError error;
+	uint32 n;
 
-	read_model(&cached->model, flat, cached->context);
+	open_bundle(&bundle, flat);
+	n = bundle.n_folds * bundle.n_members;
+	cached->n_folds = bundle.n_folds;
+	cached->n_members = bundle.n_members;
+	cached->units = cached->unit = MemoryContextAllocZero(cached->context, n * sizeof(PgaeUnit));
+	for (uint32 i = 0; i < n; i++)
+	{
+		PgaeUnit *unit = &cached->units[i];
+
+		read_model(&unit->model, &bundle, i, flat, cached->context);
+		check_agreement(&cached->units[0].model, &cached->units[i - i % bundle.n_members].model,
+						&unit->model);
+		if (ae_scorer_size(&scorer_bytes, &unit->model, 1, &error) != AE_OK)
+			pgae_raise(&error, NULL);
+		ae_scorer_init(&unit->scorer, MemoryContextAllocHuge(cached->context, scorer_bytes),
+					   &unit->model, 1, pgae_kernels());
+	}
+	cached->checksum = ae_model_checksum(VARDATA_ANY(flat));
+	cached->codec = NULL;
 	if (flat != raw)
 		pfree(flat);
-	if (ae_scorer_size(&scorer_bytes, &cached->model, 1, &error) != AE_OK)
-		pgae_raise(&error, NULL);
-	ae_scorer_init(&cached->scorer, MemoryContextAllocHuge(cached->context, scorer_bytes),
-				   &cached->model, 1, pgae_kernels());
-	cached->codec = NULL;
-	cached->codec_type = InvalidOid;
 }
 
 /* True if argument argno of the call is written as a constant. */

@@ -30,12 +30,24 @@
 
 #endif
 
+/* ---- 17 ---- */
+#if PG_VERSION_NUM >= 170000
+#define PGAE_INTERVAL_NOT_FINITE(interval) INTERVAL_NOT_FINITE(interval)
+#else
+#define PGAE_INTERVAL_NOT_FINITE(interval) false
+#endif
+
 /* ---- 16 ---- */
 #if PG_VERSION_NUM >= 160000
 
 #include "varatt.h"
 
+/* A further argument where errors may be soft. */
+#define PGAE_NO_ESCONTEXT , NULL
+
 #else
+
+#define PGAE_NO_ESCONTEXT
 
 /* fmgr.h declares it. */
 extern PGDLLEXPORT void _PG_init(void);

@@ -19,21 +19,31 @@ number_text(double value)
 }
 
 /*
- * A column's name as text of the server's encoding; "[i]", counted from 1, in a
+ * The name of a source column as text of the server's encoding; "[i]", counted from 1, in a
  * model of arrays.  22P05 if the encoding lacks a character of it.
  */
 char *
 pgae_column_name(const AeSchema *schema, uint32 column)
 {
 	const AeColumn *col = &schema->columns[column];
-	char *name, *converted;
+	char *name;
 
-	if (schema->is_array || col->name == NULL)
+	if (schema->is_array)
 		return psprintf("[%u]", column + 1);
+	if (col->element > 1)
+		col -= col->element - 1;
 	name = pnstrdup(col->name, col->name_len);
-	converted =
-		pg_any_to_server(name, (int) strlen(name), schema->raw_names ? PG_SQL_ASCII : PG_UTF8);
-	return converted;
+	return pg_any_to_server(name, (int) strlen(name), schema->raw_names ? PG_SQL_ASCII : PG_UTF8);
+}
+
+char *
+pgae_value_name(const AeSchema *schema, uint32 column)
+{
+	char *name = pgae_column_name(schema, column);
+
+	if (schema->columns[column].element == 0)
+		return name;
+	return psprintf("%s[%u]", name, schema->columns[column].element);
 }
 
 /* `column "x"`, `element [3]`, or plain "a column" where the name is not known. */
@@ -46,7 +56,7 @@ column_phrase(const AeError *error, const AeSchema *schema)
 		return pstrdup("a column");
 	if (schema == NULL || (uint32) error->column >= schema->n_columns)
 		return psprintf("column %d", error->column + 1);
-	name = pgae_column_name(schema, (uint32) error->column);
+	name = pgae_value_name(schema, (uint32) error->column);
 	return schema->is_array ? psprintf("element %s", name) : psprintf("column \"%s\"", name);
 }
 
@@ -58,7 +68,7 @@ range_phrase(double low, double high)
 
 	if (low == high)
 		return number_text(low);
-	if (high >= 1e15)
+	if (high >= 1e15 && low > -1e15)
 		return psprintf("at least %s", number_text(low));
 	if (high == below_one)
 		return psprintf("at least %s and below 1", number_text(low));

@@ -24,10 +24,45 @@ PG_FUNCTION_INFO_V1(pg_ae_row_expression);
 #define NAMES_SHOWN 20
 
 /* The argument of a call, read into the current context. */
-static AeModel *
-model_argument(FunctionCallInfo fcinfo)
+static PgaeModels *
+models_argument(FunctionCallInfo fcinfo)
 {
-	return pgae_read_model((struct varlena *) PG_GETARG_BYTEA_PP(0), CurrentMemoryContext);
+	return pgae_read_models((struct varlena *) PG_GETARG_BYTEA_PP(0), CurrentMemoryContext);
+}
+
+static uint32
+count_networks(const PgaeModels *models)
+{
+	return models->n_folds * models->n_members;
+}
+
+/* The first network of a fold: it has the fold's calibration. */
+static const AeModel *
+fold_of(const PgaeModels *models, uint32 f)
+{
+	return models->models[f * models->n_members];
+}
+
+/* Rows that were trained on or held out, of all folds. */
+static uint64
+count_rows(const PgaeModels *models)
+{
+	uint64 n = 0;
+
+	for (uint32 f = 0; f < models->n_folds; f++)
+		n += fold_of(models, f)->n_rows;
+	return n;
+}
+
+/* A loss, the mean over all networks. */
+static double
+mean_over(const PgaeModels *models, double (*of)(const AeModel *model))
+{
+	double sum = 0;
+
+	for (uint32 i = 0; i < count_networks(models); i++)
+		sum += of(models->models[i]);
+	return sum / count_networks(models);
 }
 
 static uint32_t
@@ -51,6 +86,66 @@ upper_quantile(const AeCalibration *calibration, double share)
 	return NAN;
 }
 
+static double
+train_loss_of(const AeModel *model)
+{
+	return model->train_loss;
+}
+
+static double
+validation_loss_of(const AeModel *model)
+{
+	return model->validation_loss;
+}
+
+static double
+mean_loss_of(const AeModel *model)
+{
+	return model->mean_loss;
+}
+
+static double
+pca_loss_of(const AeModel *model)
+{
+	return model->pca_loss;
+}
+
+/* Over folds, the mean of a quantile. */
+static double
+quantile_over(const PgaeModels *models, double share)
+{
+	double sum = 0;
+
+	for (uint32 f = 0; f < models->n_folds; f++)
+		sum += upper_quantile(&fold_of(models, f)->calibration, share);
+	return sum / models->n_folds;
+}
+
+static uint64
+calibrated_rows(const PgaeModels *models)
+{
+	uint64 n = 0;
+
+	for (uint32 f = 0; f < models->n_folds; f++)
+		n += fold_of(models, f)->calibration.n;
+	return n;
+}
+
+static double
+largest_score(const PgaeModels *models)
+{
+	double largest = NAN;
+
+	for (uint32 f = 0; f < models->n_folds; f++)
+	{
+		const AeCalibration *calibration = &fold_of(models, f)->calibration;
+
+		if (calibration->n > 0 && !(calibration->score[0] <= largest))
+			largest = calibration->score[0];
+	}
+	return largest;
+}
+
 /* The loss that says most about rows to come. */
 static double
 honest_loss(const AeModel *model)
@@ -69,7 +164,43 @@ can_copy(const AeModel *model)
 		if (net->width[l] < net->width[0])
 			return false;
 	}
-	return model->options.noise == 0 && model->options.weight_decay == 0;
+	return model->options.noise == 0 && model->options.masking == 0 &&
+		   model->options.weight_decay == 0;
+}
+
+static uint32_t
+count_sources(const AeSchema *schema)
+{
+	uint32_t n = 0;
+
+	for (uint32_t c = 0; c < schema->n_columns; c = ae_schema_source_end(schema, c))
+		n++;
+	return n;
+}
+
+static bool
+is_scaled(const AeColumn *column)
+{
+	return column->kind == AE_KIND_NUMBER || column->kind == AE_KIND_TIME;
+}
+
+/* The scaling that all numbers and times share, or NULL where they do not. */
+static const char *
+common_scaling(const AeSchema *schema)
+{
+	const char *name = NULL;
+
+	for (uint32_t c = 0; c < schema->n_columns; c++)
+	{
+		const AeColumn *column = &schema->columns[c];
+
+		if (!is_scaled(column))
+			continue;
+		if (name && name != ae_scaling_name[column->scaling])
+			return NULL;
+		name = ae_scaling_name[column->scaling];
+	}
+	return name ? name : ae_scaling_name[AE_SCALING_STANDARD];
 }
 
 /* ---- ae.summary ---- */
@@ -85,14 +216,15 @@ summarize_columns(StringInfo out, const AeModel *model)
 		appendStringInfo(out, "rows         arrays of %u elements", schema->n_columns);
 	else
 	{
-		appendStringInfo(out, "columns      %u: ", schema->n_columns);
-		for (; shown < schema->n_columns && shown < NAMES_SHOWN; shown++)
-			appendStringInfo(out, "%s%s", shown ? ", " : "", pgae_column_name(schema, shown));
-		if (shown < schema->n_columns)
-			appendStringInfo(out, " and %u more", schema->n_columns - shown);
+		appendStringInfo(out, "columns      %u: ", count_sources(schema));
+		for (uint32_t c = 0; c < schema->n_columns && shown < NAMES_SHOWN;
+			 c = ae_schema_source_end(schema, c))
+			appendStringInfo(out, "%s%s", shown++ ? ", " : "", pgae_column_name(schema, c));
+		if (shown < count_sources(schema))
+			appendStringInfo(out, " and %u more", count_sources(schema) - shown);
 	}
-	if (schema->n_inputs < schema->n_columns)
-		appendStringInfo(out, "; %u constant and left out", schema->n_columns - schema->n_inputs);
+	if (schema->n_varying < schema->n_columns)
+		appendStringInfo(out, "; %u constant and left out", schema->n_columns - schema->n_varying);
 	appendStringInfoChar(out, '\n');
 }
 
@@ -131,18 +263,38 @@ state_in_words(const AeModel *model)
 }
 
 static void
-summarize_training(StringInfo out, const AeModel *model)
+summarize_crossing(StringInfo out, const PgaeModels *models)
 {
+	const AeModel *model = models->models[0];
+
+	if (models->n_folds > 1)
+		appendStringInfo(out,
+						 "networks     %u, crossed: each row is scored by those that did not "
+						 "train on it\n",
+						 count_networks(models));
+	else if (models->n_members > 1)
+		appendStringInfo(out, "networks     %u\n", models->n_members);
+	if (model->prototypes.n > 0)
+		appendStringInfo(out, "score        error / %.4g + distance to %u prototypes / %.4g\n",
+						 model->error_norm, model->prototypes.n, model->distance_norm);
+}
+
+static void
+summarize_training(StringInfo out, const PgaeModels *models)
+{
+	const AeModel *model = models->models[0];
 	bool lbfgs = model->options.optimizer == AE_OPTIMIZER_LBFGS;
+	const char *scaling = common_scaling(&model->schema);
 
 	appendStringInfo(out, "training     " UINT64_FORMAT " rows, ",
-					 model->n_rows - model->n_validation);
+					 count_rows(models) - model->n_validation * models->n_folds);
 	if (model->n_validation > 0)
-		appendStringInfo(out, UINT64_FORMAT " more for validation", model->n_validation);
+		appendStringInfo(out, UINT64_FORMAT " more for validation",
+						 model->n_validation * models->n_folds);
 	else
 		appendStringInfoString(out, "none held out");
 	appendStringInfo(out, "; loss %s, scaling %s\n", ae_loss_name[model->loss],
-					 ae_scaling_name[model->schema.scaling]);
+					 scaling ? scaling : "by column");
 	appendStringInfo(out, "             %s, " UINT64_FORMAT " %s",
 					 ae_optimizer_name[model->options.optimizer], model->n_updates,
 					 lbfgs ? "iterations" : "updates");
@@ -156,29 +308,35 @@ summarize_training(StringInfo out, const AeModel *model)
 }
 
 static void
-summarize_losses(StringInfo out, const AeModel *model)
+summarize_losses(StringInfo out, const PgaeModels *models)
 {
-	const AeCalibration *calibration = &model->calibration;
+	const AeModel *model = models->models[0];
+	double train_loss = mean_over(models, train_loss_of);
+	double validation_loss = mean_over(models, validation_loss_of);
+	double pca_loss = mean_over(models, pca_loss_of);
 
 	appendStringInfoString(out, "loss         ");
-	if (!isnan(model->validation_loss))
-		appendStringInfo(out, "%.4g on validation rows, ", model->validation_loss);
-	if (!isnan(model->train_loss))
-		appendStringInfo(out, "%.4g in training%s, ", model->train_loss,
+	if (!isnan(validation_loss))
+		appendStringInfo(out, "%.4g on validation rows, ", validation_loss);
+	if (!isnan(train_loss))
+		appendStringInfo(out, "%.4g in training%s, ", train_loss,
 						 model->options.noise > 0 ? " (with noise)" : "");
-	appendStringInfo(out, "%.4g by predicting the mean", model->mean_loss);
-	if (!isnan(model->pca_loss))
-		appendStringInfo(out, ", %.4g by %u principal component%s", model->pca_loss,
-						 code_width(model), code_width(model) == 1 ? "" : "s");
+	appendStringInfo(out, "%.4g by predicting the mean", mean_over(models, mean_loss_of));
+	if (!isnan(pca_loss))
+		appendStringInfo(out, ", %.4g by %u principal component%s", pca_loss, code_width(model),
+						 code_width(model) == 1 ? "" : "s");
 	appendStringInfoChar(out, '\n');
-	if (calibration->n > 0)
+	if (calibrated_rows(models) > 0)
 		appendStringInfo(
 			out,
-			"errors       median %.4g, 95 %% %.4g, 99 %% %.4g, largest %.4g, of " UINT64_FORMAT
-			" rows that training %s\n",
-			upper_quantile(calibration, 0.5), upper_quantile(calibration, 0.05),
-			upper_quantile(calibration, 0.01), calibration->score[0], calibration->n,
-			calibration->unseen ? "did not see" : "saw");
+			"%s   median %.4g, 95 %% %.4g, 99 %% %.4g, largest %.4g, of " UINT64_FORMAT
+			" rows that %s\n",
+			count_networks(models) > 1 || model->prototypes.n > 0 ? "raw scores" : "errors    ",
+			quantile_over(models, 0.5), quantile_over(models, 0.05), quantile_over(models, 0.01),
+			largest_score(models), calibrated_rows(models),
+			!model->calibration.unseen ? "training saw"
+			: models->n_folds > 1      ? "their network did not see"
+									   : "training did not see");
 	appendStringInfo(out, "code units   %u, %u of them dead\n", code_width(model), model->n_dead);
 }
 
@@ -187,6 +345,18 @@ warn(StringInfo out, bool applies, const char *text)
 {
 	if (applies)
 		appendStringInfo(out, "warning      %s\n", text);
+}
+
+/*
+ * How much larger than on all rows a loss may be on those that it was measured on, by chance:
+ * two standard deviations of a mean of squared errors.
+ */
+static double
+chance(const AeModel *model)
+{
+	uint64 n = isnan(model->validation_loss) ? model->n_rows : model->n_validation;
+
+	return 1.05 + 2 * sqrt(2.0 / Max(n, 1));
 }
 
 /* What a reader of the figures should not have to find out alone. */
@@ -199,7 +369,7 @@ summarize_warnings(StringInfo out, const AeModel *model)
 		 "training diverged: these are the last good weights; lower learning_rate");
 	warn(out, loss >= 0.99 * model->mean_loss,
 		 "the model is no better than predicting the mean of every column");
-	warn(out, loss > 1.05 * model->pca_loss, /* false where that is NaN */
+	warn(out, loss > chance(model) * model->pca_loss, /* false where that is NaN */
 		 "principal components of the same number do better: train longer, or look at the options");
 	warn(out, can_copy(model),
 		 "the code is as wide as the input and nothing keeps it from copying: add noise");
@@ -213,15 +383,16 @@ summarize_warnings(StringInfo out, const AeModel *model)
 Datum
 pg_ae_summary(PG_FUNCTION_ARGS)
 {
-	AeModel *model = model_argument(fcinfo);
+	PgaeModels *models = models_argument(fcinfo);
 	StringInfoData out;
 
 	initStringInfo(&out);
-	summarize_columns(&out, model);
-	summarize_network(&out, model);
-	summarize_training(&out, model);
-	summarize_losses(&out, model);
-	summarize_warnings(&out, model);
+	summarize_columns(&out, models->models[0]);
+	summarize_network(&out, models->models[0]);
+	summarize_crossing(&out, models);
+	summarize_training(&out, models);
+	summarize_losses(&out, models);
+	summarize_warnings(&out, models->models[0]);
 	out.data[--out.len] = '\0'; /* no empty line at the end */
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(out.data, out.len));
 }
@@ -292,6 +463,62 @@ add_widths(StringInfo out, const char *key, const uint32_t *width, uint32_t n)
 	appendStringInfoChar(out, ']');
 }
 
+/* A key that is no plain word. */
+static void
+add_named_text(StringInfo out, const char *key, const char *text)
+{
+	add_key(out, NULL);
+	escape_json(out, key);
+	appendStringInfoChar(out, ':');
+	escape_json(out, text);
+}
+
+/* How values become inputs. */
+static void
+add_scaling_options(StringInfo out, const AeSchema *schema)
+{
+	static const char *const part_name[] = {"hour", "weekday", "month"};
+	const char *scaling = common_scaling(schema);
+	uint32_t parts = 0;
+	bool indicators = false;
+
+	if (scaling)
+		add_text(out, "scaling", scaling);
+	else
+	{
+		add_open(out, "scaling", '{');
+		for (uint32_t c = 0; c < schema->n_columns; c = ae_schema_source_end(schema, c))
+		{
+			if (is_scaled(&schema->columns[c]))
+				add_named_text(out, pgae_column_name(schema, c),
+							   ae_scaling_name[schema->columns[c].scaling]);
+		}
+		appendStringInfoChar(out, '}');
+	}
+	if (schema->clip > 0)
+		add_number(out, "clip", schema->clip);
+	if (schema->n_categories > 0)
+	{
+		add_count(out, "max_levels", schema->max_levels);
+		add_count(out, "min_frequency", schema->min_frequency);
+	}
+	for (uint32_t c = 0; c < schema->n_columns; c++)
+	{
+		parts |= schema->columns[c].parts;
+		indicators |= schema->columns[c].indicator;
+	}
+	add_flag(out, "null_indicators", indicators);
+	if (parts == 0)
+		return;
+	add_open(out, "time_parts", '[');
+	for (int i = 0; i < (int) lengthof(part_name); i++)
+	{
+		if (parts & (1u << i))
+			add_text(out, NULL, part_name[i]);
+	}
+	appendStringInfoChar(out, ']');
+}
+
 /* What belongs to the network, in the words of ae.options. */
 static void
 add_network_options(StringInfo out, const AeModel *model)
@@ -303,9 +530,13 @@ add_network_options(StringInfo out, const AeModel *model)
 	if (!schema->is_array)
 	{
 		add_open(out, "columns", '[');
-		for (uint32_t c = 0; c < schema->n_columns; c++)
+		for (uint32_t c = 0; c < schema->n_columns; c = ae_schema_source_end(schema, c))
 			add_text(out, NULL, pgae_column_name(schema, c));
 		appendStringInfoChar(out, ']');
+		add_open(out, "kinds", '{');
+		for (uint32_t c = 0; c < schema->n_columns; c = ae_schema_source_end(schema, c))
+			add_named_text(out, pgae_column_name(schema, c), ae_kind_name[schema->columns[c].kind]);
+		appendStringInfoChar(out, '}');
 	}
 	add_text(out, "purpose", ae_purpose_name[model->purpose]);
 	add_count(out, "code", net->width[code]);
@@ -322,7 +553,8 @@ add_network_options(StringInfo out, const AeModel *model)
 	add_text(out, "code_activation", ae_activation_info[net->activation[code - 1]].name);
 	add_text(out, "output_activation", ae_activation_info[net->activation[net->n_layers - 1]].name);
 	add_text(out, "loss", ae_loss_name[model->loss]);
-	add_text(out, "scaling", ae_scaling_name[schema->scaling]);
+	add_text(out, "category_loss", ae_loss_name[model->category_loss]);
+	add_scaling_options(out, schema);
 }
 
 /* How the steps went, as far as the optimizer looks at it. */
@@ -352,13 +584,19 @@ add_optimizer_options(StringInfo out, const AeTrainOptions *options)
 
 /* All options as they were resolved: given to ae.train again, they train the same model. */
 static void
-add_options(StringInfo out, const AeModel *model)
+add_options(StringInfo out, const PgaeModels *models)
 {
+	const AeModel *model = models->models[0];
 	const AeTrainOptions *options = &model->options;
 
 	add_open(out, "options", '{');
 	add_network_options(out, model);
-	add_number(out, "noise", options->noise);
+	add_count(out, "folds", models->n_folds);
+	add_count(out, "prototypes", model->prototypes.n);
+	add_text(out, "quality", models->n_members > 1 ? "accurate" : "standard");
+	/* of several members the first has half of what was asked for */
+	add_number(out, "noise", models->n_members > 1 ? 2 * options->noise : options->noise);
+	add_number(out, "masking", options->masking);
 	add_optimizer_options(out, options);
 	add_number(out, "weight_decay", options->weight_decay);
 	if (options->epochs > 0)
@@ -389,38 +627,40 @@ add_network(StringInfo out, const AeModel *model)
 }
 
 static void
-add_outcome(StringInfo out, const AeModel *model)
+add_outcome(StringInfo out, const PgaeModels *models)
 {
-	const AeCalibration *calibration = &model->calibration;
+	const AeModel *model = models->models[0];
 
 	add_open(out, "training", '{');
 	add_text(out, "state", ae_train_state_name[model->state]);
-	add_count(out, "rows", model->n_rows);
-	add_count(out, "validation_rows", model->n_validation);
+	add_count(out, "networks", count_networks(models));
+	add_count(out, "rows", count_rows(models));
+	add_count(out, "validation_rows", model->n_validation * models->n_folds);
 	add_count(out, "updates", model->n_updates);
 	add_count(out, "epochs", model->n_epochs);
 	add_count(out, "best_epoch", model->best_epoch);
-	add_number(out, "train_loss", model->train_loss);
-	add_number(out, "validation_loss", model->validation_loss);
-	add_number(out, "mean_loss", model->mean_loss);
-	add_number(out, "pca_loss", model->pca_loss);
+	add_number(out, "train_loss", mean_over(models, train_loss_of));
+	add_number(out, "validation_loss", mean_over(models, validation_loss_of));
+	add_number(out, "mean_loss", mean_over(models, mean_loss_of));
+	add_number(out, "pca_loss", mean_over(models, pca_loss_of));
 	add_count(out, "dead_code_units", model->n_dead);
 	appendStringInfoChar(out, '}');
 
 	add_open(out, "calibration", '{');
-	add_count(out, "rows", calibration->n);
-	add_flag(out, "unseen", calibration->unseen);
-	add_number(out, "median", upper_quantile(calibration, 0.5));
-	add_number(out, "p95", upper_quantile(calibration, 0.05));
-	add_number(out, "p99", upper_quantile(calibration, 0.01));
-	add_number(out, "max", calibration->n > 0 ? calibration->score[0] : NAN);
+	add_count(out, "rows", calibrated_rows(models));
+	add_flag(out, "unseen", model->calibration.unseen);
+	add_number(out, "median", quantile_over(models, 0.5));
+	add_number(out, "p95", quantile_over(models, 0.05));
+	add_number(out, "p99", quantile_over(models, 0.01));
+	add_number(out, "max", largest_score(models));
 	appendStringInfoChar(out, '}');
 }
 
 Datum
 pg_ae_describe(PG_FUNCTION_ARGS)
 {
-	AeModel *model = model_argument(fcinfo);
+	PgaeModels *models = models_argument(fcinfo);
+	const AeModel *model = models->models[0];
 	StringInfoData out;
 
 	initStringInfo(&out);
@@ -430,10 +670,11 @@ pg_ae_describe(PG_FUNCTION_ARGS)
 	add_count(&out, "server_version", model->server_version);
 	add_count(&out, "bytes", VARSIZE_ANY_EXHDR(PG_GETARG_BYTEA_PP(0)));
 	add_text(&out, "row_type", model->schema.is_array ? "array" : "composite");
-	add_count(&out, "columns", model->schema.n_columns);
-	add_options(&out, model);
+	add_count(&out, "columns",
+			  model->schema.is_array ? model->schema.n_columns : count_sources(&model->schema));
+	add_options(&out, models);
 	add_network(&out, model);
-	add_outcome(&out, model);
+	add_outcome(&out, models);
 	appendStringInfoChar(&out, '}');
 	PG_RETURN_DATUM(DirectFunctionCall1(jsonb_in, CStringGetDatum(out.data)));
 }
@@ -453,7 +694,7 @@ begin_set(FunctionCallInfo fcinfo)
 						errmsg("function returning a set of rows called in a context that "
 							   "cannot accept one")));
 	funcctx->tuple_desc = BlessTupleDesc(tupdesc);
-	funcctx->user_fctx = model_argument(fcinfo);
+	funcctx->user_fctx = models_argument(fcinfo);
 	MemoryContextSwitchTo(old);
 	return funcctx;
 }
@@ -468,53 +709,102 @@ Datum
 pg_ae_history(PG_FUNCTION_ARGS)
 {
 	FuncCallContext *funcctx;
-	const AeModel *model;
+	const PgaeModels *models;
 	const AeEpoch *epoch;
-	Datum values[3];
-	bool nulls[3] = {false};
+	uint64 at;
+	uint32 i = 0;
+	Datum values[4];
+	bool nulls[4] = {false};
 
 	if (SRF_IS_FIRSTCALL())
 		begin_set(fcinfo);
 	funcctx = SRF_PERCALL_SETUP();
-	model = funcctx->user_fctx;
-	if (funcctx->call_cntr >= model->n_history)
+	models = funcctx->user_fctx;
+	at = funcctx->call_cntr;
+	while (i < count_networks(models) && at >= models->models[i]->n_history)
+		at -= models->models[i++]->n_history;
+	if (i == count_networks(models))
 		SRF_RETURN_DONE(funcctx);
 
-	epoch = &model->history[funcctx->call_cntr];
+	epoch = &models->models[i]->history[at];
 	values[0] = Int32GetDatum((int32) epoch->epoch);
 	values[1] = Float8GetDatum((double) epoch->train_loss);
 	values[2] = Float8GetDatum((double) epoch->validation_loss);
+	values[3] = Int32GetDatum((int32) i + 1);
 	nulls[2] = isnan(epoch->validation_loss);
 	SRF_RETURN_NEXT(funcctx, form_row(funcctx, values, nulls));
+}
+
+/* Statistics of column c over both folds, of which each has its own. */
+static void
+combine_folds(AeColumn *column, const PgaeModels *models, uint32 c)
+{
+	double n = 0, mean = 0, square = 0;
+
+	*column = fold_of(models, 0)->schema.columns[c];
+	if (models->n_folds == 1)
+		return;
+	column->n_missing = 0;
+	column->varies = column->observed = false;
+	for (uint32 f = 0; f < models->n_folds; f++)
+	{
+		const AeModel *model = fold_of(models, f);
+		const AeColumn *own = &model->schema.columns[c];
+		double n_own = (double) (model->n_rows - Min(own->n_missing, model->n_rows));
+
+		column->n_missing += own->n_missing;
+		column->varies |= own->varies;
+		if (own->n_levels > column->n_levels)
+			column->n_levels = own->n_levels;
+		column->other = Max(column->other, own->other);
+		if (!own->observed || n_own == 0)
+			continue;
+		column->min = column->observed ? Min(column->min, own->min) : own->min;
+		column->max = column->observed ? Max(column->max, own->max) : own->max;
+		column->observed = true;
+		n += n_own;
+		mean += n_own * own->mean;
+		square += n_own * (own->sd * own->sd + own->mean * own->mean);
+	}
+	column->mean = n > 0 ? mean / n : 0;
+	column->sd = n > 0 ? sqrt(Max(square / n - column->mean * column->mean, 0)) : 0;
 }
 
 Datum
 pg_ae_features(PG_FUNCTION_ARGS)
 {
 	FuncCallContext *funcctx;
+	const PgaeModels *models;
 	const AeSchema *schema;
-	const AeColumn *column;
-	AeScaling scaling;
-	Datum values[8];
-	bool nulls[8] = {false};
+	AeColumn combined;
+	const AeColumn *column = &combined;
+	bool category;
+	Datum values[10];
+	bool nulls[10] = {false};
 
 	if (SRF_IS_FIRSTCALL())
 		begin_set(fcinfo);
 	funcctx = SRF_PERCALL_SETUP();
-	schema = &((const AeModel *) funcctx->user_fctx)->schema;
+	models = funcctx->user_fctx;
+	schema = &models->models[0]->schema;
 	if (funcctx->call_cntr >= schema->n_columns)
 		SRF_RETURN_DONE(funcctx);
 
-	column = &schema->columns[funcctx->call_cntr];
-	scaling = column->kind == AE_KIND_BOOLEAN ? AE_SCALING_NONE : schema->scaling;
-	values[0] = CStringGetTextDatum(pgae_column_name(schema, (uint32) funcctx->call_cntr));
+	combine_folds(&combined, models, (uint32) funcctx->call_cntr);
+	category = column->kind == AE_KIND_CATEGORY;
+	values[0] = CStringGetTextDatum(pgae_value_name(schema, (uint32) funcctx->call_cntr));
 	values[1] = CStringGetTextDatum(ae_kind_name[column->kind]);
-	values[2] = CStringGetTextDatum(ae_scaling_name[scaling]);
+	values[2] = CStringGetTextDatum(ae_scaling_name[column->scaling]);
 	values[3] = Float8GetDatum(column->mean);
 	values[4] = Float8GetDatum(column->sd);
 	values[5] = Float8GetDatum(column->min);
 	values[6] = Float8GetDatum(column->max);
-	values[7] = BoolGetDatum(column->input < 0);
+	values[7] = Int64GetDatum((int64) column->n_missing);
+	values[8] = Int32GetDatum((int32) ae_column_outputs(column));
+	values[9] = BoolGetDatum(!column->varies);
+	nulls[2] = category;
+	nulls[3] = nulls[4] = nulls[5] = nulls[6] = category || !column->observed;
+	nulls[8] = !category;
 	SRF_RETURN_NEXT(funcctx, form_row(funcctx, values, nulls));
 }
 
@@ -523,8 +813,7 @@ pg_ae_features(PG_FUNCTION_ARGS)
 Datum
 pg_ae_row_expression(PG_FUNCTION_ARGS)
 {
-	const AeModel *model = model_argument(fcinfo);
-	const AeSchema *schema = &model->schema;
+	const AeSchema *schema = &models_argument(fcinfo)->models[0]->schema;
 	StringInfoData out;
 
 	if (schema->is_array)
@@ -533,7 +822,7 @@ pg_ae_row_expression(PG_FUNCTION_ARGS)
 						errhint("Pass the array itself where a row is wanted.")));
 	initStringInfo(&out);
 	appendStringInfoString(&out, "ROW(");
-	for (uint32_t c = 0; c < schema->n_columns; c++)
+	for (uint32_t c = 0; c < schema->n_columns; c = ae_schema_source_end(schema, c))
 		appendStringInfo(&out, "%s%s", c ? ", " : "",
 						 quote_identifier(pgae_column_name(schema, c)));
 	appendStringInfoChar(&out, ')');

@@ -19,10 +19,18 @@
 #include "utils/numeric.h"
 #include "utils/varlena.h"
 
+/* Networks of each fold where quality is accurate, and prototypes where there are folds. */
+#define ACCURATE_MEMBERS 2
+#define DEFAULT_PROTOTYPES 64
+
 /* What a value must be. */
 typedef enum OptionType
 {
 	OPTION_NAMES,   /* array of strings: List * */
+	OPTION_FLAG,    /* boolean: bool */
+	OPTION_SET,     /* array of strings, each one of choices: int of bits */
+	OPTION_MAP,     /* object of columns and choices: List * of PgaeChoice */
+	OPTION_EITHER,  /* string: int; or object as OPTION_MAP: scalings */
 	OPTION_CHOICE,  /* string, one of choices: int */
 	OPTION_INT,     /* integer: int */
 	OPTION_WIDTHS,  /* array of integers: int[AE_MAX_LAYERS]; its count stands just before it */
@@ -33,8 +41,17 @@ typedef enum OptionType
 } OptionType;
 
 static const char *const option_type_name[OPTION_TYPE_COUNT] = {
-	"an array of strings", "a string",   "an integer", "an array of integers",
-	"an integer",          "an integer", "a number",
+	"an array of strings",
+	"a boolean",
+	"an array of strings",
+	"an object of columns and strings",
+	"a string, or an object of columns and strings",
+	"a string",
+	"an integer",
+	"an array of integers",
+	"an integer",
+	"an integer",
+	"a number",
 };
 
 /* The optimizers that an option is for. */
@@ -65,7 +82,29 @@ activation_choice(int number)
 static const char *
 loss_choice(int number)
 {
-	return number < AE_LOSS_COUNT ? ae_loss_name[number] : NULL;
+	return number < AE_LOSS_SOFTMAX ? ae_loss_name[number] : NULL;
+}
+
+/* Losses of categories; the bits that they have in the options are AeLoss. */
+static const char *
+category_loss_choice(int number)
+{
+	return number < AE_LOSS_COUNT - AE_LOSS_SOFTMAX ? ae_loss_name[AE_LOSS_SOFTMAX + number] : NULL;
+}
+
+static const char *
+kind_choice(int number)
+{
+	return number < AE_KIND_COUNT ? ae_kind_name[number] : NULL;
+}
+
+/* Bit `number` of AE_PART_ALL. */
+static const char *
+part_choice(int number)
+{
+	static const char *const names[] = {"hour", "weekday", "month"};
+
+	return number < (int) lengthof(names) ? names[number] : NULL;
 }
 
 static const char *
@@ -78,6 +117,15 @@ static const char *
 purpose_choice(int number)
 {
 	return number < AE_PURPOSE_COUNT ? ae_purpose_name[number] : NULL;
+}
+
+/* 0 one network, or one for each fold; 1 ACCURATE_MEMBERS times as many. */
+static const char *
+quality_choice(int number)
+{
+	static const char *const names[] = {"standard", "accurate"};
+
+	return number < (int) lengthof(names) ? names[number] : NULL;
 }
 
 static const char *
@@ -101,7 +149,11 @@ schedule_choice(int number)
 static const OptionInfo option_info[] = {
 	{"columns", OPTION_NAMES, 0, 0, false, FOR_ALL, AT(columns), NULL},
 	{"exclude", OPTION_NAMES, 0, 0, false, FOR_ALL, AT(exclude), NULL},
+	{"kinds", OPTION_MAP, 0, 0, false, FOR_ALL, AT(kinds), kind_choice},
 	{"purpose", OPTION_CHOICE, 0, 0, false, FOR_ALL, AT(purpose), purpose_choice},
+	{"folds", OPTION_INT, 1, AE_MAX_FOLDS, false, FOR_ALL, AT(folds), NULL},
+	{"prototypes", OPTION_INT, 0, AE_MAX_PROTOTYPES, false, FOR_ALL, AT(prototypes), NULL},
+	{"quality", OPTION_CHOICE, 0, 0, false, FOR_ALL, AT(quality), quality_choice},
 	{"code", OPTION_INT, 1, AE_MAX_WIDTH, false, FOR_ALL, AT(code), NULL},
 	{"hidden", OPTION_WIDTHS, 1, AE_MAX_WIDTH, false, FOR_ALL, AT(hidden), NULL},
 	{"decoder", OPTION_WIDTHS, 1, AE_MAX_WIDTH, false, FOR_ALL, AT(decoder), NULL},
@@ -111,7 +163,14 @@ static const OptionInfo option_info[] = {
 	{"output_activation", OPTION_CHOICE, 0, 0, false, FOR_ALL, AT(output_activation),
 	 activation_choice},
 	{"loss", OPTION_CHOICE, 0, 0, false, FOR_ALL, AT(loss), loss_choice},
-	{"scaling", OPTION_CHOICE, 0, 0, false, FOR_ALL, AT(scaling), scaling_choice},
+	{"category_loss", OPTION_CHOICE, 0, 0, false, FOR_ALL, AT(category_loss), category_loss_choice},
+	{"scaling", OPTION_EITHER, 0, 0, false, FOR_ALL, AT(scaling), scaling_choice},
+	{"clip", OPTION_REAL, 1e-3, AE_SCALED_MAX, false, FOR_ALL, AT(clip), NULL},
+	{"max_levels", OPTION_INT, 1, AE_MAX_WIDTH, false, FOR_ALL, AT(max_levels), NULL},
+	{"min_frequency", OPTION_INT, 1, 1e9, false, FOR_ALL, AT(min_frequency), NULL},
+	{"null_indicators", OPTION_FLAG, 0, 0, false, FOR_ALL, AT(null_indicators), NULL},
+	{"time_parts", OPTION_SET, 0, 0, false, FOR_ALL, AT(time_parts), part_choice},
+	{"masking", OPTION_REAL, 0, 1, true, FOR_ALL, AT(train.masking), NULL},
 	{"noise", OPTION_REAL, 0, 1e6, false, FOR_ALL, AT(train.noise), NULL},
 	{"optimizer", OPTION_CHOICE, 0, 0, false, FOR_ALL, AT(train.optimizer), optimizer_choice},
 	{"learning_rate", OPTION_REAL, 1e-12, 1e6, false, FOR_RATES, AT(train.learning_rate), NULL},
@@ -275,14 +334,15 @@ parse_number(const OptionInfo *info, const JsonbValue *value, bool element)
 	return number;
 }
 
+/* element: value stands in an array or object. */
 static int
-parse_choice(const OptionInfo *info, const JsonbValue *value)
+parse_choice(const OptionInfo *info, const JsonbValue *value, bool element)
 {
 	const char *choice;
 	char *text;
 
 	if (value->type != jbvString)
-		refuse_type(info, value, false);
+		refuse_type(info, value, element);
 	text = pnstrdup(value->val.string.val, value->val.string.len);
 	for (int i = 0; (choice = info->choice(i)) != NULL; i++)
 	{
@@ -291,6 +351,33 @@ parse_choice(const OptionInfo *info, const JsonbValue *value)
 	}
 	refuse_choice(info, text);
 	return -1;
+}
+
+/* A List of PgaeChoice. */
+static List *
+parse_map(const OptionInfo *info, const JsonbValue *value)
+{
+	List *choices = NIL;
+	JsonbIterator *it;
+	JsonbIteratorToken token;
+	JsonbValue key, element;
+
+	if (value->type != jbvBinary || !JsonContainerIsObject(value->val.binary.data))
+		refuse_type(info, value, false);
+	it = JsonbIteratorInit(value->val.binary.data);
+	while ((token = JsonbIteratorNext(&it, &key, true)) != WJB_DONE)
+	{
+		PgaeChoice *choice;
+
+		if (token != WJB_KEY)
+			continue;
+		JsonbIteratorNext(&it, &element, true);
+		choice = palloc(sizeof(PgaeChoice));
+		choice->column = pnstrdup(key.val.string.val, key.val.string.len);
+		choice->choice = parse_choice(info, &element, true);
+		choices = lappend(choices, choice);
+	}
+	return choices;
 }
 
 /* A List of char *. */
@@ -314,6 +401,24 @@ parse_names(const OptionInfo *info, const JsonbValue *value)
 		names = lappend(names, pnstrdup(element.val.string.val, element.val.string.len));
 	}
 	return names;
+}
+
+/* The bits of the choices that an array of strings names. */
+static int
+parse_set(const OptionInfo *info, const JsonbValue *value)
+{
+	int bits = 0;
+	ListCell *cell;
+
+	foreach (cell, parse_names(info, value))
+	{
+		JsonbValue name = {.type = jbvString};
+
+		name.val.string.val = lfirst(cell);
+		name.val.string.len = (int) strlen(lfirst(cell));
+		bits |= 1 << parse_choice(info, &name, true);
+	}
+	return bits;
 }
 
 /* Fills widths; returns how many there are. */
@@ -351,8 +456,25 @@ parse_value(PgaeOptions *options, const OptionInfo *info, const JsonbValue *valu
 		case OPTION_NAMES:
 			*(List **) at = parse_names(info, value);
 			break;
+		case OPTION_FLAG:
+			if (value->type != jbvBool)
+				refuse_type(info, value, false);
+			*(bool *) at = value->val.boolean;
+			break;
+		case OPTION_SET:
+			*(int *) at = parse_set(info, value);
+			break;
+		case OPTION_MAP:
+			*(List **) at = parse_map(info, value);
+			break;
+		case OPTION_EITHER:
+			if (value->type == jbvString)
+				*(int *) at = parse_choice(info, value, false);
+			else
+				options->scalings = parse_map(info, value);
+			break;
 		case OPTION_CHOICE:
-			*(int *) at = parse_choice(info, value);
+			*(int *) at = parse_choice(info, value, false);
 			break;
 		case OPTION_INT:
 			*(int *) at = (int) parse_number(info, value, false);
@@ -379,6 +501,14 @@ parse_value(PgaeOptions *options, const OptionInfo *info, const JsonbValue *valu
 
 /* ---- options beside each other ---- */
 
+static AePurpose
+purpose_of(const PgaeOptions *options)
+{
+	if (options->purpose_set)
+		return options->purpose;
+	return options->code ? AE_PURPOSE_COMPRESS : AE_PURPOSE_DETECT;
+}
+
 StaticAssertDecl(offsetof(PgaeOptions, n_hidden) + sizeof(int) == offsetof(PgaeOptions, hidden),
 				 "the count of hidden stands just before it");
 StaticAssertDecl(offsetof(PgaeOptions, n_decoder) + sizeof(int) == offsetof(PgaeOptions, decoder),
@@ -393,15 +523,24 @@ check_pairs(const PgaeOptions *options)
 
 	if (train->epochs != UINT64_MAX && train->updates != UINT64_MAX)
 		refuse_pair("\"epochs\"", "\"updates\"", "Give one of them: both say how long to train.");
-	if ((int) train->optimizer == AE_OPTIMIZER_LBFGS && train->noise > 0)
-		refuse_pair("\"optimizer\" = lbfgs", "\"noise\" > 0",
+	if ((int) train->optimizer == AE_OPTIMIZER_LBFGS && (train->noise > 0 || train->masking > 0))
+		refuse_pair("\"optimizer\" = lbfgs", train->noise > 0 ? "\"noise\" > 0" : "\"masking\" > 0",
 					"L-BFGS needs a loss that stays the same; train with adam to use noise.");
 	if (options->patience_set && train->patience > 0 && train->validation == 0)
 		refuse_pair("\"patience\"", "\"validation\" = 0",
 					"Early stopping watches the loss of validation rows.");
-	if (options->loss == AE_LOSS_BCE && options->scaling == AE_SCALING_STANDARD)
-		refuse_pair("\"loss\" = bce", "\"scaling\" = standard",
+	if (options->loss == AE_LOSS_BCE && options->scaling >= 0 &&
+		options->scaling != AE_SCALING_MINMAX && options->scaling != AE_SCALING_NONE)
+		refuse_pair("\"loss\" = bce",
+					psprintf("\"scaling\" = %s", ae_scaling_name[options->scaling]),
 					"Cross-entropy needs inputs between 0 and 1: use scaling minmax.");
+	if (options->folds > 1 && purpose_of(options) == AE_PURPOSE_COMPRESS)
+		refuse_pair("\"folds\" = 2", options->purpose_set ? "\"purpose\" = compress" : "\"code\"",
+					"Codes of two networks do not compare.");
+	if (options->quality > 0 && purpose_of(options) == AE_PURPOSE_COMPRESS)
+		refuse_pair("\"quality\" = accurate",
+					options->purpose_set ? "\"purpose\" = compress" : "\"code\"",
+					"Codes of several networks do not compare.");
 	if (options->loss == AE_LOSS_BCE && options->output_activation >= 0 &&
 		options->output_activation != AE_SIGMOID)
 		refuse_pair("\"loss\" = bce", "\"output_activation\"",
@@ -432,12 +571,14 @@ options_not_given(void)
 
 	options->n_hidden = options->n_decoder = -1;
 	options->activation = options->code_activation = options->output_activation = -1;
-	options->loss = options->scaling = -1;
+	options->loss = options->category_loss = options->scaling = -1;
+	options->max_levels = options->min_frequency = -1;
+	options->folds = options->prototypes = options->quality = -1;
 	train->optimizer = (AeOptimizer) -1;
 	train->schedule = (AeSchedule) -1;
 	train->learning_rate = train->final_rate = train->warmup = train->momentum = -1;
 	train->beta1 = train->beta2 = train->epsilon = train->weight_decay = train->clip_norm = -1;
-	train->noise = train->validation = train->time_limit = -1;
+	train->noise = train->masking = train->validation = train->time_limit = -1;
 	train->epochs = train->updates = train->seed = UINT64_MAX;
 	train->batch_size = train->patience = UINT32_MAX;
 	return options;
@@ -498,6 +639,8 @@ pgae_options_parse(Jsonb *jsonb)
 						errmsg("option \"columns\" names no column")));
 	if (options->train.seed == UINT64_MAX)
 		options->train.seed = 0; /* the order of rows depends on it: needed at the first row */
+	if (options->category_loss >= 0)
+		options->category_loss += AE_LOSS_SOFTMAX;
 	check_pairs(options);
 	notice_unused(options, given);
 	return options;
@@ -548,13 +691,15 @@ names_column(const List *names, const char *column)
 static bool
 columns_differ(const PgaeOptions *options, const AeSchema *schema)
 {
-	uint32_t n_named = 0;
+	uint32_t n_named = 0, n_sources = 0;
 
 	if (schema->is_array)
 		return options->columns != NIL || options->exclude != NIL;
-	for (uint32_t i = 0; i < schema->n_columns; i++)
+	for (uint32_t i = 0; i < schema->n_columns; i = ae_schema_source_end(schema, i))
 	{
 		const char *column = pgae_column_name(schema, i);
+
+		n_sources++;
 
 		if (names_column(options->exclude, column))
 			return true;
@@ -564,7 +709,45 @@ columns_differ(const PgaeOptions *options, const AeSchema *schema)
 		return false;
 	for (int i = 0; i < list_length(options->columns); i++)
 		n_named += names_column(options->exclude, list_nth(options->columns, i));
-	return n_named != schema->n_columns || list_length(options->columns) != (int) n_named;
+	return n_named != n_sources || list_length(options->columns) != (int) n_named;
+}
+
+/* Whether the options ask for a scaling of a number or time that the schema does not have. */
+static bool
+scaling_differs(const PgaeOptions *options, const AeSchema *schema)
+{
+	for (uint32_t i = 0; i < schema->n_columns; i++)
+	{
+		const AeColumn *column = &schema->columns[i];
+		int asked = options->scaling;
+
+		if (column->kind != AE_KIND_NUMBER && column->kind != AE_KIND_TIME)
+			continue;
+		if (options->scalings != NIL && column->name)
+		{
+			int own = pgae_options_choice(options->scalings, pgae_column_name(schema, i));
+
+			asked = own >= 0 ? own : asked;
+		}
+		if (asked >= 0 && asked != (int) column->scaling)
+			return true;
+	}
+	return false;
+}
+
+static bool
+kinds_differ(const PgaeOptions *options, const AeSchema *schema)
+{
+	for (uint32_t i = 0; i < schema->n_columns && options->kinds != NIL; i++)
+	{
+		int asked = -1;
+
+		if (schema->columns[i].name)
+			asked = pgae_options_choice(options->kinds, pgae_column_name(schema, i));
+		if (asked >= 0 && asked != (int) schema->columns[i].kind)
+			return true;
+	}
+	return false;
 }
 
 static void
@@ -575,8 +758,9 @@ add_contradiction(StringInfo names, bool differs, const char *name)
 }
 
 void
-pgae_options_check_init(const PgaeOptions *options, const AeModel *init)
+pgae_options_check_init(const PgaeOptions *options, const PgaeModels *models)
 {
+	const AeModel *init = models->models[0];
 	const AeNet *net = &init->net;
 	const uint32_t *width = net->width;
 	uint32_t code = net->n_encoder;
@@ -585,6 +769,11 @@ pgae_options_check_init(const PgaeOptions *options, const AeModel *init)
 	initStringInfo(&names);
 	add_contradiction(&names, columns_differ(options, &init->schema), "columns");
 	add_contradiction(&names, options->purpose_set && options->purpose != init->purpose, "purpose");
+	add_contradiction(&names, options->folds > 0 && (uint32) options->folds != models->n_folds,
+					  "folds");
+	add_contradiction(&names,
+					  options->quality >= 0 && pgae_options_members(options) != models->n_members,
+					  "quality");
 	add_contradiction(&names, options->code && (uint32_t) options->code != width[code], "code");
 	add_contradiction(
 		&names, widths_differ(options->hidden, options->n_hidden, width + 1, code - 1), "hidden");
@@ -603,7 +792,11 @@ pgae_options_check_init(const PgaeOptions *options, const AeModel *init)
 					  "output_activation");
 	add_contradiction(&names, options->loss >= 0 && options->loss != (int) init->loss, "loss");
 	add_contradiction(
-		&names, options->scaling >= 0 && options->scaling != (int) init->schema.scaling, "scaling");
+		&names, options->category_loss >= 0 && options->category_loss != (int) init->category_loss,
+		"category_loss");
+	add_contradiction(&names, scaling_differs(options, &init->schema), "scaling");
+	add_contradiction(&names, kinds_differ(options, &init->schema), "kinds");
+	add_contradiction(&names, options->clip > 0 && options->clip != init->schema.clip, "clip");
 	if (names.len)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("options contradict the model to start from: %s", names.data),
@@ -635,10 +828,12 @@ refuse_depth(uint32_t n_layers)
 
 /* The widths of encoder and decoder that were not given. */
 static void
-resolve_widths(AeNet *net, const PgaeOptions *options, AePurpose purpose, size_t n_inputs)
+resolve_widths(AeNet *net, const PgaeOptions *options, AePurpose purpose, const AeSchema *schema)
 {
 	bool detect = purpose == AE_PURPOSE_DETECT;
-	int wide = detect ? clip(4.0 * n_inputs, 128, 256) : clip(2.0 * n_inputs, 32, 256);
+	uint32_t n_outputs = schema->n_dense + schema->n_levels;
+	double n_sources = schema->n_sources;
+	int wide = detect ? clip(4.0 * n_sources, 128, 256) : clip(2.0 * n_sources, 32, 256);
 	int n_hidden = options->n_hidden;
 	int n_decoder = options->n_decoder;
 	int code = options->code;
@@ -667,7 +862,7 @@ resolve_widths(AeNet *net, const PgaeOptions *options, AePurpose purpose, size_t
 	if (code == 0 && detect)
 		code = n_hidden > 0 ? hidden[--n_hidden] : wide;
 	else if (code == 0)
-		code = clip(rint(n_inputs / 3.0), 1, AE_MAX_WIDTH);
+		code = clip(rint(n_sources / 3.0), 1, AE_MAX_WIDTH);
 	if (n_decoder < 0)
 	{
 		n_decoder = n_hidden;
@@ -677,14 +872,14 @@ resolve_widths(AeNet *net, const PgaeOptions *options, AePurpose purpose, size_t
 	if (n_hidden + n_decoder + 2 > AE_MAX_LAYERS)
 		refuse_depth((uint32_t) (n_hidden + n_decoder + 2));
 
-	net->width[l++] = (uint32_t) n_inputs;
+	net->width[l++] = n_outputs + schema->n_indicators;
 	for (int i = 0; i < n_hidden; i++)
 		net->width[l++] = (uint32_t) hidden[i];
 	net->width[l] = (uint32_t) code;
 	net->n_encoder = l++;
 	for (int i = 0; i < n_decoder; i++)
 		net->width[l++] = (uint32_t) decoder[i];
-	net->width[l] = (uint32_t) n_inputs;
+	net->width[l] = n_outputs;
 	net->n_layers = l;
 }
 
@@ -705,16 +900,19 @@ resolve_activations(AeNet *net, const PgaeOptions *options, AePurpose purpose, A
 	net->activation[net->n_layers - 1] = (AeActivation) output;
 }
 
-/* How many rows to hold out, and whether to stop early by them. */
+/*
+ * How many rows to hold out, and whether to stop early by them.  A crossed network is judged
+ * by the rows of the other fold, and holds out none unless asked to.
+ */
 static void
 resolve_validation(AeTrainOptions *train, const PgaeOptions *options, AePurpose purpose,
-				   size_t n_rows)
+				   size_t n_rows, bool crossed)
 {
 	bool detect = purpose == AE_PURPOSE_DETECT;
 	bool asked = options->validation_set && train->validation > 0;
 
 	if (!options->validation_set)
-		train->validation = n_rows >= (detect ? 1000 : 100) ? 0.1 : 0;
+		train->validation = !crossed && n_rows >= (detect ? 1000 : 100) ? 0.1 : 0;
 	if (options->patience_set)
 	{
 		/* it was asked for: a small table gives up some rows for it, too */
@@ -751,7 +949,7 @@ resolve_length(AeTrainOptions *train, const PgaeOptions *options, AePurpose purp
 
 static void
 resolve_training(AeTrainOptions *train, const PgaeOptions *options, AePurpose purpose,
-				 size_t n_rows)
+				 size_t n_rows, bool crossed)
 {
 	bool detect = purpose == AE_PURPOSE_DETECT;
 
@@ -761,7 +959,7 @@ resolve_training(AeTrainOptions *train, const PgaeOptions *options, AePurpose pu
 	if ((int) train->schedule < 0)
 		train->schedule = AE_SCHEDULE_COSINE;
 	train->learning_rate =
-		given_or(train->learning_rate, train->optimizer == AE_OPTIMIZER_SGD ? 0.1 : 3e-3);
+		given_or(train->learning_rate, train->optimizer == AE_OPTIMIZER_SGD ? 0.03 : 3e-3);
 	train->final_rate = given_or(train->final_rate, 0.01);
 	train->warmup = given_or(train->warmup, 0.05);
 	train->momentum = given_or(train->momentum, 0.9);
@@ -773,10 +971,11 @@ resolve_training(AeTrainOptions *train, const PgaeOptions *options, AePurpose pu
 	train->clip_norm = given_or(train->clip_norm, 0);
 	train->noise =
 		given_or(train->noise, detect && train->optimizer != AE_OPTIMIZER_LBFGS ? 0.2 : 0);
+	train->masking = given_or(train->masking, 0);
 	train->time_limit = given_or(train->time_limit, 0);
 	if (train->batch_size == UINT32_MAX)
 		train->batch_size = 128;
-	resolve_validation(train, options, purpose, n_rows);
+	resolve_validation(train, options, purpose, n_rows, crossed);
 	resolve_length(train, options, purpose, n_rows);
 }
 
@@ -788,7 +987,8 @@ notice_overcomplete(const AeNet *net, const AeTrainOptions *train)
 
 	for (uint32_t l = 1; l < net->n_layers; l++)
 		narrowest = Min(narrowest, net->width[l]);
-	if (narrowest < net->width[0] || train->noise > 0 || train->weight_decay > 0)
+	if (narrowest < net->width[0] || train->noise > 0 || train->masking > 0 ||
+		train->weight_decay > 0)
 		return;
 	ereport(NOTICE, (errmsg("a code of %u units for %u inputs can copy them and learn nothing",
 							net->width[net->n_encoder], net->width[0]),
@@ -800,7 +1000,7 @@ notice_squashed_outputs(const AeNet *net, AeLoss loss, AeScaling scaling)
 {
 	AeActivation output = net->activation[net->n_layers - 1];
 
-	if (loss != AE_LOSS_MSE || scaling != AE_SCALING_STANDARD ||
+	if (loss != AE_LOSS_MSE || scaling == AE_SCALING_MINMAX || scaling == AE_SCALING_NONE ||
 		(output != AE_SIGMOID && output != AE_TANH && output != AE_RELU))
 		return;
 	ereport(NOTICE, (errmsg("output_activation %s cannot reach all standardised inputs",
@@ -808,32 +1008,83 @@ notice_squashed_outputs(const AeNet *net, AeLoss loss, AeScaling scaling)
 					 errhint("Use scaling minmax with it, or output_activation identity.")));
 }
 
+int
+pgae_options_choice(const List *choices, const char *column)
+{
+	const ListCell *cell;
+
+	foreach (cell, choices)
+	{
+		const PgaeChoice *choice = lfirst(cell);
+
+		if (strcmp(choice->column, column) == 0)
+			return choice->choice;
+	}
+	return -1;
+}
+
+uint32
+pgae_options_folds(const PgaeOptions *options)
+{
+	if (options->folds > 0)
+		return (uint32) options->folds;
+	return purpose_of(options) == AE_PURPOSE_DETECT ? AE_MAX_FOLDS : 1;
+}
+
+uint32
+pgae_options_members(const PgaeOptions *options)
+{
+	return options->quality > 0 ? ACCURATE_MEMBERS : 1;
+}
+
+uint32
+pgae_options_prototypes(const PgaeOptions *options, uint32 n_folds)
+{
+	if (options->prototypes >= 0)
+		return (uint32) options->prototypes;
+	return n_folds > 1 ? DEFAULT_PROTOTYPES : 0;
+}
+
+AeLoss
+pgae_options_loss(const PgaeOptions *options)
+{
+	return options->loss >= 0 ? (AeLoss) options->loss : AE_LOSS_MSE;
+}
+
+AeLoss
+pgae_options_category_loss(const PgaeOptions *options)
+{
+	return options->category_loss >= 0 ? (AeLoss) options->category_loss : AE_LOSS_ONEHOT;
+}
+
+AeScaling
+pgae_options_scaling(const PgaeOptions *options)
+{
+	if (options->scaling >= 0)
+		return (AeScaling) options->scaling;
+	return pgae_options_loss(options) == AE_LOSS_BCE ? AE_SCALING_MINMAX : AE_SCALING_STANDARD;
+}
+
 void
-pgae_options_resolve(AeModel *model, const PgaeOptions *options, const AeModel *init,
-					 size_t n_inputs, size_t n_rows)
+pgae_options_resolve(AeModel *model, const PgaeOptions *options, const AeModel *init, size_t n_rows,
+					 bool crossed)
 {
 	if (init)
 	{
 		model->purpose = init->purpose;
 		model->loss = init->loss;
+		model->category_loss = init->category_loss;
 		model->net = init->net;
-		model->schema.scaling = init->schema.scaling;
 	}
 	else
 	{
-		model->purpose = options->purpose_set ? options->purpose
-						 : options->code      ? AE_PURPOSE_COMPRESS
-											  : AE_PURPOSE_DETECT;
-		model->loss = options->loss >= 0 ? (AeLoss) options->loss : AE_LOSS_MSE;
-		if (options->scaling >= 0)
-			model->schema.scaling = (AeScaling) options->scaling;
-		else
-			model->schema.scaling =
-				model->loss == AE_LOSS_BCE ? AE_SCALING_MINMAX : AE_SCALING_STANDARD;
-		resolve_widths(&model->net, options, model->purpose, n_inputs);
+		model->purpose = purpose_of(options);
+		model->loss = pgae_options_loss(options);
+		model->category_loss = pgae_options_category_loss(options);
+		resolve_widths(&model->net, options, model->purpose, &model->schema);
 		resolve_activations(&model->net, options, model->purpose, model->loss);
-		notice_squashed_outputs(&model->net, model->loss, model->schema.scaling);
+		notice_squashed_outputs(&model->net, model->loss, pgae_options_scaling(options));
 	}
-	resolve_training(&model->options, options, model->purpose, n_rows);
+	resolve_training(&model->options, options, model->purpose, n_rows, crossed);
 	notice_overcomplete(&model->net, &model->options);
 }

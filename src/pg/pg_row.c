@@ -1,10 +1,10 @@
 /*
  * pg_row.c: the row codec.  A row is a composite value or an array of numbers; the
- * engine wants one double per column of the model, its *fields*, and gives such
- * fields back.  This file knows types and tuples, nothing of networks.
+ * engine wants one value per AeColumn of the model, and gives such values back.  This
+ * file knows tuples and columns; what is in a datum pg_value.c knows.
  *
  * What can be found out once is found out once: a codec is compiled for a row type
- * into one Part per column of the model (where the value stands, how it converts), and
+ * into one part per source column of the model (where it stands, how it converts), and
  * again when rows of another type come along: by (type, typmod) of the tuple, and
  * for a named type by the identifier that the type cache gives each version of it, as a
  * table may be altered while a PL/pgSQL expression keeps the codec.
@@ -14,14 +14,8 @@
  * with exactly these names and as many fields as the model has columns is matched
  * by position.  (A subquery that names its columns f1 ... fn looks the same; in the
  * model's own order both rules agree.)  Arrays are matched by position, and by length.
- *
- * A new kind of column is one more line of conv_info, one more case in datum_field and
- * in field_datum, and for training one in pack and unpack if it needs a new width.
  */
 #include "postgres.h"
-
-#include <float.h>
-#include <math.h>
 
 #include "access/htup_details.h"
 #include "access/tupmacs.h"
@@ -29,61 +23,37 @@
 #include "mb/pg_wchar.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/typcache.h"
 #include "utils/varlena.h"
 
+#include "ae_hash.h"
 #include "pg_ae.h"
-
-/* How a value becomes a field. */
-typedef enum Conv
-{
-	CONV_INT2,
-	CONV_INT4,
-	CONV_INT8,
-	CONV_FLOAT4,
-	CONV_FLOAT8,
-	CONV_NUMERIC,
-	CONV_BOOL,
-	CONV_COUNT,
-	CONV_NONE = -1
-} Conv;
-
-typedef struct ConvInfo
-{
-	Oid type;
-	AeKind kind;
-	size_t stored; /* bytes in a training record: 8 double, 4 float, 1 boolean */
-} ConvInfo;
-
-static const ConvInfo conv_info[CONV_COUNT] = {
-	[CONV_INT2] = {INT2OID, AE_KIND_NUMBER, sizeof(float)},
-	[CONV_INT4] = {INT4OID, AE_KIND_NUMBER, sizeof(double)},
-	[CONV_INT8] = {INT8OID, AE_KIND_NUMBER, sizeof(double)},
-	[CONV_FLOAT4] = {FLOAT4OID, AE_KIND_NUMBER, sizeof(float)},
-	[CONV_FLOAT8] = {FLOAT8OID, AE_KIND_NUMBER, sizeof(double)},
-	[CONV_NUMERIC] = {NUMERICOID, AE_KIND_NUMBER, sizeof(double)},
-	[CONV_BOOL] = {BOOLOID, AE_KIND_BOOLEAN, 1},
-};
 
 /* What a column of each kind is called in messages. */
 static const char *const kind_phrase[AE_KIND_COUNT] = {
 	[AE_KIND_NUMBER] = "a number",
-	[AE_KIND_BOOLEAN] = "boolean",
+	[AE_KIND_BOOLEAN] = "a boolean",
+	[AE_KIND_TIME] = "a time",
+	[AE_KIND_CATEGORY] = "a category",
 };
 
-/* One column of the model, as found in rows of the compiled type; or an array's element. */
-typedef struct Part
+/* A source column of the model. */
+typedef struct Source
 {
-	int att; /* 0-based in the row's descriptor; unused for arrays */
-	Conv conv;
-	Oid type;     /* as declared */
-	Oid base;     /* below domains */
-	int32 typmod; /* of the base type */
-	void *domain; /* domain_check's own */
-} Part;
+	uint32 first; /* AeColumn */
+	uint32 n;     /* AeColumns: more than one for an array column */
+	bool is_array;
+	AeKind kind;
+	bool varies;        /* scoring: false where its values do not matter */
+	char *name;         /* in the server's encoding; NULL in a model of arrays */
+	PgaeLevels *levels; /* of a category */
+	uint64 hash;        /* of the level last read */
+	/* in scoring, for each fold: from the number of a level to the model's; in training [0] */
+	const int32 *map[PGAE_FOLDS];
+	int unknown[PGAE_FOLDS]; /* what a level that is not found becomes */
+} Source;
 
 /* What was compiled for one row type. */
 typedef struct RowPlan
@@ -96,55 +66,47 @@ typedef struct RowPlan
 	TupleDesc tupdesc;
 	Datum *values;
 	bool *nulls;
-	Part *parts; /* one per column of the model */
+	PgaePart *parts; /* one per source column */
 } RowPlan;
 
 struct PgaeCodec
 {
 	MemoryContext context;
-	const PgaeOptions *options; /* of a training, else NULL */
-	const AeSchema *schema;     /* NULL in training before the first row */
-	Oid argtype;                /* as the call declares it, domains included */
+	const PgaeOptions *options;          /* of a training, else NULL */
+	const AeSchema *schema;              /* NULL in training before it stands */
+	const AeSchema *schemas[PGAE_FOLDS]; /* of a crossed model */
+	bool crossed;
+	unsigned fold; /* whose levels unpack gives */
+	bool hashing;  /* rows need their hash */
+	uint32 *words; /* that it is taken of */
+	Oid argtype;   /* as the call declares it, domains included */
 	bool is_array;
+	bool learning;   /* new levels get numbers */
 	void *argdomain; /* domain_check's own */
-	char **names;    /* columns in the server's encoding; NULL for arrays */
-	double *fields;
-	size_t *stored; /* bytes of each column in a training record */
+	Source *sources;
+	uint32 n_sources;
+	PgaeRow row;
+	RowPlan plan;
+	PgaePart array; /* of a model of arrays: the type of its rows */
+
+	/* the record of a row: a bit for each missing value, then the values */
+	size_t *stored; /* bytes of each value */
+	size_t *offset;
 	size_t record_size;
-	RowPlan row;
-	Part element;
+
+	/* before the schema stands: lengths of array columns, by attribute; -1: not known */
+	Oid waiting_type;
+	int32 waiting_typmod;
+	int *lengths;
 };
 
 /* ---- types ---- */
 
-static Conv
-conv_of(Oid base)
-{
-	for (int conv = 0; conv < CONV_COUNT; conv++)
-	{
-		if (conv_info[conv].type == base)
-			return (Conv) conv;
-	}
-	return CONV_NONE;
-}
-
-/* Resolves domains; a type that no conversion exists for gives CONV_NONE. */
-static void
-part_init(Part *part, int att, Oid type, int32 typmod)
-{
-	part->att = att;
-	part->type = type;
-	part->typmod = typmod;
-	part->base = getBaseTypeAndTypmod(type, &part->typmod);
-	part->conv = conv_of(part->base);
-	part->domain = NULL;
-}
-
-/* 42804 unless argtype is a composite or an array of numbers; fills is_array and element. */
+/* 42804 unless argtype is a composite or an array of numbers; fills is_array and array. */
 static void
 check_argument_type(PgaeCodec *codec)
 {
-	Oid base, element;
+	Oid base;
 
 	if (!OidIsValid(codec->argtype))
 		ereport(ERROR, (errcode(ERRCODE_INDETERMINATE_DATATYPE),
@@ -153,23 +115,22 @@ check_argument_type(PgaeCodec *codec)
 	codec->is_array = false;
 	if (type_is_rowtype(base))
 		return;
-	element = get_element_type(base);
-	if (!OidIsValid(element))
+	pgae_part_init(&codec->array, -1, codec->argtype, -1);
+	codec->is_array = true;
+	if (codec->array.conv == PGAE_CONV_ARRAY)
+		return;
+	if (!OidIsValid(get_element_type(base)))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("a row must be a composite value or an array of numbers, not type %s",
 						format_type_be(codec->argtype)),
 				 errhint("Pass the alias of a table or subquery, ROW(a, b, ...), or an array "
 						 "such as real[].")));
-	codec->is_array = true;
-	part_init(&codec->element, -1, element, -1);
-	if (codec->element.conv == CONV_NONE || conv_info[codec->element.conv].kind != AE_KIND_NUMBER)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("a row array must have numbers as elements, not type %s",
-						format_type_be(element)),
-				 errhint("Elements may be smallint, integer, bigint, real, double precision or "
-						 "numeric.")));
+	ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+					errmsg("a row array must have numbers as elements, not type %s",
+						   format_type_be(get_element_type(base))),
+					errhint("Elements may be smallint, integer, bigint, real, double precision or "
+							"numeric.")));
 }
 
 /* ---- columns by name ---- */
@@ -334,53 +295,78 @@ choose_attributes(int *chosen, TupleDesc tupdesc, const PgaeOptions *options)
 	if (n == 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("no columns are left to train on")));
-	return n;
-}
-
-static void
-check_column_count(int n)
-{
 	if (n > AE_MAX_COLUMNS)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("rows have %d columns, a model takes at most %d", n, AE_MAX_COLUMNS)));
+	return n;
 }
 
-/* Says how many bytes column i takes in a training record. */
+/* Options that speak of single columns must name columns that there are. */
 static void
-set_stored(PgaeCodec *codec, int i, size_t bytes)
+check_choices(TupleDesc tupdesc, const List *choices, const char *option)
 {
-	codec->stored[i] = bytes;
-	codec->record_size += bytes;
+	const ListCell *cell;
+
+	foreach (cell, choices)
+	{
+		const PgaeChoice *choice = lfirst(cell);
+
+		if (find_attribute(tupdesc, choice->column, false) < 0)
+			raise_unknown_option_column(tupdesc, option, choice->column);
+	}
 }
 
-/* Room for n fields and the layout of their records. */
+/* The layout of training records, once the width of every value is known. */
 static void
-alloc_columns(PgaeCodec *codec, int n)
+lay_out_record(PgaeCodec *codec, const size_t *stored)
 {
-	codec->fields = MemoryContextAllocZero(codec->context, sizeof(double) * Max(n, 1));
-	codec->stored = MemoryContextAllocZero(codec->context, sizeof(size_t) * Max(n, 1));
-	codec->record_size = 0;
+	uint32 n = codec->schema->n_columns;
+
+	codec->stored = MemoryContextAlloc(codec->context, sizeof(size_t) * n);
+	codec->offset = MemoryContextAlloc(codec->context, sizeof(size_t) * n);
+	codec->record_size = (n + 7) / 8;
+	for (uint32 i = 0; i < n; i++)
+	{
+		codec->stored[i] = stored[i];
+		codec->offset[i] = codec->record_size;
+		codec->record_size += stored[i];
+	}
 }
 
-/* A schema of n nameless number columns in the codec's context, and what goes with it. */
+/* Room for the values of a row and for n_sources sources. */
+static void
+alloc_row(PgaeCodec *codec, uint32 n_values, uint32 n_sources)
+{
+	codec->row.values = MemoryContextAllocZero(codec->context, sizeof(double) * n_values);
+	codec->row.missing = MemoryContextAllocZero(codec->context, sizeof(bool) * n_values);
+	codec->words = MemoryContextAllocZero(codec->context, sizeof(uint32) * 2 * n_values);
+	codec->sources = MemoryContextAllocZero(codec->context, sizeof(Source) * n_sources);
+	codec->n_sources = n_sources;
+}
+
+/* An empty schema of n values in the codec's context. */
 static AeSchema *
-schema_alloc(PgaeCodec *codec, int n)
+schema_alloc(PgaeCodec *codec, uint32 n)
 {
 	AeSchema *schema;
 
-	check_column_count(n);
+	if (n > AE_MAX_VALUES)
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						errmsg("rows have %u values, a model takes at most %d", n, AE_MAX_VALUES)));
 	schema = MemoryContextAllocZero(codec->context, sizeof(AeSchema));
 	schema->is_array = codec->is_array;
-	schema->n_columns = (uint32_t) n;
+	schema->clip = codec->options->clip;
+	schema->n_columns = n;
 	schema->columns = MemoryContextAllocZero(codec->context, sizeof(AeColumn) * n);
-	for (int i = 0; i < n; i++)
+	for (uint32 i = 0; i < n; i++)
 	{
 		schema->columns[i].kind = AE_KIND_NUMBER;
-		schema->columns[i].input = -1;
+		schema->columns[i].scaling = pgae_options_scaling(codec->options);
+		schema->columns[i].indicator = codec->options->null_indicators;
+		schema->columns[i].cell = -1;
 		schema->columns[i].scale = 1;
 	}
-	alloc_columns(codec, n);
 	return schema;
 }
 
@@ -401,160 +387,265 @@ is_ascii(const char *text)
  * knows which encoding: they are kept as they are, and flagged.
  */
 static void
-schema_set_names(AeSchema *schema, char **names)
+schema_set_names(const PgaeCodec *codec, AeSchema *schema)
 {
-	if (GetDatabaseEncoding() == PG_SQL_ASCII)
+	for (uint32 s = 0; s < codec->n_sources && GetDatabaseEncoding() == PG_SQL_ASCII; s++)
+		schema->raw_names |= !is_ascii(codec->sources[s].name);
+	for (uint32 s = 0; s < codec->n_sources; s++)
 	{
-		for (uint32 i = 0; i < schema->n_columns; i++)
-			schema->raw_names |= !is_ascii(names[i]);
-	}
-	for (uint32 i = 0; i < schema->n_columns; i++)
-	{
-		char *name = names[i];
+		char *name = codec->sources[s].name;
+		AeColumn *column = &schema->columns[codec->sources[s].first];
 
 		if (!schema->raw_names)
 			name = pg_server_to_any(name, (int) strlen(name), PG_UTF8);
-		schema->columns[i].name = name;
-		schema->columns[i].name_len = (uint32_t) strlen(name);
+		column->name = name;
+		column->name_len = (uint32_t) strlen(name);
 	}
 }
 
-/* The schema of a training, from the descriptor of its first row. */
-static void
-build_row_schema(PgaeCodec *codec, TupleDesc tupdesc)
+/* The kind of a column: what the options say, or what its type says. */
+static AeKind
+choose_kind(const PgaePart *part, Form_pg_attribute att, const PgaeOptions *options)
 {
-	int room = Max(tupdesc->natts, list_length(codec->options->columns));
-	int *chosen = palloc(sizeof(int) * Max(room, 1));
-	int n = choose_attributes(chosen, tupdesc, codec->options);
-	AeSchema *schema = schema_alloc(codec, n);
-	MemoryContext old = MemoryContextSwitchTo(codec->context);
+	int asked = pgae_options_choice(options->kinds, NameStr(att->attname));
+	int usual = pgae_part_kind(part);
 
-	codec->names = palloc(sizeof(char *) * n);
+	if (part->conv == PGAE_CONV_NONE)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" is of type %s, which a model cannot use",
+						NameStr(att->attname), format_type_be(att->atttypid)),
+				 errhint("Leave it out with the option \"exclude\", or compute a number or a text "
+						 "from it in a subquery.")));
+	if (asked >= 0 && !pgae_part_can_be(part, (AeKind) asked))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" is of type %s, which cannot be %s", NameStr(att->attname),
+						format_type_be(att->atttypid), kind_phrase[asked])));
+	if (asked < 0 && usual < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" is of type %s, which a model does not use unless asked to",
+						NameStr(att->attname), format_type_be(att->atttypid)),
+				 errhint("Leave it out with the option \"exclude\", or make it a category with "
+						 "the option \"kinds\".")));
+	return (AeKind) (asked >= 0 ? asked : usual);
+}
+
+/* Fills in source and its columns; n: values of an array, 0 for a column of one value. */
+static void
+set_source(PgaeCodec *codec, AeSchema *schema, size_t *stored, Source *source, const PgaePart *part,
+		   Form_pg_attribute att, int n)
+{
+	const PgaeOptions *options = codec->options;
+	int scaling = pgae_options_choice(options->scalings, NameStr(att->attname));
+
+	source->n = Max(n, 1);
+	source->is_array = part->conv == PGAE_CONV_ARRAY;
+	source->kind = choose_kind(part, att, options);
+	source->varies = true;
+	source->name = pstrdup(NameStr(att->attname));
+	if (scaling >= 0 && source->kind != AE_KIND_NUMBER && source->kind != AE_KIND_TIME)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("option \"scaling\" names column \"%s\", which is %s and not scaled",
+							   source->name, kind_phrase[source->kind])));
+	if (source->kind == AE_KIND_CATEGORY)
+		source->levels = pgae_levels_create(codec->context, false);
+	for (uint32 i = 0; i < source->n; i++)
+	{
+		AeColumn *column = &schema->columns[source->first + i];
+
+		column->kind = source->kind;
+		column->element = source->is_array ? i + 1 : 0;
+		if (scaling >= 0)
+			column->scaling = (AeScaling) scaling;
+		if (column->kind == AE_KIND_BOOLEAN || column->kind == AE_KIND_CATEGORY)
+			column->scaling = AE_SCALING_STANDARD;
+		if (column->kind == AE_KIND_BOOLEAN &&
+			ae_boolean_loss(pgae_options_loss(options), pgae_options_category_loss(options)) ==
+				AE_LOSS_BCE)
+			column->scaling = AE_SCALING_NONE;
+		if (column->kind == AE_KIND_CATEGORY)
+			column->indicator = false;
+		if (column->kind == AE_KIND_TIME)
+			column->parts = (uint32_t) options->time_parts &
+							(part->conv == PGAE_CONV_TIME   ? AE_PART_HOUR
+							 : part->conv == PGAE_CONV_DATE ? AE_PART_WEEKDAY | AE_PART_MONTH
+															: AE_PART_ALL);
+		stored[source->first + i] = pgae_part_stored(part, source->kind);
+	}
+}
+
+/* Array columns without an element in any row are left out. */
+static int
+drop_unknown_arrays(int *chosen, int n, TupleDesc tupdesc, const int *lengths)
+{
+	int kept = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		if (lengths[chosen[i]] < 0)
+			ereport(NOTICE, (errmsg("column \"%s\" is NULL in all rows and is left out",
+									NameStr(TupleDescAttr(tupdesc, chosen[i])->attname))));
+		else
+			chosen[kept++] = chosen[i];
+	}
+	if (kept == 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("no columns are left to train on")));
+	return kept;
+}
+
+/* The schema of a training, from the attributes chosen and the lengths of arrays among them. */
+static void
+build_row_schema(PgaeCodec *codec, TupleDesc tupdesc, const int *chosen, int n)
+{
+	MemoryContext old = MemoryContextSwitchTo(codec->context);
+	uint32 n_values = 0;
+	AeSchema *schema;
+	size_t *stored;
+
+	for (int i = 0; i < n; i++)
+		n_values += Max(codec->lengths[chosen[i]], 1);
+	schema = schema_alloc(codec, n_values);
+	stored = palloc0(sizeof(size_t) * Max(n_values, 1));
+	alloc_row(codec, n_values, (uint32) n);
+	n_values = 0;
 	for (int i = 0; i < n; i++)
 	{
 		Form_pg_attribute att = TupleDescAttr(tupdesc, chosen[i]);
-		Part part;
+		PgaePart part;
 
-		part_init(&part, chosen[i], att->atttypid, att->atttypmod);
-		if (part.conv == CONV_NONE)
-			ereport(ERROR,
-					(errcode(ERRCODE_DATATYPE_MISMATCH),
-					 errmsg("column \"%s\" is of type %s, which a model cannot use",
-							NameStr(att->attname), format_type_be(att->atttypid)),
-					 errhint("Leave it out with the option \"exclude\", or cast it to a number "
-							 "in a subquery.")));
-		schema->columns[i].kind = conv_info[part.conv].kind;
-		codec->names[i] = pstrdup(NameStr(att->attname));
-		set_stored(codec, i, conv_info[part.conv].stored);
+		pgae_part_init(&part, chosen[i], att->atttypid, att->atttypmod);
+		codec->sources[i].first = n_values;
+		set_source(codec, schema, stored, &codec->sources[i], &part, att,
+				   codec->lengths[chosen[i]]);
+		n_values += codec->sources[i].n;
 	}
-	schema_set_names(schema, codec->names);
-	MemoryContextSwitchTo(old);
-	pfree(chosen);
+	schema_set_names(codec, schema);
 	codec->schema = schema;
+	lay_out_record(codec, stored);
+	pfree(stored);
+	MemoryContextSwitchTo(old);
 }
 
 /* The schema of a training, from the length of its first array. */
 static void
 build_array_schema(PgaeCodec *codec, int n)
 {
-	AeSchema *schema = schema_alloc(codec, n);
+	MemoryContext old = MemoryContextSwitchTo(codec->context);
+	AeSchema *schema = schema_alloc(codec, (uint32) n);
+	size_t *stored = palloc(sizeof(size_t) * n);
 
+	alloc_row(codec, (uint32) n, 1);
+	codec->sources[0].n = (uint32) n;
+	codec->sources[0].is_array = true;
+	codec->sources[0].varies = true;
 	for (int i = 0; i < n; i++)
-		set_stored(codec, i, conv_info[codec->element.conv].stored);
+		stored[i] = pgae_part_stored(&codec->array, AE_KIND_NUMBER);
 	codec->schema = schema;
+	lay_out_record(codec, stored);
+	pfree(stored);
+	MemoryContextSwitchTo(old);
 }
 
 /* ---- compiling for a row type ---- */
 
-/* The attribute that column i of the model stands in: by position if positional. */
+/* The attribute that source s of the model stands in: by position if positional. */
 static int
-locate_column(PgaeCodec *codec, TupleDesc tupdesc, int i, bool positional)
+locate_source(PgaeCodec *codec, TupleDesc tupdesc, uint32 s, bool positional)
 {
+	const char *name = codec->sources[s].name;
+	const char *nearest;
 	int att;
 
 	if (positional)
-		return i;
-	att = find_attribute(tupdesc, codec->names[i], true);
-	if (att < 0)
-	{
-		if (is_anonymous(tupdesc))
-			ereport(ERROR,
-					(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-					 errmsg("row has %d fields, model expects %u", tupdesc->natts,
-							codec->schema->n_columns),
-					 errhint("ROW(...) is matched by position: give all columns of the model "
-							 "in its order.")));
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
-						errmsg("row has no column \"%s\", which the model was trained on",
-							   codec->names[i])));
-	}
-	return att;
+		return (int) s;
+	att = find_attribute(tupdesc, name, true);
+	if (att >= 0)
+		return att;
+	if (is_anonymous(tupdesc))
+		ereport(ERROR,
+				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+				 errmsg("row has %d fields, model expects %u", tupdesc->natts, codec->n_sources),
+				 errhint("ROW(...) is matched by position: give all columns of the model "
+						 "in its order.")));
+	nearest = nearest_attribute(tupdesc, name);
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_COLUMN),
+			 errmsg("row has no column \"%s\", which the model was trained on", name),
+			 nearest
+				 ? errhint("Perhaps the column \"%s\" is meant: rename it in a subquery.", nearest)
+				 : 0));
+	return -1;
 }
 
-/* 42804 unless a column of this type can be column i of the model. */
+/* 42804 unless a column of this type can be source s of the model. */
 static void
-check_part(const PgaeCodec *codec, const Part *part, Form_pg_attribute att, int i, bool positional)
+check_part(const PgaeCodec *codec, const PgaePart *part, Form_pg_attribute att, uint32 s,
+		   bool positional)
 {
-	AeKind kind = codec->schema->columns[i].kind;
+	const Source *source = &codec->sources[s];
 
-	if (part->conv == CONV_NONE || conv_info[part->conv].kind != kind)
+	if (!pgae_part_can_be(part, source->kind) ||
+		(part->conv == PGAE_CONV_ARRAY) != source->is_array)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("column \"%s\" is of type %s, model expects %s", NameStr(att->attname),
-						format_type_be(att->atttypid), kind_phrase[kind]),
+						format_type_be(att->atttypid),
+						source->is_array ? "an array of numbers" : kind_phrase[source->kind]),
 				 positional ? errdetail("Fields of ROW(...) are matched by position: this is "
 										"the model's column \"%s\".",
-										codec->names[i])
+										source->name)
 							: 0));
-	if (codec->stored[i] < conv_info[part->conv].stored)
+	if (codec->stored[source->first] < pgae_part_stored(part, source->kind))
 		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
 						errmsg("column \"%s\" is of type %s, unlike in the first row",
 							   NameStr(att->attname), format_type_be(att->atttypid)),
 						errhint("Cast the column to one type in all rows.")));
 }
 
-/* Fills row->parts; the current context is the plan's. */
+/* Fills plan->parts; the current context is the plan's. */
 static void
 compile_parts(PgaeCodec *codec)
 {
-	RowPlan *row = &codec->row;
-	TupleDesc tupdesc = row->tupdesc;
-	int n = (int) codec->schema->n_columns;
-	bool positional = count_attributes(tupdesc) == n && is_anonymous(tupdesc);
+	RowPlan *plan = &codec->plan;
+	TupleDesc tupdesc = plan->tupdesc;
+	bool positional = count_attributes(tupdesc) == (int) codec->n_sources && is_anonymous(tupdesc);
 
-	row->parts = palloc(sizeof(Part) * n);
-	for (int i = 0; i < n; i++)
+	plan->parts = palloc(sizeof(PgaePart) * Max(codec->n_sources, 1));
+	for (uint32 s = 0; s < codec->n_sources; s++)
 	{
-		int number = locate_column(codec, tupdesc, i, positional);
+		int number = locate_source(codec, tupdesc, s, positional);
 		Form_pg_attribute att = TupleDescAttr(tupdesc, number);
 
-		part_init(&row->parts[i], number, att->atttypid, att->atttypmod);
-		check_part(codec, &row->parts[i], att, i, positional);
+		pgae_part_init(&plan->parts[s], number, att->atttypid, att->atttypmod);
+		check_part(codec, &plan->parts[s], att, s, positional);
 	}
-	row->values = palloc(sizeof(Datum) * tupdesc->natts);
-	row->nulls = palloc(sizeof(bool) * tupdesc->natts);
+	plan->values = palloc(sizeof(Datum) * Max(tupdesc->natts, 1));
+	plan->nulls = palloc(sizeof(bool) * Max(tupdesc->natts, 1));
 }
 
 /* Compiles for rows of (type, typmod).  An error leaves a plan that counts as none. */
 static void
 compile_row(PgaeCodec *codec, Oid type, int32 typmod)
 {
-	RowPlan *row = &codec->row;
+	RowPlan *plan = &codec->plan;
 	MemoryContext old;
 
-	row->type = InvalidOid;
-	if (row->context == NULL)
-		row->context = AllocSetContextCreate(codec->context, "ae row codec", ALLOCSET_SMALL_SIZES);
+	plan->type = InvalidOid;
+	if (plan->context == NULL)
+		plan->context = AllocSetContextCreate(codec->context, "ae row codec", ALLOCSET_SMALL_SIZES);
 	else
-		MemoryContextReset(row->context);
+		MemoryContextReset(plan->context);
 
-	old = MemoryContextSwitchTo(row->context);
+	old = MemoryContextSwitchTo(plan->context);
 	if (type == RECORDOID)
 	{
 		TupleDesc tupdesc = lookup_rowtype_tupdesc(type, typmod);
 
-		row->entry = NULL;
-		row->tupdesc = CreateTupleDescCopyConstr(tupdesc);
+		plan->entry = NULL;
+		plan->tupdesc = CreateTupleDescCopyConstr(tupdesc);
 		ReleaseTupleDesc(tupdesc);
 	}
 	else
@@ -563,16 +654,14 @@ compile_row(PgaeCodec *codec, Oid type, int32 typmod)
 
 		if (entry->tupDesc == NULL)
 			elog(ERROR, "type %u is not composite", type);
-		row->entry = entry;
-		row->identifier = entry->tupDesc_identifier;
-		row->tupdesc = CreateTupleDescCopyConstr(entry->tupDesc);
+		plan->entry = entry;
+		plan->identifier = entry->tupDesc_identifier;
+		plan->tupdesc = CreateTupleDescCopyConstr(entry->tupDesc);
 	}
-	if (codec->schema == NULL)
-		build_row_schema(codec, row->tupdesc);
 	compile_parts(codec);
 	MemoryContextSwitchTo(old);
-	row->typmod = typmod;
-	row->type = type;
+	plan->typmod = typmod;
+	plan->type = type;
 }
 
 /* ---- creating ---- */
@@ -584,9 +673,55 @@ codec_alloc(Oid argtype, MemoryContext context)
 
 	codec->context = context;
 	codec->argtype = argtype;
-	codec->row.type = InvalidOid;
+	codec->plan.type = InvalidOid;
 	check_argument_type(codec);
 	return codec;
+}
+
+/* The maps of a category: from the numbers of all folds' levels to those of each. */
+static void
+adopt_levels(PgaeCodec *codec, Source *source, const AeSchema *const *schemas, int n_schemas)
+{
+	int32 *numbers[PGAE_FOLDS];
+
+	source->levels = pgae_levels_create(codec->context, schemas[0]->raw_names);
+	for (int f = 0; f < n_schemas; f++)
+		numbers[f] =
+			pgae_levels_add_model(source->levels, schemas[f], &schemas[f]->columns[source->first]);
+	for (int f = 0; f < n_schemas; f++)
+	{
+		const AeColumn *column = &schemas[f]->columns[source->first];
+		int n = pgae_levels_count(source->levels);
+		int32 *map = palloc(sizeof(int32) * Max(n, 1));
+
+		source->unknown[f] = column->other > 0 ? (int) column->n_levels : -1;
+		for (int i = 0; i < n; i++)
+			map[i] = source->unknown[f];
+		/* bytes of somebody's own may have a level twice: then the first is meant */
+		for (uint32 i = column->n_levels; i-- > 0;)
+			map[numbers[f][i]] = (int32) i;
+		source->map[f] = map;
+	}
+}
+
+/* Source s of a model, from its columns first .. end - 1. */
+static void
+adopt_source(PgaeCodec *codec, Source *source, const AeSchema *const *schemas, int n_schemas,
+			 uint32 first, uint32 end)
+{
+	const AeSchema *schema = schemas[0];
+	const AeColumn *column = &schema->columns[first];
+
+	source->first = first;
+	source->n = end - first;
+	source->is_array = schema->is_array || column->element > 0;
+	source->kind = column->kind;
+	source->varies = n_schemas > 1; /* what does not vary is part of the hash all the same */
+	for (uint32 i = first; i < end; i++)
+		source->varies |= schema->columns[i].varies;
+	source->name = schema->is_array ? NULL : pgae_column_name(schema, first);
+	if (column->kind == AE_KIND_CATEGORY)
+		adopt_levels(codec, source, schemas, n_schemas);
 }
 
 /*
@@ -595,10 +730,13 @@ codec_alloc(Oid argtype, MemoryContext context)
  * has names.
  */
 PgaeCodec *
-pgae_codec_create(const AeSchema *schema, Oid argtype, MemoryContext context)
+pgae_codec_create(const AeSchema *const *schemas, int n_schemas, Oid argtype, MemoryContext context)
 {
+	const AeSchema *schema = schemas[0];
 	PgaeCodec *codec = codec_alloc(argtype, context);
 	MemoryContext old;
+	uint32 n = 0;
+	size_t *stored;
 
 	if (codec->is_array && !schema->is_array)
 		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
@@ -610,158 +748,334 @@ pgae_codec_create(const AeSchema *schema, Oid argtype, MemoryContext context)
 						errhint("Pass an array such as ARRAY[a, b, ...]::real[].")));
 	old = MemoryContextSwitchTo(context);
 	codec->schema = schema;
-	alloc_columns(codec, (int) schema->n_columns);
-	codec->names = schema->is_array ? NULL : palloc(sizeof(char *) * Max(schema->n_columns, 1));
+	codec->crossed = codec->hashing = n_schemas > 1;
+	for (int f = 0; f < n_schemas; f++)
+		codec->schemas[f] = schemas[f];
+	alloc_row(codec, schema->n_columns, schema->n_columns);
+	stored = palloc(sizeof(size_t) * schema->n_columns);
+	for (uint32 i = 0, end; i < schema->n_columns; i = end)
+	{
+		end = schema->is_array ? schema->n_columns : ae_schema_source_end(schema, i);
+		adopt_source(codec, &codec->sources[n++], schemas, n_schemas, i, end);
+	}
+	codec->n_sources = n;
+	/* records of a row type: wide enough for whatever type of number comes along */
 	for (uint32 i = 0; i < schema->n_columns; i++)
 	{
-		if (codec->names)
-			codec->names[i] = pgae_column_name(schema, i);
-		/* records of a row type: wide enough for whatever type of number comes along */
-		set_stored(codec, (int) i,
-				   codec->is_array ? conv_info[codec->element.conv].stored : sizeof(double));
+		stored[i] = schema->columns[i].kind == AE_KIND_CATEGORY ? sizeof(int32) : sizeof(double);
+		if (codec->is_array)
+			stored[i] = pgae_part_stored(&codec->array, AE_KIND_NUMBER);
 	}
+	lay_out_record(codec, stored);
+	pfree(stored);
 	MemoryContextSwitchTo(old);
 	return codec;
 }
 
 /*
- * A codec for training; options must outlive it.  22023 for columns or exclude with
+ * A codec for training; options must outlive it.  22023 for options that name columns of
  * arrays, which have no names.
  */
 PgaeCodec *
 pgae_codec_create_training(const PgaeOptions *options, Oid argtype, MemoryContext context)
 {
 	PgaeCodec *codec = codec_alloc(argtype, context);
+	const char *option = options->columns != NIL    ? "columns"
+						 : options->exclude != NIL  ? "exclude"
+						 : options->kinds != NIL    ? "kinds"
+						 : options->scalings != NIL ? "scaling"
+													: NULL;
 
 	codec->options = options;
-	if (codec->is_array && (options->columns != NIL || options->exclude != NIL))
+	codec->learning = codec->hashing = true;
+	if (codec->is_array && option)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("option \"%s\" needs rows with named columns, not arrays",
-							   options->columns != NIL ? "columns" : "exclude")));
+						errmsg("option \"%s\" needs rows with named columns, not arrays", option)));
 	return codec;
 }
 
-/* The schema that the training codec built, to be completed by its caller; NULL before a row. */
+void
+pgae_codec_start_training(PgaeCodec *codec)
+{
+	codec->hashing = codec->crossed = true;
+}
+
+void
+pgae_codec_set_fold(PgaeCodec *codec, unsigned fold)
+{
+	codec->fold = fold;
+}
+
+/* The schema that the training codec built, to be completed by its caller. */
 AeSchema *
 pgae_codec_schema(PgaeCodec *codec)
 {
 	return (AeSchema *) codec->schema;
 }
 
-/* ---- rows to fields ---- */
+/* ---- the first rows of a training ---- */
 
-static double
-datum_field(Conv conv, Datum value)
+/* A composite value taken apart with the descriptor that its type has now; palloc'd. */
+static TupleDesc
+open_first_row(Datum row, Datum **values, bool **nulls, Oid *type, int32 *typmod)
 {
-	switch (conv)
-	{
-		case CONV_INT2:
-			return (double) DatumGetInt16(value);
-		case CONV_INT4:
-			return (double) DatumGetInt32(value);
-		case CONV_INT8:
-			return (double) DatumGetInt64(value);
-		case CONV_FLOAT4:
-			return (double) DatumGetFloat4(value);
-		case CONV_FLOAT8:
-			return DatumGetFloat8(value);
-		case CONV_NUMERIC:
-			return DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, value));
-		case CONV_BOOL:
-			return DatumGetBool(value) ? 1.0 : 0.0;
-		default:
-			elog(ERROR, "unexpected conversion %d", (int) conv);
-	}
+	HeapTupleHeader header = DatumGetHeapTupleHeader(row);
+	HeapTupleData tuple;
+	TupleDesc shared, tupdesc;
+
+	*type = HeapTupleHeaderGetTypeId(header);
+	*typmod = HeapTupleHeaderGetTypMod(header);
+	shared = lookup_rowtype_tupdesc(*type, *typmod);
+	tupdesc = CreateTupleDescCopyConstr(shared);
+	ReleaseTupleDesc(shared);
+	*values = palloc(sizeof(Datum) * Max(tupdesc->natts, 1));
+	*nulls = palloc(sizeof(bool) * Max(tupdesc->natts, 1));
+	tuple.t_len = HeapTupleHeaderGetDatumLength(header);
+	ItemPointerSetInvalid(&tuple.t_self);
+	tuple.t_tableOid = InvalidOid;
+	tuple.t_data = header;
+	heap_deform_tuple(&tuple, tupdesc, *values, *nulls);
+	return tupdesc;
 }
 
-/* 2202E or 22004 unless arr is one run of n numbers. */
-static void
-check_array(PgaeCodec *codec, ArrayType *arr)
+/* Elements of an array value; 2202E if it is none of one dimension, or empty. */
+static int
+first_length(const PgaePart *part, Datum datum, const char *name)
 {
-	int n = ARR_NDIM(arr) == 0 ? 0 : ARR_DIMS(arr)[0];
+	ArrayType *array = pgae_part_array(part, datum);
 
-	if (ARR_NDIM(arr) > 1)
+	if (ARR_NDIM(array) != 1)
 		ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-						errmsg("row array has %d dimensions, must have one", ARR_NDIM(arr)),
-						errhint("A row is one array; give each row by a call of its own.")));
-	if (codec->schema == NULL)
+						errmsg("column \"%s\" has an array of %d dimensions, must have one", name,
+							   ARR_NDIM(array))));
+	return ARR_DIMS(array)[0];
+}
+
+/* Notes lengths of array columns that this row tells; true if none is unknown. */
+static bool
+learn_lengths(PgaeCodec *codec, TupleDesc tupdesc, const Datum *values, const bool *nulls,
+			  const int *chosen, int n)
+{
+	bool known = true;
+
+	for (int i = 0; i < n; i++)
 	{
-		if (n == 0)
-			ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR), errmsg("row array is empty")));
-		build_array_schema(codec, n);
+		Form_pg_attribute att = TupleDescAttr(tupdesc, chosen[i]);
+		int *length = &codec->lengths[chosen[i]];
+		PgaePart part;
+
+		pgae_part_init(&part, chosen[i], att->atttypid, att->atttypmod);
+		if (part.conv != PGAE_CONV_ARRAY)
+			*length = 0;
+		else if (*length < 0 && !nulls[chosen[i]])
+			*length = first_length(&part, values[chosen[i]], NameStr(att->attname));
+		known &= *length >= 0;
 	}
-	if ((uint32) n != codec->schema->n_columns)
+	return known;
+}
+
+bool
+pgae_codec_prepare(PgaeCodec *codec, Datum row, bool force)
+{
+	TupleDesc tupdesc;
+	Datum *values;
+	bool *nulls;
+	int *chosen;
+	int n;
+	Oid type;
+	int32 typmod;
+
+	if (likely(codec->schema != NULL || codec->is_array))
+		return true;
+	tupdesc = open_first_row(row, &values, &nulls, &type, &typmod);
+	chosen =
+		palloc(sizeof(int) * Max(Max(tupdesc->natts, list_length(codec->options->columns)), 1));
+	n = choose_attributes(chosen, tupdesc, codec->options);
+	check_choices(tupdesc, codec->options->kinds, "kinds");
+	check_choices(tupdesc, codec->options->scalings, "scaling");
+	if (codec->lengths == NULL || type != codec->waiting_type || typmod != codec->waiting_typmod)
 	{
-		if (codec->options)
-			ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-							errmsg("row array has %d elements, the first one has %u", n,
-								   codec->schema->n_columns)));
+		codec->lengths = MemoryContextAlloc(codec->context, sizeof(int) * Max(tupdesc->natts, 1));
+		for (int i = 0; i < tupdesc->natts; i++)
+			codec->lengths[i] = -1;
+		codec->waiting_type = type;
+		codec->waiting_typmod = typmod;
+	}
+	if (!learn_lengths(codec, tupdesc, values, nulls, chosen, n))
+	{
+		if (!force)
+			return false;
+		n = drop_unknown_arrays(chosen, n, tupdesc, codec->lengths);
+	}
+	build_row_schema(codec, tupdesc, chosen, n);
+	return true;
+}
+
+/* ---- rows to values ---- */
+
+/* 2202E unless array is one run of n numbers; name: its column, or NULL where it is the row. */
+static void
+check_array(const ArrayType *array, uint32 n, const char *name, bool training)
+{
+	int got = ARR_NDIM(array) == 0 ? 0 : ARR_DIMS(array)[0];
+	const char *what = name ? psprintf("column \"%s\"", name) : "row array";
+
+	if (ARR_NDIM(array) > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+				 errmsg("%s has %d dimensions, must have one", what, ARR_NDIM(array)),
+				 name ? 0 : errhint("A row is one array; give each row by a call of its own.")));
+	if (training)
 		ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-						errmsg("row array has %d elements, model expects %u", n,
-							   codec->schema->n_columns)));
-	}
-	if (ARR_HASNULL(arr))
-	{
-		for (int i = 0; i < n; i++)
-		{
-			if (att_isnull(i, ARR_NULLBITMAP(arr)))
-				ereport(ERROR,
-						(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-						 errmsg("row array element [%d] is NULL", i + 1),
-						 errhint("Leave such rows out with WHERE, or replace NULL by a number.")));
-		}
-	}
+						errmsg("%s has %d elements, the first one has %u", what, got, n)));
+	ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+					errmsg("%s has %d elements, model expects %u", what, got, n)));
 }
 
 /* The elements of fixed width stand side by side behind the header. */
-#define COPY_ELEMENTS(fields, data, n, type)                                                       \
+#define COPY_ELEMENTS(values, data, n, type)                                                       \
 	do                                                                                             \
 	{                                                                                              \
 		const type *elements_ = (const type *) (data);                                             \
-		for (int i_ = 0; i_ < (n); i_++)                                                           \
-			(fields)[i_] = (double) elements_[i_];                                                 \
+		for (uint32 i_ = 0; i_ < (n); i_++)                                                        \
+			(values)[i_] = (double) elements_[i_];                                                 \
 	} while (0)
 
+/* Elements of an array one by one: numeric, or with NULLs among them. */
 static void
-array_fields(PgaeCodec *codec, Datum row)
+walk_elements(PgaeCodec *codec, const PgaePart *part, const Source *source, ArrayType *array)
 {
-	ArrayType *arr = DatumGetArrayTypeP(row);
-	double *fields;
-	char *data;
-	int n;
+	int16 len;
+	bool by_value;
+	char align;
+	char *data = ARR_DATA_PTR(array);
 
-	check_array(codec, arr);
-	n = (int) codec->schema->n_columns;
-	fields = codec->fields;
-	data = ARR_DATA_PTR(arr);
-	switch (codec->element.conv)
+	get_typlenbyvalalign(part->element_type, &len, &by_value, &align);
+	for (uint32 i = 0; i < source->n; i++)
 	{
-		case CONV_INT2:
-			COPY_ELEMENTS(fields, data, n, int16);
-			break;
-		case CONV_INT4:
-			COPY_ELEMENTS(fields, data, n, int32);
-			break;
-		case CONV_INT8:
-			COPY_ELEMENTS(fields, data, n, int64);
-			break;
-		case CONV_FLOAT4:
-			COPY_ELEMENTS(fields, data, n, float4);
-			break;
-		case CONV_FLOAT8:
-			COPY_ELEMENTS(fields, data, n, float8);
-			break;
-		default: /* numeric: of varying length */
-			for (int i = 0; i < n; i++)
-			{
-				fields[i] = datum_field(codec->element.conv, PointerGetDatum(data));
-				data = att_addlength_pointer(data, -1, data);
-				data = (char *) att_align_nominal(data, TYPALIGN_INT);
-			}
-			break;
+		uint32 c = source->first + i;
+
+		if (ARR_HASNULL(array) && att_isnull((int) i, ARR_NULLBITMAP(array)))
+		{
+			codec->row.missing[c] = true;
+			codec->row.any_missing = true;
+			codec->row.values[c] = 0;
+			continue;
+		}
+		codec->row.missing[c] = false;
+		codec->row.values[c] = pgae_value_of(part->element, fetch_att(data, by_value, len));
+		data = att_addlength_pointer(data, len, data);
+		data = (char *) att_align_nominal(data, align);
 	}
-	if ((Pointer) arr != DatumGetPointer(row))
-		pfree(arr);
+}
+
+/* The values of an array: a row of its own, or a column. */
+static void
+read_array(PgaeCodec *codec, const PgaePart *part, const Source *source, Datum datum)
+{
+	ArrayType *array = pgae_part_array(part, datum);
+	double *values = codec->row.values + source->first;
+	char *data = ARR_DATA_PTR(array);
+	uint32 n = source->n;
+
+	if (ARR_NDIM(array) != 1 || (uint32) ARR_DIMS(array)[0] != n)
+		check_array(array, n, source->name, codec->options != NULL);
+	if (ARR_HASNULL(array) || part->element == PGAE_CONV_NUMERIC)
+		walk_elements(codec, part, source, array);
+	else
+	{
+		memset(codec->row.missing + source->first, 0, n * sizeof(bool));
+		switch (part->element)
+		{
+			case PGAE_CONV_INT2:
+				COPY_ELEMENTS(values, data, n, int16);
+				break;
+			case PGAE_CONV_INT4:
+				COPY_ELEMENTS(values, data, n, int32);
+				break;
+			case PGAE_CONV_INT8:
+				COPY_ELEMENTS(values, data, n, int64);
+				break;
+			case PGAE_CONV_FLOAT4:
+				COPY_ELEMENTS(values, data, n, float4);
+				break;
+			default:
+				COPY_ELEMENTS(values, data, n, float8);
+				break;
+		}
+	}
+	if ((Pointer) array != DatumGetPointer(datum))
+		pfree(array);
+}
+
+/* The number of a level: the model's, or where there are several models or none yet its own. */
+static double
+read_level(PgaeCodec *codec, const PgaePart *part, Source *source, Datum datum)
+{
+	PgaeText text;
+	int number;
+
+	pgae_category_text(&text, part->conv, datum);
+	number = codec->learning ? pgae_levels_enter(source->levels, text.data, text.len, source->name)
+							 : pgae_levels_find(source->levels, text.data, text.len);
+	if (codec->hashing)
+		source->hash = number >= 0 ? pgae_levels_hash(source->levels, number)
+								   : pgae_level_hash(source->levels, text.data, text.len);
+	if (text.detoasted)
+		pfree(text.detoasted);
+	return number >= 0 || codec->crossed ? number : source->unknown[0];
+}
+
+/* The hash of the row just read: of its values in the model's order, as they were given. */
+static uint64
+hash_row(const PgaeCodec *codec)
+{
+	const PgaeRow *row = &codec->row;
+	size_t n = 0;
+
+	for (uint32 s = 0; s < codec->n_sources; s++)
+	{
+		const Source *source = &codec->sources[s];
+
+		for (uint32 c = source->first; c < source->first + source->n; c++)
+		{
+			if (row->missing[c])
+				codec->words[n++] = AE_HASH_MISSING;
+			else if (source->kind != AE_KIND_CATEGORY)
+				codec->words[n++] = ae_hash_number(row->values[c]);
+			else
+			{
+				codec->words[n++] = (uint32) source->hash;
+				codec->words[n++] = (uint32) (source->hash >> 32);
+			}
+		}
+	}
+	return ae_hash_words(codec->words, n);
+}
+
+void
+pgae_codec_choose(PgaeCodec *codec, unsigned fold)
+{
+	codec->schema = codec->schemas[fold];
+	for (uint32 s = 0; s < codec->n_sources; s++)
+	{
+		const Source *source = &codec->sources[s];
+		double *value = &codec->row.values[source->first];
+
+		if (source->kind == AE_KIND_CATEGORY && !codec->row.missing[source->first])
+			*value = *value >= 0 ? source->map[fold][(int) *value] : source->unknown[fold];
+	}
+}
+
+static void
+set_missing(PgaeCodec *codec, const Source *source)
+{
+	for (uint32 i = 0; i < source->n; i++)
+	{
+		codec->row.values[source->first + i] = 0;
+		codec->row.missing[source->first + i] = true;
+	}
+	codec->row.any_missing = true;
 }
 
 /* True if the plan was compiled for rows of this type as it is now. */
@@ -785,7 +1099,7 @@ deform_row(RowPlan *plan, HeapTupleHeader header)
 	heap_deform_tuple(&tuple, plan->tupdesc, plan->values, plan->nulls);
 }
 
-/* The header of a composite row, with a plan compiled for its type. */
+/* The header of a composite row, taken apart by a plan compiled for its type. */
 static HeapTupleHeader
 open_row(PgaeCodec *codec, Datum row)
 {
@@ -793,56 +1107,80 @@ open_row(PgaeCodec *codec, Datum row)
 	Oid type = HeapTupleHeaderGetTypeId(header);
 	int32 typmod = HeapTupleHeaderGetTypMod(header);
 
-	if (!plan_fits(&codec->row, type, typmod))
+	if (!plan_fits(&codec->plan, type, typmod))
 		compile_row(codec, type, typmod);
+	deform_row(&codec->plan, header);
 	return header;
 }
 
 static void
-row_fields(PgaeCodec *codec, Datum row)
+read_row(PgaeCodec *codec, Datum row)
 {
 	HeapTupleHeader header = open_row(codec, row);
-	RowPlan *plan = &codec->row;
-	uint32 n = codec->schema->n_columns;
+	const RowPlan *plan = &codec->plan;
 
-	deform_row(plan, header);
-	for (uint32 i = 0; i < n; i++)
+	for (uint32 s = 0; s < codec->n_sources; s++)
 	{
-		const Part *part = &plan->parts[i];
+		Source *source = &codec->sources[s];
+		const PgaePart *part = &plan->parts[s];
 
 		if (plan->nulls[part->att])
-			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-							errmsg("column \"%s\" is NULL", codec->names[i]),
-							errhint("Leave such rows out with WHERE, or replace NULL with "
-									"coalesce().")));
-		codec->fields[i] = datum_field(part->conv, plan->values[part->att]);
+			set_missing(codec, source);
+		else if (!source->varies)
+		{
+			/* constant: whatever it is now, nobody looks at it */
+			memset(codec->row.values + source->first, 0, source->n * sizeof(double));
+			memset(codec->row.missing + source->first, 0, source->n * sizeof(bool));
+		}
+		else if (source->is_array)
+			read_array(codec, part, source, plan->values[part->att]);
+		else
+		{
+			Datum datum = plan->values[part->att];
+
+			codec->row.missing[source->first] = false;
+			codec->row.values[source->first] = source->kind == AE_KIND_CATEGORY
+												   ? read_level(codec, part, source, datum)
+												   : pgae_value_of(part->conv, datum);
+		}
 	}
 	if ((Pointer) header != DatumGetPointer(row))
 		pfree(header);
 }
 
-/*
- * fields[n_columns] of one row, in the model's order, good until the next call.
- * 22004 for a NULL, 2202E for a wrong length, 42703 for a missing column, 42804 for a
- * wrong type.  Values may be NaN or infinite: the caller decides what that means.
- */
-const double *
-pgae_codec_fields(PgaeCodec *codec, Datum row)
+const PgaeRow *
+pgae_codec_read(PgaeCodec *codec, Datum row)
 {
-	if (codec->is_array)
-		array_fields(codec, row);
+	codec->row.any_missing = false;
+	if (!codec->is_array)
+		read_row(codec, row);
 	else
-		row_fields(codec, row);
-	return codec->fields;
+	{
+		if (unlikely(codec->schema == NULL))
+		{
+			ArrayType *array = pgae_part_array(&codec->array, row);
+
+			if (ARR_NDIM(array) == 0)
+				ereport(ERROR,
+						(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR), errmsg("row array is empty")));
+			if (ARR_NDIM(array) > 1)
+				check_array(array, 0, NULL, true);
+			build_array_schema(codec, ARR_DIMS(array)[0]);
+		}
+		read_array(codec, &codec->array, &codec->sources[0], row);
+	}
+	if (codec->hashing)
+		codec->row.hash = hash_row(codec);
+	return &codec->row;
 }
 
-/* ---- fields to rows ---- */
+/* ---- values to rows ---- */
 
 /* What the error context callback tells: which column is being put back. */
 typedef struct FormContext
 {
 	const PgaeCodec *codec;
-	uint32 column;
+	const Source *source;
 } FormContext;
 
 static void
@@ -850,127 +1188,146 @@ form_error_context(void *arg)
 {
 	const FormContext *form = arg;
 
-	if (form->codec->is_array)
-		errcontext("reconstructed element [%u]", form->column + 1);
+	if (form->source && form->source->name)
+		errcontext("reconstructed column \"%s\"", form->source->name);
 	else
-		errcontext("reconstructed column \"%s\"", form->codec->names[form->column]);
+		errcontext("reconstructed array");
 }
 
-/* Half to even, saturated to [low, high]; low and high + 1 are powers of two, so exact. */
-static int64
-round_saturated(double field, int64 low, int64 high)
+/* The level that a category's value stands for; NULL: one without a name. */
+static const AeLevel *
+level_of(const AeColumn *column, double value)
 {
-	double rounded = rint(field);
+	int64 index = (int64) value;
 
-	if (isnan(field))
-		ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-						errmsg("NaN does not fit an integer column")));
-	if (rounded <= (double) low)
-		return low;
-	if (rounded >= (double) high)
-		return high;
-	return (int64) rounded;
+	/* -1 - i: levels without a name are the most probable, i is the first that has one */
+	if (index < 0)
+		index = -1 - index;
+	return index < (int64) column->n_levels ? &column->levels[index] : NULL;
 }
 
-/* The nearest real; what is finite stays finite. */
-static float4
-real_saturated(double field)
-{
-	if (isfinite(field))
-		field = Max(Min(field, FLT_MAX), -FLT_MAX);
-	return (float4) field;
-}
-
-/* A field as a value of the part's type, typmod and domain enforced. */
+/*
+ * A source of one value as a datum; *keep: it stays as it stands in the row.  own: the level
+ * of the row itself, or NULL where it is NULL.
+ */
 static Datum
-field_datum(Part *part, double field, MemoryContext context)
+single_datum(PgaeCodec *codec, PgaePart *part, const Source *source, double value, bool isnull,
+			 bool *keep)
 {
-	Datum value;
+	const AeColumn *column = &codec->schema->columns[source->first];
+	const AeLevel *level;
+	char *text;
 
-	switch (part->conv)
+	*keep = !column->observed;
+	if (*keep)
+		return (Datum) 0;
+	if (source->kind != AE_KIND_CATEGORY)
+		return pgae_value_datum(part, value, codec->plan.context);
+	level = level_of(column, value);
+	/* a rare level stays itself where a rare level is expected */
+	*keep = level == NULL ||
+			(value < 0 && !isnull && codec->row.values[source->first] == (double) column->n_levels);
+	if (*keep)
+		return (Datum) 0;
+	text = pgae_level_text(codec->schema, level, false);
+	if (!pgae_text_fits(part, text))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+						errmsg("column \"%s\" is of type %s, which has no value \"%s\"",
+							   source->name, format_type_be(part->type), text),
+						errdetail("The model was trained when it had, and expects it here.")));
+	return pgae_text_datum(part, text, codec->plan.context);
+}
+
+/* A source that is an array; values not to be replaced are the row's own. */
+static Datum
+array_datum(PgaeCodec *codec, PgaePart *part, const Source *source, const double *values,
+			const bool *replace, int lower_bound)
+{
+	double *mixed = palloc(sizeof(double) * source->n);
+	bool *nulls = palloc0(sizeof(bool) * source->n);
+
+	for (uint32 i = 0; i < source->n; i++)
 	{
-		case CONV_INT2:
-			value = Int16GetDatum((int16) round_saturated(field, PG_INT16_MIN, PG_INT16_MAX));
-			break;
-		case CONV_INT4:
-			value = Int32GetDatum((int32) round_saturated(field, PG_INT32_MIN, PG_INT32_MAX));
-			break;
-		case CONV_INT8:
-			value = Int64GetDatum(round_saturated(field, PG_INT64_MIN, PG_INT64_MAX));
-			break;
-		case CONV_FLOAT4:
-			value = Float4GetDatum(real_saturated(field));
-			break;
-		case CONV_FLOAT8:
-			value = Float8GetDatum(field);
-			break;
-		case CONV_NUMERIC:
-			value = DirectFunctionCall1(float8_numeric, Float8GetDatum(field));
-			if (part->typmod >= (int32) VARHDRSZ)
-				value = DirectFunctionCall2(numeric, value, Int32GetDatum(part->typmod));
-			break;
-		case CONV_BOOL:
-			value = BoolGetDatum(field >= 0.5);
-			break;
-		default:
-			elog(ERROR, "unexpected conversion %d", (int) part->conv);
+		uint32 c = source->first + i;
+		bool own = (replace && !replace[c]) || !codec->schema->columns[c].observed;
+
+		mixed[i] = own ? codec->row.values[c] : values[c];
+		nulls[i] = own && codec->row.missing[c];
 	}
-	if (part->type != part->base)
-		domain_check(value, false, part->type, &part->domain, context);
-	return value;
+	return pgae_array_datum(part, mixed, nulls, (int) source->n, lower_bound, codec->context);
 }
 
-static Datum
-form_array(PgaeCodec *codec, Datum row, const double *fields, FormContext *form)
+static bool
+any_replaced(const Source *source, const bool *replace)
 {
-	ArrayType *arr = DatumGetArrayTypeP(row);
-	int n = (int) codec->schema->n_columns;
-	Datum *elements;
-	int16 len;
-	bool by_value;
-	char align;
-
-	check_array(codec, arr);
-	elements = palloc(sizeof(Datum) * n);
-	get_typlenbyvalalign(codec->element.type, &len, &by_value, &align);
-	for (int i = 0; i < n; i++)
+	for (uint32 i = 0; i < source->n && replace; i++)
 	{
-		form->column = (uint32) i;
-		elements[i] = field_datum(&codec->element, fields[i], codec->context);
+		if (replace[source->first + i])
+			return true;
 	}
-	return PointerGetDatum(construct_md_array(elements, NULL, 1, ARR_DIMS(arr), ARR_LBOUND(arr),
-											  codec->element.type, len, by_value, align));
+	return replace == NULL;
+}
+
+/* Reads a row again, with the fold that was chosen for it. */
+static void
+read_again(PgaeCodec *codec, Datum row)
+{
+	unsigned fold = codec->schema == codec->schemas[0] ? 0 : 1;
+
+	pgae_codec_read(codec, row);
+	if (codec->crossed)
+		pgae_codec_choose(codec, fold);
 }
 
 static Datum
-form_row(PgaeCodec *codec, Datum row, const double *fields, FormContext *form)
+form_row(PgaeCodec *codec, Datum row, const double *values, const bool *replace, FormContext *form)
 {
-	HeapTupleHeader header = open_row(codec, row);
-	RowPlan *plan = &codec->row;
-	uint32 n = codec->schema->n_columns;
+	RowPlan *plan;
 
-	deform_row(plan, header);
+	read_again(codec, row);
+	open_row(codec, row);
+	plan = &codec->plan;
 	for (int i = 0; i < plan->tupdesc->natts; i++)
 		plan->nulls[i] |= TupleDescAttr(plan->tupdesc, i)->attisdropped;
-	for (uint32 i = 0; i < n; i++)
+	for (uint32 s = 0; s < codec->n_sources; s++)
 	{
-		Part *part = &plan->parts[i];
+		const Source *source = &codec->sources[s];
+		PgaePart *part = &plan->parts[s];
+		bool keep = false;
+		Datum datum;
 
-		form->column = i;
-		plan->values[part->att] = field_datum(part, fields[i], plan->context);
+		form->source = source;
+		if (!any_replaced(source, replace))
+			continue;
+		if (source->is_array)
+			datum = array_datum(codec, part, source, values, replace, 1);
+		else
+			datum = single_datum(codec, part, source, values[source->first], plan->nulls[part->att],
+								 &keep);
+		if (keep)
+			continue;
+		plan->values[part->att] = datum;
 		plan->nulls[part->att] = false;
 	}
 	return HeapTupleGetDatum(heap_form_tuple(plan->tupdesc, plan->values, plan->nulls));
 }
 
-/*
- * The row, of its own type, with the model's columns replaced by fields.  Errors of
- * typmods and domains name the column in their context.
- */
-Datum
-pgae_codec_form(PgaeCodec *codec, Datum row, const double *fields)
+static Datum
+form_array(PgaeCodec *codec, Datum row, const double *values, const bool *replace)
 {
-	FormContext form = {codec, 0};
+	ArrayType *array;
+
+	read_again(codec, row);
+	array = pgae_part_array(&codec->array, row);
+	return array_datum(codec, &codec->array, &codec->sources[0], values, replace,
+					   ARR_LBOUND(array)[0]);
+}
+
+/* Errors of typmods and domains name the column in their context. */
+Datum
+pgae_codec_form(PgaeCodec *codec, Datum row, const double *values, const bool *replace)
+{
+	FormContext form = {codec, NULL};
 	ErrorContextCallback callback;
 	Datum result;
 
@@ -978,17 +1335,98 @@ pgae_codec_form(PgaeCodec *codec, Datum row, const double *fields)
 	callback.arg = &form;
 	callback.previous = error_context_stack;
 	error_context_stack = &callback;
-	result = codec->is_array ? form_array(codec, row, fields, &form)
-							 : form_row(codec, row, fields, &form);
+	result = codec->is_array ? form_array(codec, row, values, replace)
+							 : form_row(codec, row, values, replace, &form);
 	error_context_stack = callback.previous;
-	if (getBaseType(codec->argtype) != codec->argtype)
+	if (!codec->is_array && getBaseType(codec->argtype) != codec->argtype)
 		domain_check(result, false, codec->argtype, &codec->argdomain, codec->context);
 	return result;
 }
 
+/* The source that starts at a column. */
+static uint32
+source_at(const PgaeCodec *codec, uint32 column)
+{
+	uint32 s = 0;
+
+	while (codec->sources[s].first + codec->sources[s].n <= column)
+		s++;
+	return s;
+}
+
+/* Six digits are enough of what is expected. */
+static double
+round_expected(const PgaePart *part, double value)
+{
+	PgaeConv conv = part->conv == PGAE_CONV_ARRAY ? part->element : part->conv;
+	char digits[32];
+
+	if (conv != PGAE_CONV_FLOAT4 && conv != PGAE_CONV_FLOAT8 && conv != PGAE_CONV_NUMERIC)
+		return value;
+	snprintf(digits, sizeof(digits), "%.6g", value);
+	return strtod(digits, NULL);
+}
+
+/* The level that a value stands for, by its own text: its type may have another by now. */
+static char *
+expected_level(PgaeCodec *codec, const Source *source, double value, char *actual)
+{
+	const AeColumn *column = &codec->schema->columns[source->first];
+	const AeLevel *level = level_of(column, value);
+	bool rare = codec->row.values[source->first] == (double) column->n_levels;
+
+	if (level == NULL || (value < 0 && actual && rare))
+		return actual;
+	return pgae_level_text(codec->schema, level, false);
+}
+
+/* One element of a model of arrays. */
+static void
+element_texts(PgaeCodec *codec, const double *values, uint32 column, char **actual, char **expected)
+{
+	*actual = codec->row.missing[column] ? NULL : psprintf("%.9g", codec->row.values[column]);
+	*expected = psprintf("%.6g", values[column]);
+}
+
+void
+pgae_codec_texts(PgaeCodec *codec, Datum row, const double *values, uint32 column, char **actual,
+				 char **expected)
+{
+	const Source *source = &codec->sources[source_at(codec, column)];
+	PgaePart *part;
+	Datum datum;
+	double *rounded;
+	bool isnull, keep = false;
+
+	if (codec->is_array)
+	{
+		read_again(codec, row);
+		element_texts(codec, values, column, actual, expected);
+		return;
+	}
+	read_again(codec, row);
+	open_row(codec, row);
+	part = &codec->plan.parts[source_at(codec, column)];
+	isnull = codec->plan.nulls[part->att];
+	*actual = isnull ? NULL : pgae_datum_text(part, codec->plan.values[part->att]);
+	if (source->kind == AE_KIND_CATEGORY)
+	{
+		*expected = expected_level(codec, source, values[source->first], *actual);
+		return;
+	}
+	rounded = palloc(sizeof(double) * codec->schema->n_columns);
+	for (uint32 i = source->first; i < source->first + source->n; i++)
+		rounded[i] = source->kind == AE_KIND_NUMBER ? round_expected(part, values[i]) : values[i];
+	if (source->is_array)
+		datum = array_datum(codec, part, source, rounded, NULL, 1);
+	else
+		datum = single_datum(codec, part, source, rounded[source->first], isnull, &keep);
+	*expected = keep ? *actual : pgae_datum_text(part, datum);
+}
+
 /* ---- training records ---- */
 
-/* Bytes of one packed row; 0 before the first row. */
+/* Bytes of one packed row; 0 before the schema stands. */
 size_t
 pgae_codec_record_size(const PgaeCodec *codec)
 {
@@ -996,59 +1434,87 @@ pgae_codec_record_size(const PgaeCodec *codec)
 }
 
 /*
- * record (record_size bytes, any alignment) = fields[n_columns].  Equal fields give
+ * record (record_size bytes, any alignment) = the row last read.  Rows of equal values give
  * equal bytes: -0 becomes 0.  Nothing is lost that the column's type could hold.
  */
 void
-pgae_codec_pack(const PgaeCodec *codec, char *record, const double *fields)
+pgae_codec_pack(const PgaeCodec *codec, char *record)
 {
-	uint32 n = codec->schema->n_columns;
+	const AeSchema *schema = codec->schema;
 
-	for (uint32 i = 0; i < n; i++)
+	memset(record, 0, (schema->n_columns + 7) / 8);
+	for (uint32 i = 0; i < schema->n_columns; i++)
 	{
-		double field = fields[i] + 0.0; /* -0 + 0 = +0 */
-		float real;
+		char *at = record + codec->offset[i];
+		double value = codec->row.values[i] + 0.0; /* -0 + 0 = +0 */
+		float real = (float) value;
+		int32 number = (int32) value;
 
-		switch (codec->stored[i])
-		{
-			case sizeof(double):
-				memcpy(record, &field, sizeof(field));
-				break;
-			case sizeof(float):
-				real = (float) field;
-				memcpy(record, &real, sizeof(real));
-				break;
-			default:
-				*record = (char) (field != 0);
-				break;
-		}
-		record += codec->stored[i];
+		if (codec->row.missing[i])
+			record[i / 8] |= (char) (1 << (i % 8));
+		if (schema->columns[i].kind == AE_KIND_CATEGORY)
+			memcpy(at, &number, sizeof(number));
+		else if (codec->stored[i] == sizeof(double))
+			memcpy(at, &value, sizeof(value));
+		else if (codec->stored[i] == sizeof(float))
+			memcpy(at, &real, sizeof(real));
+		else
+			*at = (char) (value != 0);
 	}
 }
 
-/* fields[n_columns] = record. */
-void
-pgae_codec_unpack(const PgaeCodec *codec, double *fields, const char *record)
+/* The values of a record, good until the next call; levels as the map has them. */
+const PgaeRow *
+pgae_codec_unpack(PgaeCodec *codec, const char *record)
 {
-	uint32 n = codec->schema->n_columns;
+	const AeSchema *schema = codec->schema;
+	PgaeRow *row = &codec->row;
 
-	for (uint32 i = 0; i < n; i++)
+	row->any_missing = false;
+	for (uint32 i = 0; i < schema->n_columns; i++)
 	{
+		const char *at = record + codec->offset[i];
 		float real;
+		int32 number;
 
-		switch (codec->stored[i])
+		row->missing[i] = (record[i / 8] >> (i % 8)) & 1;
+		row->any_missing |= row->missing[i];
+		if (schema->columns[i].kind == AE_KIND_CATEGORY)
 		{
-			case sizeof(double):
-				memcpy(&fields[i], record, sizeof(double));
-				break;
-			case sizeof(float):
-				memcpy(&real, record, sizeof(real));
-				fields[i] = real;
-				break;
-			default:
-				fields[i] = *record;
-				break;
+			memcpy(&number, at, sizeof(number));
+			row->values[i] = number;
 		}
-		record += codec->stored[i];
+		else if (codec->stored[i] == sizeof(double))
+			memcpy(&row->values[i], at, sizeof(double));
+		else if (codec->stored[i] == sizeof(float))
+		{
+			memcpy(&real, at, sizeof(real));
+			row->values[i] = real;
+		}
+		else
+			row->values[i] = *at;
 	}
+	for (uint32 s = 0; s < codec->n_sources; s++)
+	{
+		const Source *source = &codec->sources[s];
+
+		double *value = &row->values[source->first];
+		const int32 *map = source->map[codec->fold];
+
+		if (map && !row->missing[source->first])
+			*value = *value >= 0 ? map[(int) *value] : source->unknown[codec->fold];
+	}
+	return row;
+}
+
+PgaeLevels *
+pgae_codec_levels(const PgaeCodec *codec, uint32 column)
+{
+	return codec->sources[source_at(codec, column)].levels;
+}
+
+void
+pgae_codec_map_levels(PgaeCodec *codec, uint32 column, const int32 *map)
+{
+	codec->sources[source_at(codec, column)].map[0] = map;
 }

@@ -17,9 +17,8 @@
 #include "utils/builtins.h"
 #include "utils/float.h"
 
+#include "ae_hash.h"
 #include "pg_ae.h"
-
-#define ROW_ARGUMENT 1
 
 PG_FUNCTION_INFO_V1(pg_ae_encode);
 PG_FUNCTION_INFO_V1(pg_ae_decode);
@@ -29,6 +28,9 @@ PG_FUNCTION_INFO_V1(pg_ae_raw_score);
 PG_FUNCTION_INFO_V1(pg_ae_p_value);
 PG_FUNCTION_INFO_V1(pg_ae_anomaly_score);
 PG_FUNCTION_INFO_V1(pg_ae_is_anomaly);
+PG_FUNCTION_INFO_V1(pg_ae_threshold);
+PG_FUNCTION_INFO_V1(pg_ae_impute);
+PG_FUNCTION_INFO_V1(pg_ae_explain);
 PG_FUNCTION_INFO_V1(pg_ae_version);
 
 /* The number of code units. */
@@ -84,70 +86,146 @@ check_code(ArrayType *arr, uint32 n_code)
 	return code;
 }
 
-/* The model of the call, its inputs filled from the row; *finite: no NaN or infinity. */
-static PgaeCached *
-fill_inputs(FunctionCallInfo fcinfo, bool *finite)
+/* Whether no column that varies is there. */
+static bool
+is_unobserved(const AeSchema *schema, const PgaeRow *row)
 {
-	PgaeCached *cached = pgae_cached_model(fcinfo, 0);
-	const AeSchema *schema = &cached->model.schema;
-	const double *fields;
+	for (uint32 c = 0; c < schema->n_columns; c++)
+	{
+		if (schema->columns[c].varies && !row->missing[c])
+			return false;
+	}
+	return true;
+}
+
+static PgaeCodec *
+make_codec(const PgaeCached *cached, Oid row_type)
+{
+	const AeSchema *schemas[AE_MAX_FOLDS];
+
+	for (uint32 f = 0; f < cached->n_folds; f++)
+		schemas[f] = &cached->units[f * cached->n_members].model.schema;
+	return pgae_codec_create(schemas, (int) cached->n_folds, row_type, cached->context);
+}
+
+PgaeCached *
+pgae_see_row(FunctionCallInfo fcinfo, int argno, const PgaeRow **row, PgaeSight *sight)
+{
+	PgaeCached *cached = pgae_cached_model(fcinfo, argno);
+	const AeSchema *schema;
 
 	if (cached->codec == NULL)
+		cached->codec = make_codec(cached, get_fn_expr_argtype(fcinfo->flinfo, argno + 1));
+	*row = pgae_codec_read(cached->codec, PG_GETARG_DATUM(argno + 1));
+	if (cached->n_folds > 1)
 	{
-		cached->codec_type = get_fn_expr_argtype(fcinfo->flinfo, ROW_ARGUMENT);
-		cached->codec = pgae_codec_create(schema, cached->codec_type, cached->context);
+		unsigned fold = ae_hash_fold((*row)->hash);
+
+		pgae_codec_choose(cached->codec, fold);
+		cached->unit = &cached->units[fold * cached->n_members];
 	}
-	fields = pgae_codec_fields(cached->codec, PG_GETARG_DATUM(ROW_ARGUMENT));
-	*finite = ae_scaler_apply(cached->scorer.inputs, schema, fields) < 0;
+	schema = &cached->unit->model.schema;
+	*sight = PGAE_SEEN;
+	for (uint32 m = 0; m < cached->n_members; m++)
+	{
+		PgaeUnit *unit = &cached->unit[m];
+
+		if (ae_scaler_apply(unit->scorer.cells, &unit->model.schema, (*row)->values,
+							(*row)->missing) >= 0)
+			*sight = PGAE_INFINITE;
+	}
+	if (*sight == PGAE_SEEN && unlikely((*row)->any_missing) && is_unobserved(schema, *row))
+		*sight = PGAE_UNOBSERVED;
 	return cached;
 }
 
-/* Outputs in scaled units to fields in the user's, one per column; palloc'd. */
+/* Outputs, which become probabilities where they are logits, to values; palloc'd. */
 static double *
-invert_outputs(PgaeCached *cached, AeReal *outputs)
+invert_outputs(const PgaeUnit *unit, AeReal *outputs)
 {
-	AeScorer *scorer = &cached->scorer;
-	double *fields = palloc(sizeof(double) * cached->model.schema.n_columns);
+	const AeModel *model = &unit->model;
+	double *values = palloc(sizeof(double) * model->schema.n_columns);
 
-	ae_scorer_finish(scorer, outputs, 1);
-	ae_scaler_invert(fields, &cached->model.schema, outputs);
-	return fields;
+	ae_scorer_finish(&unit->scorer, outputs, 1);
+	ae_scaler_invert(values, &model->schema, &model->net.layout, outputs);
+	return values;
 }
 
-/* The reconstruction error of the call's row; *cached: its model. */
-static double
-error_of_row(FunctionCallInfo fcinfo, PgaeCached **cached)
+static AeReal *
+outputs_of_row(PgaeUnit *unit)
 {
-	bool finite;
-	AeScorer *scorer;
-	double error;
-
-	*cached = fill_inputs(fcinfo, &finite);
-	if (!finite)
-		return get_float8_infinity();
-	scorer = &(*cached)->scorer;
-	ae_scorer_errors(&error, scorer, ae_scorer_decode(scorer, ae_scorer_encode(scorer, 1), 1), 1);
-	return error;
+	return ae_scorer_decode(&unit->scorer, ae_scorer_encode(&unit->scorer, 1), 1);
 }
 
-/* What rows are ranked by: so far the reconstruction error. */
-static double
-raw_score(FunctionCallInfo fcinfo, PgaeCached **cached)
+void
+pgae_score_seen(double *error, double *raw, PgaeCached *cached, PgaeSight sight)
 {
-	return error_of_row(fcinfo, cached);
+	*error = *raw = get_float8_infinity();
+	if (sight == PGAE_INFINITE)
+		return;
+	*error = *raw = 0;
+	for (uint32 m = 0; m < cached->n_members; m++)
+	{
+		PgaeUnit *unit = &cached->unit[m];
+		double one;
+
+		ae_scorer_errors(&one, &unit->scorer, outputs_of_row(unit), 1);
+		*error += one / cached->n_members;
+		*raw += ae_scorer_raw_score(&unit->scorer, 0, one) / cached->n_members;
+	}
+}
+
+/* Error and raw score of the call's row; *cached: its model.  False for none: NULL. */
+static bool
+score_row(double *error, double *raw, FunctionCallInfo fcinfo, PgaeCached **cached)
+{
+	const PgaeRow *row;
+	PgaeSight sight;
+
+	*cached = pgae_see_row(fcinfo, 0, &row, &sight);
+	if (sight == PGAE_UNOBSERVED)
+		return false;
+	pgae_score_seen(error, raw, *cached, sight);
+	return true;
+}
+
+/* A code is of one network: 55000 where there are several. */
+static void
+refuse_code(const PgaeCached *cached)
+{
+	if (cached->n_folds * cached->n_members > 1)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("the model has %u networks, whose codes do not compare",
+							   cached->n_folds * cached->n_members),
+						errhint("Train it with the option \"purpose\" = compress, or with "
+								"\"folds\" = 1.")));
+}
+
+static double
+check_contamination(double contamination)
+{
+	if (!(contamination >= 0 && contamination <= 1))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("contamination is %s, must be between 0 and 1",
+							   float8out_internal(contamination))));
+	return contamination;
 }
 
 /* encode(model, row): code h = f(x). */
 Datum
 pg_ae_encode(PG_FUNCTION_ARGS)
 {
-	bool finite;
-	PgaeCached *cached = fill_inputs(fcinfo, &finite);
-	uint32 n_code = code_width(&cached->model);
-	const AeReal *code = ae_scorer_encode(&cached->scorer, 1);
+	const PgaeRow *row;
+	PgaeSight sight;
+	PgaeCached *cached = pgae_see_row(fcinfo, 0, &row, &sight);
+	uint32 n_code = code_width(&cached->unit->model);
+	const AeReal *code;
 	float4 *elements;
-	ArrayType *result = make_real_array(&elements, n_code);
+	ArrayType *result;
 
+	refuse_code(cached);
+	code = ae_scorer_encode(&cached->unit->scorer, 1);
+	result = make_real_array(&elements, n_code);
 	for (uint32 i = 0; i < n_code; i++)
 		elements[i] = (float4) code[i];
 	PG_RETURN_ARRAYTYPE_P(result);
@@ -159,14 +237,25 @@ pg_ae_decode(PG_FUNCTION_ARGS)
 {
 	PgaeCached *cached = pgae_cached_model(fcinfo, 0);
 	ArrayType *arr = PG_GETARG_ARRAYTYPE_P(1);
-	const float4 *code = check_code(arr, code_width(&cached->model));
-	uint32 n_columns = cached->model.schema.n_columns;
-	const double *fields = invert_outputs(cached, ae_scorer_decode(&cached->scorer, code, 1));
+	PgaeUnit *unit = cached->units;
+	const AeSchema *schema = &unit->model.schema;
+	const float4 *code;
+	const double *values;
 	float4 *elements;
-	ArrayType *result = make_real_array(&elements, n_columns);
+	ArrayType *result;
 
-	for (uint32 i = 0; i < n_columns; i++)
-		elements[i] = (float4) fields[i];
+	refuse_code(cached);
+	code = check_code(arr, code_width(&unit->model));
+	values = invert_outputs(unit, ae_scorer_decode(&unit->scorer, code, 1));
+	result = make_real_array(&elements, schema->n_columns);
+	for (uint32 c = 0; c < schema->n_columns; c++)
+	{
+		/* of a category the number of its level */
+		if (schema->columns[c].kind == AE_KIND_CATEGORY)
+			elements[c] = (float4) (values[c] < 0 ? schema->columns[c].n_levels : values[c]) + 1;
+		else
+			elements[c] = (float4) values[c];
+	}
 	PG_RETURN_ARRAYTYPE_P(result);
 }
 
@@ -174,22 +263,24 @@ pg_ae_decode(PG_FUNCTION_ARGS)
 Datum
 pg_ae_reconstruct(PG_FUNCTION_ARGS)
 {
-	bool finite;
-	PgaeCached *cached = fill_inputs(fcinfo, &finite);
-	AeScorer *scorer = &cached->scorer;
-	AeReal *outputs = ae_scorer_decode(scorer, ae_scorer_encode(scorer, 1), 1);
+	const PgaeRow *row;
+	PgaeSight sight;
+	PgaeCached *cached = pgae_see_row(fcinfo, 0, &row, &sight);
+	const double *values = invert_outputs(cached->unit, outputs_of_row(cached->unit));
 
-	PG_RETURN_DATUM(pgae_codec_form(cached->codec, PG_GETARG_DATUM(ROW_ARGUMENT),
-									invert_outputs(cached, outputs)));
+	PG_RETURN_DATUM(pgae_codec_form(cached->codec, PG_GETARG_DATUM(1), values, NULL));
 }
 
-/* reconstruction_error(model, row): mean loss per column, scaled units. */
+/* reconstruction_error(model, row): mean loss per observed column, scaled units. */
 Datum
 pg_ae_reconstruction_error(PG_FUNCTION_ARGS)
 {
 	PgaeCached *cached;
+	double error, raw;
 
-	PG_RETURN_FLOAT8(error_of_row(fcinfo, &cached));
+	if (!score_row(&error, &raw, fcinfo, &cached))
+		PG_RETURN_NULL();
+	PG_RETURN_FLOAT8(error);
 }
 
 /* raw_score(model, row): what rows are ranked by. */
@@ -197,18 +288,23 @@ Datum
 pg_ae_raw_score(PG_FUNCTION_ARGS)
 {
 	PgaeCached *cached;
+	double error, raw;
 
-	PG_RETURN_FLOAT8(raw_score(fcinfo, &cached));
+	if (!score_row(&error, &raw, fcinfo, &cached))
+		PG_RETURN_NULL();
+	PG_RETURN_FLOAT8(raw);
 }
 
-/* p_value(model, row): p = (1 + #{calibration >= s}) / (n + 1). */
+/* p_value(model, row): p = (1 + #{calibration >= s}) / (n + 1), of the row's fold. */
 Datum
 pg_ae_p_value(PG_FUNCTION_ARGS)
 {
 	PgaeCached *cached;
-	double score = raw_score(fcinfo, &cached);
+	double error, raw;
 
-	PG_RETURN_FLOAT8(ae_calibration_p(&cached->model.calibration, score));
+	if (!score_row(&error, &raw, fcinfo, &cached))
+		PG_RETURN_NULL();
+	PG_RETURN_FLOAT8(ae_calibration_p(&cached->unit->model.calibration, raw));
 }
 
 /* anomaly_score(model, row): 1 - p, its order kept beyond the largest calibration score. */
@@ -216,25 +312,234 @@ Datum
 pg_ae_anomaly_score(PG_FUNCTION_ARGS)
 {
 	PgaeCached *cached;
-	double score = raw_score(fcinfo, &cached);
+	double error, raw;
 
-	PG_RETURN_FLOAT8(ae_calibration_anomaly(&cached->model.calibration, score));
+	if (!score_row(&error, &raw, fcinfo, &cached))
+		PG_RETURN_NULL();
+	PG_RETURN_FLOAT8(ae_calibration_anomaly(&cached->unit->model.calibration, raw));
 }
 
 /* is_anomaly(model, row, contamination): p <= contamination. */
 Datum
 pg_ae_is_anomaly(PG_FUNCTION_ARGS)
 {
-	double contamination = PG_GETARG_FLOAT8(2);
+	double contamination = check_contamination(PG_GETARG_FLOAT8(2));
 	PgaeCached *cached;
-	double score;
+	double error, raw;
 
-	if (!(contamination >= 0 && contamination <= 1))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("contamination is %s, must be between 0 and 1",
-							   float8out_internal(contamination))));
-	score = raw_score(fcinfo, &cached);
-	PG_RETURN_BOOL(ae_calibration_p(&cached->model.calibration, score) <= contamination);
+	if (!score_row(&error, &raw, fcinfo, &cached))
+		PG_RETURN_NULL();
+	PG_RETURN_BOOL(ae_calibration_p(&cached->unit->model.calibration, raw) <= contamination);
+}
+
+/* threshold(model, contamination): is_anomaly is raw_score > threshold. */
+Datum
+pg_ae_threshold(PG_FUNCTION_ARGS)
+{
+	double contamination = check_contamination(PG_GETARG_FLOAT8(1));
+	PgaeCached *cached = pgae_cached_model(fcinfo, 0);
+	double threshold = -get_float8_infinity();
+
+	/* of two folds the larger: no row beyond it is below that of its own */
+	for (uint32 f = 0; f < cached->n_folds; f++)
+	{
+		const PgaeUnit *unit = &cached->units[f * cached->n_members];
+
+		threshold =
+			Max(threshold, ae_calibration_threshold(&unit->model.calibration, contamination));
+	}
+	PG_RETURN_FLOAT8(threshold);
+}
+
+/* ---- impute ---- */
+
+/*
+ * Passes of a network that has not learnt what a missing cell is: the first one sees the mean
+ * in its place, the next ones what the one before made of it.  More of them do not settle but
+ * drift off, with 30 % of all cells missing even beyond where they began (measured); a
+ * network trained with masking is at its best at once.
+ */
+#define PASSES 3
+
+/*
+ * impute(model, row): NULLs become what the network makes of the row, with what it has made of
+ * them filled in.
+ */
+Datum
+pg_ae_impute(PG_FUNCTION_ARGS)
+{
+	const PgaeRow *row;
+	PgaeSight sight;
+	PgaeCached *cached = pgae_see_row(fcinfo, 0, &row, &sight);
+	PgaeUnit *unit = cached->unit;
+	const AeModel *model = &unit->model;
+	int passes = model->options.masking > 0 ? 1 : PASSES;
+	bool *missing;
+	double *values = NULL;
+
+	if (!row->any_missing)
+		PG_RETURN_DATUM(PG_GETARG_DATUM(1));
+	missing = palloc(sizeof(bool) * model->schema.n_columns);
+	memcpy(missing, row->missing, sizeof(bool) * model->schema.n_columns);
+	for (int pass = 0; pass < passes; pass++)
+	{
+		AeReal *outputs = outputs_of_row(unit);
+
+		values = invert_outputs(unit, outputs);
+		ae_scorer_fill(&unit->scorer, missing, outputs);
+	}
+	PG_RETURN_DATUM(pgae_codec_form(cached->codec, PG_GETARG_DATUM(1), values, missing));
+}
+
+/* ---- explain ---- */
+
+/* A source column and its part in the error of a row. */
+typedef struct Part
+{
+	uint32 column;
+	double error;
+	double share;
+	double probability; /* NaN: none */
+} Part;
+
+static int
+by_share(const void *a, const void *b)
+{
+	const Part *x = a;
+	const Part *y = b;
+
+	if (x->share != y->share)
+		return x->share > y->share ? -1 : 1;
+	return x->column < y->column ? -1 : 1;
+}
+
+/* From parts in the raw score, in ->share, to shares; infinite ones take all. */
+static void
+set_shares(Part *parts, uint32 n)
+{
+	double sum = 0, n_infinite = 0;
+
+	for (uint32 i = 0; i < n; i++)
+	{
+		n_infinite += isinf(parts[i].share);
+		sum += parts[i].share;
+	}
+	for (uint32 i = 0; i < n; i++)
+	{
+		if (n_infinite > 0)
+			parts[i].share = isinf(parts[i].share) ? 1 / n_infinite : 0;
+		else
+			parts[i].share = sum > 0 ? parts[i].share / sum : 1.0 / n;
+	}
+}
+
+static bool
+has_infinite_value(const AeSchema *schema, const PgaeRow *row, uint32 first)
+{
+	uint32 end = schema->is_array ? first + 1 : ae_schema_source_end(schema, first);
+
+	for (uint32 c = first; c < end; c++)
+	{
+		if (schema->columns[c].varies && !row->missing[c] && !isfinite(row->values[c]))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The observed columns of a row, their errors and their parts in the raw score, means over
+ * the members; returns how many.
+ */
+static uint32
+explain_parts(Part *parts, PgaeCached *cached, const PgaeRow *row)
+{
+	const AeSchema *schema = &cached->unit->model.schema;
+	double *errors = palloc(sizeof(double) * schema->n_columns);
+	double *distances = palloc(sizeof(double) * schema->n_columns);
+	uint32 n = 0;
+
+	for (uint32 m = 0; m < cached->n_members; m++)
+	{
+		PgaeUnit *unit = &cached->unit[m];
+		double n_observed = (double) ae_loss_observed(unit->scorer.cells, &unit->model.net.layout);
+
+		ae_scorer_column_errors(errors, &unit->scorer, outputs_of_row(unit));
+		ae_scorer_column_distances(distances, &unit->scorer);
+		n = 0;
+		for (uint32 c = 0; c < schema->n_columns; c++)
+		{
+			bool infinite = schema->columns[c].element <= 1 && has_infinite_value(schema, row, c);
+			double error = infinite ? get_float8_infinity() : errors[c];
+			Part *part = &parts[n];
+
+			if (isnan(errors[c]))
+				continue;
+			if (m == 0)
+				*part = (Part){.column = c};
+			part->error += error / cached->n_members;
+			part->share += error / n_observed / unit->model.error_norm +
+						   distances[c] / unit->model.distance_norm;
+			n++;
+		}
+	}
+	set_shares(parts, n);
+	return n;
+}
+
+static void
+put_text(Datum *value, bool *isnull, const char *text)
+{
+	*isnull = text == NULL;
+	if (text)
+		*value = CStringGetTextDatum(text);
+}
+
+/* explain(model, row): which columns make its error, the worst first. */
+Datum
+pg_ae_explain(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	const PgaeRow *row;
+	PgaeSight sight;
+	PgaeCached *cached;
+	const AeSchema *schema;
+	AeReal *outputs;
+	double *values;
+	Part *parts;
+	uint32 n;
+
+	InitMaterializedSRF(fcinfo, 0);
+	cached = pgae_see_row(fcinfo, 0, &row, &sight);
+	if (sight == PGAE_UNOBSERVED)
+		return (Datum) 0;
+	schema = &cached->unit->model.schema;
+	parts = palloc(sizeof(Part) * schema->n_columns);
+	n = explain_parts(parts, cached, row);
+	outputs = outputs_of_row(cached->unit);
+	values = invert_outputs(cached->unit, outputs);
+	for (uint32 i = 0; i < n; i++)
+		parts[i].probability =
+			ae_scorer_probability(&cached->unit->scorer, outputs, parts[i].column);
+	qsort(parts, n, sizeof(Part), by_share);
+
+	for (uint32 i = 0; i < n; i++)
+	{
+		Datum out[6] = {0};
+		bool nulls[6] = {false};
+		char *actual, *expected;
+
+		pgae_codec_texts(cached->codec, PG_GETARG_DATUM(1), values, parts[i].column, &actual,
+						 &expected);
+		out[0] = CStringGetTextDatum(pgae_column_name(schema, parts[i].column));
+		put_text(&out[1], &nulls[1], actual);
+		put_text(&out[2], &nulls[2], expected);
+		out[3] = Float8GetDatum(parts[i].error);
+		out[4] = Float8GetDatum(parts[i].share);
+		out[5] = Float8GetDatum(parts[i].probability);
+		nulls[5] = isnan(parts[i].probability);
+		tuplestore_putvalues(result->setResult, result->setDesc, out, nulls);
+	}
+	return (Datum) 0;
 }
 
 /* version(): the version of the library that is loaded. */

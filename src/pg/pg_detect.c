@@ -1,0 +1,170 @@
+/*
+ * pg_detect.c: ae.detect, the way to a first answer: train on the rows of a query, score
+ * them, give the most anomalous ones with reasons in words.
+ *
+ * It is one statement around the caller's query, run as the caller: what it does could be
+ * typed by hand.  Everything of ours in it is written with its schema, whatever the
+ * search_path under which the caller's query is read.
+ */
+#include "pg_ae.h"
+
+#include <ctype.h>
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
+#include "utils/varlena.h"
+
+#include "catalog/namespace.h"
+
+PG_FUNCTION_INFO_V1(pg_ae_detect);
+
+#define N_COLUMNS 5
+
+/* The reasons that a row is given. */
+#define N_REASONS "3"
+
+static const char statement[] =
+	"WITH ae_input AS MATERIALIZED (SELECT ae_query AS r FROM (%s\n) AS ae_query), "
+	"ae_model AS MATERIALIZED (SELECT ae.train(r, $1) AS m FROM ae_input), "
+	"ae_scored AS MATERIALIZED (SELECT r, ae.raw_score((SELECT m FROM ae_model), r) AS s FROM "
+	"ae_input), "
+	"ae_top AS (SELECT r, s FROM ae_scored WHERE s IS NOT NULL ORDER BY s DESC LIMIT $2) "
+	"SELECT (pg_catalog.row_number() OVER (ORDER BY s DESC))::pg_catalog.int4, "
+	"ae.anomaly_score((SELECT m FROM ae_model), r), ae.p_value((SELECT m FROM ae_model), r), "
+	"ARRAY(SELECT pg_catalog.format('%%s is %%s%%s, expected %%s (%%s %%%%)', e.feature, "
+	"pg_catalog.left(e.value, 60), CASE WHEN e.probability IS NOT NULL THEN "
+	"pg_catalog.format(' (p = %%s)', pg_catalog.round(e.probability::pg_catalog.numeric, 3)) END, "
+	"pg_catalog.left(e.expected, 60), "
+	"pg_catalog.round((e.share OPERATOR(pg_catalog.*) 100)::pg_catalog.numeric)) "
+	"FROM ae.explain((SELECT m FROM ae_model), r) AS e LIMIT " N_REASONS "), "
+	"pg_catalog.to_jsonb(r) FROM ae_top ORDER BY s DESC";
+
+/* Where spaces, comments and opening parentheses end. */
+static const char *
+skip_to_word(const char *text)
+{
+	for (;;)
+	{
+		const char *end = NULL;
+
+		if (isspace((unsigned char) *text) || *text == '(')
+			end = text;
+		else if (strncmp(text, "--", 2) == 0)
+			end = strchr(text, '\n');
+		else if (strncmp(text, "/*", 2) == 0 && (end = strstr(text + 2, "*/")) != NULL)
+			end++;
+		if (end == NULL)
+			return text;
+		text = end + 1;
+	}
+}
+
+/* Whether an unquoted name may go on with that. */
+static bool
+is_name_character(char c)
+{
+	return isalnum((unsigned char) c) || IS_HIGHBIT_SET(c) || c == '_' || c == '$' || c == '.';
+}
+
+/* Whether text begins with a word that only a query begins with. */
+static bool
+is_query(const char *text)
+{
+	static const char *const words[] = {"select", "with", "table", "values"};
+
+	text = skip_to_word(text);
+	for (int i = 0; i < (int) lengthof(words); i++)
+	{
+		size_t len = strlen(words[i]);
+
+		if (pg_strncasecmp(text, words[i], len) == 0 && !is_name_character(text[len]))
+			return true;
+	}
+	return false;
+}
+
+/* The query: the text without semicolons at its end, or all of the table that it names. */
+static char *
+query_of(char *text)
+{
+	size_t len = strlen(text);
+	Oid relation;
+
+	while (len > 0 && (isspace((unsigned char) text[len - 1]) || text[len - 1] == ';'))
+		text[--len] = '\0';
+	if (is_query(text))
+		return text;
+	relation = RangeVarGetRelid(
+		makeRangeVarFromNameList(stringToQualifiedNameList(text PGAE_NO_ESCONTEXT)),
+		AccessShareLock, false);
+	return psprintf("SELECT * FROM %s",
+					quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)),
+											   get_rel_name(relation)));
+}
+
+/* Runs the statement; rows go into result.  Returns how many. */
+static uint64
+run(ReturnSetInfo *result, const char *query, Datum options, int32 top)
+{
+	Oid types[2] = {JSONBOID, INT4OID};
+	Datum arguments[2];
+	StringInfoData text;
+	uint64 n;
+
+	arguments[0] = options;
+	arguments[1] = Int32GetDatum(top);
+	initStringInfo(&text);
+	appendStringInfo(&text, statement, query);
+	SPI_connect();
+	if (SPI_execute_with_args(text.data, 2, types, arguments, NULL, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "ae.detect could not run its statement");
+	n = SPI_processed;
+	for (uint64 i = 0; i < n; i++)
+	{
+		Datum values[N_COLUMNS];
+		bool nulls[N_COLUMNS];
+
+		for (int c = 0; c < N_COLUMNS; c++)
+			values[c] =
+				SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, c + 1, &nulls[c]);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	SPI_finish();
+	return n;
+}
+
+/* How to do the same and keep the model. */
+static void
+notice_model(const char *query, Datum options)
+{
+	char *text = JsonbToCString(NULL, &DatumGetJsonbP(options)->root, 0);
+
+	ereport(NOTICE, (errmsg("the model is gone with this statement"),
+					 errhint("To keep it: CREATE TABLE models AS SELECT ae.train(t, %s) AS model "
+							 "FROM (%s) t;",
+							 quote_literal_cstr(text), query)));
+}
+
+/* detect(query, options, top): the most anomalous rows of a query or table, and why. */
+Datum
+pg_ae_detect(PG_FUNCTION_ARGS)
+{
+	char *query = query_of(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	Datum options = PG_GETARG_DATUM(1);
+	int32 top = PG_GETARG_INT32(2);
+
+	if (top < 1)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("argument \"top\" of ae.detect is %d, must be at least 1", top)));
+	InitMaterializedSRF(fcinfo, 0);
+	if (run((ReturnSetInfo *) fcinfo->resultinfo, query, options, top) == 0)
+		ereport(NOTICE, (errmsg("there is no row that has a score")));
+	else
+		notice_model(query, options);
+	return (Datum) 0;
+}

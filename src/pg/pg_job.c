@@ -1,0 +1,879 @@
+/*
+ * pg_job.c: from sorted rows to trained networks: one fold of an ae.train, or all of it.
+ *
+ * A sequence of phases that share one PgaeJob: measure the columns, resolve the options,
+ * scale the rows, train, find prototypes, calibrate, compare with principal components.  Every
+ * phase is a loop of short steps with a look at interrupts between them.  The networks of a
+ * job, its members, share everything but their weights.
+ *
+ * What comes out depends on the set of rows, the options and the seed: no clock, no order of
+ * rows, no size of memory may leave a trace in it (time_limit excepted).
+ *
+ * Knows rows, steps and models; knows no layer, no gradient and no kernel.
+ */
+#include "pg_ae.h"
+
+#include <float.h>
+#include <math.h>
+
+#include "ae_pca.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "tcop/tcopprot.h"
+#include "utils/memutils.h"
+
+#define ROWS_PER_CHECK 256
+
+/* Rows that quantiles are taken of, and values of all columns together. */
+#define SAMPLE_ROWS ((size_t) 65536)
+#define SAMPLE_VALUES ((size_t) 4 * 1024 * 1024)
+
+/* Levels of a category that have an input of their own. */
+#define DEFAULT_MAX_LEVELS 100
+#define DEFAULT_MIN_FREQUENCY 2
+
+/* Calibration: rows of a batch, and multiply-adds that one may take (some 20 ms). */
+#define SCORE_BATCH 64
+#define SCORE_MACS 5e8
+
+/* Without validation rows, so many training rows calibrate. */
+#define MAX_SEEN_SCORES 10000
+
+/* Rows that principal components are taken of, and of one step. */
+#define PCA_ROWS 16384
+#define PCA_STEP 64
+
+/* A code unit whose values differ by less than this over all rows looked at is dead. */
+#define DEAD_RANGE 1e-6f
+
+/* Columns that a message names before it says how many more there are. */
+#define NAMES_SHOWN 5
+
+/* Rows that calibrate a crossed network at most. */
+#define MAX_UNSEEN_SCORES ((size_t) 262144)
+
+/* Clusters: rows they are made of, passes over them, rows for each at least on the average. */
+#define CLUSTER_ROWS ((size_t) 16384)
+#define CLUSTER_PASSES 3
+#define CLUSTER_SHARE 5
+/* Cells of all prototypes together. */
+#define PROTOTYPE_CELLS (1024 * 1024)
+
+/* Errors and distances of less than this count as this much in the mean of their logarithms. */
+#define LEAST_TERM 1e-12
+
+/* What the noise of each of several members is multiplied by: views of their own (measured). */
+static const double member_noise[AE_MAX_MEMBERS] = {0.5, 2, 1, 1};
+
+/* ---- phases: columns, options, inputs ---- */
+
+static void
+raise_unless_ok(AeStatus status, const AeError *error, const AeSchema *schema)
+{
+	if (status != AE_OK)
+		pgae_raise(error, schema);
+}
+
+/* What is measured of the rows before they are scaled. */
+typedef struct Measures
+{
+	AeStatistics *statistics; /* one per column */
+	uint64 **counts;          /* of a category: rows by number of the level; else NULL */
+	size_t sample_rows;       /* first rows whose values are kept where a scaling needs them */
+} Measures;
+
+static bool
+needs_sample(const AeColumn *column)
+{
+	return (column->kind == AE_KIND_NUMBER || column->kind == AE_KIND_TIME) &&
+		   (column->scaling == AE_SCALING_ROBUST || column->scaling == AE_SCALING_QUANTILE);
+}
+
+static void
+begin_measures(Measures *measures, const PgaeJob *job)
+{
+	const AeSchema *schema = &job->model->schema;
+	uint32_t n_sampled = 0;
+
+	measures->statistics = palloc0(schema->n_columns * sizeof(AeStatistics));
+	measures->counts = palloc0(schema->n_columns * sizeof(uint64 *));
+	for (uint32_t c = 0; c < schema->n_columns; c++)
+		n_sampled += needs_sample(&schema->columns[c]);
+	measures->sample_rows = Min(job->n_rows, Min(SAMPLE_ROWS, SAMPLE_VALUES / Max(n_sampled, 1)));
+	for (uint32_t c = 0; c < schema->n_columns; c++)
+	{
+		AeStatistics *s = &measures->statistics[c];
+
+		ae_moments_init(&s->value);
+		ae_moments_init(&s->log);
+		if (schema->columns[c].kind == AE_KIND_CATEGORY)
+			measures->counts[c] = MemoryContextAllocExtended(
+				CurrentMemoryContext,
+				Max(pgae_levels_count(pgae_codec_levels(job->codec, c)), 1) * sizeof(uint64),
+				MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+		if (needs_sample(&schema->columns[c]))
+			s->sample = MemoryContextAllocHuge(CurrentMemoryContext,
+											   measures->sample_rows * sizeof(double));
+	}
+}
+
+static void
+measure_value(Measures *measures, AeColumn *column, uint32_t c, double value, bool sampled)
+{
+	AeStatistics *s = &measures->statistics[c];
+
+	if (measures->counts[c])
+	{
+		measures->counts[c][(int) value]++;
+		return;
+	}
+	ae_moments_add(&s->value, value);
+	if (column->scaling == AE_SCALING_LOG)
+		ae_moments_add(&s->log, ae_scaler_log(value));
+	if (s->sample && sampled)
+		s->sample[s->n_sample++] = value;
+}
+
+static int
+ascending(const void *a, const void *b)
+{
+	double x = *(const double *) a;
+	double y = *(const double *) b;
+
+	CHECK_FOR_INTERRUPTS();
+	return x < y ? -1 : x > y ? 1 : 0;
+}
+
+/* Statistics of every column, in canonical order: sums depend on it. */
+static void
+measure_columns(Measures *measures, PgaeJob *job)
+{
+	PgaeStore *store = job->store;
+	AeSchema *schema = &job->model->schema;
+	size_t n = 0;
+	const char *record;
+
+	for (uint32_t c = 0; c < schema->n_columns; c++)
+	{
+		if (measures->counts[c])
+			pgae_codec_map_levels(job->codec, c, NULL);
+	}
+	pgae_store_rewind(store);
+	while ((record = pgae_store_next(store)) != NULL)
+	{
+		const PgaeRow *row;
+
+		if (n % ROWS_PER_CHECK == 0)
+			CHECK_FOR_INTERRUPTS();
+		row = pgae_codec_unpack(job->codec, record);
+		for (uint32_t c = 0; c < schema->n_columns; c++)
+		{
+			if (row->missing[c])
+				schema->columns[c].n_missing++;
+			else
+				measure_value(measures, &schema->columns[c], c, row->values[c],
+							  n < measures->sample_rows);
+		}
+		n++;
+	}
+	for (uint32_t c = 0; c < schema->n_columns; c++)
+	{
+		AeStatistics *s = &measures->statistics[c];
+
+		if (s->sample)
+			qsort(s->sample, s->n_sample, sizeof(double), ascending);
+	}
+}
+
+/* The levels of categories, and what the numbers in records become. */
+static void
+choose_levels(PgaeJob *job, const Measures *measures)
+{
+	AeSchema *schema = &job->model->schema;
+	const PgaeOptions *options = job->options;
+	PgaeCodec *codec = job->codec;
+
+	schema->max_levels = options->max_levels > 0 ? options->max_levels : DEFAULT_MAX_LEVELS;
+	schema->min_frequency =
+		options->min_frequency > 0 ? options->min_frequency : DEFAULT_MIN_FREQUENCY;
+	for (uint32_t c = 0; c < schema->n_columns && GetDatabaseEncoding() == PG_SQL_ASCII; c++)
+	{
+		if (measures->counts[c])
+			schema->raw_names |= !pgae_levels_are_ascii(pgae_codec_levels(codec, c));
+	}
+	for (uint32_t c = 0; c < schema->n_columns; c++)
+	{
+		AeColumn *column = &schema->columns[c];
+
+		if (measures->counts[c])
+			pgae_codec_map_levels(codec, c,
+								  pgae_levels_choose(column, pgae_codec_levels(codec, c),
+													 measures->counts[c], schema));
+		else if (needs_sample(column) && column->scaling == AE_SCALING_QUANTILE)
+			column->knots = palloc(AE_KNOTS * sizeof(double));
+		column->indicator &= column->n_missing > 0;
+	}
+}
+
+/* Names columns that do not vary: those that were observed, or those that were not. */
+static void
+notice_left_out(const AeSchema *schema, bool observed)
+{
+	uint32_t n = 0, shown = 0;
+	StringInfoData names;
+
+	initStringInfo(&names);
+	for (uint32_t c = 0; c < schema->n_columns; c++)
+	{
+		const AeColumn *column = &schema->columns[c];
+
+		if (column->varies || column->observed != observed)
+			continue;
+		if (n++ < NAMES_SHOWN)
+			appendStringInfo(&names, "%s%s", shown++ ? ", " : "", pgae_value_name(schema, c));
+	}
+	if (n > shown)
+		appendStringInfo(&names, " and %u more", n - shown);
+	if (n > 0 && observed)
+		ereport(NOTICE, (errmsg_plural("%u column has one value in all rows and is left out: %s",
+									   "%u columns have one value in all rows and are left out: %s",
+									   n, n, names.data)));
+	else if (n > 0)
+		ereport(NOTICE, (errmsg_plural("%u column is NULL in all rows and is left out: %s",
+									   "%u columns are NULL in all rows and are left out: %s", n, n,
+									   names.data)));
+	pfree(names.data);
+}
+
+/* Cross-entropy of numbers that are not scaled works on [0, 1] only. */
+static void
+check_loss_range(const AeModel *model)
+{
+	if (model->loss != AE_LOSS_BCE)
+		return;
+	for (uint32_t c = 0; c < model->schema.n_columns; c++)
+	{
+		const AeColumn *column = &model->schema.columns[c];
+		AeError error;
+
+		if (column->cell < 0 || column->scaling != AE_SCALING_NONE ||
+			(column->min >= 0 && column->max <= 1))
+			continue;
+		ae_fail(&error, AE_ERR_RANGE, "field", column->min < 0 ? column->min : column->max, 0, 1);
+		error.column = (int) c;
+		pgae_raise(&error, &model->schema);
+	}
+}
+
+/* The columns as the models will know them; false if none of them varies. */
+static bool
+fit_columns(PgaeJob *job)
+{
+	AeModel *model = job->model;
+	AeSchema *schema = &model->schema;
+	AeBlock *blocks;
+	uint32_t *indicators;
+	AeError error;
+
+	*schema = job->init[0] ? job->init[0]->schema : *pgae_codec_schema(job->codec);
+	if (job->init[0] == NULL)
+	{
+		Measures measures;
+
+		/* every fold has statistics and levels of its own */
+		schema->columns = palloc(schema->n_columns * sizeof(AeColumn));
+		memcpy(schema->columns, pgae_codec_schema(job->codec)->columns,
+			   schema->n_columns * sizeof(AeColumn));
+		begin_measures(&measures, job);
+		measure_columns(&measures, job);
+		choose_levels(job, &measures);
+		raise_unless_ok(ae_scaler_fit(schema, measures.statistics, &error), &error, schema);
+		if (schema->n_varying == 0)
+			return false;
+		if (job->number == 0)
+		{
+			notice_left_out(schema, true);
+			notice_left_out(schema, false);
+		}
+	}
+	pgae_options_resolve(model, job->options, job->init[0], job->n_rows, job->unseen != NULL);
+	check_loss_range(model);
+	blocks = palloc(schema->n_blocks * sizeof(AeBlock));
+	indicators = palloc(Max(schema->n_indicators, 1) * sizeof(uint32_t));
+	ae_schema_blocks(&model->net.layout, blocks, indicators, schema, model->loss,
+					 model->category_loss);
+	return true;
+}
+
+/* Rows of cells, and what predicting their mean would cost. */
+static void
+scale_rows(PgaeJob *job)
+{
+	AeModel *model = job->model;
+	AeMoments *cells = palloc(Max(model->schema.n_dense, 1) * sizeof(AeMoments));
+
+	pgae_store_scale(&job->rows, cells, job->store, job->codec, &model->schema);
+	model->mean_loss = ae_scaler_mean_loss(&model->schema, &model->net.layout, cells);
+	pfree(cells);
+}
+
+/* ---- phase: training ---- */
+
+static double
+seconds_since(const instr_time *start)
+{
+	instr_time now;
+
+	INSTR_TIME_SET_CURRENT(now);
+	INSTR_TIME_SUBTRACT(now, *start);
+	return INSTR_TIME_GET_DOUBLE(now);
+}
+
+/* "1.2 M", "830", for rows per second. */
+static char *
+short_count(double count)
+{
+	if (count >= 1e6)
+		return psprintf("%.1f M", count / 1e6);
+	if (count >= 1e4)
+		return psprintf("%.0f k", count / 1e3);
+	return psprintf("%.0f", count);
+}
+
+/* Where training stands: "epoch 12 of 100: training loss 0.123, validation loss 0.130". */
+static char *
+describe_progress(const PgaeJob *job)
+{
+	const AeProgress *p = job->progress;
+	const AeTrainOptions *options = &job->model->options;
+	StringInfoData text;
+
+	initStringInfo(&text);
+	if (job->n_networks > 1)
+		appendStringInfo(&text, "network %u of %u, ", job->number + job->member + 1,
+						 job->n_networks);
+	if (options->epochs > 0)
+		appendStringInfo(&text, "epoch " UINT64_FORMAT " of " UINT64_FORMAT, p->epoch,
+						 options->epochs);
+	else
+		appendStringInfo(&text, "%s " UINT64_FORMAT " of " UINT64_FORMAT,
+						 options->optimizer == AE_OPTIMIZER_LBFGS ? "iteration" : "update",
+						 p->update, p->total_updates);
+	if (!isnan(p->train_loss))
+		appendStringInfo(&text, ": training loss %.4g", p->train_loss);
+	if (!isnan(p->validation_loss))
+		appendStringInfo(&text, ", validation loss %.4g", p->validation_loss);
+	return text.data;
+}
+
+static void
+report(PgaeJob *job, double now)
+{
+	const AeProgress *p = job->progress;
+	char *text = describe_progress(job);
+	char *activity = psprintf("ae.train: %s", text);
+	double updates = (double) (p->update - job->last_update);
+	double batch = Min((double) job->model->options.batch_size, (double) p->n_train);
+
+	pgstat_report_activity(STATE_RUNNING, activity);
+	if (pgae_progress && job->model->options.optimizer == AE_OPTIMIZER_LBFGS)
+		ereport(NOTICE, (errmsg("%s", text)));
+	else if (pgae_progress)
+		ereport(NOTICE, (errmsg("%s, %s rows/s", text,
+								short_count(updates * batch / (now - job->last_report)))));
+	job->last_report = now;
+	job->last_epoch = p->epoch;
+	job->last_update = p->update;
+	pfree(activity);
+	pfree(text);
+}
+
+/* The first epoch at once, then about once a second, within a long epoch every ten. */
+static bool
+report_is_due(const PgaeJob *job, double now)
+{
+	const AeProgress *p = job->progress;
+	double since = now - job->last_report;
+
+	if (p->epoch > job->last_epoch)
+		return job->last_epoch == 0 || since >= 1;
+	return since >= 10 && p->update > job->last_update;
+}
+
+static void
+report_end(const PgaeJob *job)
+{
+	if (pgae_progress)
+		ereport(NOTICE, (errmsg("training ended (%s) after %.1f s: %s",
+								ae_train_state_name[job->progress->state],
+								seconds_since(job->start), describe_progress(job))));
+}
+
+static void
+make_trainer(PgaeJob *job)
+{
+	AeModel *model = job->model;
+	size_t bytes;
+	void *block;
+	AeError error;
+
+	raise_unless_ok(ae_trainer_size(&bytes, &model->net, &model->options, &job->rows, &error),
+					&error, &model->schema);
+	if (bytes > MaxAllocHugeSize)
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						errmsg("training would take %zu bytes of memory", bytes)));
+	block = MemoryContextAllocHuge(CurrentMemoryContext, bytes);
+	raise_unless_ok(ae_trainer_init(&job->trainer, block, bytes, &model->net, &model->options,
+									&job->rows,
+									job->init[job->member] ? job->init[job->member]->params : NULL,
+									pgae_kernels(), pgae_blas(), &error),
+					&error, &model->schema);
+	job->trainer_block = block;
+	job->progress = ae_trainer_progress(job->trainer);
+}
+
+/* A loss as the model keeps it: NaN stands for one that could not be had. */
+static double
+finite_or_nan(double loss)
+{
+	return isfinite(loss) ? loss : NAN;
+}
+
+/*
+ * The epochs that have a loss, in model->history.  Of a training that diverged, the
+ * last ones may not; and losses beyond what a float holds are cut down to that.
+ */
+static void
+keep_history(AeModel *model, const AeProgress *p)
+{
+	model->history = palloc(Max(p->n_history, 1) * sizeof(AeEpoch));
+	model->n_history = 0;
+	for (uint32_t i = 0; i < p->n_history; i++)
+	{
+		AeEpoch epoch = p->history[i];
+
+		if (isnan(epoch.train_loss))
+			continue;
+		epoch.train_loss = Min(epoch.train_loss, FLT_MAX);
+		if (isinf(epoch.validation_loss))
+			epoch.validation_loss = FLT_MAX;
+		model->history[model->n_history++] = epoch;
+	}
+}
+
+/* What came out of training, except for the weights. */
+static void
+keep_outcome(PgaeJob *job)
+{
+	AeModel *model = job->model;
+	const AeProgress *p = job->progress;
+
+	model->state = p->state;
+	model->n_rows = job->n_rows;
+	model->n_validation = p->n_validation;
+	model->n_updates = p->update;
+	model->n_epochs = p->epoch;
+	model->best_epoch = p->restored ? p->best_epoch : 0;
+	model->train_loss = finite_or_nan(p->train_loss);
+	model->validation_loss = finite_or_nan(p->restored ? p->best_loss : p->validation_loss);
+	keep_history(model, p);
+}
+
+/* The weights alone stay: what the optimiser had is let go. */
+static void
+keep_params(PgaeJob *job)
+{
+	AeModel *model = job->model;
+	size_t n = ae_net_n_params(&model->net);
+	AeReal *params = MemoryContextAllocHuge(CurrentMemoryContext, n * sizeof(AeReal));
+
+	memcpy(params, model->params, n * sizeof(AeReal));
+	model->params = params;
+	job->outcome = *job->progress;
+	job->progress = &job->outcome;
+	pfree(job->trainer_block);
+	job->trainer = NULL;
+}
+
+/* Every network has its share of the time limit. */
+static bool
+time_is_up(const PgaeJob *job, double now)
+{
+	double limit = job->model->options.time_limit;
+
+	return limit > 0 && now >= limit * (job->number + job->member + 1) / job->n_networks;
+}
+
+/* The loop. */
+static void
+train(PgaeJob *job)
+{
+	AeModel *model = job->model;
+	const AeProgress *p;
+
+	make_trainer(job);
+	p = job->progress;
+	while (ae_trainer_step(job->trainer))
+	{
+		double now = seconds_since(job->start);
+
+		CHECK_FOR_INTERRUPTS();
+		if (report_is_due(job, now))
+			report(job, now);
+		/* at least one update: a model needs a loss */
+		if (time_is_up(job, now) && p->update > 0)
+			ae_trainer_stop(job->trainer);
+	}
+	report_end(job);
+
+	model->params = ae_trainer_params(job->trainer);
+	if (p->state == AE_TRAIN_DIVERGED)
+	{
+		AeError error;
+
+		ae_fail(&error, AE_ERR_DIVERGED, "training", (double) p->update, 0, 0);
+		if (model->params == NULL)
+			pgae_raise(&error, &model->schema);
+		ereport(WARNING, (errcode(ERRCODE_WARNING),
+						  errmsg("training diverged after " UINT64_FORMAT
+								 " updates, the model has the last good weights",
+								 p->update),
+						  errhint("Lower the option \"learning_rate\", or set \"clip_norm\".")));
+	}
+	keep_outcome(job);
+	keep_params(job);
+}
+
+/* ---- phase: calibration ---- */
+
+static int
+descending(const void *a, const void *b)
+{
+	double x = *(const double *) a;
+	double y = *(const double *) b;
+
+	CHECK_FOR_INTERRUPTS(); /* the array may be long; nothing is lost but its order */
+	return x < y ? 1 : x > y ? -1 : 0;
+}
+
+/* The k-th of n rows picked evenly from the training rows. */
+static size_t
+spread_row(const PgaeJob *job, size_t k, size_t n)
+{
+	size_t n_train = job->progress->n_train;
+
+	return job->progress->n_validation + (size_t) ((double) k * (double) n_train / (double) n);
+}
+
+/* Rows first .. first + count - 1 of the sample: validation rows, or spread training rows. */
+static void
+read_sample(const PgaeJob *job, AeReal *out, size_t first, size_t count, size_t n, bool unseen)
+{
+	if (unseen)
+		pgae_store_read(&job->rows, out, first, count);
+	else
+	{
+		for (size_t i = 0; i < count; i++)
+			pgae_store_read(&job->rows, out + i * job->rows.width, spread_row(job, first + i, n),
+							1);
+	}
+}
+
+static AeScorer *
+make_scorer(const AeModel *model)
+{
+	AeScorer *scorer = palloc(sizeof(AeScorer));
+	double batch = SCORE_MACS / ae_net_macs(&model->net);
+	size_t n = batch < 1 ? 1 : batch > SCORE_BATCH ? SCORE_BATCH : (size_t) batch;
+	size_t bytes;
+	AeError error;
+
+	raise_unless_ok(ae_scorer_size(&bytes, model, n, &error), &error, &model->schema);
+	ae_scorer_init(scorer, MemoryContextAllocHuge(CurrentMemoryContext, bytes), model, n,
+				   pgae_kernels());
+	return scorer;
+}
+
+/* Widens low / high, the range of every code unit, by the codes of some rows. */
+static void
+widen_ranges(AeReal *low, AeReal *high, const AeReal *codes, size_t n_rows, size_t n_code)
+{
+	for (size_t i = 0; i < n_rows; i++)
+	{
+		for (size_t j = 0; j < n_code; j++)
+		{
+			low[j] = Min(low[j], codes[i * n_code + j]);
+			high[j] = Max(high[j], codes[i * n_code + j]);
+		}
+	}
+}
+
+/* The rows that calibrate: of the other fold, or held out for validation, or seen in training. */
+typedef struct Sample
+{
+	size_t n;
+	bool unseen;
+	PgaeStore *store; /* of the other fold, or NULL */
+} Sample;
+
+static Sample
+begin_sample(const PgaeJob *job)
+{
+	Sample sample = {0};
+
+	sample.store = job->unseen;
+	sample.unseen = job->unseen != NULL || job->progress->n_validation > 0;
+	if (job->unseen)
+	{
+		sample.n = Min(pgae_store_count(job->unseen), MAX_UNSEEN_SCORES);
+		pgae_store_rewind(job->unseen);
+	}
+	else if (sample.unseen)
+		sample.n = job->progress->n_validation;
+	else
+		sample.n = Min(job->progress->n_train, MAX_SEEN_SCORES);
+	return sample;
+}
+
+/* The next count rows of the sample, the first of them number first. */
+static void
+next_sample(const PgaeJob *job, const Sample *sample, AeReal *out, size_t first, size_t count)
+{
+	if (!sample->store)
+	{
+		read_sample(job, out, first, count, sample->n, sample->unseen);
+		return;
+	}
+	for (size_t i = 0; i < count; i++)
+	{
+		const PgaeRow *row = pgae_codec_unpack(job->codec, pgae_store_next(sample->store));
+
+		ae_scaler_apply(out + i * job->rows.width, &job->model->schema, row->values, row->missing);
+	}
+}
+
+/* Errors and distance terms of the sample, terms if there are prototypes; dead code units. */
+static Sample
+score_sample(PgaeJob *job, double **errors, double **terms)
+{
+	AeModel *model = job->model;
+	Sample sample = begin_sample(job);
+	size_t n_code = model->net.width[model->net.n_encoder];
+	AeReal *low = palloc(2 * n_code * sizeof(AeReal));
+	AeReal *high = low + n_code;
+	AeScorer *scorer = make_scorer(model);
+
+	*errors = MemoryContextAllocHuge(CurrentMemoryContext, sample.n * sizeof(double));
+	*terms = MemoryContextAllocHuge(CurrentMemoryContext, sample.n * sizeof(double));
+	for (size_t j = 0; j < n_code; j++)
+	{
+		low[j] = INFINITY;
+		high[j] = -INFINITY;
+	}
+	for (size_t first = 0; first < sample.n; first += scorer->batch)
+	{
+		size_t count = Min(scorer->batch, sample.n - first);
+		const AeReal *codes;
+
+		CHECK_FOR_INTERRUPTS();
+		next_sample(job, &sample, scorer->cells, first, count);
+		codes = ae_scorer_encode(scorer, count);
+		widen_ranges(low, high, codes, count, n_code);
+		ae_scorer_errors(*errors + first, scorer, ae_scorer_decode(scorer, codes, count), count);
+		for (size_t i = 0; i < count; i++)
+			(*terms)[first + i] = ae_distance_term(&scorer->distance,
+												   scorer->cells + i * job->rows.width, NULL, NULL);
+	}
+	for (size_t j = 0; j < n_code; j++)
+		model->n_dead += high[j] - low[j] <= DEAD_RANGE;
+	return sample;
+}
+
+/* exp of the mean logarithm */
+static double
+geometric_mean(const double *terms, size_t n)
+{
+	double sum = 0;
+	size_t n_finite = 0;
+
+	for (size_t i = 0; i < n; i++)
+	{
+		if (!isfinite(terms[i]))
+			continue;
+		sum += log(Max(terms[i], LEAST_TERM));
+		n_finite++;
+	}
+	return n_finite > 0 ? exp(sum / n_finite) : 1;
+}
+
+/*
+ * Norms of each member, and the calibration of the mean of their raw scores.  One network
+ * without prototypes is ranked by its error as it is.
+ */
+static void
+calibrate(PgaeJob *job)
+{
+	AeCalibration *calibration = &job->models[0].calibration;
+	bool normed = job->unseen || job->n_members > 1 || job->models[0].prototypes.n > 0;
+	double *raw = NULL;
+	Sample sample = {0};
+
+	for (job->member = 0; job->member < job->n_members; job->member++)
+	{
+		AeModel *model = job->model = &job->models[job->member];
+		double *errors, *terms;
+
+		sample = score_sample(job, &errors, &terms);
+		model->error_norm = normed ? geometric_mean(errors, sample.n) : 1;
+		/* a third of the weight of the error: measured, on clean and on contaminated tables */
+		model->distance_norm = model->prototypes.n > 0 ? 3 * geometric_mean(terms, sample.n) : 1;
+		for (size_t i = 0; i < sample.n; i++)
+		{
+			double one = errors[i] / model->error_norm;
+
+			if (model->prototypes.n > 0)
+				one += terms[i] / model->distance_norm;
+			errors[i] = (isfinite(one) ? one : INFINITY) / job->n_members;
+			if (raw)
+				raw[i] += errors[i];
+		}
+		if (raw)
+			pfree(errors);
+		else
+			raw = errors;
+		pfree(terms);
+	}
+	qsort(raw, sample.n, sizeof(double), descending);
+	calibration->score = palloc(AE_CALIBRATION_POINTS * sizeof(double));
+	calibration->n_above = palloc(AE_CALIBRATION_POINTS * sizeof(uint64_t));
+	calibration->unseen = sample.unseen;
+	ae_calibration_fit(calibration, raw, sample.n);
+	pfree(raw);
+	job->model = &job->models[0];
+}
+
+/* ---- phase: prototypes ---- */
+
+static void
+make_prototypes(PgaeJob *job)
+{
+	AeModel *model = &job->models[0];
+	size_t width = job->rows.width, n_train = job->progress->n_train;
+	size_t n_rows = Min(n_train, CLUSTER_ROWS);
+	uint32 n = pgae_options_prototypes(job->options, job->unseen ? 2 : 1);
+	AeClusters clusters;
+	AeReal *cells;
+	size_t bytes;
+	AeError error;
+
+	n = (uint32) Min(n, Min(n_train / CLUSTER_SHARE, PROTOTYPE_CELLS / width));
+	if (n == 0)
+		return;
+	cells = palloc(Max(n, 1) * width * sizeof(AeReal));
+	read_sample(job, cells, 0, n, n, false);
+	raise_unless_ok(ae_clusters_size(&bytes, n, &model->net.layout, &error), &error, NULL);
+	ae_clusters_init(&clusters, MemoryContextAllocHuge(CurrentMemoryContext, bytes), n, cells,
+					 &model->net.layout);
+	for (int pass = 0; pass < CLUSTER_PASSES; pass++)
+	{
+		ae_clusters_begin(&clusters, pgae_kernels());
+		for (size_t i = 0; i < n_rows; i++)
+		{
+			if (i % ROWS_PER_CHECK == 0)
+				CHECK_FOR_INTERRUPTS();
+			read_sample(job, cells, i, 1, n_rows, false);
+			ae_clusters_add(&clusters, cells);
+		}
+		ae_clusters_end(&clusters);
+	}
+	for (uint32 m = 0; m < job->n_members; m++)
+	{
+		job->models[m].prototypes.n =
+			m == 0 ? ae_clusters_settle(&clusters) : job->models[0].prototypes.n;
+		job->models[m].prototypes.cells = clusters.cells;
+	}
+}
+
+/* ---- phase: the loss of principal components with as many numbers as the code has ---- */
+
+static void
+compare_with_pca(PgaeJob *job)
+{
+	AeModel *model = job->model;
+	size_t n_inputs = job->rows.width;
+	size_t n_code = model->net.width[model->net.n_encoder];
+	size_t n = Min(job->progress->n_train, PCA_ROWS);
+	AePca pca;
+	AeReal *block;
+	size_t bytes;
+	AeError error;
+
+	model->pca_loss = NAN;
+	if (n_inputs > AE_PCA_MAX_INPUTS || n_code >= n_inputs || job->rows.nullable ||
+		model->schema.n_scalars != n_inputs || model->loss != AE_LOSS_MSE)
+		return;
+	raise_unless_ok(ae_pca_size(&bytes, n_inputs, &error), &error, &model->schema);
+	ae_pca_init(&pca, palloc(bytes), n_inputs);
+	block = palloc(PCA_STEP * n_inputs * sizeof(AeReal));
+	for (size_t first = 0; first < n; first += PCA_STEP)
+	{
+		size_t count = Min(PCA_STEP, n - first);
+
+		CHECK_FOR_INTERRUPTS();
+		read_sample(job, block, first, count, n, false);
+		ae_pca_add(&pca, block, count);
+	}
+	model->pca_loss = ae_pca_loss(&pca, n_code, pgae_blas());
+}
+
+/* ---- all of it ---- */
+
+/* The models of all members, as far as they are known before training. */
+static void
+begin_members(PgaeJob *job)
+{
+	AeModel first = job->models[0];
+
+	for (uint32 m = 0; m < job->n_members && job->n_members > 1; m++)
+	{
+		AeModel *model = &job->models[m];
+
+		*model = first;
+		model->options.seed = first.options.seed + m;
+		model->options.noise = first.options.noise * member_noise[m];
+	}
+}
+
+bool
+pgae_job_run(PgaeJob *job)
+{
+	job->models = palloc0(job->n_members * sizeof(AeModel));
+	job->model = &job->models[0];
+	job->n_rows = pgae_store_count(job->store);
+	job->model->format = AE_MODEL_FORMAT;
+	job->model->arithmetic = AE_MODEL_ARITHMETIC;
+	job->model->server_version = PG_VERSION_NUM;
+	if (!fit_columns(job))
+		return false;
+	scale_rows(job);
+	begin_members(job);
+	for (job->member = 0; job->member < job->n_members; job->member++)
+	{
+		job->model = &job->models[job->member];
+		job->last_report = seconds_since(job->start);
+		job->last_epoch = job->last_update = 0;
+		train(job);
+	}
+	job->member = 0;
+	job->model = &job->models[0];
+	make_prototypes(job);
+	calibrate(job);
+	for (uint32 m = 0; m < job->n_members; m++)
+	{
+		job->model = &job->models[m];
+		compare_with_pca(job);
+	}
+	pgae_store_drop_rows(job->store);
+	return true;
+}
