@@ -283,7 +283,6 @@ INSERT INTO gen SELECT a, b, c FROM pts WHERE id <= 400;
 CREATE INDEX ON gen (error DESC NULLS LAST);
 SELECT (SELECT array_agg(error ORDER BY error) FROM gen) = (SELECT array_agg(s ORDER BY s) FROM truth) AS same_scores;
 INSERT INTO gen (a, b, c) VALUES (1, NULL, 2);
-\echo :LAST_ERROR_SQLSTATE
 
 DROP VIEW scored;
 DROP FUNCTION top(text), plan_has(text, text), differs_with(text, text), differs(text);

@@ -60,8 +60,7 @@ SELECT ae.raw_score(model, s) FROM models, (SELECT i2, i4, i8, r, d, n, b::int, 
 \echo :LAST_ERROR_SQLSTATE
 SELECT ae.raw_score(model, s) FROM models, (SELECT i2, i4 > 0 AS i4, i8, r, d, n, b, dom, cost FROM kinds) s;
 \echo :LAST_ERROR_SQLSTATE
-SELECT ae.raw_score(model, s) FROM models, (SELECT i2, i4, i8, r, NULL::float8 AS d, n, b, dom, cost FROM kinds) s;
-\echo :LAST_ERROR_SQLSTATE
+SELECT count(ae.raw_score(model, s)) > 0 AS scored_with_null FROM models, (SELECT i2, i4, i8, r, NULL::float8 AS d, n, b, dom, cost FROM kinds) s;
 SELECT ae.raw_score(model, s) FROM models, (SELECT i2, i2, i4, i8, r, d, n, b, dom, cost FROM kinds) s;
 \echo :LAST_ERROR_SQLSTATE
 SELECT ae.raw_score(model, ROW(i2, i4, i8)) FROM models, kinds;
@@ -116,8 +115,7 @@ CREATE TYPE part AS (b int, a int);
 CREATE TABLE holder (part part);
 INSERT INTO holder VALUES (ROW(1, 2));
 ALTER TYPE part ADD ATTRIBUTE c int;
-SELECT ae.raw_score(model, part) FROM holder, models WHERE name = 'abc';
-\echo :LAST_ERROR_SQLSTATE
+SELECT ae.raw_score(model, part) IS NOT NULL AS scored_with_null FROM holder, models WHERE name = 'abc';
 UPDATE holder SET part.c = 3;
 SELECT ae.raw_score(model, part) = ae.raw_score(model, ROW(2, 1, 3)) AS same, (ae.reconstruct(model, part)).c IS NOT NULL AS reconstructed
 FROM holder, models WHERE name = 'abc';
@@ -201,10 +199,8 @@ SELECT ae.raw_score(model, '{}'::real[]) FROM models WHERE name = 'arrays';
 \echo :LAST_ERROR_SQLSTATE
 SELECT ae.raw_score(model, ARRAY[[1, 2, 3]]) FROM models WHERE name = 'arrays';
 \echo :LAST_ERROR_SQLSTATE
-SELECT ae.raw_score(model, ARRAY[1, NULL, 3]) FROM models WHERE name = 'arrays';
-\echo :LAST_ERROR_SQLSTATE
-SELECT ae.raw_score(model, ARRAY[1, NULL, 3]::numeric[]) FROM models WHERE name = 'arrays';
-\echo :LAST_ERROR_SQLSTATE
+SELECT ae.raw_score(model, ARRAY[1, NULL, 3]) IS NOT NULL AS scored_with_null FROM models WHERE name = 'arrays';
+SELECT ae.raw_score(model, ARRAY[1, NULL, 3]::numeric[]) IS NOT NULL AS scored_with_null FROM models WHERE name = 'arrays';
 SELECT ae.raw_score(model, ARRAY[true, false, true]) FROM models WHERE name = 'arrays';
 \echo :LAST_ERROR_SQLSTATE
 SELECT ae.raw_score(model, t) FROM models, changing t WHERE name = 'arrays';
@@ -220,8 +216,7 @@ SELECT (ae.raw_score(model, ROW('NaN'::numeric, 1, 1)) = 'Infinity') AS nan_nume
 FROM models WHERE name = 'abc';
 
 -- training: which columns
-SELECT ae.train(k) FROM kinds k;
-\echo :LAST_ERROR_SQLSTATE
+SELECT ae.train(k) IS NOT NULL AS trained FROM kinds k;
 SELECT ae.train(k, ae.options(exclude => '{ids,note}')) FROM kinds k;
 \echo :LAST_ERROR_SQLSTATE
 SELECT ae.train(k, ae.options(columns => '{i2,i5}')) FROM kinds k;
@@ -250,11 +245,9 @@ SELECT ae.train(array_fill(i2::real, ARRAY[1 + i2])) FROM kinds;
 \echo :LAST_ERROR_SQLSTATE
 SELECT ae.train(ARRAY[[i2, i4]]) FROM kinds;
 \echo :LAST_ERROR_SQLSTATE
-SELECT ae.train(ARRAY[i2, nullif(i4, 16)]) FROM kinds;
-\echo :LAST_ERROR_SQLSTATE
-SELECT ae.train(s) FROM (SELECT i2, nullif(i4, 16) AS i4 FROM kinds) s;
-\echo :LAST_ERROR_SQLSTATE
-SELECT ae.train(array_fill(1.0::real, ARRAY[1665])) FROM kinds;
+SELECT ae.train(ARRAY[i2, nullif(i4, 16)]) IS NOT NULL AS trained_with_null FROM kinds;
+SELECT ae.train(s) IS NOT NULL AS trained_with_null FROM (SELECT i2, nullif(i4, 16) AS i4 FROM kinds) s;
+SELECT ae.train(array_fill(1.0::real, ARRAY[65537])) FROM kinds;
 \echo :LAST_ERROR_SQLSTATE
 SELECT ae.train(x) FROM (SELECT CASE WHEN i2 < 5 THEN ROW(i2, r) ELSE ROW(d, i8) END AS x FROM kinds ORDER BY i2) s;
 \echo :LAST_ERROR_SQLSTATE

@@ -6,13 +6,15 @@ CREATE EXTENSION IF NOT EXISTS ae;
 SET ae.progress = off;
 
 CREATE TABLE data AS
-SELECT i AS id, sin(i) + 2 AS a, 2 * sin(i) + 0.3 * cos(1.7 * i) + 5 AS b, cos(i) * sin(3 * i) AS c, i % 4 = 0 AS flag
+SELECT i AS id, i % 5 AS number, sin(i) + 2 AS a, 2 * sin(i) + 0.3 * cos(1.7 * i) + 5 AS b, cos(i) * sin(3 * i) AS c, i % 4 = 0 AS flag,
+	CASE WHEN i % 50 = 1 THEN 'rare' WHEN i % 3 = 0 THEN 'x' ELSE 'y' END AS word, timestamp '2020-01-01' + i * interval '5 hours' AS at,
+	CASE WHEN i % 5 > 0 THEN exp(sin(i)) END AS gap
 FROM generate_series(1, 400) i;
 
 -- What a model computes, of a few rows: two models that differ in nothing but their record of the
 -- options have the same.
 CREATE FUNCTION outcome(options jsonb) RETURNS text LANGUAGE sql AS $$
-	SELECT md5(string_agg(ae.reconstruction_error(m.model, d)::text, ' ' ORDER BY id))
+	SELECT md5(string_agg(ae.raw_score(m.model, d)::text, ' ' ORDER BY id))
 	FROM data d, (SELECT ae.train(t, options) AS model FROM data t) m WHERE id <= 20
 $$;
 CREATE FUNCTION described(options jsonb, option text) RETURNS jsonb LANGUAGE sql AS $$
@@ -24,7 +26,11 @@ CREATE TABLE tried (n serial, option text, value jsonb, base jsonb);
 INSERT INTO tried (option, value, base) VALUES
 	('columns', '["b", "a"]', '{}'),
 	('exclude', '["id", "c"]', '{}'),
+	('kinds', '{"number": "category"}', '{"columns": ["a", "b", "number"]}'),
 	('purpose', '"compress"', '{}'),
+	('folds', '1', '{}'),
+	('prototypes', '8', '{}'),
+	('quality', '"accurate"', '{}'),
 	('code', '2', '{"purpose": "compress"}'),
 	('hidden', '[7, 5]', '{"code": 2}'),
 	('decoder', '[6]', '{"code": 2}'),
@@ -32,7 +38,14 @@ INSERT INTO tried (option, value, base) VALUES
 	('code_activation', '"sigmoid"', '{"code": 2}'),
 	('output_activation', '"silu"', '{"code": 2}'),
 	('loss', '"bce"', '{"code": 2}'),
+	('category_loss', '"cross_entropy"', '{"columns": ["a", "word"]}'),
 	('scaling', '"minmax"', '{"code": 2}'),
+	('clip', '0.5', '{}'),
+	('max_levels', '1', '{"columns": ["a", "word"]}'),
+	('min_frequency', '100', '{"columns": ["a", "word"]}'),
+	('null_indicators', 'true', '{"columns": ["a", "gap"]}'),
+	('time_parts', '["hour", "month"]', '{"columns": ["a", "at"]}'),
+	('masking', '0.3', '{}'),
 	('noise', '0.5', '{}'),
 	('optimizer', '"adamw"', '{}'),
 	('learning_rate', '0.01', '{}'),
@@ -72,16 +85,16 @@ WHERE name NOT IN (SELECT option FROM tried);
 -- every choice, of layers, losses and optimizers, gives a model of its own that has learnt
 SELECT count(*) AS activations, count(DISTINCT outcome(options)) AS outcomes
 FROM unnest('{identity,sigmoid,tanh,relu,gelu,silu}'::text[]) a,
-	LATERAL (SELECT ae.options(exclude => '{id}', code => 2, activation => a, code_activation => a, updates => 30)) o(options);
-SELECT a AS output_activation, outcome(ae.options(exclude => '{id}', code => 2, output_activation => a, scaling => 'minmax', updates => 30)) IS NOT NULL AS scores
+	LATERAL (SELECT ae.options(exclude => '{id,number,word,at,gap}', code => 2, activation => a, code_activation => a, updates => 30)) o(options);
+SELECT a AS output_activation, outcome(ae.options(exclude => '{id,number,word,at,gap}', code => 2, output_activation => a, scaling => 'minmax', updates => 30)) IS NOT NULL AS scores
 FROM unnest('{identity,sigmoid,tanh,relu,gelu,silu}'::text[]) a;
 SELECT o AS optimizer, s AS schedule,
 	(d ->> 'validation_loss')::float8 < 0.5 * (d ->> 'mean_loss')::float8 AS learned, d ->> 'state' AS state
 FROM unnest('{sgd,adam,adamw,lbfgs}'::text[]) o, unnest('{constant,cosine}'::text[]) s,
-	LATERAL (SELECT ae.describe(ae.train(t, ae.options(exclude => '{id}', code => 3, optimizer => o, updates => 400, validation => 0.2)
+	LATERAL (SELECT ae.describe(ae.train(t, ae.options(exclude => '{id,number,word,at,gap}', code => 3, optimizer => o, updates => 400, validation => 0.2)
 		|| CASE WHEN o = 'lbfgs' THEN '{}' ELSE ae.options(schedule => s) END)) -> 'training' AS d FROM data t) m
 WHERE o <> 'lbfgs' OR s = 'constant';
-SELECT s AS scaling, outcome(ae.options(exclude => '{id}', code => 2, scaling => s, updates => 30)) IS NOT NULL AS scores
+SELECT s AS scaling, outcome(ae.options(exclude => '{id,number,word,at,gap}', code => 2, scaling => s, updates => 30)) IS NOT NULL AS scores
 FROM unnest('{none,standard,minmax}'::text[]) s;
 
 -- what a purpose resolves to
@@ -96,7 +109,7 @@ FROM (SELECT ae.describe(ae.train(t, ae.options(code => 1, updates => 10))) AS d
 SELECT d ->> 'state' AS state, (d ->> 'best_epoch')::int < (d ->> 'epochs')::int AS best_came_before,
 	(d ->> 'validation_loss')::real = (SELECT min(validation_loss)::real FROM ae.history(model)) AS best_is_restored
 FROM (SELECT model, ae.describe(model) -> 'training' AS d
-	FROM (SELECT ae.train(t, ae.options(exclude => '{id}', code => 2, validation => 0.5, patience => 3, epochs => 2000,
+	FROM (SELECT ae.train(t, ae.options(exclude => '{id,number,word,at,gap}', code => 2, validation => 0.5, patience => 3, epochs => 2000,
 		learning_rate => 0.05, schedule => 'constant')) AS model FROM data t) m) s;
 
 ---- refusals
@@ -110,6 +123,15 @@ EXCEPTION WHEN OTHERS THEN
 	GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
 	RETURN state || ': ' || message || CASE WHEN hint <> '' THEN E'\n       ' || hint ELSE '' END;
 END $$;
+
+-- what is said of single columns
+SELECT count(DISTINCT outcome(ae.options(columns => '{a,b,c}', scaling => s, updates => 30))) AS scalings
+FROM unnest('{none,standard,minmax,robust,log,quantile,"{\"a\": \"log\"}"}'::text[]) s;
+SELECT refusal('{"scaling": {"a": "best"}}') AS no_scaling, refusal('{"scaling": {"z": "log"}}') AS no_column;
+SELECT refusal('{"kinds": {"a": "category"}}') AS no_category, refusal('{"kinds": {"word": "number"}}') AS no_number;
+SELECT refusal('{"time_parts": ["year"]}') AS no_part, refusal('{"optimizer": "lbfgs", "masking": 0.1}') AS no_masking;
+SELECT refusal('{"purpose": "compress", "folds": 2}') AS no_folds, refusal('{"code": 2, "quality": "accurate"}') AS no_quality;
+SELECT refusal('{"loss": "bce", "scaling": "log"}') AS no_log, refusal('{"kinds": {"z": "number"}}') AS no_column;
 
 -- of a type that the option cannot have
 SELECT option, refusal(jsonb_build_object(option, '{"an": "object"}'::jsonb)) FROM tried ORDER BY n;
@@ -149,7 +171,7 @@ SELECT ae.train(t, '{"updates": 2, "code": 2, "output_activation": "sigmoid"}') 
 SET client_min_messages = warning;
 
 -- a training that diverges: the last good weights with a warning, or an error; never weights that are no numbers
-SELECT count(*) AS bad_scores FROM data d, (SELECT ae.train(t, ae.options(exclude => '{id}', code => 2, optimizer => 'sgd', learning_rate => 30,
+SELECT count(*) AS bad_scores FROM data d, (SELECT ae.train(t, ae.options(exclude => '{id,number,word,at,gap}', code => 2, optimizer => 'sgd', learning_rate => 30,
 	schedule => 'constant', warmup => 0.9, updates => 2000)) AS model FROM data t) m
 WHERE ae.reconstruction_error(m.model, d) IS NULL OR ae.reconstruction_error(m.model, d) = 'NaN';
 

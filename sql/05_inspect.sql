@@ -17,7 +17,7 @@ INSERT INTO models SELECT 'lbfgs', ae.train(ARRAY["Weird, name", "select", b], a
 
 -- without what may differ from machine to machine
 CREATE FUNCTION masked(summary text) RETURNS text LANGUAGE sql AS
-$$ SELECT regexp_replace(regexp_replace(summary, '\d+\.\d+(e-?\d+)?\M', 'N', 'g'), '(weights of epoch|lbfgs,) \d+', '\1 M') $$;
+$$ SELECT regexp_replace(regexp_replace(summary, '\d+\.\d+(e-?\d+)?\M', 'N', 'g'), '(weights of epoch|lbfgs,) \d+', '\1 M', 'g') $$;
 \pset format unaligned
 \pset tuples_only on
 SELECT masked(ae.summary(model)) FROM models WHERE name = 'rows';
@@ -30,8 +30,8 @@ SELECT masked(ae.summary(model)) FROM models WHERE name = 'lbfgs';
 SELECT key, jsonb_typeof(value) AS type FROM models, jsonb_each(ae.describe(model)) WHERE name = 'rows' ORDER BY key;
 SELECT ae.describe(model) -> 'network' AS network FROM models ORDER BY name;
 SELECT name, d ->> 'row_type' AS row_type, (d ->> 'bytes')::int = octet_length(model) AS bytes, d ->> 'columns' AS columns,
-	d -> 'training' ->> 'rows' AS rows, d -> 'training' ->> 'validation_rows' AS validation_rows, d -> 'training' ->> 'epochs' AS epochs,
-	d -> 'calibration' ->> 'rows' AS calibration_rows, d -> 'calibration' ->> 'unseen' AS unseen, d -> 'training' ->> 'mean_loss' AS mean_loss
+	d -> 'training' ->> 'rows' AS rows, d -> 'training' ->> 'validation_rows' AS validation_rows, (d -> 'training' ->> 'epochs')::int BETWEEN 20 AND 100 AS epochs,
+	d -> 'calibration' ->> 'rows' AS calibration_rows, d -> 'calibration' ->> 'unseen' AS unseen, round((d -> 'training' ->> 'mean_loss')::numeric, 4) AS mean_loss
 FROM models, ae.describe(model) d ORDER BY name;
 SELECT name, (c ->> 'median')::float8 <= (c ->> 'p95')::float8 AND (c ->> 'p95')::float8 <= (c ->> 'p99')::float8
 	AND (c ->> 'p99')::float8 <= (c ->> 'max')::float8 AS ordered
@@ -44,7 +44,7 @@ SELECT ae.train(ARRAY["Weird, name", "select", b], (SELECT ae.describe(model) ->
 FROM data;
 
 -- ae.history: an epoch a row, the loss falls
-SELECT name, count(*) AS epochs, min(epoch) AS first, max(epoch) AS last, count(validation_loss) AS with_validation,
+SELECT name, min(epoch) AS first, max(epoch) = count(*) AS all_kept, count(validation_loss) = count(*) AS with_validation,
 	(array_agg(train_loss ORDER BY epoch DESC))[1] < (array_agg(train_loss ORDER BY epoch))[1] AS falls
 FROM models, ae.history(model) WHERE name <> 'lbfgs' GROUP BY name ORDER BY name;
 -- a long one is thinned to at most 1,024, the last epoch among them or within the stride

@@ -20,8 +20,9 @@ my @ENGINE_ORDER = (
 	'status',
 	'math rng activation blas crc32c calibration',
 	'kernel kernel_impl',
-	'net',
-	'pca scaler',
+	'hash loss',
+	'net scaler',
+	'pca prototype',
 	'train optim lbfgs',
 	'model',
 	'score',
@@ -29,7 +30,7 @@ my @ENGINE_ORDER = (
 
 # What of the engine the binding may see: models and the phases that it drives step by step, so that
 # it can be interrupted between two steps.  These are training, scoring and the comparison with PCA.
-my %BINDING_MAY = map { $_ => 1 } qw(status net train model scaler score pca);
+my %BINDING_MAY = map { $_ => 1 } qw(status net train model scaler score pca hash);
 
 # Only the file that fills the tables of kernels and of BLAS functions needs to know them.
 my %BINDING_EXCEPTION = ('src/pg/pg_module.c' => { map { $_ => 1 } qw(blas kernel) });

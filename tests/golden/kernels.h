@@ -87,6 +87,35 @@ static const float golden_activation[][45] = {
 };
 static const double golden_square_error = 0x1.0f52abcf8fbc7p+9;
 static const double golden_cross_entropy = 0x1.6198d5d01c207p+6;
+static const double golden_log_sum_exp = 0x1.30c96394c254bp+3;
+static const float golden_softmax[45] = {
+	0x1.a49accp-23f, 0x1.a5587ap-16f, 0x1.7ac1c6p-10f, 0x1.1b67fep-12f,
+	0x1.5863eap-8f, 0x1.a7782ap-7f, 0x1.4c37d4p-13f, 0x1.69b63p-18f,
+	0x1.3095b6p-10f, 0x1.3ff37cp-15f, 0x1.711152p-17f, 0x1.0db6ap-18f,
+	0x1.9d01c6p-16f, 0x1.7b2b32p-21f, 0x1.e524aap-11f, 0x1.aa439ep-10f,
+	0x1.cce448p-17f, 0x1.5e7a6ap-12f, 0x1.4fb97p-9f, 0x1.1079b6p-7f,
+	0x1.5076aap-4f, 0x1.a9979ep-23f, 0x1.cc889ep-13f, 0x1.785c9ap-16f,
+	0x1.06c65p-16f, 0x1.fcafc8p-15f, 0x1.b69a76p-16f, 0x1.bd180ep-13f,
+	0x1.38af1cp-21f, 0x1.787468p-7f, 0x1.b5c6a4p-16f, 0x1.1d139p-11f,
+	0x1.d6dcd8p-15f, 0x1.d054d6p-9f, 0x1.0d3a4p-13f, 0x1.20b1d8p-19f,
+	0x1.30bce8p-18f, 0x1.580828p-11f, 0x1.27c9eap-13f, 0x1.67c302p-11f,
+	0x1.313966p-20f, 0x1.b1b4bp-1f, 0x1.82b23cp-19f, 0x1.5f94f8p-12f,
+	0x1.1ec3c4p-6f,
+};
+static const float golden_axpy[45] = {
+	-0x1.8e62bp+2f, -0x1.9c8b2cp-1f, 0x1.6622a6p+1f, 0x1.4f8c1ap+0f,
+	0x1.0817d6p+2f, 0x1.3ed64p+2f, 0x1.167036p-1f, -0x1.5ca12ap+1f,
+	0x1.76e6bap+1f, -0x1.a41538p-2f, -0x1.b618b4p+0f, -0x1.82173p+1f,
+	-0x1.4e3506p+0f, -0x1.313896p+2f, 0x1.554c8ap+1f, 0x1.9d2288p+1f,
+	-0x1.529e68p+0f, 0x1.4cc364p+0f, 0x1.f054cap+1f, 0x1.36dd3cp+2f,
+	0x1.c9dfeap+2f, -0x1.8d8f5ap+2f, 0x1.281bep+0f, -0x1.3d2ab2p+0f,
+	-0x1.5779f4p+0f, -0x1.e559p-6f, -0x1.64f50cp-1f, 0x1.083134p+0f,
+	-0x1.43b134p+2f, 0x1.3689f2p+2f, -0x1.1e8396p+0f, 0x1.1f3716p+1f,
+	-0x1.c0feacp-2f, 0x1.dbe52ep+1f, 0x1.9e4f34p-1f, -0x1.ecb714p+1f,
+	-0x1.37440cp+1f, 0x1.15741ep+1f, 0x1.58deacp-1f, 0x1.43cdb2p+1f,
+	-0x1.fc40bcp+1f, 0x1.2b8884p+3f, -0x1.8728b2p+1f, 0x1.39651p+0f,
+	0x1.5379f4p+2f,
+};
 static const float golden_noise[45] = {
 	-0x1.1f21dp-1f, 0x1.82cb8ap-2f, 0x1.13fefap-4f, 0x1.c9569ep-6f,
 	0x1.855caap+0f, 0x1.13cffep-1f, -0x1.d622aap-1f, 0x1.6e03b8p-4f,

@@ -46,6 +46,15 @@ main(void)
 		   kernels->square_error(y, in.target, GOLDEN_OUT));
 	printf("static const double golden_cross_entropy = %a;\n",
 		   kernels->cross_entropy(y, in.target, GOLDEN_OUT));
+	printf("static const double golden_log_sum_exp = %a;\n", kernels->softmax(h, y, GOLDEN_OUT));
+	printf("static const float golden_softmax[%d] = {\n", GOLDEN_OUT);
+	print_numbers(h, GOLDEN_OUT, "\t");
+	puts("};");
+	memcpy(h, y, sizeof(h));
+	kernels->axpy(h, 0.3f, in.target, GOLDEN_OUT);
+	printf("static const float golden_axpy[%d] = {\n", GOLDEN_OUT);
+	print_numbers(h, GOLDEN_OUT, "\t");
+	puts("};");
 	memset(h, 0, sizeof(h));
 	kernels->add_noise(h, h, GOLDEN_OUT, 1, 42, 7);
 	printf("static const float golden_noise[%d] = {\n", GOLDEN_OUT);

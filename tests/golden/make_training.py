@@ -3,6 +3,8 @@
 
 PyTorch in double precision with its own autograd: forward outputs, loss, every
 gradient, and the weights after three steps of sgd with momentum, Adam and AdamW.
+Then the same of two nets over rows of every kind, some of whose cells are missing:
+categories under cross-entropy of their softmax, and under the squared error of one-hot.
 Run: python3 make_training.py > training.h   (made with PyTorch 1.13)
 """
 import math
@@ -88,3 +90,110 @@ emit("gradient", p.grad)
 three_steps("sgd", lambda g: torch.optim.SGD(g, lr=0.1, momentum=0.9), 0.0)
 three_steps("adam", lambda g: torch.optim.Adam(g, lr=0.01, betas=(0.9, 0.99), eps=1e-8), 0.02)
 three_steps("adamw", lambda g: torch.optim.AdamW(g, lr=0.01, betas=(0.9, 0.99), eps=1e-8), 0.5)
+
+
+# ---- rows of every kind: the layout of src/engine/ae_loss.h, by torch's own losses ----
+
+# cells: 2 numbers, an array column of 3, a boolean | a category of 3 levels, one of 2
+DENSE, GROUP, BOOLEAN, LEVELS = 6, slice(2, 5), 5, [3, 2]
+INDICATORS = [1, 3]  # of these cells
+WEIGHTS = [1.25, 0.75]  # of the categories
+MIXED_ROWS = 8
+MIXED_WIDTHS = [DENSE + len(INDICATORS) + sum(LEVELS), 4, 3, DENSE + sum(LEVELS)]
+MIXED_ACTIVATIONS = ["gelu", "tanh", "identity"]
+
+
+def mixed_cells():
+    """NaN: missing."""
+    n = DENSE + len(LEVELS)
+    cells = torch.tensor([[math.cos(0.4 + 0.9 * (i * n + j)) for j in range(n)]
+                          for i in range(MIXED_ROWS)])
+    cells[:, BOOLEAN] = (cells[:, BOOLEAN] > 0).double()
+    for c, levels in enumerate(LEVELS):
+        cells[:, DENSE + c] = torch.tensor([float((2 * i + i // 3 + c) % levels)
+                                            for i in range(MIXED_ROWS)])
+    for i in range(MIXED_ROWS):
+        for j in range(n):
+            if (3 * i + 5 * j + i * j) % 7 == 0 or i == 6:  # of row 6 nothing is known
+                cells[i, j] = math.nan
+    return cells
+
+
+def mixed_inputs(cells):
+    parts = [torch.nan_to_num(cells[:, :DENSE]), torch.isnan(cells[:, INDICATORS]).double()]
+    for c, levels in enumerate(LEVELS):
+        cell = cells[:, DENSE + c]
+        known = ~torch.isnan(cell)
+        one_hot = torch.zeros(MIXED_ROWS, levels)
+        one_hot[known] = torch.nn.functional.one_hot(cell[known].long(), levels).double()
+        parts.append(one_hot)
+    return torch.cat(parts, 1)
+
+
+def mixed_forward(params, x):
+    h, at = x, 0
+    for l, (a, b) in enumerate(zip(MIXED_WIDTHS, MIXED_WIDTHS[1:])):
+        z = h @ params[at:at + a * b].reshape(a, b) + params[at + a * b:at + a * b + b]
+        at += a * b + b
+        h = act(MIXED_ACTIVATIONS[l], z)
+    return h
+
+
+def mixed_row_loss(r, cells, one_hot):
+    """The mean over the observed columns of one row; None where there is none."""
+    f = torch.nn.functional
+    terms = []
+    known = ~torch.isnan(cells)
+    for j in range(2):
+        if known[j]:
+            terms.append(f.mse_loss(r[j], cells[j]))
+    if known[GROUP].any():
+        terms.append(f.mse_loss(r[GROUP][known[GROUP]], cells[GROUP][known[GROUP]]))
+    if known[BOOLEAN]:
+        terms.append(f.binary_cross_entropy_with_logits(r[BOOLEAN], cells[BOOLEAN]))
+    at = DENSE
+    for c, levels in enumerate(LEVELS):
+        z = r[at:at + levels]
+        at += levels
+        if not known[DENSE + c]:
+            continue
+        level = cells[DENSE + c].long()
+        if one_hot:
+            loss = f.mse_loss(z, f.one_hot(level, levels).double(), reduction="sum")
+        else:
+            loss = f.cross_entropy(z.unsqueeze(0), level.unsqueeze(0))
+        terms.append(WEIGHTS[c] * loss)
+    return torch.stack(terms).mean() if terms else torch.tensor(0.0)
+
+
+def mixed_start():
+    n = sum(a * b + b for a, b in zip(MIXED_WIDTHS, MIXED_WIDTHS[1:]))
+    return torch.tensor([0.6 * math.sin(1.0 + 0.7 * i) for i in range(n)])
+
+
+def mixed(name, one_hot):
+    cells = mixed_cells()
+    x = mixed_inputs(cells)
+
+    def loss_of_rows(params):
+        r = mixed_forward(params, x)
+        rows = torch.stack([mixed_row_loss(r[i], cells[i], one_hot) for i in range(MIXED_ROWS)])
+        return r, rows
+
+    p = mixed_start().requires_grad_()
+    r, rows = loss_of_rows(p)
+    rows.mean().backward()
+    emit(name + "_output", r.detach())
+    emit(name + "_losses", rows.detach())
+    emit(name + "_gradient", p.grad)
+    p = mixed_start().requires_grad_()
+    optimizer = torch.optim.Adam([p], lr=0.01, betas=(0.9, 0.99), eps=1e-8)
+    for _ in range(3):
+        optimizer.zero_grad()
+        loss_of_rows(p)[1].mean().backward()
+        optimizer.step()
+    emit(name + "_adam", p.detach())
+
+
+mixed("softmax", False)
+mixed("onehot", True)

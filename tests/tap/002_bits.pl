@@ -22,6 +22,7 @@ VACUUM ANALYZE t;
 CREATE TABLE models (name text, model bytea);
 SET ae.progress = off;
 INSERT INTO models SELECT 'rows', ae.train(t, '{"exclude": ["id", "x"], "updates": 150}') FROM t;
+INSERT INTO models SELECT 'one', ae.train(t, '{"exclude": ["id", "x"], "updates": 50, "folds": 1}') FROM t;
 INSERT INTO models SELECT 'arrays', ae.train(x, '{"code": 2, "epochs": 2, "loss": "bce"}') FROM t;
 END
 
@@ -30,8 +31,8 @@ END
 my $digest = <<'END';
 SELECT md5(string_agg(float8send(e) || float8send(p) || f4, ''::bytea ORDER BY id))
 FROM (SELECT id, ae.reconstruction_error(m.model, t) e, ae.anomaly_score(m.model, t) p,
-	convert_to(ae.encode(m.model, t)::text, 'UTF8') f4
-	FROM t, models m WHERE m.name = 'rows' OFFSET 0) s;
+	convert_to(ae.encode(one.model, t)::text, 'UTF8') f4
+	FROM t, models m, models one WHERE m.name = 'rows' AND one.name = 'one' OFFSET 0) s;
 END
 my $arrays = <<'END';
 SELECT md5(string_agg(float8send(e), ''::bytea ORDER BY id))

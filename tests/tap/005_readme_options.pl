@@ -24,7 +24,7 @@ for (split /\n/, AeCluster::slurp("$AeCluster::ROOT/README.md"))
 {
 	my ($option, $type, $default, $range) = /^\| `(\w+)` \| (.*?) \| (.*?) \| (.*) \|$/;
 
-	next if !defined $type || $type !~ /^(?:text|integer|number|list of \w+)$/;
+	next if !defined $type || $type !~ /^(?:text|integer|number|boolean|object|list of \w+)$/;
 	push @order, $option;
 	$row{$option} = { type => $type, default => $default, range => $range };
 }
@@ -35,6 +35,8 @@ is(join(' ', @order),
 # ---- types and ranges -----------------------------------------------------------------------------
 
 my %error_type = (
+	object => 'an object of columns and strings',
+	boolean => 'a boolean',
 	'list of names' => 'an array of strings',
 	'list of integers' => 'an array of integers',
 	text => 'a string',
@@ -52,7 +54,10 @@ for my $option (@order)
 {
 	my ($type, $range) = @{ $row{$option} }{qw(type range)};
 
-	like(refusal($option, '{}'), qr/"$option" must be \Q$error_type{$type}\E, but is/, "$option: type");
+	my $wrong = $type eq 'object' || $option eq 'scaling' ? 3 : '{}';
+
+	like(refusal($option, $wrong), qr/"$option" must be \Q$error_type{$type}\E(?:, or an object of columns and strings)?, but is/,
+		"$option: type");
 	if ($type eq 'text')
 	{
 		my ($valid) = refusal($option, '"nonsense"') =~ /It is one of: (.*)\./;
@@ -62,7 +67,7 @@ for my $option (@order)
 		push @said, $1 while $range =~ /`(\w+)`/g;
 		is_deeply([ grep { my $v = $_; !grep { $_ eq $v } @said } @valid ], [], "$option: all choices are named");
 	}
-	elsif ($type ne 'list of names')
+	elsif ($type !~ /names|object|boolean/)
 	{
 		my ($low, $below, $high) = $range =~ /^([\d.e+-]+) to (below )?([\d.e+-]+)/;
 		my $value = $type eq 'list of integers' ? '[-1]' : -1;
@@ -121,7 +126,7 @@ my @worded = (
 	[ 'scaling', 'small', '{"updates": 2, "loss": "bce"}', 'minmax' ],
 	[ 'optimizer', 'small', '{"updates": 2}', 'adam' ],
 	[ 'learning_rate', 'small', '{"updates": 2}', 0.003 ],
-	[ 'learning_rate', 'small', '{"updates": 2, "optimizer": "sgd"}', 0.1 ],
+	[ 'learning_rate', 'small', '{"updates": 2, "optimizer": "sgd"}', 0.03 ],
 	[ 'schedule', 'small', '{"updates": 2}', 'cosine' ],
 	[ 'weight_decay', 'small', '{"updates": 2}', 0 ],
 	[ 'weight_decay', 'small', '{"updates": 2, "optimizer": "adamw"}', 0.01 ],
@@ -131,7 +136,15 @@ my @worded = (
 	[ 'epochs', 'large', '{"code": 1}', 375 ],
 	[ 'batch_size', 'small', '{"updates": 2}', 128 ],
 	[ 'validation', 'small', '{"updates": 2, "code": 1}', 0 ],
-	[ 'validation', 'large', '{"updates": 2}', 0.1 ],
+	[ 'validation', 'large', '{"updates": 2}', 0 ],
+	[ 'validation', 'large', '{"updates": 2, "folds": 1}', 0.1 ],
+	[ 'folds', 'large', '{"updates": 2}', 2 ],
+	[ 'folds', 'large', '{"updates": 2, "code": 1}', 1 ],
+	[ 'prototypes', 'large', '{"updates": 2, "folds": 1}', 0 ],
+	[ 'prototypes', 'large', '{"updates": 2, "code": 1}', 0 ],
+	[ 'quality', 'small', '{"updates": 2}', 'standard' ],
+	[ 'category_loss', 'small', '{"updates": 2}', 'mse' ],
+	[ 'null_indicators', 'small', '{"updates": 2}', 'false' ],
 	[ 'validation', 'large', '{"updates": 2, "code": 1}', 0.1 ],
 	[ 'patience', 'large', '{"updates": 2}', 0 ],
 	[ 'patience', 'large', '{"updates": 2, "validation": 0.2}', 20 ],

@@ -19,8 +19,8 @@ END
 
 my (undef, $notices) = $node->psql('postgres', 'SELECT length(ae.train(t)) FROM t');
 
-like($notices, qr/NOTICE:  update \d+ of 1500: training loss [\d.e-]+, .*rows\/s$/m, 'notices while it trains');
-like($notices, qr/NOTICE:  training ended \(finished\) after [\d.]+ s: update 1500 of 1500: training loss [\d.e-]+, validation loss [\d.e-]+$/m,
+like($notices, qr/NOTICE:  network 1 of 2, update \d+ of 1500: training loss [\d.e-]+, .*rows\/s$/m, 'notices while it trains');
+like($notices, qr/NOTICE:  training ended \(finished\) after [\d.]+ s: network 2 of 2, update 1500 of 1500: training loss [\d.e-]+$/m,
 	'a notice when it ends');
 (undef, $notices) = $node->psql('postgres', q(SELECT length(ae.train(t, '{"code": 1, "epochs": 2}')) FROM t));
 like($notices, qr/NOTICE:  epoch 1 of 2: /, 'epochs where their number was given');
@@ -39,7 +39,7 @@ SELECT length(ae.train(t, '{"updates": 1000000}')) FROM t;
 END
 
 ok($node->poll('postgres',
-		q(SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'trainer' AND query ~ '^ae.train: update \d+ of 1000000: training loss')),
+		q(SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'trainer' AND query ~ '^ae.train: network 1 of 2, update \d+ of 1000000: training loss')),
 	'others see it in pg_stat_activity');
 $node->query('postgres', q(SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'trainer'));
 my (undef, $err, $rc) = $job->finish;

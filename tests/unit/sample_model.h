@@ -2,6 +2,9 @@
  * sample_model.h: models made up from a seed, for tests, fuzzer seeds and golden
  * files.  Only integer arithmetic and exact conversions make the numbers, so that
  * they are the same on every machine.
+ *
+ * A plain sample has numbers and booleans, all under one scaling; a mixed one has columns
+ * of every kind and scaling.
  */
 #ifndef SAMPLE_MODEL_H
 #define SAMPLE_MODEL_H
@@ -16,19 +19,28 @@
 #include "ae_rng.h"
 
 #define SAMPLE_COLUMNS 40
-#define SAMPLE_WIDTH 48
+#define SAMPLE_WIDTH 48   /* of hidden layers */
+#define SAMPLE_INPUTS 320 /* no sample has more inputs, cells or outputs */
+#define SAMPLE_LEVELS 6
 #define SAMPLE_NAME 24
+#define SAMPLE_PROTOTYPES 16
 
 /* Where the parts of model bytes begin, by the table in ae_model.h. */
 #define SAMPLE_AT_SCHEMA 32
-#define SAMPLE_AT_COLUMNS 48
+#define SAMPLE_AT_COLUMNS 60
 
 typedef struct Sample
 {
 	AeModel model;
 	AeColumn columns[SAMPLE_COLUMNS];
+	AeBlock blocks[SAMPLE_COLUMNS];
+	uint32_t indicators[SAMPLE_COLUMNS];
 	char names[SAMPLE_COLUMNS][SAMPLE_NAME];
+	double knots[SAMPLE_COLUMNS][AE_KNOTS];
+	AeLevel levels[SAMPLE_COLUMNS][SAMPLE_LEVELS];
+	char texts[SAMPLE_COLUMNS][SAMPLE_LEVELS][SAMPLE_NAME];
 	AeReal *params;
+	AeReal prototypes[SAMPLE_PROTOTYPES * SAMPLE_INPUTS];
 	double score[AE_CALIBRATION_POINTS];
 	uint64_t n_above[AE_CALIBRATION_POINTS];
 	AeEpoch history[AE_MAX_HISTORY];
@@ -61,31 +73,49 @@ sample_real(Sample *s, double low, double high)
 }
 
 static inline void
-sample_column(Sample *s, uint32_t c, bool varies)
+sample_name(Sample *s, uint32_t c)
 {
-	AeSchema *schema = &s->model.schema;
-	AeColumn *column = &schema->columns[c];
+	AeColumn *column = &s->columns[c];
 
-	column->kind = sample_below(s, 4) == 0 ? AE_KIND_BOOLEAN : AE_KIND_NUMBER;
-	column->input = varies ? 0 : -1; /* numbered later */
-	if (!schema->is_array)
-	{
-		snprintf(s->names[c], SAMPLE_NAME, "%s_%u", c % 3 == 2 ? "gr\xc3\xb6\xc3\x9f\x65" : "f", c);
-		column->name = s->names[c];
-		column->name_len = (uint32_t) strlen(s->names[c]);
-	}
+	if (s->model.schema.is_array || column->element > 1)
+		return;
+	snprintf(s->names[c], SAMPLE_NAME, "%s_%u", c % 3 == 2 ? "gr\xc3\xb6\xc3\x9f\x65" : "f", c);
+	column->name = s->names[c];
+	column->name_len = (uint32_t) strlen(s->names[c]);
+}
+
+static inline void
+sample_make_constant(AeColumn *column)
+{
+	column->varies = false;
+	column->min = column->max = column->mean;
+	column->sd = column->shift = 0.0;
+	column->scale = 1.0;
+}
+
+/* A number or boolean; the draws are those of the first golden models. */
+static inline void
+sample_plain_column(Sample *s, uint32_t c, bool varies, AeScaling scaling)
+{
+	AeColumn *column = &s->columns[c];
+	bool boolean = sample_below(s, 4) == 0 && !s->model.schema.is_array;
+
+	column->kind = boolean ? AE_KIND_BOOLEAN : AE_KIND_NUMBER;
+	column->scaling = boolean ? AE_SCALING_NONE : scaling;
+	column->varies = column->observed = true;
+	sample_name(s, c);
 	column->min = sample_real(s, -100.0, 100.0);
 	column->max = column->min + sample_real(s, 1.0, 50.0);
 	column->mean = (column->min + column->max) / 2;
 	column->sd = (column->max - column->min) / 4;
-	column->shift = schema->scaling == AE_SCALING_MINMAX ? column->min : column->mean;
-	column->scale = schema->scaling == AE_SCALING_MINMAX ? column->max - column->min : column->sd;
-	if (column->kind == AE_KIND_BOOLEAN || schema->scaling == AE_SCALING_NONE)
+	column->shift = scaling == AE_SCALING_MINMAX ? column->min : column->mean;
+	column->scale = scaling == AE_SCALING_MINMAX ? column->max - column->min : column->sd;
+	if (boolean || scaling == AE_SCALING_NONE)
 	{
 		column->shift = 0.0;
 		column->scale = 1.0;
 	}
-	if (column->kind == AE_KIND_BOOLEAN)
+	if (boolean)
 	{
 		column->min = 0.0;
 		column->max = 1.0;
@@ -93,32 +123,157 @@ sample_column(Sample *s, uint32_t c, bool varies)
 		column->sd = 0.25;
 	}
 	if (!varies)
-	{
-		column->shift = column->min = column->max = column->mean;
-		column->sd = column->scale = 0.0;
-	}
+		sample_make_constant(column);
 }
 
 static inline void
-sample_schema(Sample *s, uint32_t n_columns)
+sample_plain_schema(Sample *s, uint32_t n_columns)
 {
 	AeSchema *schema = &s->model.schema;
-	uint32_t next = 0;
+	AeScaling scaling;
 
 	schema->is_array = sample_below(s, 4) == 0;
 	schema->raw_names = sample_below(s, 4) == 0;
-	schema->scaling = (AeScaling) sample_below(s, AE_SCALING_COUNT);
+	scaling = (AeScaling) sample_below(s, 3);
 	schema->n_columns = n_columns;
 	schema->columns = s->columns;
 	for (uint32_t c = 0; c < n_columns; c++)
-		sample_column(s, c, c == n_columns / 2 || sample_below(s, 6) > 0);
-	for (int kind = 0; kind < AE_KIND_COUNT; kind++)
-		for (uint32_t c = 0; c < n_columns; c++)
-			if ((int) s->columns[c].kind == kind && s->columns[c].input >= 0)
-				s->columns[c].input = (int32_t) next++;
-	schema->n_inputs = next;
+		sample_plain_column(s, c, c == n_columns / 2 || sample_below(s, 6) > 0, scaling);
+	ae_schema_layout(schema);
 }
 
+/* Levels in their order; texts of 0 to 10 bytes. */
+static inline void
+sample_levels(Sample *s, uint32_t c)
+{
+	AeColumn *column = &s->columns[c];
+	uint64_t count = 1000;
+
+	column->kind = AE_KIND_CATEGORY;
+	column->n_levels = sample_below(s, SAMPLE_LEVELS);
+	column->other = sample_below(s, 2) ? 1 + sample_below(s, 50) : 0;
+	column->levels = s->levels[c];
+	for (uint32_t i = 0; i < column->n_levels; i++)
+	{
+		char *text = s->texts[c][i];
+
+		snprintf(text, SAMPLE_NAME, i == 0 ? "" : i % 2 ? "level %u" : "\xc3\xa4 %u", i);
+		if (i % 2)
+			count -= 1 + sample_below(s, 150);
+		s->levels[c][i] = (AeLevel){text, (uint32_t) strlen(text), count};
+	}
+	column->observed = ae_column_outputs(column) > 0;
+	column->varies = ae_column_outputs(column) > 1;
+}
+
+/* Shift, scale and knots of a number or time with a range, as such scalings have them. */
+static inline void
+sample_scaling(Sample *s, uint32_t c)
+{
+	AeColumn *column = &s->columns[c];
+	double knot = column->min;
+
+	column->shift = column->mean;
+	column->scale = column->sd;
+	if (column->scaling == AE_SCALING_NONE)
+	{
+		column->shift = 0.0;
+		column->scale = 1.0;
+	}
+	if (column->scaling == AE_SCALING_MINMAX)
+	{
+		column->shift = column->min;
+		column->scale = column->max - column->min;
+	}
+	if (column->scaling == AE_SCALING_LOG)
+	{
+		column->shift = 1.5;
+		column->scale = 0.75;
+	}
+	if (column->scaling != AE_SCALING_QUANTILE)
+		return;
+	column->knots = s->knots[c];
+	for (int k = 0; k < AE_KNOTS; k++)
+	{
+		s->knots[c][k] = knot;
+		/* ties, and steps */
+		knot += sample_below(s, 4) == 0 ? 0.0 : sample_real(s, 0.0, column->sd / 8);
+	}
+	column->shift = s->knots[c][AE_KNOTS / 2];
+	column->scale = column->sd;
+}
+
+/* Columns of any kind from c on, an array column taking up to three; returns the next. */
+static inline uint32_t
+sample_mixed_column(Sample *s, uint32_t c, uint32_t n_columns)
+{
+	static const AeKind kinds[] = {AE_KIND_NUMBER,  AE_KIND_NUMBER,   AE_KIND_BOOLEAN,
+								   AE_KIND_TIME,    AE_KIND_CATEGORY, AE_KIND_CATEGORY,
+								   AE_KIND_CATEGORY};
+	AeKind kind = kinds[sample_below(s, 7)];
+	uint32_t n_elements = kind == AE_KIND_NUMBER && sample_below(s, 3) == 0 ? 3 : 0;
+	uint32_t end = c + (n_elements ? n_elements : 1);
+	bool standard = ae_boolean_loss(s->model.loss, s->model.category_loss) == AE_LOSS_MSE;
+
+	for (uint32_t element = n_elements ? 1 : 0; c < end && c < n_columns; c++, element++)
+	{
+		AeColumn *column = &s->columns[c];
+
+		column->element = element;
+		column->n_missing = sample_below(s, 3) ? 0 : sample_below(s, 1000);
+		sample_name(s, c);
+		column->scale = 1.0;
+		if (kind == AE_KIND_CATEGORY)
+		{
+			sample_levels(s, c);
+			continue;
+		}
+		column->kind = kind;
+		column->observed = column->varies = true;
+		column->indicator = sample_below(s, 3) == 0;
+		column->min = kind == AE_KIND_BOOLEAN ? 0.0 : sample_real(s, -100.0, 100.0);
+		column->max = column->min + (kind == AE_KIND_BOOLEAN ? 1.0 : sample_real(s, 1.0, 50.0));
+		column->mean = (column->min + column->max) / 2;
+		column->sd = (column->max - column->min) / 4;
+		column->scaling = (AeScaling) sample_below(s, AE_SCALING_COUNT);
+		if (kind == AE_KIND_BOOLEAN)
+			column->scaling = standard ? AE_SCALING_STANDARD : AE_SCALING_NONE;
+		if (kind == AE_KIND_TIME)
+			column->parts = sample_below(s, AE_PART_ALL + 1);
+		if (sample_below(s, 8) == 0)
+			sample_make_constant(column);
+		else
+			sample_scaling(s, c);
+	}
+	return c;
+}
+
+static inline void
+sample_mixed_schema(Sample *s, uint32_t n_columns)
+{
+	AeSchema *schema = &s->model.schema;
+
+	schema->raw_names = sample_below(s, 4) == 0;
+	schema->clip = sample_below(s, 2) ? 0.0 : 8.0;
+	schema->max_levels = 100;
+	schema->min_frequency = 5;
+	schema->n_columns = n_columns;
+	schema->columns = s->columns;
+	for (uint32_t c = 0; c < n_columns;)
+		c = sample_mixed_column(s, c, n_columns);
+	ae_schema_layout(schema);
+	if (schema->n_varying > 0)
+		return;
+	s->columns[0] = (AeColumn){.name = s->columns[0].name,
+							   .name_len = s->columns[0].name_len,
+							   .element = s->columns[0].element,
+							   .observed = true,
+							   .varies = true,
+							   .scale = 1.0};
+	ae_schema_layout(schema);
+}
+
+/* Widths, weights and layout for the schema as it stands; params are the sample's to free. */
 static inline void
 sample_net(Sample *s, uint32_t n_layers, uint32_t widest)
 {
@@ -126,18 +281,19 @@ sample_net(Sample *s, uint32_t n_layers, uint32_t widest)
 	AeNet *net = &model->net;
 	size_t n_params;
 
+	ae_schema_blocks(&net->layout, s->blocks, s->indicators, &model->schema, model->loss,
+					 model->category_loss);
 	net->n_layers = n_layers;
 	net->n_encoder = 1 + sample_below(s, n_layers - 1);
 	for (uint32_t l = 0; l <= n_layers; l++)
-		net->width[l] =
-			l == 0 || l == n_layers ? model->schema.n_inputs : 1 + sample_below(s, widest);
+		net->width[l] = l == 0          ? ae_layout_inputs(&net->layout)
+						: l == n_layers ? ae_layout_outputs(&net->layout)
+										: 1 + sample_below(s, widest);
 	for (uint32_t l = 0; l < n_layers; l++)
 		net->activation[l] = (AeActivation) ((l + sample_below(s, 2)) % AE_ACTIVATION_COUNT);
-	net->n_blocks = ae_scaler_blocks(model->blocks, &model->schema, model->loss);
-	net->blocks = model->blocks;
 	n_params = ae_net_n_params(net);
 	s->params = malloc(n_params * sizeof(AeReal));
-	if (!s->params)
+	if (!s->params || net->width[0] > SAMPLE_INPUTS)
 		abort();
 	for (uint32_t l = 0; l < n_layers; l++)
 	{
@@ -169,6 +325,7 @@ sample_outcome(Sample *s)
 		.weight_decay = 1e-5,
 		.clip_norm = 1.0,
 		.noise = 0.2,
+		.masking = 0.15,
 		.updates = 1000,
 		.batch_size = 128,
 		.validation = 0.1,
@@ -219,37 +376,84 @@ sample_tables(Sample *s, uint32_t n_points, uint32_t n_history)
 	}
 }
 
-/* A model of the given size, everything else drawn from seed; sample_free it. */
+/* n prototypes, and norms, by draws of their own; the model has its layout. */
+static inline void
+sample_prototypes(Sample *s, uint32_t n)
+{
+	const AeLayout *layout = &s->model.net.layout;
+	Sample draw = {.seed = s->seed ^ 0x70726f746f747970u};
+	uint32_t n_cells = ae_layout_cells(layout);
+
+	for (uint32_t i = 0; i < n * n_cells; i++)
+	{
+		uint32_t cell = i % n_cells;
+
+		s->prototypes[i] = (AeReal) (float) sample_real(&draw, -2.0, 2.0);
+		if (cell >= layout->n_dense)
+			s->prototypes[i] = (AeReal) sample_below(
+				&draw,
+				layout->blocks[layout->n_blocks - layout->n_categories + cell - layout->n_dense]
+					.count);
+	}
+	s->model.prototypes.n = n;
+	s->model.prototypes.cells = s->prototypes;
+	s->model.error_norm = sample_real(&draw, 0.25, 4.0);
+	s->model.distance_norm = n > 0 ? sample_real(&draw, 0.25, 4.0) : 1.0;
+}
+
 static inline Sample *
-sample_build(uint64_t seed, uint32_t n_columns, uint32_t n_layers, uint32_t widest,
-			 uint32_t n_points, uint32_t n_history)
+sample_of(uint64_t seed, bool mixed, uint32_t n_columns, uint32_t n_layers, uint32_t widest,
+		  uint32_t n_points, uint32_t n_history)
 {
 	Sample *s = calloc(1, sizeof(Sample));
 
-	if (!s)
+	if (!s || n_columns > SAMPLE_COLUMNS)
 		abort();
 	s->seed = seed;
 	s->model.format = AE_MODEL_FORMAT;
 	s->model.arithmetic = AE_MODEL_ARITHMETIC;
 	s->model.purpose = (AePurpose) sample_below(s, AE_PURPOSE_COUNT);
-	s->model.loss = (AeLoss) sample_below(s, AE_LOSS_COUNT);
-	sample_schema(s, n_columns);
+	s->model.loss = (AeLoss) sample_below(s, 2);
+	s->model.category_loss = AE_LOSS_SOFTMAX;
+	if (mixed && sample_below(s, 2))
+		s->model.category_loss = AE_LOSS_ONEHOT;
+	if (mixed)
+		sample_mixed_schema(s, n_columns);
+	else
+		sample_plain_schema(s, n_columns);
 	sample_net(s, n_layers, widest);
 	sample_outcome(s);
 	sample_tables(s, n_points, n_history);
+	s->model.error_norm = s->model.distance_norm = 1.0;
+	s->model.prototypes.cells = s->prototypes;
 	return s;
 }
 
-/* Sizes drawn from the seed as well. */
+/* A plain model of the given size, everything else drawn from seed; sample_free it. */
+static inline Sample *
+sample_build(uint64_t seed, uint32_t n_columns, uint32_t n_layers, uint32_t widest,
+			 uint32_t n_points, uint32_t n_history)
+{
+	return sample_of(seed, false, n_columns, n_layers, widest, n_points, n_history);
+}
+
+/* Sizes drawn from the seed as well; models of odd seeds are mixed; of five, two have prototypes.
+ */
 static inline Sample *
 sample_random(uint64_t seed)
 {
 	Sample draw = {.seed = ~seed};
-	uint32_t n_columns = 1 + sample_below(&draw, SAMPLE_COLUMNS);
+	bool mixed = seed % 2;
+	uint32_t n_columns = 1 + sample_below(&draw, mixed ? SAMPLE_COLUMNS / 2 : SAMPLE_COLUMNS);
 	uint32_t n_layers = 2 + sample_below(&draw, 5);
 	uint32_t n_points = sample_below(&draw, 3) ? sample_below(&draw, 40) : 0;
+	Sample *s;
 
-	return sample_build(seed, n_columns, n_layers, SAMPLE_WIDTH, n_points, sample_below(&draw, 20));
+	s = sample_of(seed, mixed, n_columns, n_layers, SAMPLE_WIDTH, n_points,
+				  sample_below(&draw, 20));
+	if (seed % 5 > 2)
+		sample_prototypes(s, 1 + sample_below(&draw, SAMPLE_PROTOTYPES));
+	return s;
 }
 
 static inline void
@@ -257,6 +461,29 @@ sample_free(Sample *s)
 {
 	free(s->params);
 	free(s);
+}
+
+/*
+ * Values of one row: of ordinary size; of categories any level, and one unseen; with nulls, a
+ * third of them missing.
+ */
+static inline void
+sample_row(Sample *s, double *values, bool *missing, bool nulls)
+{
+	for (uint32_t c = 0; c < s->model.schema.n_columns; c++)
+	{
+		const AeColumn *column = &s->columns[c];
+
+		missing[c] = nulls && sample_below(s, 3) == 0;
+		if (column->kind == AE_KIND_BOOLEAN)
+			values[c] = sample_below(s, 2);
+		else if (column->kind == AE_KIND_CATEGORY)
+			values[c] = (double) sample_below(s, ae_column_outputs(column) + 1) - 1.0;
+		else
+			values[c] = column->mean + column->sd * sample_real(s, -3.0, 3.0);
+		if (column->kind == AE_KIND_TIME)
+			values[c] *= 86400.0 * 30.0;
+	}
 }
 
 /* The model's bytes in a block of exactly their size; NULL where the writer refuses. */
@@ -272,6 +499,60 @@ sample_write(const AeModel *model, size_t *length, AeError *error)
 		abort();
 	ae_model_write(bytes, *length, model);
 	return bytes;
+}
+
+/* The bundle's bytes in a block of exactly their size; NULL where the writer refuses. */
+static inline uint8_t *
+sample_write_bundle(const AeBundle *bundle, size_t *length, AeError *error)
+{
+	uint8_t *bytes;
+
+	if (ae_bundle_written_size(length, bundle, error) != AE_OK)
+		return NULL;
+	bytes = malloc(*length);
+	if (!bytes)
+		abort();
+	ae_bundle_write(bytes, *length, bundle);
+	return bytes;
+}
+
+/* What another fold has of its own: levels, widths and weights; and prototypes. */
+static inline void
+sample_make_fold(Sample *s)
+{
+	s->seed ^= 0x666f6c64u;
+	for (uint32_t c = 0; c < s->model.schema.n_columns; c++)
+		if (s->columns[c].kind == AE_KIND_CATEGORY && s->columns[c].n_levels > 2)
+		{
+			s->columns[c].other += s->levels[c][--s->columns[c].n_levels].count;
+			s->columns[c].levels[0].count++;
+		}
+	ae_schema_layout(&s->model.schema);
+	free(s->params);
+	sample_net(s, s->model.net.n_layers, SAMPLE_WIDTH / 2);
+	s->model.n_dead = 0;
+	sample_prototypes(s, 3);
+}
+
+/* What another member of a fold has of its own: weights. */
+static inline void
+sample_make_member(Sample *s, uint32_t member)
+{
+	Sample draw = {.seed = s->seed ^ (0x6d656d00u + member)};
+	size_t n = ae_net_n_params(&s->model.net);
+
+	for (size_t i = 0; member > 0 && i < n; i++)
+		s->params[i] = (AeReal) (float) sample_real(&draw, -0.25, 0.25);
+	s->model.error_norm *= 1.0 + member;
+}
+
+/* Network i of a bundle of n_members a fold, from a sample that any call makes anew. */
+static inline void
+sample_make_network(Sample *s, uint32_t i, uint32_t n_members)
+{
+	if (i / n_members > 0)
+		sample_make_fold(s);
+	sample_make_member(s, i % n_members);
 }
 
 static inline void

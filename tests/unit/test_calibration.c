@@ -1,5 +1,6 @@
 /* Proves: p-values from the thinned table are never below the exact ones, and equal where all fits.
  */
+#include <float.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -172,6 +173,91 @@ test_random_tables(void **state)
 		}
 }
 
+/* p(s) <= share if and only if s > threshold, for shares and scores on, between and off all steps.
+ */
+static void
+check_threshold(const Table *t, double share)
+{
+	const AeCalibration *c = &t->calibration;
+	double threshold = ae_calibration_threshold(c, share);
+
+	assert_false(isnan(threshold));
+	for (uint32_t i = 0; i < c->n_points; i += 1 + c->n_points / 64)
+	{
+		double at[4] = {c->score[i], nextafter(c->score[i], 0.0), nextafter(c->score[i], INFINITY),
+						t->raw[t->n * i / c->n_points]};
+
+		for (int k = 0; k < 4; k++)
+			assert_int_equal(ae_calibration_p(c, at[k]) <= share, at[k] > threshold);
+	}
+	if (isinf(threshold))
+	{
+		assert_int_equal(ae_calibration_p(c, 0.0) <= share, threshold < 0);
+		assert_int_equal(ae_calibration_p(c, DBL_MAX) <= share, threshold < 0);
+		return;
+	}
+	assert_true(ae_calibration_p(c, threshold) > share);
+	assert_true(ae_calibration_p(c, nextafter(threshold, INFINITY)) <= share);
+}
+
+static void
+test_thresholds(void **state)
+{
+	static const uint64_t sizes[] = {1, 2, 3, 9, 99, 100, 511, 513, 1024, 1025, 5000, MAX_SCORES};
+	static const uint32_t values[] = {0, 1, 7, 600, 3000};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+		for (size_t k = 0; k < sizeof values / sizeof values[0]; k++)
+		{
+			Table t;
+			double n;
+
+			fill(&t, 7000 * i + k, sizes[i], values[k]);
+			n = (double) t.n + 1.0;
+			for (uint32_t j = 0; j < t.calibration.n_points; j += 1 + t.calibration.n_points / 50)
+			{
+				double step = (1.0 + (double) t.calibration.n_above[j]) / n;
+
+				check_threshold(&t, step);
+				check_threshold(&t, nextafter(step, 0.0));
+				check_threshold(&t, nextafter(step, 2.0));
+			}
+			check_threshold(&t, 1.0 / n);
+			check_threshold(&t, nextafter(1.0 / n, 0.0));
+			for (double share = 1e-6; share < 1.1; share *= 1.3)
+				check_threshold(&t, share);
+			assert_true(ae_calibration_threshold(&t.calibration, 0.0) == INFINITY);
+			assert_true(ae_calibration_threshold(&t.calibration, NAN) == INFINITY);
+			assert_true(ae_calibration_threshold(&t.calibration, 1.0) == -INFINITY);
+			free(t.raw);
+		}
+}
+
+/* Scores 8, 4, 4, 2 once more; and a table whose largest score is infinite. */
+static void
+test_threshold_by_hand(void **state)
+{
+	double raw[] = {8.0, 4.0, 4.0, 2.0}, infinite[] = {INFINITY, 1.0, 1.0};
+	double score[AE_CALIBRATION_POINTS];
+	uint64_t n_above[AE_CALIBRATION_POINTS];
+	AeCalibration c = {.score = score, .n_above = n_above};
+
+	(void) state;
+	assert_true(ae_calibration_threshold(&c, 0.5) == INFINITY); /* no scores: p is 1 */
+	assert_true(ae_calibration_threshold(&c, 1.0) == -INFINITY);
+	ae_calibration_fit(&c, raw, 4);
+	assert_true(ae_calibration_threshold(&c, 0.1) == INFINITY);
+	assert_true(ae_calibration_threshold(&c, 0.2) == 8.0);
+	assert_true(ae_calibration_threshold(&c, 0.4) == 4.0);
+	assert_true(ae_calibration_threshold(&c, 0.79) == 4.0);
+	assert_true(ae_calibration_threshold(&c, 0.8) == 2.0);
+	assert_true(ae_calibration_threshold(&c, 1.0) == -INFINITY);
+	ae_calibration_fit(&c, infinite, 3);
+	assert_true(ae_calibration_threshold(&c, 0.25) == INFINITY);
+	assert_true(ae_calibration_threshold(&c, 0.5) == 1.0);
+}
+
 /* One value that most scores share, at either end of a thinned table. */
 static void
 test_ties(void **state)
@@ -260,10 +346,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_by_hand),
-		cmocka_unit_test(test_extremes),
-		cmocka_unit_test(test_random_tables),
-		cmocka_unit_test(test_ties),
+		cmocka_unit_test(test_by_hand),       cmocka_unit_test(test_extremes),
+		cmocka_unit_test(test_random_tables), cmocka_unit_test(test_ties),
+		cmocka_unit_test(test_thresholds),    cmocka_unit_test(test_threshold_by_hand),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,13 +7,14 @@
 
 static const double tolerance = sizeof(AeReal) == 8 ? 1e-12 : 3e-6;
 
-static const AeBlock blocks[] = {{0, 3, AE_LOSS_MSE}, {3, 2, AE_LOSS_BCE}};
-static const AeNet net = {.n_layers = 4,
-						  .n_encoder = 2,
-						  .width = {5, 4, 3, 4, 5},
-						  .activation = {AE_GELU, AE_TANH, AE_SILU, AE_IDENTITY},
-						  .n_blocks = 2,
-						  .blocks = blocks};
+static const AeBlock blocks[] = {{.first = 0, .count = 3, .loss = AE_LOSS_MSE},
+								 {.first = 3, .count = 2, .loss = AE_LOSS_BCE}};
+static const AeNet net = {
+	.n_layers = 4,
+	.n_encoder = 2,
+	.width = {5, 4, 3, 4, 5},
+	.activation = {AE_GELU, AE_TANH, AE_SILU, AE_IDENTITY},
+	.layout = {.n_dense = 5, .n_columns = 5, .n_blocks = 2, .blocks = blocks}};
 
 static void
 make_start(AeReal *params)
@@ -44,7 +45,7 @@ check(const AeReal *got, const double *wanted, size_t n)
 static void
 pass_matches(void **state)
 {
-	AeReal params[128], grads[128], x[ROWS * 5];
+	AeReal params[128], grads[128], x[ROWS * 5], scratch[8];
 	AeArena arena = {0};
 	AePass pass;
 	char *memory;
@@ -57,11 +58,14 @@ pass_matches(void **state)
 	memory = malloc(arena.used + AE_ALIGN);
 	arena = (AeArena){.base = ae_arena_align(memory)};
 	ae_net_place(&pass, &arena, &net, ROWS, true);
-	ae_net_forward(&pass, &net, params, x, ROWS, true, ae_kernels_best(), &unit_blas);
+	ae_net_forward(&pass, &net, params, x, NULL, ROWS, true, ae_kernels_best(), &unit_blas);
 	check(pass.h[4], golden_output, ROWS * 5);
-	loss = ae_net_loss(pass.d[0], &pass, &net, x, ROWS, 1.0 / ROWS, ae_kernels_best()) / ROWS;
+	loss = ae_loss_rows(pass.d[0], pass.h[4], x, &net.layout, ROWS, false, 1.0 / ROWS, scratch,
+						ae_kernels_best()) /
+		   ROWS;
 	assert_true(fabs(loss - golden_loss) <= tolerance);
-	ae_net_backward(grads, &pass, &net, params, x, ROWS, false, ae_kernels_best(), &unit_blas);
+	ae_net_backward(grads, &pass, &net, params, x, NULL, ROWS, false, ae_kernels_best(),
+					&unit_blas);
 	assert_int_equal(sizeof(golden_gradient) / sizeof(double), ae_net_n_params(&net));
 	check(grads, golden_gradient, ae_net_n_params(&net));
 	free(memory);
@@ -106,12 +110,149 @@ steps_match(void **state)
 	check_steps(&options, golden_adamw);
 }
 
+/* ---- rows of every kind, some of whose cells are missing ---- */
+
+#define MIXED_ROWS 8
+#define MIXED_CELLS 8
+#define MIXED_OUTPUTS 11
+
+static const uint32_t mixed_indicators[] = {1, 3};
+
+/* blocks: room for 5 */
+static AeNet
+mixed_net(AeBlock *mixed, AeLoss category_loss)
+{
+	mixed[0] = (AeBlock){0, 2, AE_LOSS_MSE, false, 0, 0};
+	mixed[1] = (AeBlock){2, 3, AE_LOSS_MSE, true, 0, 0};
+	mixed[2] = (AeBlock){5, 1, AE_LOSS_BCE, false, 0, 0};
+	mixed[3] = (AeBlock){6, 3, category_loss, true, 1.25, 9};
+	mixed[4] = (AeBlock){9, 2, category_loss, true, 0.75, 9};
+	return (AeNet){.n_layers = 3,
+				   .n_encoder = 2,
+				   .width = {13, 4, 3, MIXED_OUTPUTS},
+				   .activation = {AE_GELU, AE_TANH, AE_IDENTITY},
+				   .layout = {.n_dense = 6,
+							  .n_indicators = 2,
+							  .n_categories = 2,
+							  .n_levels = 5,
+							  .n_columns = 6,
+							  .n_blocks = 5,
+							  .blocks = mixed,
+							  .indicators = mixed_indicators}};
+}
+
+static void
+mixed_cells(AeReal *cells)
+{
+	for (int i = 0; i < MIXED_ROWS; i++)
+		for (int j = 0; j < MIXED_CELLS; j++)
+		{
+			double value = cos(0.4 + 0.9 * (i * MIXED_CELLS + j));
+
+			if (j == 5)
+				value = value > 0;
+			if (j > 5)
+				value = (2 * i + i / 3 + j - 6) % (j == 6 ? 3 : 2);
+			if ((3 * i + 5 * j + i * j) % 7 == 0 || i == 6)
+				value = NAN;
+			cells[i * MIXED_CELLS + j] = (AeReal) value;
+		}
+}
+
+static void
+check_mixed_pass(AeLoss category_loss, const double *output, const double *losses,
+				 const double *gradient)
+{
+	AeBlock mixed[5];
+	AeNet of = mixed_net(mixed, category_loss);
+	AeReal cells[MIXED_ROWS * MIXED_CELLS], dense[MIXED_ROWS * 6], filled[MIXED_ROWS * 8];
+	AeReal params[256], grads[256], loss[MIXED_ROWS], scratch[8];
+	int32_t levels[MIXED_ROWS * 2];
+	AeArena arena = {0};
+	const AeReal *x;
+	AePass pass;
+	char *memory;
+
+	for (size_t i = 0; i < ae_net_n_params(&of); i++)
+		params[i] = (AeReal) (0.6 * sin(1.0 + 0.7 * (double) i));
+	mixed_cells(cells);
+	ae_net_place(&pass, &arena, &of, MIXED_ROWS, true);
+	memory = malloc(arena.used + AE_ALIGN);
+	arena = (AeArena){.base = ae_arena_align(memory)};
+	ae_net_place(&pass, &arena, &of, MIXED_ROWS, true);
+	ae_loss_inputs(&x, levels, cells, dense, filled, &of.layout, MIXED_ROWS, true, 0, 0, 0,
+				   ae_kernels_best());
+	ae_net_forward(&pass, &of, params, x, levels, MIXED_ROWS, true, ae_kernels_best(), &unit_blas);
+	check(pass.h[3], output, MIXED_ROWS * MIXED_OUTPUTS);
+	for (int i = 0; i < MIXED_ROWS; i++)
+		loss[i] = (AeReal) ae_loss_row(NULL, pass.h[3] + i * MIXED_OUTPUTS, cells + i * MIXED_CELLS,
+									   &of.layout, 0, scratch, ae_kernels_best());
+	check(loss, losses, MIXED_ROWS);
+	assert_true(losses[6] == 0 && losses[0] > 0.1);
+	ae_loss_rows(pass.d[0], pass.h[3], cells, &of.layout, MIXED_ROWS, true, 1.0 / MIXED_ROWS,
+				 scratch, ae_kernels_best());
+	ae_net_backward(grads, &pass, &of, params, x, levels, MIXED_ROWS, false, ae_kernels_best(),
+					&unit_blas);
+	check(grads, gradient, ae_net_n_params(&of));
+	free(memory);
+}
+
+static void
+check_mixed_steps(AeLoss category_loss, const double *wanted)
+{
+	AeTrainOptions options = {.optimizer = AE_OPTIMIZER_ADAM,
+							  .learning_rate = 0.01,
+							  .beta1 = 0.9,
+							  .beta2 = 0.99,
+							  .epsilon = 1e-8,
+							  .updates = 3,
+							  .batch_size = MIXED_ROWS};
+	AeReal params[256], cells[MIXED_ROWS * MIXED_CELLS];
+	AeRows rows = {.n_rows = MIXED_ROWS, .width = MIXED_CELLS, .nullable = true, .data = cells};
+	AeBlock mixed[5];
+	AeNet of = mixed_net(mixed, category_loss);
+	AeTrainer *trainer;
+	void *memory;
+
+	for (size_t i = 0; i < ae_net_n_params(&of); i++)
+		params[i] = (AeReal) (0.6 * sin(1.0 + 0.7 * (double) i));
+	mixed_cells(cells);
+	trainer = unit_train(&memory, &of, &options, &rows, params);
+	check(ae_trainer_params(trainer), wanted, ae_net_n_params(&of));
+	free(memory);
+}
+
+static void
+softmax_matches(void **state)
+{
+	AeBlock mixed[5];
+	AeNet of = mixed_net(mixed, AE_LOSS_SOFTMAX);
+
+	(void) state;
+	assert_int_equal(ae_net_check(&of, NULL), AE_OK);
+	assert_int_equal(sizeof(golden_softmax_gradient) / sizeof(double), ae_net_n_params(&of));
+	check_mixed_pass(AE_LOSS_SOFTMAX, golden_softmax_output, golden_softmax_losses,
+					 golden_softmax_gradient);
+	check_mixed_steps(AE_LOSS_SOFTMAX, golden_softmax_adam);
+}
+
+static void
+onehot_matches(void **state)
+{
+	(void) state;
+	check_mixed_pass(AE_LOSS_ONEHOT, golden_onehot_output, golden_onehot_losses,
+					 golden_onehot_gradient);
+	check_mixed_steps(AE_LOSS_ONEHOT, golden_onehot_adam);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pass_matches),
 		cmocka_unit_test(steps_match),
+		cmocka_unit_test(softmax_matches),
+		cmocka_unit_test(onehot_matches),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -785,7 +785,7 @@ test_cross_entropy_excess(void **state)
 			AeReal z = (AeReal) cases[i][0], t = (AeReal) cases[i][1], d, slope;
 
 			assert_near(tables[k]->cross_entropy(&z, &t, 1), cases[i][2], 1);
-			assert_near(tables[k]->cross_entropy_loss(&d, &z, &t, 2, 1, 1, 1), cases[i][2], 1);
+			assert_near(tables[k]->cross_entropy_loss(&d, &z, &t, 2, 1, 1, 1, 1), cases[i][2], 1);
 			slope = (AeReal) (2 * (reference_sigmoid(z) - clamp01(t)));
 			assert_near(d, slope, 1);
 		}
@@ -796,43 +796,57 @@ test_cross_entropy_excess(void **state)
 static void
 test_losses(void **state)
 {
-	static const size_t shapes[][3] = {{1, 1, 1},  {5, 3, 3},       {4, 30, 30},
-									   {6, 9, 14}, {3, 2500, 2500}, {100, 47, 47}};
+	/* rows, columns, distance of outputs, of targets */
+	static const size_t shapes[][4] = {{1, 1, 1, 1},   {5, 3, 3, 3},          {4, 30, 30, 30},
+									   {6, 9, 14, 14}, {3, 2500, 2500, 2500}, {100, 47, 47, 47},
+									   {6, 9, 9, 14},  {7, 9, 20, 9},         {3, 2500, 2510, 2501},
+									   {40, 1, 17, 5}};
 	const AeKernels *tables[MAX_TABLES];
 	int n_tables = find_tables(tables);
 
 	(void) state;
 	for (size_t s = 0; s < sizeof(shapes) / sizeof(shapes[0]); s++)
 	{
-		size_t n_rows = shapes[s][0], n_cols = shapes[s][1], ld = shapes[s][2];
+		size_t n_rows = shapes[s][0], n_cols = shapes[s][1], ld = shapes[s][2], ldx = shapes[s][3];
 		size_t n = (n_rows - 1) * ld + n_cols;
-		Guarded r = guarded_new(n), x = guarded_new(n), d = guarded_new(n), e = guarded_new(n);
+		Guarded r = guarded_new(n), x = guarded_new((n_rows - 1) * ldx + n_cols);
+		Guarded d = guarded_new(n), e = guarded_new(n);
 		double square = 0, cross = 0;
 
 		fill(r.p, n, 11, 4);
-		fill(x.p, n, 12, 1.2);
-		for (size_t i = 0; i < n; i++)
-		{
-			if (i % ld >= n_cols)
-				continue;
-			square += ((double) r.p[i] - x.p[i]) * ((double) r.p[i] - x.p[i]);
-			cross += cross_entropy_term(r.p[i], x.p[i]);
-		}
+		fill(x.p, x.n, 12, 1.2);
+		for (size_t i = 0; i < n_rows; i++)
+			for (size_t j = 0; j < n_cols; j++)
+			{
+				AeReal z = r.p[i * ld + j], t = x.p[i * ldx + j];
+
+				square += ((double) z - t) * ((double) z - t);
+				cross += cross_entropy_term(z, t);
+			}
 		for (int t = 0; t < n_tables; t++)
 		{
 			const AeKernels *k = tables[t];
+			const AeReal half = (AeReal) 0.5;
 
-			assert_near(k->square_loss(d.p, r.p, x.p, (AeReal) 0.5, n_rows, n_cols, ld), square, 1);
-			assert_near(k->square_loss(NULL, r.p, x.p, 1, n_rows, n_cols, ld), square, 1);
-			assert_near(k->cross_entropy_loss(e.p, r.p, x.p, (AeReal) 0.5, n_rows, n_cols, ld),
-						cross, 1);
-			assert_near(k->cross_entropy_loss(NULL, r.p, x.p, 1, n_rows, n_cols, ld), cross, 1);
+			memset(d.p, 0, n * sizeof(AeReal));
+			memset(e.p, 0, n * sizeof(AeReal));
+			assert_near(k->square_loss(d.p, r.p, x.p, half, n_rows, n_cols, ld, ldx), square, 1);
+			assert_near(k->square_loss(NULL, r.p, x.p, 1, n_rows, n_cols, ld, ldx), square, 1);
+			assert_near(k->cross_entropy_loss(e.p, r.p, x.p, half, n_rows, n_cols, ld, ldx), cross,
+						1);
+			assert_near(k->cross_entropy_loss(NULL, r.p, x.p, 1, n_rows, n_cols, ld, ldx), cross,
+						1);
 			for (size_t i = 0; i < n; i++)
 			{
-				if (i % ld >= n_cols)
-					continue;
-				assert_near(d.p[i], 0.5 * ((double) r.p[i] - x.p[i]), 1);
-				assert_near(e.p[i], 0.5 * (reference_sigmoid(r.p[i]) - clamp01(x.p[i])), 1);
+				AeReal target = i % ld < n_cols ? x.p[i / ld * ldx + i % ld] : 0;
+
+				if (i % ld >= n_cols) /* gaps are left alone */
+					assert_true(d.p[i] == 0 && e.p[i] == 0);
+				else
+				{
+					assert_near(d.p[i], 0.5 * ((double) r.p[i] - target), 1);
+					assert_near(e.p[i], 0.5 * (reference_sigmoid(r.p[i]) - clamp01(target)), 1);
+				}
 			}
 		}
 		guarded_free(r);
@@ -840,6 +854,216 @@ test_losses(void **state)
 		guarded_free(d);
 		guarded_free(e);
 	}
+}
+
+/* ---- categories ---- */
+
+/* log sum exp, and the softmax, in double by libm; m: the largest. */
+static double
+reference_softmax(double *p, const AeReal *z, size_t n)
+{
+	double m = z[0], sum = 0;
+
+	for (size_t j = 0; j < n; j++)
+		m = fmax(m, z[j]);
+	for (size_t j = 0; j < n; j++)
+		sum += exp(z[j] - m);
+	for (size_t j = 0; j < n; j++)
+		p[j] = exp(z[j] - m) / sum;
+	return m + log(sum);
+}
+
+/* Every table: near libm, the same bits, in place or not, with or without probabilities. */
+static void
+test_softmax(void **state)
+{
+	static double want[300];
+	const AeKernels *tables[MAX_TABLES];
+	int n_tables = find_tables(tables);
+
+	(void) state;
+	for (size_t n = 1; n <= 300; n += n < 70 ? 1 : 23)
+		for (int scale = 1; scale <= 1000; scale *= 10)
+		{
+			Guarded z = guarded_new(n), p = guarded_new(n), first = guarded_new(n);
+			double log_sum = 0, wanted;
+
+			fill(z.p, n, 18, scale);
+			wanted = reference_softmax(want, z.p, n);
+			for (int t = 0; t < n_tables; t++)
+			{
+				double got = tables[t]->softmax(p.p, z.p, n), total = 0;
+
+				assert_near(got, wanted, 1 + fabs(wanted));
+				for (size_t j = 0; j < n; j++)
+				{
+					assert_near(p.p[j], want[j], want[j] + 1e-30);
+					assert_true(p.p[j] >= 0 && p.p[j] <= 1);
+					total += p.p[j];
+				}
+				assert_near(total, 1, 1);
+				if (t == 0)
+				{
+					log_sum = got;
+					memcpy(first.p, p.p, n * sizeof(AeReal));
+				}
+				assert_true(got == log_sum && tables[t]->softmax(NULL, z.p, n) == got);
+				assert_memory_equal(p.p, first.p, n * sizeof(AeReal));
+				memcpy(p.p, z.p, n * sizeof(AeReal));
+				assert_true(tables[t]->softmax(p.p, p.p, n) == got);
+				assert_memory_equal(p.p, first.p, n * sizeof(AeReal));
+			}
+			guarded_free(z);
+			guarded_free(p);
+			guarded_free(first);
+		}
+}
+
+/* Far apart, equal, huge, and not a number. */
+static void
+test_softmax_extremes(void **state)
+{
+	const AeReal apart[] = {-1000, 1000, 0}, equal[] = {7, 7, 7, 7}, one[] = {-3};
+	const AeReal huge[] = {(AeReal) 1e30, (AeReal) -1e30};
+	const AeKernels *tables[MAX_TABLES];
+	int n_tables = find_tables(tables);
+	AeReal p[16];
+
+	(void) state;
+	for (int t = 0; t < n_tables; t++)
+	{
+		const AeKernels *k = tables[t];
+
+		assert_true(k->softmax(p, apart, 3) == 1000 && p[0] == 0 && p[1] == 1 && p[2] == 0);
+		assert_near(k->softmax(p, equal, 4), 7 + log(4), 1);
+		assert_true(p[0] == (AeReal) 0.25 && p[3] == (AeReal) 0.25);
+		assert_true(k->softmax(p, one, 1) == -3 && p[0] == 1);
+		assert_true(k->softmax(p, huge, 2) == (double) huge[0] && p[0] == 1 && p[1] == 0);
+		for (int bad = 0; bad < 16; bad++)
+			for (int what = 0; what < 3; what++)
+			{
+				AeReal z[16] = {0};
+
+				z[bad] = what == 0   ? (AeReal) NAN
+						 : what == 1 ? (AeReal) INFINITY
+									 : (AeReal) -INFINITY;
+				/* never a number from what is none; -infinity is a level that cannot be */
+				if (what < 2)
+					assert_false(isfinite(k->softmax(p, z, 16)));
+				else
+					assert_near(k->softmax(p, z, 16), log(15), 1);
+			}
+	}
+}
+
+/* y + round(alpha x): the same bits everywhere, whatever the length. */
+static void
+test_axpy_same_bits(void **state)
+{
+	static const double alphas[] = {1, -0.3, 1e-3};
+	const AeKernels *tables[MAX_TABLES];
+	int n_tables = find_tables(tables);
+
+	(void) state;
+	for (size_t n = 0; n <= 130; n++)
+		for (size_t a = 0; a < 3; a++)
+		{
+			Guarded x = guarded_new(n), y = guarded_new(n), start = guarded_new(n);
+			AeReal alpha = (AeReal) alphas[a];
+
+			fill(x.p, n, 19, 3);
+			fill(start.p, n, 20, 2);
+			for (int t = 0; t < n_tables; t++)
+			{
+				memcpy(y.p, start.p, n * sizeof(AeReal));
+				tables[t]->axpy(y.p, alpha, x.p, n);
+				for (size_t i = 0; i < n; i++)
+				{
+					volatile AeReal product = alpha * x.p[i];
+					volatile AeReal sum = start.p[i] + product;
+
+					assert_true(y.p[i] == sum);
+				}
+			}
+			guarded_free(x);
+			guarded_free(y);
+			guarded_free(start);
+		}
+}
+
+/* A layer without inputs is its bias. */
+static void
+test_dense_without_inputs(void **state)
+{
+	const AeKernels *tables[MAX_TABLES];
+	int n_tables = find_tables(tables);
+
+	(void) state;
+	for (size_t n_out = 1; n_out <= 70; n_out++)
+		for (size_t n_rows = 1; n_rows <= 14; n_rows++)
+		{
+			Guarded y = guarded_new(n_rows * n_out), bias = guarded_new(n_out);
+			AeReal none = 0;
+
+			fill(bias.p, n_out, 21, 1);
+			assert_int_equal(ae_kernel_packed_count(0, n_out), 0);
+			for (int t = 0; t < n_tables; t++)
+			{
+				memset(y.p, 0xff, n_rows * n_out * sizeof(AeReal));
+				tables[t]->dense(y.p, n_out, &none, 0, &none, bias.p, n_rows, 0, n_out);
+				for (size_t i = 0; i < n_rows * n_out; i++)
+					assert_true(y.p[i] == bias.p[i % n_out]);
+			}
+			guarded_free(y);
+			guarded_free(bias);
+		}
+}
+
+/* ---- logarithm and exponential of single numbers, in double ---- */
+
+/* Units in the last place of want between the two. */
+static double
+ulps(double got, double want)
+{
+	int exponent;
+
+	if (got == want)
+		return 0;
+	frexp(want, &exponent);
+	return fabs(got - want) / ldexp(1, exponent - 53);
+}
+
+static void
+test_ln_and_e(void **state)
+{
+	double worst_ln = 0, worst_e = 0;
+
+	(void) state;
+	for (uint32_t i = 0; i < 400000; i++)
+	{
+		uint32_t ctr[4] = {i, 0, 0, 300}, word[4];
+		double x;
+
+		ae_philox(word, ctr, 1);
+		x = ldexp(1 + word[0] * 0x1p-32 + word[1] * 0x1p-52, (int) (word[2] % 2046) - 1022);
+		worst_ln = fmax(worst_ln, ulps(ae_ln(x), log(x)));
+		x = 1 + (word[0] * 0x1p-32 - 0.5) * ldexp(1, -(int) (word[3] % 50)); /* around 1 */
+		worst_ln = fmax(worst_ln, ulps(ae_ln(x), log(x)));
+		x = (word[0] * 0x1p-32 - 0.5) * 2 * 708;
+		worst_e = fmax(worst_e, ulps(ae_e(x), exp(x)));
+		x = (word[0] * 0x1p-32 - 0.5) * ldexp(1, -(int) (word[3] % 60));
+		worst_e = fmax(worst_e, ulps(ae_e(x), exp(x)));
+	}
+	print_message("ae_ln: %.2f ulp, ae_e: %.2f ulp\n", worst_ln, worst_e);
+	assert_true(worst_ln < 4);
+	assert_true(worst_e < 4);
+	assert_true(ae_ln(1) == 0 && ae_e(0) == 1);
+	assert_true(isnan(ae_ln(0)) && isnan(ae_ln(-1)) && isnan(ae_ln(INFINITY)) && isnan(ae_ln(NAN)));
+	assert_true(isnan(ae_ln(0x1p-1030)));
+	assert_true(fabs(ae_ln(1.7976931348623157e308) - log(1.7976931348623157e308)) < 1e-12);
+	assert_true(ae_e(-708.1) == 0 && ae_e(-INFINITY) == 0);
+	assert_true(ae_e(709.1) == INFINITY && ae_e(INFINITY) == INFINITY && isnan(ae_e(NAN)));
+	assert_true(ulps(ae_e(709), exp(709)) < 8 && ulps(ae_e(-708), exp(-708)) < 8);
 }
 
 /* ---- sums and updates ---- */
@@ -1069,6 +1293,11 @@ test_golden(void **state)
 		}
 		assert_true(tables[t]->square_error(y, in.target, GOLDEN_OUT) == golden_square_error);
 		assert_true(tables[t]->cross_entropy(y, in.target, GOLDEN_OUT) == golden_cross_entropy);
+		assert_true(tables[t]->softmax(h, y, GOLDEN_OUT) == golden_log_sum_exp);
+		assert_memory_equal(h, golden_softmax, sizeof(h));
+		memcpy(h, y, sizeof(h));
+		tables[t]->axpy(h, 0.3f, in.target, GOLDEN_OUT);
+		assert_memory_equal(h, golden_axpy, sizeof(h));
 		memset(h, 0, sizeof(h));
 		tables[t]->add_noise(h, h, GOLDEN_OUT, 1, 42, 7);
 		assert_memory_equal(h, golden_noise, sizeof(h));
@@ -1081,7 +1310,7 @@ static void
 test_golden_is_right(void **state)
 {
 	GoldenInputs in;
-	double square = 0, entropy = 0;
+	double square = 0, entropy = 0, exps = 0, sum_exps = 0, largest = 0;
 
 	(void) state;
 	golden_inputs(&in);
@@ -1106,7 +1335,14 @@ test_golden_is_right(void **state)
 			assert_near(golden_activation[act][j], want[act], magnitude);
 		square += (z - t) * (z - t);
 		entropy += (z > 0 ? z : 0) + log1p(exp(-fabs(z))) - c * z + (t - c) * (t - c);
+		exps += exp(z);
+		sum_exps += golden_softmax[j];
+		largest = fmax(largest, magnitude);
+		assert_near(golden_softmax[j], exp(z - golden_log_sum_exp), magnitude * golden_softmax[j]);
+		assert_near(golden_axpy[j], z + 0.3 * t, magnitude);
 	}
+	assert_near(golden_log_sum_exp, log(exps), largest);
+	assert_near(sum_exps, 1, 1);
 	assert_near(golden_square_error, square, square);
 	assert_near(golden_cross_entropy, entropy, entropy);
 	for (uint32_t j = 0; j < GOLDEN_OUT; j++)
@@ -1196,6 +1432,11 @@ main(void)
 		cmocka_unit_test(test_row_errors_same_bits),
 		cmocka_unit_test(test_cross_entropy_excess),
 		cmocka_unit_test(test_losses),
+		cmocka_unit_test(test_softmax),
+		cmocka_unit_test(test_softmax_extremes),
+		cmocka_unit_test(test_axpy_same_bits),
+		cmocka_unit_test(test_dense_without_inputs),
+		cmocka_unit_test(test_ln_and_e),
 		cmocka_unit_test(test_column_sum),
 		cmocka_unit_test(test_updates),
 		cmocka_unit_test(test_philox),

@@ -31,6 +31,7 @@ read_back(AeModel *model, void **block, const uint8_t *bytes, size_t length, AeE
 	*block = NULL;
 	if (status != AE_OK)
 		return status;
+	assert_true(size <= 8 * length + 256 * 1024);
 	*block = malloc(size);
 	assert_non_null(*block);
 	assert_int_equal(ae_model_read(model, *block, size, bytes, length, error), AE_OK);
@@ -111,30 +112,65 @@ test_crc32c(void **state)
 /* ---- round trip ---- */
 
 static void
+assert_same_column(const AeColumn *x, const AeColumn *y)
+{
+	assert_true(x->kind == y->kind && x->cell == y->cell && x->name_len == y->name_len);
+	assert_true(x->name_len == 0 || memcmp(x->name, y->name, x->name_len) == 0);
+	assert_true((x->name == NULL) == (y->name == NULL));
+	assert_true(x->scaling == y->scaling && x->parts == y->parts && x->element == y->element);
+	assert_true(x->varies == y->varies && x->observed == y->observed);
+	assert_true(x->indicator == y->indicator && x->n_missing == y->n_missing);
+	assert_true(x->shift == y->shift && x->scale == y->scale && x->mean == y->mean);
+	assert_true(x->sd == y->sd && x->min == y->min && x->max == y->max);
+	if (x->varies && x->scaling == AE_SCALING_QUANTILE)
+		assert_memory_equal(x->knots, y->knots, AE_KNOTS * sizeof(double));
+	assert_true(x->n_levels == y->n_levels && x->other == y->other);
+	for (uint32_t i = 0; i < x->n_levels; i++)
+	{
+		assert_true(x->levels[i].count == y->levels[i].count);
+		assert_true(x->levels[i].len == y->levels[i].len);
+		assert_true(memcmp(x->levels[i].text, y->levels[i].text, x->levels[i].len) == 0);
+	}
+}
+
+static void
+assert_same_layout(const AeLayout *a, const AeLayout *b)
+{
+	assert_true(a->n_dense == b->n_dense && a->n_indicators == b->n_indicators);
+	assert_true(a->n_categories == b->n_categories && a->n_levels == b->n_levels);
+	assert_true(a->n_columns == b->n_columns && a->n_blocks == b->n_blocks);
+	for (uint32_t i = 0; i < a->n_blocks; i++)
+	{
+		const AeBlock *x = &a->blocks[i], *y = &b->blocks[i];
+
+		assert_true(x->first == y->first && x->count == y->count && x->loss == y->loss);
+		assert_true(x->grouped == y->grouped && x->weight == y->weight && x->unseen == y->unseen);
+	}
+	if (a->n_indicators > 0)
+		assert_memory_equal(a->indicators, b->indicators, a->n_indicators * sizeof(uint32_t));
+}
+
+static void
 assert_same_model(const AeModel *a, const AeModel *b)
 {
 	size_t n_params = ae_net_n_params(&a->net);
 
 	assert_true(a->purpose == b->purpose && a->loss == b->loss && a->state == b->state);
+	assert_true(a->category_loss == b->category_loss);
 	assert_true(a->schema.is_array == b->schema.is_array);
 	assert_true(a->schema.raw_names == b->schema.raw_names);
-	assert_true(a->schema.scaling == b->schema.scaling);
-	assert_true(a->schema.n_inputs == b->schema.n_inputs);
+	assert_true(a->schema.clip == b->schema.clip && a->schema.max_levels == b->schema.max_levels);
+	assert_true(a->schema.min_frequency == b->schema.min_frequency);
+	assert_true(a->schema.n_dense == b->schema.n_dense);
+	assert_true(a->schema.n_sources == b->schema.n_sources);
+	assert_true(a->schema.n_varying == b->schema.n_varying);
 	for (uint32_t c = 0; c < a->schema.n_columns; c++)
-	{
-		const AeColumn *x = &a->schema.columns[c], *y = &b->schema.columns[c];
-
-		assert_true(x->kind == y->kind && x->input == y->input && x->name_len == y->name_len);
-		assert_true(x->name_len == 0 || memcmp(x->name, y->name, x->name_len) == 0);
-		assert_true((x->name == NULL) == (y->name == NULL));
-		assert_true(x->shift == y->shift && x->scale == y->scale && x->mean == y->mean);
-		assert_true(x->sd == y->sd && x->min == y->min && x->max == y->max);
-	}
-	assert_true(b->net.blocks == b->blocks && a->net.n_blocks == b->net.n_blocks);
-	assert_memory_equal(a->blocks, b->blocks, a->net.n_blocks * sizeof(AeBlock));
+		assert_same_column(&a->schema.columns[c], &b->schema.columns[c]);
+	assert_same_layout(&a->net.layout, &b->net.layout);
 	assert_memory_equal(a->params, b->params, n_params * sizeof(AeReal));
 	assert_memory_equal(&a->options.epochs, &b->options.epochs, 16);
 	assert_true(a->options.seed == b->options.seed && a->options.noise == b->options.noise);
+	assert_true(a->options.masking == b->options.masking);
 	assert_true(a->options.optimizer == b->options.optimizer && a->options.time_limit == 60);
 	assert_true(a->n_rows == b->n_rows && a->best_epoch == b->best_epoch);
 	assert_true(a->n_dead == b->n_dead && a->server_version == b->server_version);
@@ -144,6 +180,11 @@ assert_same_model(const AeModel *a, const AeModel *b)
 	for (uint32_t i = 0; i < a->calibration.n_points; i++)
 		assert_true(a->calibration.score[i] == b->calibration.score[i] &&
 					a->calibration.n_above[i] == b->calibration.n_above[i]);
+	assert_true(a->error_norm == b->error_norm && a->distance_norm == b->distance_norm);
+	assert_true(a->prototypes.n == b->prototypes.n);
+	if (a->prototypes.n > 0)
+		assert_memory_equal(a->prototypes.cells, b->prototypes.cells,
+							a->prototypes.n * ae_layout_cells(&a->net.layout) * sizeof(AeReal));
 	assert_true(a->n_history == b->n_history);
 	for (uint32_t i = 0; i < a->n_history; i++)
 		assert_true(a->history[i].epoch == b->history[i].epoch &&
@@ -209,7 +250,7 @@ test_wrong_sizes(void **state)
 typedef struct Offsets
 {
 	size_t column[SAMPLE_COLUMNS];
-	size_t net, options, outcome, weights, calibration, history, end;
+	size_t net, options, outcome, weights, calibration, detector, history, end;
 } Offsets;
 
 static Offsets
@@ -220,15 +261,24 @@ offsets_of(const AeModel *m)
 
 	for (uint32_t c = 0; c < m->schema.n_columns; c++)
 	{
+		const AeColumn *column = &m->schema.columns[c];
+
 		o.column[c] = at;
-		at += 60 + m->schema.columns[c].name_len;
+		at += 68 + column->name_len;
+		if (column->kind == AE_KIND_CATEGORY)
+			at += 12;
+		else if (column->scaling == AE_SCALING_QUANTILE && column->varies)
+			at += 65 * 8;
+		for (uint32_t i = 0; i < column->n_levels; i++)
+			at += 12 + column->levels[i].len;
 	}
 	o.net = at;
 	o.options = o.net + 8 + 4 * (m->net.n_layers + 1) + m->net.n_layers;
-	o.outcome = o.options + 132;
+	o.outcome = o.options + 140;
 	o.weights = o.outcome + 92;
 	o.calibration = o.weights + 4 * ae_net_n_params(&m->net);
-	o.history = o.calibration + 16 + 16 * (size_t) m->calibration.n_points;
+	o.detector = o.calibration + 16 + 16 * (size_t) m->calibration.n_points;
+	o.history = o.detector + 20 + 4 * (size_t) m->prototypes.n * ae_layout_cells(&m->net.layout);
 	o.end = o.history + 4 + 12 * (size_t) m->n_history;
 	return o;
 }
@@ -243,23 +293,35 @@ get_f64(const uint8_t *bytes, size_t at)
 	return value;
 }
 
+/* What follows the statistics of a column: knots, or levels. */
 static void
-check_front(const AeModel *m, const uint8_t *b, size_t length, const Offsets *o)
+check_column_end(const AeColumn *column, const uint8_t *b, size_t at)
 {
-	const AeColumn *column = &m->schema.columns[1];
-	size_t at = o->column[1];
+	if (column->kind != AE_KIND_CATEGORY)
+	{
+		for (int k = 0; k < 65 && column->scaling == AE_SCALING_QUANTILE && column->varies; k++)
+			assert_true(get_f64(b, at + 8 * (size_t) k) == column->knots[k]);
+		return;
+	}
+	assert_true(sample_get(b, at, 8) == column->other);
+	assert_true(sample_get(b, at + 8, 4) == column->n_levels);
+	at += 12;
+	for (uint32_t i = 0; i < column->n_levels; i++)
+	{
+		assert_true(sample_get(b, at, 8) == column->levels[i].count);
+		assert_true(sample_get(b, at + 8, 4) == column->levels[i].len);
+		assert_true(memcmp(b + at + 12, column->levels[i].text, column->levels[i].len) == 0);
+		at += 12 + column->levels[i].len;
+	}
+}
 
-	assert_memory_equal(b,
-						"\x89"
-						"AEM\r\n\x1a\n",
-						8);
-	assert_true(sample_get(b, 8, 2) == 1 && sample_get(b, 10, 2) == 1);
-	assert_int_equal(sample_get(b, 12, 4), m->schema.is_array + 2 * m->schema.raw_names);
-	assert_true(sample_get(b, 16, 8) == length && sample_get(b, 28, 4) == 0);
-	assert_true(b[32] == m->purpose && b[33] == m->loss && b[34] == m->schema.scaling);
-	assert_true(sample_get(b, 36, 4) == m->schema.n_columns);
-	assert_true(sample_get(b, 40, 4) == m->schema.n_inputs);
-	assert_true(b[at] == column->kind && sample_get(b, at + 4, 4) == (uint32_t) column->input);
+static void
+check_column(const AeColumn *column, const uint8_t *b, size_t at)
+{
+	assert_true(b[at] == column->kind && b[at + 1] == column->scaling);
+	assert_true(b[at + 2] == column->parts);
+	assert_int_equal(b[at + 3], column->varies + 2 * column->indicator + 4 * column->observed);
+	assert_true(sample_get(b, at + 4, 4) == column->element);
 	assert_true(sample_get(b, at + 8, 4) == column->name_len);
 	if (column->name_len > 0)
 		assert_memory_equal(b + at + 12, column->name, column->name_len);
@@ -267,6 +329,28 @@ check_front(const AeModel *m, const uint8_t *b, size_t length, const Offsets *o)
 	assert_true(get_f64(b, at) == column->shift && get_f64(b, at + 8) == column->scale);
 	assert_true(get_f64(b, at + 16) == column->mean && get_f64(b, at + 24) == column->sd);
 	assert_true(get_f64(b, at + 32) == column->min && get_f64(b, at + 40) == column->max);
+	assert_true(sample_get(b, at + 48, 8) == column->n_missing);
+	check_column_end(column, b, at + 56);
+}
+
+static void
+check_front(const AeModel *m, const uint8_t *b, size_t length, const Offsets *o)
+{
+	assert_memory_equal(b,
+						"\x89"
+						"AEM\r\n\x1a\n",
+						8);
+	assert_true(sample_get(b, 8, 2) == 1 && sample_get(b, 10, 2) == 1);
+	assert_int_equal(sample_get(b, 12, 4), m->schema.is_array + 2 * m->schema.raw_names);
+	assert_true(sample_get(b, 16, 8) == length && sample_get(b, 28, 4) == 0);
+	assert_true(b[32] == m->purpose && b[33] == m->loss && b[34] == m->category_loss);
+	assert_int_equal(b[35], 0);
+	assert_true(sample_get(b, 36, 4) == m->schema.n_columns);
+	assert_true(get_f64(b, 44) == m->schema.clip);
+	assert_true(sample_get(b, 52, 4) == m->schema.max_levels);
+	assert_true(sample_get(b, 56, 4) == m->schema.min_frequency);
+	for (uint32_t c = 0; c < m->schema.n_columns; c++)
+		check_column(&m->schema.columns[c], b, o->column[c]);
 	assert_true(sample_get(b, o->net, 4) == m->net.n_layers);
 	assert_true(sample_get(b, o->net + 4, 4) == m->net.n_encoder);
 	assert_true(sample_get(b, o->net + 8 + 4, 4) == m->net.width[1]);
@@ -283,10 +367,14 @@ check_back(const AeModel *m, const uint8_t *b, const Offsets *o)
 	assert_true(b[o->options] == m->options.optimizer);
 	assert_true(get_f64(b, o->options + 4) == m->options.learning_rate);
 	assert_true(get_f64(b, o->options + 76) == m->options.noise);
-	assert_true(sample_get(b, o->options + 92, 8) == m->options.updates);
-	assert_true(sample_get(b, o->options + 100, 4) == m->options.batch_size);
-	assert_true(get_f64(b, o->options + 108) == m->options.validation);
-	assert_true(sample_get(b, o->options + 124, 8) == m->options.seed);
+	assert_true(get_f64(b, o->options + 84) == m->options.masking);
+	assert_true(sample_get(b, o->options + 92, 8) == m->options.epochs);
+	assert_true(sample_get(b, o->options + 100, 8) == m->options.updates);
+	assert_true(sample_get(b, o->options + 108, 4) == m->options.batch_size);
+	assert_true(sample_get(b, o->options + 112, 4) == m->options.patience);
+	assert_true(get_f64(b, o->options + 116) == m->options.validation);
+	assert_true(get_f64(b, o->options + 124) == m->options.time_limit);
+	assert_true(sample_get(b, o->options + 132, 8) == m->options.seed);
 	assert_true(b[o->outcome] == m->state);
 	assert_true(sample_get(b, o->outcome + 4, 8) == m->n_rows);
 	assert_true(sample_get(b, o->outcome + 36, 8) == m->best_epoch);
@@ -302,6 +390,15 @@ check_back(const AeModel *m, const uint8_t *b, const Offsets *o)
 		assert_true(get_f64(b, o->calibration + 32) == calibration->score[1]);
 		assert_true(sample_get(b, o->calibration + 40, 8) == calibration->n_above[1]);
 	}
+	assert_true(get_f64(b, o->detector) == m->error_norm);
+	assert_true(get_f64(b, o->detector + 8) == m->distance_norm);
+	assert_true(sample_get(b, o->detector + 16, 4) == m->prototypes.n);
+	for (size_t i = 0; i < m->prototypes.n * ae_layout_cells(&m->net.layout); i++)
+	{
+		bits = (uint32_t) sample_get(b, o->detector + 20 + 4 * i, 4);
+		memcpy(&weight, &bits, 4);
+		assert_true(weight == (float) m->prototypes.cells[i]);
+	}
 	assert_true(sample_get(b, o->history, 4) == m->n_history);
 	if (m->n_history > 1)
 		assert_true(sample_get(b, o->history + 16, 4) == m->history[1].epoch);
@@ -311,14 +408,18 @@ static void
 test_byte_table(void **state)
 {
 	(void) state;
-	for (uint64_t seed = 1; seed <= 50; seed++)
+	for (uint64_t seed = 1; seed <= 100; seed++)
 	{
-		Sample *s = sample_build(seed, 2 + seed % 20, 2 + seed % 4, 20, seed % 7, seed % 5);
+		Sample *s = sample_of(seed, seed % 2, 2 + seed % 20, 2 + seed % 4, 20, seed % 7, seed % 5);
 		AeError error = {0};
 		size_t length;
-		uint8_t *bytes = sample_write(&s->model, &length, &error);
-		Offsets o = offsets_of(&s->model);
+		uint8_t *bytes;
+		Offsets o;
 
+		if (seed % 3 > 0)
+			sample_prototypes(s, seed % 5);
+		o = offsets_of(&s->model);
+		bytes = sample_write(&s->model, &length, &error);
 		assert_non_null(bytes);
 		assert_int_equal(o.end, length);
 		check_front(&s->model, bytes, length, &o);
@@ -334,13 +435,15 @@ static void
 test_truncations(void **state)
 {
 	(void) state;
-	for (uint64_t seed = 1; seed <= 3; seed++)
+	for (uint64_t seed = 1; seed <= 8; seed++)
 	{
-		Sample *s = sample_build(seed, 4, 2, 4, 3, 2);
+		Sample *s = sample_of(seed, seed > 3, seed > 3 ? 7 : 4, 2, 4, 3, 2);
 		AeError error = {0};
 		size_t length;
-		uint8_t *bytes = sample_write(&s->model, &length, &error);
+		uint8_t *bytes;
 
+		sample_prototypes(s, seed % 3);
+		bytes = sample_write(&s->model, &length, &error);
 		for (size_t n = 0; n < length; n++)
 		{
 			uint8_t *part = copy_of(bytes, n);
@@ -371,13 +474,16 @@ test_byte_flips(void **state)
 	size_t n_accepted = 0;
 
 	(void) state;
-	for (uint64_t seed = 1; seed <= 4; seed++)
+	for (uint64_t seed = 1; seed <= 8; seed++)
 	{
-		Sample *s = sample_build(seed, 5, 3, 4, 3, 2);
+		Sample *s = sample_of(seed, seed > 4, 5, 3, 4, 3, 2);
 		AeError error = {0};
 		size_t length;
-		uint8_t *bytes = sample_write(&s->model, &length, &error);
-		uint8_t *bad = copy_of(bytes, length);
+		uint8_t *bytes, *bad;
+
+		sample_prototypes(s, seed % 3);
+		bytes = sample_write(&s->model, &length, &error);
+		bad = copy_of(bytes, length);
 
 		for (size_t i = 0; i < length; i++)
 			for (size_t m = 0; m < sizeof masks; m++)
@@ -411,25 +517,32 @@ test_wild_damage(void **state)
 									 0x7ff0000000000000u,
 									 0x7ff8000000000001u,
 									 UINT64_MAX};
-	Sample *s = sample_build(9, 6, 4, 5, 6, 4);
-	AeError error = {0};
-	size_t length;
-	uint8_t *bytes = sample_write(&s->model, &length, &error);
-	uint8_t *bad = copy_of(bytes, length);
 
 	(void) state;
-	for (size_t at = 28; at + 8 <= length; at++)
-		for (size_t k = 0; k < sizeof nasty / sizeof nasty[0]; k++)
-			for (unsigned size = 2; size <= 8; size *= 2)
-			{
-				memcpy(bad, bytes, length);
-				sample_put(bad, at, nasty[k], size);
-				sample_seal(bad, length);
-				judge(bad, length, &error);
-			}
-	free(bad);
-	free(bytes);
-	sample_free(s);
+	for (int mixed = 0; mixed < 2; mixed++)
+	{
+		Sample *s = sample_of(9, mixed, 6, 4, 5, 6, 4);
+		AeError error = {0};
+		size_t length;
+		uint8_t *bytes, *bad;
+
+		sample_prototypes(s, 3);
+		bytes = sample_write(&s->model, &length, &error);
+		bad = copy_of(bytes, length);
+
+		for (size_t at = 28; at + 8 <= length; at++)
+			for (size_t k = 0; k < sizeof nasty / sizeof nasty[0]; k++)
+				for (unsigned size = 2; size <= 8; size *= 2)
+				{
+					memcpy(bad, bytes, length);
+					sample_put(bad, at, nasty[k], size);
+					sample_seal(bad, length);
+					judge(bad, length, &error);
+				}
+		free(bad);
+		free(bytes);
+		sample_free(s);
+	}
 }
 
 /* ---- what is refused, and where ---- */
@@ -446,7 +559,9 @@ refuses(const uint8_t *bytes, size_t length, size_t at, uint64_t value, unsigned
 	sample_put(bad, at, value, size);
 	sample_seal(bad, length);
 	assert_int_equal(judge(bad, length, &error), AE_ERR_CORRUPT);
-	assert_true(error.offset == offset);
+	if (error.offset != offset)
+		fail_msg("%llu at %zu is refused at %llu, not %zu: %s", (unsigned long long) value, at,
+				 (unsigned long long) error.offset, offset, error.what);
 	free(bad);
 }
 
@@ -483,6 +598,16 @@ test_versions(void **state)
 	sample_free(s);
 }
 
+/* Layout and weights for columns as they were changed. */
+static void
+lay_out(Sample *s)
+{
+	free(s->params);
+	ae_schema_layout(&s->model.schema);
+	sample_net(s, 3, 3);
+	s->model.n_dead = 0;
+}
+
 /* A number column, a boolean, a constant; 3 layers, 2 calibration points, 2 epochs. */
 static Sample *
 small_model(void)
@@ -490,15 +615,69 @@ small_model(void)
 	Sample *s = sample_build(3, 3, 3, 3, 2, 2);
 	AeModel *m = &s->model;
 
-	free(s->params);
 	m->schema.is_array = m->schema.raw_names = false;
-	m->schema.scaling = AE_SCALING_STANDARD;
-	m->schema.n_inputs = 2;
-	s->columns[0] = (AeColumn){"num", 3, AE_KIND_NUMBER, 0, 1.5, 2.0, 1.5, 2.0, -4, 4};
-	s->columns[1] = (AeColumn){"yes", 3, AE_KIND_BOOLEAN, 1, 0, 1, 0.5, 0.5, 0, 1};
-	s->columns[2] = (AeColumn){"flat", 4, AE_KIND_NUMBER, -1, 7, 0, 7, 0, 7, 7};
-	sample_net(s, 3, 3);
-	m->n_dead = 0;
+	m->loss = AE_LOSS_MSE;
+	s->columns[0] = (AeColumn){.name = "num",
+							   .name_len = 3,
+							   .observed = true,
+							   .varies = true,
+							   .shift = 1.5,
+							   .scale = 2.0,
+							   .mean = 1.5,
+							   .sd = 2.0,
+							   .min = -4,
+							   .max = 4};
+	s->columns[1] = (AeColumn){.name = "yes",
+							   .name_len = 3,
+							   .kind = AE_KIND_BOOLEAN,
+							   .scaling = AE_SCALING_NONE,
+							   .observed = true,
+							   .varies = true,
+							   .scale = 1,
+							   .mean = 0.5,
+							   .sd = 0.5,
+							   .max = 1};
+	s->columns[2] = (AeColumn){
+		.name = "flat", .name_len = 4, .observed = true, .scale = 1, .mean = 7, .min = 7, .max = 7};
+	lay_out(s);
+	return s;
+}
+
+/* A quantile-scaled number, a time, an array of two, a category of three and `other`, a boolean. */
+static Sample *
+rich_model(void)
+{
+	static const char *const names[] = {"q", "when", "v", NULL, "cat", "yes"};
+	static const char *const levels[] = {"b", "", "a"};
+	Sample *s = sample_build(3, 6, 3, 3, 2, 2);
+
+	s->model.schema.is_array = s->model.schema.raw_names = false;
+	s->model.loss = AE_LOSS_MSE;
+	for (uint32_t c = 0; c < 6; c++)
+		s->columns[c] = (AeColumn){.name = names[c],
+								   .name_len = names[c] ? (uint32_t) strlen(names[c]) : 0,
+								   .observed = true,
+								   .varies = true,
+								   .scale = 1,
+								   .n_missing = 7};
+	s->columns[0].scaling = AE_SCALING_QUANTILE;
+	s->columns[0].indicator = true;
+	s->columns[0].knots = s->knots[0];
+	for (int k = 0; k < AE_KNOTS; k++)
+		s->knots[0][k] = k / 2;
+	s->columns[1].kind = AE_KIND_TIME;
+	s->columns[1].parts = AE_PART_ALL;
+	s->columns[2].element = 1;
+	s->columns[3].element = 2;
+	s->columns[4].kind = AE_KIND_CATEGORY;
+	s->columns[4].n_levels = 3;
+	s->columns[4].levels = s->levels[4];
+	s->columns[4].other = 2;
+	for (uint32_t i = 0; i < 3; i++)
+		s->levels[4][i] = (AeLevel){levels[i], (uint32_t) strlen(levels[i]), i ? 5 : 9};
+	s->columns[5].kind = AE_KIND_BOOLEAN;
+	s->columns[5].scaling = AE_SCALING_NONE;
+	lay_out(s);
 	return s;
 }
 
@@ -509,50 +688,154 @@ test_refused_schema(void **state)
 	Sample *s = small_model();
 	AeError error = {0};
 	Offsets o = offsets_of(&s->model);
-	size_t length;
+	size_t length, at = o.column[0] + 15;
 	uint8_t *b = sample_write(&s->model, &length, &error);
 
 	(void) state;
 	assert_non_null(b);
 	refuses(b, length, 32, 2, 1, 32);
 	refuses(b, length, 33, 2, 1, 33);
-	refuses(b, length, 34, 3, 1, 34);
+	refuses(b, length, 34, 0, 1, 34);
+	refuses(b, length, 34, 1, 1, 34);
+	refuses(b, length, 34, 4, 1, 34);
 	refuses(b, length, 35, 1, 1, 35);
 	refuses(b, length, 36, 0, 4, 36);
-	refuses(b, length, 36, 1665, 4, 36);
-	refuses(b, length, 36, 1664, 4, length);
-	refuses(b, length, 40, 0, 4, 40);
-	refuses(b, length, 40, 1, 4, 40);
-	refuses(b, length, 40, 3, 4, 40);
-	refuses(b, length, 40, 4, 4, 40);
-	refuses(b, length, 44, 11, 4, 44);
-	refuses(b, length, 44, 9, 4, o.column[2]);
-	refuses(b, length, 44, 0xffffffffu, 4, length);
-	refuses(b, length, o.column[0], 2, 1, o.column[0]);
-	refuses(b, length, o.column[0] + 1, 1, 1, o.column[0] + 1);
-	refuses(b, length, o.column[0] + 4, 1, 4, o.column[0]);
-	refuses(b, length, o.column[1] + 4, 0, 4, 40); /* first boolean before the numbers' end */
-	refuses(b, length, o.column[1] + 4, 2, 4, 40);
-	refuses(b, length, o.column[1] + 4, 0xfffffffeu, 4, 40);
-	refuses(b, length, o.column[2] + 4, 1, 4, o.column[2]); /* constant with an input */
-	refuses(b, length, o.column[0] + 4, 0xffffffffu, 4, o.column[0]);
+	refuses(b, length, 36, AE_MAX_VALUES + 1, 4, 36);
+	refuses(b, length, 36, AE_MAX_VALUES, 4, length);
+	refuses(b, length, 40, 11, 4, 40);
+	refuses(b, length, 40, 9, 4, o.column[2] + 12);
+	refuses(b, length, 40, 0xffffffffu, 4, length);
+	refuses(b, length, 44, nan_bits, 8, 44);
+	refuses(b, length, 44, inf_bits, 8, 44);
+	refuses(b, length, 44, 0xbff0000000000000u, 8, 44);
+	refuses(b, length, o.column[0], AE_KIND_COUNT, 1, o.column[0]);
+	refuses(b, length, o.column[0] + 1, AE_SCALING_COUNT, 1, o.column[0] + 1);
+	refuses(b, length, o.column[0] + 2, 1, 1, o.column[0]); /* parts of a number */
+	refuses(b, length, o.column[1] + 2, 1, 1, o.column[1]);
+	refuses(b, length, o.column[0] + 3, 8, 1, o.column[0] + 3);
+	refuses(b, length, o.column[0] + 3, 1, 1, o.column[0]); /* varies, and was never there */
+	refuses(b, length, o.column[0] + 3, 4, 1, o.net);       /* does not vary: fewer inputs */
+	refuses(b, length, o.column[0] + 3, 7, 1, o.net);       /* an indicator: more */
+	refuses(b, length, o.column[1] + 4, 1, 4, o.column[1]); /* an array of booleans */
 	refuses(b, length, o.column[0] + 8, 0, 4, o.column[0] + 8);
 	refuses(b, length, o.column[0] + 8, AE_MAX_NAME + 1, 4, o.column[0] + 8);
 	refuses(b, length, o.column[0] + 8, AE_MAX_NAME, 4, length);
 	for (unsigned field = 0; field < 6; field++)
 	{
-		size_t at = o.column[0] + 15 + 8 * field;
-
-		refuses(b, length, at, nan_bits, 8, at);
-		refuses(b, length, at, inf_bits, 8, at);
+		refuses(b, length, at + 8 * field, nan_bits, 8, at + 8 * field);
+		refuses(b, length, at + 8 * field, inf_bits, 8, at + 8 * field);
 	}
-	refuses(b, length, o.column[0] + 15 + 8, 0, 8, o.column[0]);                   /* scale 0 */
-	refuses(b, length, o.column[0] + 15 + 8, 0xbff0000000000000u, 8, o.column[0]); /* scale -1 */
-	refuses(b, length, o.column[0] + 15 + 24, 0xbff0000000000000u, 8, o.column[0]);
-	refuses(b, length, o.column[0] + 15 + 40, 0xc020000000000000u, 8, o.column[0]); /* max -8 */
-	refuses(b, length, o.column[1] + 15, 0x3ff0000000000000u, 8, o.column[1]);      /* shift 1 */
-	refuses(b, length, o.column[1] + 15 + 8, 0x4000000000000000u, 8, o.column[1]);  /* scale 2 */
+	refuses(b, length, at + 8, 0, 8, o.column[0]);                    /* scale 0 */
+	refuses(b, length, at + 8, 0xbff0000000000000u, 8, o.column[0]);  /* scale -1 */
+	refuses(b, length, at + 24, 0xbff0000000000000u, 8, o.column[0]); /* deviation -1 */
+	refuses(b, length, at + 40, 0xc020000000000000u, 8, o.column[0]); /* maximum -8 */
+	refuses(b, length, at + 48, ((uint64_t) 1 << 53) + 1, 8, at + 48);
+	/* nothing that varies: found when all columns are there */
+	s->columns[0].varies = s->columns[1].varies = false;
+	ae_schema_layout(&s->model.schema);
+	assert_int_equal(ae_model_written_size(&length, &s->model, &error), AE_ERR_CORRUPT);
 	free(b);
+	sample_free(s);
+}
+
+static void
+test_refused_kinds(void **state)
+{
+	Sample *s = rich_model();
+	AeError error = {0};
+	Offsets o = offsets_of(&s->model);
+	size_t length, knots = o.column[0] + 69, levels = o.column[4] + 71;
+	uint8_t *b = sample_write(&s->model, &length, &error);
+	size_t level[3] = {levels + 12, levels + 12 + 13, levels + 12 + 13 + 12};
+
+	(void) state;
+	assert_non_null(b);
+	assert_int_equal(judge(b, length, &error), AE_OK);
+	refuses(b, length, o.column[1] + 2, 8, 1, o.column[1]);     /* an unknown part */
+	refuses(b, length, o.column[1] + 2, 3, 1, o.net);           /* fewer parts, fewer inputs */
+	refuses(b, length, o.column[1] + 4, 1, 4, o.column[1]);     /* an array of times */
+	refuses(b, length, o.column[0] + 4, 2, 4, o.column[0] + 8); /* a second element, with a name */
+	refuses(b, length, o.column[3] + 4, 3, 4, o.column[3]);     /* after 1 comes 2 */
+	refuses(b, length, o.column[3] + 4, 1, 4, o.column[3] + 8); /* a column without a name */
+	refuses(b, length, o.column[3] + 4, 0, 4, o.column[3] + 8);
+	refuses(b, length, o.column[3] + 8, 1, 4, o.column[3] + 8);
+	refuses(b, length, o.column[2] + 4, 0, 4, o.column[3]); /* element 2 of no array */
+	for (size_t k = 0; k < 65; k++)
+	{
+		refuses(b, length, knots + 8 * k, 0x7ff8000000000000u, 8, knots + 8 * k);
+		if (k > 1) /* -1: before knot 0 */
+			refuses(b, length, knots + 8 * k, 0xbff0000000000000u, 8, knots + 8 * k);
+	}
+	refuses(b, length, o.column[4] + 3, 7, 1, o.column[4]); /* an indicator of a category */
+	refuses(b, length, o.column[4] + 3, 4, 1, o.column[4]); /* several levels do vary */
+	refuses(b, length, o.column[4] + 3, 0, 1, o.column[4]);
+	refuses(b, length, o.column[4] + 4, 1, 4, o.column[4]);
+	refuses(b, length, levels, ((uint64_t) 1 << 53) + 1, 8, levels);
+	refuses(b, length, levels, 0, 8, o.net); /* no `other`: an input less */
+	refuses(b, length, levels + 8, AE_MAX_INPUTS + 1, 4, levels + 8);
+	refuses(b, length, levels + 8, AE_MAX_INPUTS, 4, length);
+	for (int i = 0; i < 3; i++)
+	{
+		refuses(b, length, level[i], 0, 8, level[i]);
+		refuses(b, length, level[i], ((uint64_t) 1 << 53) + 1, 8, level[i]);
+		refuses(b, length, level[i] + 8, AE_MAX_NAME + 1, 4, level[i] + 8);
+	}
+	refuses(b, length, level[1] + 8, AE_MAX_NAME, 4, level[1] + 8); /* one byte is used up */
+	refuses(b, length, level[1], 10, 8, level[1]);                  /* more than the one before */
+	refuses(b, length, level[1], 4, 8, level[2]);
+	refuses(b, length, level[2] + 8, 0, 4, level[2]); /* twice the empty level */
+	refuses(b, length, level[2] + 12, 0, 1, level[2] + 12);
+	refuses(b, length, level[2] + 12, 0xff, 1, level[2] + 12);
+	free(b);
+	sample_free(s);
+}
+
+/* Elements of an array column are 1, 2, 3: none twice, none left out. */
+static void
+test_elements(void **state)
+{
+	static const uint32_t elements[][3] = {{1, 2, 3}, {0, 0, 0}, {0, 1, 2}, {1, 2, 2},
+										   {1, 3, 4}, {2, 3, 4}, {0, 2, 3}, {1, 2, 4}};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof elements / sizeof elements[0]; i++)
+	{
+		Sample *s = small_model();
+		AeError error = {0};
+		size_t length;
+
+		for (uint32_t c = 0; c < 3; c++)
+		{
+			s->columns[c].kind = AE_KIND_NUMBER;
+			s->columns[c].element = elements[i][c];
+			if (elements[i][c] > 1)
+				s->columns[c].name_len = 0;
+		}
+		lay_out(s);
+		assert_int_equal(ae_model_written_size(&length, &s->model, &error),
+						 i < 3 ? AE_OK : AE_ERR_CORRUPT);
+		if (i >= 3)
+			assert_string_equal(error.what, "element of a column");
+		sample_free(s);
+	}
+}
+
+/* Knots so far apart that nothing between them could be told. */
+static void
+test_range_of_knots(void **state)
+{
+	Sample *s = rich_model();
+	AeError error = {0};
+	Offsets o = offsets_of(&s->model);
+	size_t length;
+
+	(void) state;
+	s->knots[0][64] = 1e308;
+	assert_int_equal(ae_model_written_size(&length, &s->model, &error), AE_OK);
+	s->knots[0][0] = -1e308;
+	assert_int_equal(ae_model_written_size(&length, &s->model, &error), AE_ERR_CORRUPT);
+	assert_string_equal(error.what, "range of knots");
+	assert_true(error.offset == o.column[0] + 69 + 64 * 8);
 	sample_free(s);
 }
 
@@ -573,7 +856,7 @@ test_refused_rest(void **state)
 	refuses(b, length, o.net, 65, 4, o.net);
 	refuses(b, length, o.net + 4, 0, 4, o.net);
 	refuses(b, length, o.net + 4, 3, 4, o.net);
-	refuses(b, length, o.net + 8, 3, 4, o.net + 8);
+	refuses(b, length, o.net + 8, 3, 4, o.net);
 	refuses(b, length, o.net + 12, 0, 4, o.net);
 	refuses(b, length, o.net + 12, AE_MAX_WIDTH + 1, 4, o.net);
 	refuses(b, length, o.net + 12, AE_MAX_WIDTH, 4, length);
@@ -584,8 +867,10 @@ test_refused_rest(void **state)
 	refuses(b, length, o.options + 2, 1, 1, o.options + 2);
 	refuses(b, length, o.options + 4, 0, 8, o.options); /* learning_rate 0 */
 	refuses(b, length, o.options + 4, nan_bits, 8, o.options + 4);
-	refuses(b, length, o.options + 84, 3, 8, o.options); /* epochs and updates */
-	refuses(b, length, o.options + 92, 0, 8, o.options); /* neither */
+	refuses(b, length, o.options + 84, nan_bits, 8, o.options + 84);
+	refuses(b, length, o.options + 84, 0x3ff0000000000000u, 8, o.options); /* masking 1 */
+	refuses(b, length, o.options + 92, 3, 8, o.options);                   /* epochs and updates */
+	refuses(b, length, o.options + 100, 0, 8, o.options);                  /* neither */
 	refuses(b, length, o.outcome, AE_TRAIN_STATE_COUNT, 1, o.outcome);
 	refuses(b, length, o.outcome + 4, ((uint64_t) 1 << 53) + 1, 8, o.outcome + 4);
 	refuses(b, length, o.outcome + 12, s->model.n_rows + 1, 8, o.outcome + 12);
@@ -596,8 +881,8 @@ test_refused_rest(void **state)
 	refuses(b, length, o.outcome + 84, 4, 4, o.outcome + 84);
 	refuses(b, length, o.weights, 0x7fc00000u, 4, o.weights);
 	refuses(b, length, o.calibration - 4, 0xff800000u, 4, o.calibration - 4);
-	refuses(b, length, o.calibration, s->model.calibration.n + 1, 8, o.history);
-	refuses(b, length, o.calibration, 0, 8, o.history);
+	refuses(b, length, o.calibration, s->model.calibration.n + 1, 8, o.detector);
+	refuses(b, length, o.calibration, 0, 8, o.detector);
 	refuses(b, length, o.calibration + 8, 1025, 4, o.calibration + 8);
 	refuses(b, length, o.calibration + 8, 1000, 4, length);
 	refuses(b, length, o.calibration + 12, 2, 1, o.calibration + 12);
@@ -614,6 +899,388 @@ test_refused_rest(void **state)
 	refuses(b, length, o.history + 12, 0x7fc00001u, 4, o.history + 12);
 	free(b);
 	sample_free(s);
+}
+
+/* The detector of a model whose cells are q, three and six of time and array, yes, cat. */
+static void
+test_refused_detector(void **state)
+{
+	const uint64_t bad_norms[] = {0x7ff8000000000000u, 0x7ff0000000000000u};
+	const uint64_t low_norms[] = {0, 0x8000000000000000u, 0xbff0000000000000u};
+	const uint32_t bad_cells[] = {0x7fc00000u, 0x7f800000u, 0xff800000u};
+	/* of four levels: -1, -2^-149, 0.5, 4, 2^32, 2^40, 2^127 */
+	const uint32_t bad_levels[] = {0xbf800000u, 0x80000001u, 0x3f000000u, 0x40800000u,
+								   0x4f800000u, 0x53800000u, 0x7f000000u};
+	Sample *s = rich_model();
+	const AeLayout *layout = &s->model.net.layout;
+	AeError error = {0};
+	Offsets o;
+	size_t length, last;
+	uint8_t *b;
+
+	(void) state;
+	sample_prototypes(s, 2);
+	o = offsets_of(&s->model);
+	b = sample_write(&s->model, &length, &error);
+	assert_non_null(b);
+	assert_int_equal(judge(b, length, &error), AE_OK);
+	for (size_t norm = o.detector; norm < o.detector + 16; norm += 8)
+	{
+		for (int i = 0; i < 2; i++)
+			refuses(b, length, norm, bad_norms[i], 8, norm);
+		for (int i = 0; i < 3; i++)
+			refuses(b, length, norm, low_norms[i], 8, o.detector);
+	}
+	refuses(b, length, o.detector + 16, AE_MAX_PROTOTYPES + 1, 4, o.detector + 16);
+	refuses(b, length, o.detector + 16, AE_MAX_PROTOTYPES, 4, length);
+	refuses(b, length, o.detector + 16, 0xffffffffu, 4, o.detector + 16);
+	last = o.detector + 20 + 4 * (2 * (size_t) ae_layout_cells(layout) - 1);
+	assert_true(last + 4 == o.history && layout->n_categories == 1);
+	for (size_t at = o.detector + 20; at <= last; at += 4)
+		for (int i = 0; i < 3; i++)
+			refuses(b, length, at, bad_cells[i], 4, at);
+	for (int i = 0; i < 7; i++)
+	{
+		float level;
+
+		memcpy(&level, &bad_levels[i], 4);
+		refuses(b, length, last, bad_levels[i], 4, last);
+		s->prototypes[2 * ae_layout_cells(layout) - 1] = (AeReal) level; /* nor is it written */
+		assert_int_equal(ae_model_written_size(&length, &s->model, &error), AE_ERR_CORRUPT);
+		assert_int_equal(error.offset, last);
+		length = o.end;
+	}
+	s->prototypes[0] = (AeReal) NAN;
+	assert_int_equal(ae_model_written_size(&length, &s->model, &error), AE_ERR_CORRUPT);
+	assert_int_equal(error.offset, o.detector + 20);
+	s->model.prototypes.n = AE_MAX_PROTOTYPES + 1;
+	assert_int_equal(ae_model_written_size(&length, &s->model, &error), AE_ERR_LIMIT);
+	s->model.prototypes.n = 0;
+	s->model.error_norm = 0;
+	assert_int_equal(ae_model_written_size(&length, &s->model, &error), AE_ERR_CORRUPT);
+	free(b);
+	sample_free(s);
+}
+
+/* ---- bundles ---- */
+
+typedef struct Bundled
+{
+	AeBundle bundle;
+	uint8_t *models[AE_MAX_MODELS];
+	uint8_t *bytes;
+	size_t length;
+} Bundled;
+
+static Bundled
+make_bundle(uint64_t seed, uint32_t n_folds, uint32_t n_members)
+{
+	Bundled b = {.bundle = {.n_folds = n_folds, .n_members = n_members}};
+	AeError error = {0};
+
+	for (uint32_t i = 0; i < n_folds * n_members; i++)
+	{
+		Sample *s = sample_of(seed, true, 4, 2, 4, 3, 2);
+
+		sample_make_network(s, i, n_members);
+		b.bundle.bytes[i] = b.models[i] = sample_write(&s->model, &b.bundle.length[i], &error);
+		assert_non_null(b.models[i]);
+		sample_free(s);
+	}
+	b.bytes = sample_write_bundle(&b.bundle, &b.length, &error);
+	assert_non_null(b.bytes);
+	return b;
+}
+
+static void
+free_bundle(Bundled *b)
+{
+	for (uint32_t i = 0; i < AE_MAX_MODELS; i++)
+		free(b->models[i]);
+	free(b->bytes);
+}
+
+/* As judge, of bytes that may be a bundle: what is accepted, with its models, is written back. */
+static AeStatus
+judge_bundle(const uint8_t *bytes, size_t length, AeError *error)
+{
+	uint8_t *exact = copy_of(bytes, length), *again;
+	AeBundle bundle;
+	AeStatus status = ae_bundle_open(&bundle, exact, length, error);
+	size_t size, again_length;
+
+	if (status != AE_OK)
+	{
+		assert_int_equal(error->status, status);
+		assert_non_null(error->what);
+		assert_true(status == AE_ERR_CORRUPT || status == AE_ERR_VERSION);
+		assert_true(error->offset <= length);
+		free(exact);
+		return status;
+	}
+	assert_in_range(bundle.n_folds, 1, AE_MAX_FOLDS);
+	assert_in_range(bundle.n_members, 1, AE_MAX_MEMBERS);
+	if (bundle.length[0] != length)
+	{
+		again = sample_write_bundle(&bundle, &again_length, error);
+		assert_non_null(again);
+		assert_int_equal(again_length, length);
+		assert_memory_equal(again, bytes, length);
+		free(again);
+	}
+	for (uint32_t i = 0; i < bundle.n_folds * bundle.n_members && status == AE_OK; i++)
+	{
+		const uint8_t *at = bundle.bytes[i];
+
+		assert_true(at >= exact && at + bundle.length[i] <= exact + length);
+		status = ae_model_check(&size, at, bundle.length[i], error);
+		assert_int_equal(judge(at, bundle.length[i], error), status);
+	}
+	free(exact);
+	return status;
+}
+
+static void
+test_bundles(void **state)
+{
+	(void) state;
+	for (uint32_t n_folds = 1; n_folds <= 2; n_folds++)
+		for (uint32_t n_members = 1; n_members <= 4; n_members++)
+		{
+			Bundled b = make_bundle(10 * n_folds + n_members, n_folds, n_members);
+			AeError error = {0};
+			AeBundle bundle;
+			size_t at = 40, size;
+
+			assert_int_equal(judge_bundle(b.bytes, b.length, &error), AE_OK);
+			assert_int_equal(ae_bundle_open(&bundle, b.bytes, b.length, &error), AE_OK);
+			assert_true(bundle.n_folds == n_folds && bundle.n_members == n_members);
+			assert_int_equal(sample_get(b.bytes, 12, 4), 4);
+			assert_int_equal(sample_get(b.bytes, 32, 4), n_folds);
+			assert_int_equal(sample_get(b.bytes, 36, 4), n_members);
+			for (uint32_t i = 0; i < n_folds * n_members; i++)
+			{
+				assert_int_equal(sample_get(b.bytes, at, 8), b.bundle.length[i]);
+				assert_true(bundle.bytes[i] == b.bytes + at + 8);
+				assert_int_equal(bundle.length[i], b.bundle.length[i]);
+				assert_memory_equal(bundle.bytes[i], b.models[i], bundle.length[i]);
+				at += 8 + bundle.length[i];
+			}
+			assert_int_equal(at, b.length);
+			/* a bundle is no model, neither for the reader nor inside another bundle */
+			assert_int_equal(ae_model_check(&size, b.bytes, b.length, &error), AE_ERR_CORRUPT);
+			assert_int_equal(error.offset, 12);
+			free_bundle(&b);
+		}
+}
+
+/* What is no bundle passes for a model: its own reader then says what it is. */
+static void
+test_single_as_bundle(void **state)
+{
+	Sample *s = sample_random(8);
+	AeError error = {0};
+	AeBundle bundle;
+	size_t length;
+	uint8_t *bytes = sample_write(&s->model, &length, &error);
+
+	(void) state;
+	for (size_t n = 0; n <= length; n++)
+	{
+		assert_int_equal(ae_bundle_open(&bundle, bytes, n, &error), AE_OK);
+		assert_true(bundle.n_folds == 1 && bundle.n_members == 1);
+		assert_true(bundle.bytes[0] == bytes && bundle.length[0] == n);
+	}
+	free(bytes);
+	sample_free(s);
+}
+
+static void
+test_nested_bundle(void **state)
+{
+	Bundled inner = make_bundle(5, 1, 2), outer = {.bundle = {.n_folds = 2, .n_members = 1}};
+	AeError error = {0};
+	size_t size;
+
+	(void) state;
+	outer.bundle.bytes[0] = inner.models[0];
+	outer.bundle.length[0] = inner.bundle.length[0];
+	outer.bundle.bytes[1] = inner.bytes;
+	outer.bundle.length[1] = inner.length;
+	outer.bytes = sample_write_bundle(&outer.bundle, &outer.length, &error);
+	assert_int_equal(judge_bundle(outer.bytes, outer.length, &error), AE_ERR_CORRUPT);
+	assert_int_equal(ae_model_check(&size, inner.bytes, inner.length, &error), AE_ERR_CORRUPT);
+	assert_int_equal(error.offset, 12);
+	assert_string_equal(error.what, "a bundle where a single model should be");
+	free(outer.bytes);
+	free_bundle(&inner);
+}
+
+static void
+test_bundle_truncations(void **state)
+{
+	Bundled b = make_bundle(3, 2, 2);
+	AeError error = {0};
+
+	(void) state;
+	for (size_t n = 0; n < b.length; n++)
+	{
+		uint8_t *part = copy_of(b.bytes, n);
+
+		assert_int_equal(judge_bundle(part, n, &error), AE_ERR_CORRUPT);
+		if (n >= 32)
+		{
+			sample_seal(part, n);
+			assert_int_equal(judge_bundle(part, n, &error), AE_ERR_CORRUPT);
+		}
+		free(part);
+	}
+	b.bytes = realloc(b.bytes, b.length + 1);
+	b.bytes[b.length] = 0;
+	sample_seal(b.bytes, b.length + 1);
+	assert_int_equal(judge_bundle(b.bytes, b.length + 1, &error), AE_ERR_CORRUPT);
+	assert_string_equal(error.what, "bytes after the end");
+	free_bundle(&b);
+}
+
+/* Every byte in front of, between and at the beginning of its models, changed in every way. */
+static void
+test_bundle_flips(void **state)
+{
+	Bundled b = make_bundle(7, 2, 2);
+	uint8_t *bad = copy_of(b.bytes, b.length);
+	AeError error = {0};
+	size_t next = 40, n_sealed = 0;
+
+	(void) state;
+	for (size_t i = 0, k = 0; i < b.length; i++)
+	{
+		if (i == next + 40)
+			i = next = k < 3 ? next + 8 + b.bundle.length[k++] : b.length - 1;
+		for (unsigned byte = 1; byte < 256; byte++)
+		{
+			memcpy(bad, b.bytes, b.length);
+			bad[i] ^= (uint8_t) byte;
+			assert_int_not_equal(judge_bundle(bad, b.length, &error), AE_OK);
+			if (i >= 16 && i < 28) /* length and checksum are put right */
+				continue;
+			sample_seal(bad, b.length);
+			assert_int_not_equal(judge_bundle(bad, b.length, &error), AE_OK);
+			n_sealed++;
+		}
+	}
+	assert_true(n_sealed > 180 * 255);
+	free(bad);
+	free_bundle(&b);
+}
+
+/* Puts value into a bundle; it is refused there. */
+static void
+bundle_refuses(const Bundled *b, size_t at, uint64_t value, unsigned size, size_t offset)
+{
+	uint8_t *bad = copy_of(b->bytes, b->length);
+	AeError error = {0};
+
+	sample_put(bad, at, value, size);
+	sample_seal(bad, b->length);
+	assert_int_equal(judge_bundle(bad, b->length, &error), AE_ERR_CORRUPT);
+	if (error.offset != offset)
+		fail_msg("%llu at %zu is refused at %llu, not %zu: %s", (unsigned long long) value, at,
+				 (unsigned long long) error.offset, offset, error.what);
+	free(bad);
+}
+
+static void
+test_refused_bundles(void **state)
+{
+	static const uint64_t lengths[] = {AE_MAX_MODEL + 1,    0x80000000u, 0xffffffffu,
+									   0x100000000u,        INT64_MAX,   (uint64_t) INT64_MAX + 1,
+									   UINT64_MAX - 40 - 8, UINT64_MAX};
+	Bundled b = make_bundle(9, 2, 3);
+	AeError error = {0};
+	AeBundle bundle = b.bundle;
+	size_t length;
+
+	(void) state;
+	for (unsigned flag = 0; flag < 32; flag++)
+		if (flag != 2)
+			bundle_refuses(&b, 12, 4 | (uint64_t) 1 << flag, 4, 12);
+	bundle_refuses(&b, 28, 1, 4, 28);
+	bundle_refuses(&b, 32, 0, 4, 32);
+	bundle_refuses(&b, 32, 3, 4, 32);
+	bundle_refuses(&b, 32, 0xffffffffu, 4, 32);
+	bundle_refuses(&b, 36, 0, 4, 36);
+	bundle_refuses(&b, 36, 5, 4, 36);
+	bundle_refuses(&b, 36, 0xffffffffu, 4, 36);
+	for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++)
+		bundle_refuses(&b, 40, lengths[i], 8, 40);
+	bundle_refuses(&b, 40, AE_MAX_MODEL, 8, b.length);
+	bundle_refuses(&b, 40, b.length - 47, 8, b.length);
+	bundle_refuses(&b, 32, 1, 4,
+				   48 + b.bundle.length[0] + 8 + b.bundle.length[1] + 8 +
+					   b.bundle.length[2]); /* bytes after the end */
+	/* the writer: too many, and more than the cap together or alone */
+	bundle.n_members = 5;
+	assert_int_equal(ae_bundle_written_size(&length, &bundle, &error), AE_ERR_LIMIT);
+	bundle.n_members = 3;
+	bundle.n_folds = 0;
+	assert_int_equal(ae_bundle_written_size(&length, &bundle, &error), AE_ERR_LIMIT);
+	bundle.n_folds = 2;
+	bundle.length[4] = AE_MAX_MODEL - b.length;
+	assert_int_equal(ae_bundle_written_size(&length, &bundle, &error), AE_OK);
+	bundle.length[4] = AE_MAX_MODEL;
+	assert_int_equal(ae_bundle_written_size(&length, &bundle, &error), AE_ERR_LIMIT);
+	bundle.length[4] = SIZE_MAX - 16;
+	assert_int_equal(ae_bundle_written_size(&length, &bundle, &error), AE_ERR_LIMIT);
+	/* a size that was not asked for gives zeroes */
+	ae_bundle_write(b.bytes, b.length - 1, &b.bundle);
+	for (size_t i = 0; i < b.length - 1; i++)
+		assert_int_equal(b.bytes[i], 0);
+	free_bundle(&b);
+}
+
+/* Members of a fold fit together; folds need to have the same columns alone. */
+static void
+test_pairs(void **state)
+{
+	(void) state;
+	for (uint64_t seed = 1; seed <= 40; seed++)
+	{
+		Sample *a = sample_of(seed, true, 8, 2, 8, 0, 0), *b = sample_of(seed, true, 8, 2, 8, 0, 0);
+		AeColumn *column = NULL;
+
+		sample_make_member(b, 1);
+		assert_true(ae_model_pairs(&a->model, &b->model));
+		for (uint32_t c = 0; c < 8; c++)
+			if (b->columns[c].kind == AE_KIND_CATEGORY && b->columns[c].n_levels > 2)
+				column = &b->columns[c];
+		if (column)
+		{
+			column->n_levels--;
+			assert_true(ae_schema_agrees(&a->model.schema, &b->model.schema));
+			assert_false(ae_model_pairs(&a->model, &b->model));
+			column->n_levels++;
+			column->levels[1].text = "LEVEL 1";
+			assert_int_equal(column->levels[1].len, 7);
+			assert_false(ae_model_pairs(&a->model, &b->model));
+			column->levels[1].text = "";
+			column->levels[1].len = 0;
+			assert_false(ae_model_pairs(&a->model, &b->model));
+			column->levels[1] = a->columns[column - b->columns].levels[1];
+		}
+		assert_true(ae_model_pairs(&a->model, &b->model));
+		b->model.net.width[1]++;
+		assert_false(ae_model_pairs(&a->model, &b->model));
+		b->model.net.width[1]--;
+		b->columns[7].cell++;
+		assert_false(ae_model_pairs(&a->model, &b->model));
+		b->columns[7].cell--;
+		b->columns[7].kind = (AeKind) (b->columns[7].kind ^ 1);
+		assert_false(ae_model_pairs(&a->model, &b->model));
+		assert_false(ae_schema_agrees(&a->model.schema, &b->model.schema));
+		sample_free(a);
+		sample_free(b);
+	}
 }
 
 /* ---- names ---- */
@@ -734,9 +1401,8 @@ test_many_long_names(void **state)
 	for (uint32_t c = 0; c < N; c++)
 	{
 		columns[c] = s->columns[0];
-		columns[c].input = c == 0 ? 0 : -1;
-		columns[c].scale = c == 0 ? 1.0 : 0.0;
-		columns[c].shift = 0.0;
+		if (c > 0)
+			sample_make_constant(&columns[c]);
 		columns[c].name = names + (size_t) c * LEN;
 		columns[c].name_len = LEN;
 		sprintf(names + (size_t) c * LEN + LEN - 8, "%07u", (c * 1109u) % N);
@@ -744,6 +1410,7 @@ test_many_long_names(void **state)
 	}
 	s->model.schema.columns = columns;
 	s->model.schema.n_columns = N;
+	ae_schema_layout(&s->model.schema);
 	bytes = sample_write(&s->model, &length, &error);
 	assert_non_null(bytes);
 	assert_int_equal(judge(bytes, length, &error), AE_OK);
@@ -759,6 +1426,25 @@ test_many_long_names(void **state)
 
 /* ---- the writer ---- */
 
+/* As lay_out, for more columns than samples have room for: everything grouped or scalar. */
+static void
+lay_out_wide(Sample *s)
+{
+	AeSchema *schema = &s->model.schema;
+	AeNet *net = &s->model.net;
+
+	ae_schema_layout(schema);
+	ae_schema_blocks(&net->layout, s->blocks, s->indicators, schema, AE_LOSS_MSE, AE_LOSS_SOFTMAX);
+	net->n_layers = 2;
+	net->n_encoder = 1;
+	net->width[0] = net->width[2] = schema->n_dense;
+	net->width[1] = 1;
+	net->activation[0] = net->activation[1] = AE_IDENTITY;
+	free(s->params);
+	s->params = calloc(ae_net_n_params(net), sizeof(AeReal));
+	s->model.params = s->params;
+}
+
 static void
 test_writer_caps(void **state)
 {
@@ -773,7 +1459,7 @@ test_writer_caps(void **state)
 	assert_int_equal(ae_model_written_size(&length, m, &error), AE_ERR_LIMIT);
 	assert_true(error.value == AE_MAX_NAME + 1 && error.high == AE_MAX_NAME);
 	s->columns[0].name_len = 3;
-	m->schema.n_columns = AE_MAX_COLUMNS + 1;
+	m->schema.n_columns = 0;
 	assert_int_equal(ae_model_written_size(&length, m, &error), AE_ERR_LIMIT);
 	m->schema.n_columns = 3;
 	m->calibration.n_points = AE_CALIBRATION_POINTS + 1;
@@ -793,14 +1479,82 @@ test_writer_caps(void **state)
 	m->net.activation[0] = (AeActivation) 77;
 	assert_int_equal(ae_model_written_size(&length, m, &error), AE_ERR_CORRUPT);
 	m->net.activation[0] = AE_TANH;
-	m->blocks[0].loss = AE_LOSS_BCE;
-	m->loss = AE_LOSS_MSE;
+	m->net.layout.n_dense--;
 	assert_int_equal(ae_model_written_size(&length, m, &error), AE_ERR_CORRUPT);
-	assert_string_equal(error.what, "output blocks");
-	m->blocks[0].loss = AE_LOSS_MSE;
+	assert_string_equal(error.what, "layout");
+	m->net.layout.n_dense++;
+	s->blocks[0].loss = AE_LOSS_SOFTMAX;
+	assert_int_equal(ae_model_written_size(&length, m, &error), AE_ERR_SHAPE);
+	s->blocks[0].loss = AE_LOSS_MSE;
 	assert_int_equal(ae_model_written_size(&length, m, &error), AE_OK);
 	m->net.width[1] = m->net.width[2] = AE_MAX_WIDTH; /* 16 GiB of weights */
 	assert_int_equal(ae_model_written_size(&length, m, &error), AE_ERR_LIMIT);
+	sample_free(s);
+}
+
+/* As many columns with a name, values, and bytes of levels as there may be, and one more. */
+static void
+test_most_columns(void **state)
+{
+	const uint32_t most[] = {AE_MAX_COLUMNS, AE_MAX_VALUES};
+	AeColumn *columns = calloc(AE_MAX_VALUES + 1, sizeof(AeColumn));
+	char(*names)[8] = calloc(AE_MAX_COLUMNS + 1, sizeof *names);
+
+	(void) state;
+	for (int k = 0; k < 2; k++)
+	{
+		Sample *s = small_model();
+		AeError error = {0};
+		size_t length;
+		uint8_t *bytes;
+
+		for (uint32_t c = 0; c <= most[k]; c++)
+		{
+			columns[c] = s->columns[0];
+			columns[c].name_len = 0;
+			columns[c].element = k == 0 ? 0 : c + 1; /* or one array column */
+			if (columns[c].element > 1)
+				continue;
+			columns[c].name = names[c];
+			columns[c].name_len = (uint32_t) sprintf(names[c], "c%u", c);
+		}
+		s->model.schema.columns = columns;
+		s->model.schema.n_columns = most[k];
+		lay_out_wide(s);
+		bytes = sample_write(&s->model, &length, &error);
+		assert_non_null(bytes);
+		assert_int_equal(judge(bytes, length, &error), AE_OK);
+		s->model.schema.n_columns++;
+		assert_int_equal(ae_model_written_size(&length, &s->model, &error), AE_ERR_LIMIT);
+		assert_true(error.high == most[k] && error.value == most[k] + 1);
+		free(bytes);
+		sample_free(s);
+	}
+	free(columns);
+	free(names);
+}
+
+static void
+test_long_levels(void **state)
+{
+	Sample *s = rich_model();
+	char *text = malloc(AE_MAX_NAME);
+	AeError error = {0};
+	size_t length;
+	uint8_t *bytes;
+
+	(void) state;
+	memset(text, 'z', AE_MAX_NAME);
+	s->levels[4][2].text = text;
+	s->levels[4][2].len = AE_MAX_NAME - 1; /* "b" takes one */
+	bytes = sample_write(&s->model, &length, &error);
+	assert_non_null(bytes);
+	assert_int_equal(judge(bytes, length, &error), AE_OK);
+	s->levels[4][2].len++;
+	assert_int_equal(ae_model_written_size(&length, &s->model, &error), AE_ERR_LIMIT);
+	assert_true(error.value == AE_MAX_NAME && error.high == AE_MAX_NAME - 1);
+	free(bytes);
+	free(text);
 	sample_free(s);
 }
 
@@ -852,8 +1606,11 @@ load_hex(const char *path, size_t *length)
 static void
 test_golden_bytes(void **state)
 {
-	static const char *const names[] = {"model_v1_mse.hex", "model_v1_bce.hex",
-										"model_v1_array.hex"};
+	static const char *const names[] = {"model_v1_mse.hex",        "model_v1_bce.hex",
+										"model_v1_array.hex",      "model_v1_softmax.hex",
+										"model_v1_onehot.hex",     "model_v1_bce_onehot.hex",
+										"model_v1_categories.hex", "model_v1_prototypes.hex",
+										"bundle_v1_2x1.hex",       "bundle_v1_2x3.hex"};
 
 	(void) state;
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
@@ -866,7 +1623,7 @@ test_golden_bytes(void **state)
 		snprintf(path, sizeof path, GOLDEN_DIR "%s", names[i]);
 		bytes = load_hex(path, &length);
 		assert_true(length > 1000);
-		assert_int_equal(judge(bytes, length, &error), AE_OK);
+		assert_int_equal(judge_bundle(bytes, length, &error), AE_OK);
 		free(bytes);
 	}
 }
@@ -875,14 +1632,21 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_crc32c),          cmocka_unit_test(test_round_trip),
-		cmocka_unit_test(test_wrong_sizes),     cmocka_unit_test(test_byte_table),
-		cmocka_unit_test(test_truncations),     cmocka_unit_test(test_byte_flips),
-		cmocka_unit_test(test_wild_damage),     cmocka_unit_test(test_versions),
-		cmocka_unit_test(test_refused_schema),  cmocka_unit_test(test_refused_rest),
-		cmocka_unit_test(test_names),           cmocka_unit_test(test_name_twice),
-		cmocka_unit_test(test_many_long_names), cmocka_unit_test(test_writer_caps),
-		cmocka_unit_test(test_canonical_nan),   cmocka_unit_test(test_golden_bytes),
+		cmocka_unit_test(test_crc32c),         cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_wrong_sizes),    cmocka_unit_test(test_byte_table),
+		cmocka_unit_test(test_truncations),    cmocka_unit_test(test_byte_flips),
+		cmocka_unit_test(test_wild_damage),    cmocka_unit_test(test_versions),
+		cmocka_unit_test(test_refused_schema), cmocka_unit_test(test_refused_kinds),
+		cmocka_unit_test(test_range_of_knots), cmocka_unit_test(test_elements),
+		cmocka_unit_test(test_refused_rest),   cmocka_unit_test(test_refused_detector),
+		cmocka_unit_test(test_bundles),        cmocka_unit_test(test_single_as_bundle),
+		cmocka_unit_test(test_nested_bundle),  cmocka_unit_test(test_bundle_truncations),
+		cmocka_unit_test(test_bundle_flips),   cmocka_unit_test(test_refused_bundles),
+		cmocka_unit_test(test_pairs),          cmocka_unit_test(test_names),
+		cmocka_unit_test(test_name_twice),     cmocka_unit_test(test_many_long_names),
+		cmocka_unit_test(test_writer_caps),    cmocka_unit_test(test_most_columns),
+		cmocka_unit_test(test_long_levels),    cmocka_unit_test(test_canonical_nan),
+		cmocka_unit_test(test_golden_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,11 +1,6 @@
 /* Proves: scores are what the formula says, and the same bits alone, in a batch, in every kernel.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "unit_data.h"
 
 #include "ae_score.h"
 #include "sample_model.h"
@@ -34,16 +29,32 @@ make_scorer(AeScorer *scorer, void **block, const AeModel *model, size_t batch,
 	*block = malloc(size);
 	assert_non_null(*block);
 	ae_scorer_init(scorer, *block, model, batch, kernels);
-	assert_int_equal((uintptr_t) scorer->inputs % AE_ALIGN, 0);
+	assert_int_equal((uintptr_t) scorer->cells % AE_ALIGN, 0);
 	assert_int_equal((uintptr_t) scorer->h[1] % AE_ALIGN, 0);
 	assert_int_equal((uintptr_t) scorer->panels[1] % AE_ALIGN, 0);
 }
 
+/* Cells of n_rows rows: numbers, levels, unseen ones, and with nulls a fourth of them missing. */
 static void
-draw_inputs(Sample *s, AeReal *inputs, size_t count)
+draw_cells(Sample *s, AeReal *cells, size_t n_rows, bool nulls)
 {
-	for (size_t i = 0; i < count; i++)
-		inputs[i] = (AeReal) (float) sample_real(s, -1.5, 2.5);
+	const AeLayout *layout = &s->model.net.layout;
+	uint32_t n_cells = ae_layout_cells(layout);
+
+	for (size_t i = 0; i < n_rows * n_cells; i++)
+	{
+		uint32_t cell = (uint32_t) (i % n_cells);
+
+		cells[i] = (AeReal) (float) sample_real(s, -1.5, 2.5);
+		if (cell >= layout->n_dense)
+		{
+			uint32_t b = layout->n_blocks - layout->n_categories + (cell - layout->n_dense);
+
+			cells[i] = (AeReal) sample_below(s, layout->blocks[b].count + 1) - 1;
+		}
+		if (nulls && sample_below(s, 4) == 0)
+			cells[i] = (AeReal) NAN;
+	}
 }
 
 /* ---- a plain reference in double, by libm ---- */
@@ -68,25 +79,49 @@ reference_activation(AeActivation act, double z)
 	}
 }
 
-static AeLoss
-loss_of(const AeNet *net, uint32_t output)
+static const AeBlock *
+block_of(const AeNet *net, uint32_t output)
 {
-	for (uint32_t b = 0; b < net->n_blocks; b++)
-		if (output - net->blocks[b].first < net->blocks[b].count)
-			return net->blocks[b].loss;
+	const AeLayout *layout = &net->layout;
+
+	for (uint32_t b = 0; b < layout->n_blocks; b++)
+		if (output - layout->blocks[b].first < layout->blocks[b].count)
+			return &layout->blocks[b];
 	fail_msg("output %u has no block", output);
-	return AE_LOSS_MSE;
+	return NULL;
 }
 
-/* One row: code and r (logits where the loss is cross-entropy), both of room SAMPLE_WIDTH. */
+/* Inputs from cells, one-hot and all. */
 static void
-reference_pass(double *code, double *r, const AeModel *model, const AeReal *x)
+reference_inputs(double *x, const AeNet *net, const AeReal *cells)
+{
+	const AeLayout *layout = &net->layout;
+	uint32_t at = layout->n_dense + layout->n_indicators;
+
+	memset(x, 0, net->width[0] * sizeof(double));
+	for (uint32_t j = 0; j < layout->n_dense; j++)
+		x[j] = isnan(cells[j]) ? 0 : cells[j];
+	for (uint32_t i = 0; i < layout->n_indicators; i++)
+		x[layout->n_dense + i] = isnan(cells[layout->indicators[i]]);
+	for (uint32_t c = 0; c < layout->n_categories; c++)
+	{
+		AeReal level = cells[layout->n_dense + c];
+
+		if (level >= 0)
+			x[at + (uint32_t) level] = 1;
+		at += layout->blocks[layout->n_blocks - layout->n_categories + c].count;
+	}
+	assert_int_equal(at, net->width[0]);
+}
+
+/* One row: code and r (logits where the loss is taken on them), both of room SAMPLE_INPUTS. */
+static void
+reference_pass(double *code, double *r, const AeModel *model, const AeReal *cells)
 {
 	const AeNet *net = &model->net;
-	double h[SAMPLE_WIDTH], y[SAMPLE_WIDTH];
+	double h[SAMPLE_INPUTS], y[SAMPLE_INPUTS];
 
-	for (uint32_t i = 0; i < net->width[0]; i++)
-		h[i] = x[i];
+	reference_inputs(h, net, cells);
 	for (uint32_t l = 0; l < net->n_layers; l++)
 	{
 		const AeReal *w = model->params + ae_net_offset(net, l);
@@ -97,7 +132,7 @@ reference_pass(double *code, double *r, const AeModel *model, const AeReal *x)
 			y[o] = w[(size_t) n_in * n_out + o];
 			for (uint32_t i = 0; i < n_in; i++)
 				y[o] += h[i] * w[(size_t) i * n_out + o];
-			if (l + 1 < net->n_layers || loss_of(net, o) == AE_LOSS_MSE)
+			if (l + 1 < net->n_layers || block_of(net, o)->loss == AE_LOSS_MSE)
 				y[o] = reference_activation(net->activation[l], y[o]);
 		}
 		memcpy(h, y, sizeof h);
@@ -107,22 +142,79 @@ reference_pass(double *code, double *r, const AeModel *model, const AeReal *x)
 	memcpy(r, h, sizeof h);
 }
 
+/* Loss of output j of a dense block. */
 static double
-reference_error(const AeNet *net, const double *r, const AeReal *x)
+reference_dense(const AeBlock *block, double r, double x)
 {
-	uint32_t n = net->width[0];
+	double c = fmin(fmax(x, 0), 1);
+
+	if (block->loss == AE_LOSS_MSE)
+		return (r - x) * (r - x);
+	return log1p(exp(-fabs(r))) + fmax(r, 0) - c * r + (x - c) * (x - c);
+}
+
+/* Loss of a category: z of all its levels, t the one there is, or -1. */
+static double
+reference_category(const AeBlock *block, const double *z, double t)
+{
+	double sum = 0, least = z[0];
+
+	for (uint32_t j = 0; j < block->count; j++)
+	{
+		sum += block->loss == AE_LOSS_SOFTMAX ? exp(z[j]) : (z[j] - (j == t)) * (z[j] - (j == t));
+		least = fmin(least, z[j]);
+	}
+	if (block->loss == AE_LOSS_ONEHOT)
+		return block->weight * (sum + (t < 0));
+	if (t < 0)
+		return block->weight * fmax(log(sum) - least, block->unseen);
+	return block->weight * (log(sum) - z[(uint32_t) t]);
+}
+
+/* Mean over the observed columns, as ae_loss.h says; 0 where there is none. */
+static double
+reference_error(const AeNet *net, const double *r, const AeReal *cells)
+{
+	const AeLayout *layout = &net->layout;
+	uint32_t n_columns = 0, cell = 0;
 	double sum = 0;
 
-	for (uint32_t i = 0; i < n; i++)
+	for (uint32_t b = 0; b < layout->n_blocks; b++)
 	{
-		double c = fmin(fmax(x[i], 0), 1);
+		const AeBlock *block = &layout->blocks[b];
+		bool category = block->loss == AE_LOSS_SOFTMAX || block->loss == AE_LOSS_ONEHOT;
+		uint32_t observed = 0;
+		double of_block = 0;
 
-		if (loss_of(net, i) == AE_LOSS_MSE)
-			sum += (r[i] - x[i]) * (r[i] - x[i]);
-		else
-			sum += log1p(exp(-fabs(r[i]))) + fmax(r[i], 0) - c * r[i] + (x[i] - c) * (x[i] - c);
+		for (uint32_t j = 0; j < (category ? 1 : block->count); j++, cell++)
+		{
+			if (isnan(cells[cell]))
+				continue;
+			observed++;
+			of_block += category ? reference_category(block, r + block->first, cells[cell])
+								 : reference_dense(block, r[block->first + j], cells[cell]);
+		}
+		if (observed > 0)
+			sum += block->grouped ? of_block / observed : of_block;
+		n_columns += block->grouped ? observed > 0 : observed;
 	}
-	return sum / n;
+	return n_columns ? sum / n_columns : 0;
+}
+
+/* What ae_scorer_finish should make of output j. */
+static double
+reference_finished(const AeNet *net, const double *r, uint32_t j)
+{
+	const AeBlock *block = block_of(net, j);
+	double sum = 0;
+
+	if (block->loss == AE_LOSS_BCE)
+		return 1 / (1 + exp(-r[j]));
+	if (block->loss != AE_LOSS_SOFTMAX)
+		return r[j];
+	for (uint32_t k = 0; k < block->count; k++)
+		sum += exp(r[block->first + k]);
+	return exp(r[j]) / sum;
 }
 
 static void
@@ -136,7 +228,7 @@ static void
 test_reference(void **state)
 {
 	(void) state;
-	for (uint64_t seed = 1; seed <= 100; seed++)
+	for (uint64_t seed = 1; seed <= 200; seed++)
 	{
 		Sample *s = sample_random(seed);
 		const AeNet *net = &s->model.net;
@@ -144,24 +236,73 @@ test_reference(void **state)
 		void *block;
 		const AeReal *code;
 		AeReal *outputs;
-		double wanted_code[SAMPLE_WIDTH], wanted[SAMPLE_WIDTH];
+		double wanted_code[SAMPLE_INPUTS], wanted[SAMPLE_INPUTS];
 		double error;
 
 		make_scorer(&scorer, &block, &s->model, 1, ae_kernels_best());
-		draw_inputs(s, scorer.inputs, net->width[0]);
-		reference_pass(wanted_code, wanted, &s->model, scorer.inputs);
+		draw_cells(s, scorer.cells, 1, seed % 4 > 1);
+		reference_pass(wanted_code, wanted, &s->model, scorer.cells);
 		code = ae_scorer_encode(&scorer, 1);
 		for (uint32_t i = 0; i < net->width[net->n_encoder]; i++)
 			assert_close(code[i], wanted_code[i]);
 		outputs = ae_scorer_decode(&scorer, code, 1);
-		for (uint32_t i = 0; i < net->width[0]; i++)
+		for (uint32_t i = 0; i < net->width[net->n_layers]; i++)
 			assert_close(outputs[i], wanted[i]);
 		ae_scorer_errors(&error, &scorer, outputs, 1);
-		assert_close(error, reference_error(net, wanted, scorer.inputs));
+		assert_close(error, reference_error(net, wanted, scorer.cells));
 		ae_scorer_finish(&scorer, outputs, 1);
-		for (uint32_t i = 0; i < net->width[0]; i++)
-			assert_close(outputs[i],
-						 loss_of(net, i) == AE_LOSS_BCE ? 1 / (1 + exp(-wanted[i])) : wanted[i]);
+		for (uint32_t i = 0; i < net->width[net->n_layers]; i++)
+			assert_close(outputs[i], reference_finished(net, wanted, i));
+		free(block);
+		sample_free(s);
+	}
+}
+
+/* Training and scoring have arithmetic of their own; they must mean the same net and loss. */
+static void
+test_as_in_training(void **state)
+{
+	enum
+	{
+		ROWS = 7
+	};
+
+	(void) state;
+	for (uint64_t seed = 1; seed <= 100; seed++)
+	{
+		Sample *s = sample_random(seed);
+		const AeNet *net = &s->model.net;
+		const AeKernels *kernels = ae_kernels_best();
+		size_t n_out = net->width[net->n_layers];
+		AeReal dense[ROWS * SAMPLE_INPUTS], filled[ROWS * SAMPLE_INPUTS];
+		int32_t levels[ROWS * SAMPLE_COLUMNS];
+		double errors[ROWS], sum = 0, trained;
+		AeArena arena = {0};
+		AeScorer scorer;
+		AeReal *outputs;
+		const AeReal *x;
+		void *block, *memory;
+		AePass pass;
+
+		make_scorer(&scorer, &block, &s->model, ROWS, kernels);
+		draw_cells(s, scorer.cells, ROWS, seed % 4 > 1);
+		outputs = ae_scorer_decode(&scorer, ae_scorer_encode(&scorer, ROWS), ROWS);
+		ae_scorer_errors(errors, &scorer, outputs, ROWS);
+		ae_net_place(&pass, &arena, net, ROWS, false);
+		memory = malloc(arena.used + AE_ALIGN);
+		arena = (AeArena){.base = ae_arena_align(memory)};
+		ae_net_place(&pass, &arena, net, ROWS, false);
+		ae_loss_inputs(&x, levels, scorer.cells, dense, filled, &net->layout, ROWS, true, 0, 0, 0,
+					   kernels);
+		ae_net_forward(&pass, net, s->params, x, levels, ROWS, false, kernels, &unit_blas);
+		for (size_t i = 0; i < ROWS * n_out; i++)
+			assert_close(outputs[i], (double) pass.h[net->n_layers][i]);
+		trained = ae_loss_rows(NULL, pass.h[net->n_layers], scorer.cells, &net->layout, ROWS,
+							   seed % 4 > 1, 0, scorer.scratch, kernels);
+		for (int r = 0; r < ROWS; r++)
+			sum += errors[r];
+		assert_close(sum, trained);
+		free(memory);
 		free(block);
 		sample_free(s);
 	}
@@ -169,21 +310,24 @@ test_reference(void **state)
 
 /* ---- the same bits ---- */
 
-/* Everything a model says of n_rows rows, one after the other: codes, outputs, errors. */
+/* Everything a model says of n_rows rows, one after the other. */
 typedef struct Said
 {
 	AeReal code[MAX_BATCH][SAMPLE_WIDTH];
-	AeReal output[MAX_BATCH][SAMPLE_WIDTH];
+	AeReal output[MAX_BATCH][SAMPLE_INPUTS];
 	double error[MAX_BATCH];
+	double column_error[MAX_BATCH][SAMPLE_COLUMNS]; /* alone: ae_scorer_column_errors sees row 0 */
+	double value[MAX_BATCH][SAMPLE_COLUMNS];
 } Said;
 
-/* Scores rows of inputs (n_rows x n_in) in batches of `batch`. */
+/* Scores rows of cells (n_rows x n_cells) in batches of `batch`. */
 static void
-say(Said *said, const AeModel *model, const AeReal *inputs, size_t n_rows, size_t batch,
+say(Said *said, const AeModel *model, const AeReal *cells, size_t n_rows, size_t batch,
 	const AeKernels *kernels)
 {
 	const AeNet *net = &model->net;
-	size_t n_in = net->width[0], n_code = net->width[net->n_encoder];
+	size_t n_cells = ae_layout_cells(&net->layout), n_code = net->width[net->n_encoder];
+	size_t n_out = net->width[net->n_layers];
 	AeScorer scorer;
 	void *block;
 
@@ -195,46 +339,195 @@ say(Said *said, const AeModel *model, const AeReal *inputs, size_t n_rows, size_
 		const AeReal *codes;
 		AeReal *outputs;
 
-		memcpy(scorer.inputs, inputs + first * n_in, n * n_in * sizeof(AeReal));
+		memcpy(scorer.cells, cells + first * n_cells, n * n_cells * sizeof(AeReal));
 		codes = ae_scorer_encode(&scorer, n);
 		for (size_t r = 0; r < n; r++)
 			memcpy(said->code[first + r], codes + r * n_code, n_code * sizeof(AeReal));
 		outputs = ae_scorer_decode(&scorer, codes, n);
 		ae_scorer_errors(said->error + first, &scorer, outputs, n);
+		ae_scorer_column_errors(said->column_error[first], &scorer, outputs);
 		ae_scorer_finish(&scorer, outputs, n);
 		for (size_t r = 0; r < n; r++)
-			memcpy(said->output[first + r], outputs + r * n_in, n_in * sizeof(AeReal));
+		{
+			memcpy(said->output[first + r], outputs + r * n_out, n_out * sizeof(AeReal));
+			ae_scaler_invert(said->value[first + r], &model->schema, &net->layout,
+							 outputs + r * n_out);
+		}
 	}
 	free(block);
+}
+
+/* Column errors of rows that were not first in their batch are not there to compare. */
+static void
+assert_same_said(const Said *got, const Said *wanted, size_t batch)
+{
+	assert_memory_equal(got->code, wanted->code, sizeof got->code);
+	assert_memory_equal(got->output, wanted->output, sizeof got->output);
+	assert_memory_equal(got->error, wanted->error, sizeof got->error);
+	assert_memory_equal(got->value, wanted->value, sizeof got->value);
+	for (size_t r = 0; r < MAX_BATCH; r += batch)
+		assert_memory_equal(got->column_error[r], wanted->column_error[r],
+							sizeof got->column_error[r]);
+}
+
+static void
+check_same_bits(const AeModel *model, const AeReal *cells)
+{
+	static const size_t batches[] = {1, 2, 3, 5, 8, 12, 13, 31, MAX_BATCH};
+	static Said wanted, got;
+
+	say(&wanted, model, cells, MAX_BATCH, 1, ae_kernels_find("generic"));
+	for (size_t k = 0; k < N_KERNELS; k++)
+	{
+		const AeKernels *kernels = ae_kernels_find(kernel_names[k]);
+
+		for (size_t b = 0; kernels && b < sizeof batches / sizeof batches[0]; b++)
+		{
+			say(&got, model, cells, MAX_BATCH, batches[b], kernels);
+			assert_same_said(&got, &wanted, batches[b]);
+		}
+	}
 }
 
 static void
 test_same_bits(void **state)
 {
-	static const size_t batches[] = {1, 2, 3, 5, 8, 12, 13, 31, MAX_BATCH};
-	static Said wanted, got;
-	AeReal inputs[MAX_BATCH * SAMPLE_WIDTH];
+	AeReal cells[MAX_BATCH * SAMPLE_INPUTS];
 
 	(void) state;
-	for (uint64_t seed = 1; seed <= 40; seed++)
+	for (uint64_t seed = 1; seed <= 60; seed++)
 	{
 		Sample *s = sample_random(seed);
-		uint32_t n_in = s->model.net.width[0];
+		size_t n_cells = ae_layout_cells(&s->model.net.layout);
 
-		draw_inputs(s, inputs, (size_t) MAX_BATCH * n_in);
-		inputs[7 * n_in] = (AeReal) AE_SCALED_MAX;
-		inputs[9 * n_in] = (AeReal) -AE_SCALED_MAX;
-		say(&wanted, &s->model, inputs, MAX_BATCH, MAX_BATCH, ae_kernels_find("generic"));
-		for (size_t k = 0; k < N_KERNELS; k++)
+		draw_cells(s, cells, MAX_BATCH, false);
+		/* row 3 alone misses something; every fourth seed, many rows do */
+		cells[3 * n_cells + seed % n_cells] = (AeReal) NAN;
+		if (seed % 4 == 3)
+			draw_cells(s, cells, MAX_BATCH, true);
+		if (s->model.net.layout.n_dense > 0)
 		{
-			const AeKernels *kernels = ae_kernels_find(kernel_names[k]);
+			cells[7 * n_cells] = (AeReal) AE_SCALED_MAX;
+			cells[9 * n_cells] = (AeReal) -AE_SCALED_MAX;
+		}
+		check_same_bits(&s->model, cells);
+		sample_free(s);
+	}
+}
 
-			for (size_t b = 0; kernels && b < sizeof batches / sizeof batches[0]; b++)
+/* ---- rows with NULLs ---- */
+
+/* The score of a row is the mean of its observed columns' errors, whatever is missing. */
+static void
+test_mean_of_observed_columns(void **state)
+{
+	size_t n_partial = 0;
+
+	(void) state;
+	for (uint64_t seed = 1; seed <= 300; seed++)
+	{
+		Sample *s = sample_random(seed);
+		const AeSchema *schema = &s->model.schema;
+		double errors[SAMPLE_COLUMNS], error, sum = 0;
+		uint32_t n = 0;
+		AeScorer scorer;
+		AeReal *outputs;
+		void *block;
+
+		make_scorer(&scorer, &block, &s->model, 1, ae_kernels_best());
+		draw_cells(s, scorer.cells, 1, true);
+		outputs = ae_scorer_decode(&scorer, ae_scorer_encode(&scorer, 1), 1);
+		ae_scorer_errors(&error, &scorer, outputs, 1);
+		ae_scorer_column_errors(errors, &scorer, outputs);
+		for (uint32_t c = 0; c < schema->n_columns; c++)
+			if (!isnan(errors[c]))
 			{
-				say(&got, &s->model, inputs, MAX_BATCH, batches[b], kernels);
-				assert_memory_equal(&got, &wanted, sizeof got);
+				sum += errors[c];
+				n++;
+				assert_true(errors[c] >= 0 && schema->columns[c].element <= 1);
+			}
+		n_partial += n > 0 && n < schema->n_sources;
+		assert_true(fabs(error - (n ? sum / n : 0)) <= 1e-13 * (1 + sum));
+		free(block);
+		sample_free(s);
+	}
+	assert_true(n_partial > 150);
+}
+
+/* A row of which nothing is known scores 0, and every column's error is NaN. */
+static void
+test_nothing_observed(void **state)
+{
+	(void) state;
+	for (uint64_t seed = 1; seed <= 20; seed++)
+	{
+		Sample *s = sample_random(seed);
+		double errors[SAMPLE_COLUMNS], error;
+		AeScorer scorer;
+		AeReal *outputs;
+		void *block;
+
+		make_scorer(&scorer, &block, &s->model, 1, ae_kernels_best());
+		for (uint32_t i = 0; i < ae_layout_cells(&s->model.net.layout); i++)
+			scorer.cells[i] = (AeReal) NAN;
+		outputs = ae_scorer_decode(&scorer, ae_scorer_encode(&scorer, 1), 1);
+		ae_scorer_errors(&error, &scorer, outputs, 1);
+		ae_scorer_column_errors(errors, &scorer, outputs);
+		assert_true(error == 0);
+		for (uint32_t c = 0; c < s->model.schema.n_columns; c++)
+			assert_true(isnan(errors[c]));
+		free(block);
+		sample_free(s);
+	}
+}
+
+/* ae_scorer_fill puts outputs where cells are asked for, and nowhere else. */
+static void
+test_fill(void **state)
+{
+	(void) state;
+	for (uint64_t seed = 1; seed <= 100; seed++)
+	{
+		Sample *s = sample_random(seed);
+		const AeSchema *schema = &s->model.schema;
+		const AeLayout *layout = &s->model.net.layout;
+		AeReal before[SAMPLE_INPUTS];
+		bool fill[SAMPLE_COLUMNS];
+		AeScorer scorer;
+		AeReal *outputs;
+		void *block;
+
+		make_scorer(&scorer, &block, &s->model, 1, ae_kernels_best());
+		draw_cells(s, scorer.cells, 1, true);
+		memcpy(before, scorer.cells, ae_layout_cells(layout) * sizeof(AeReal));
+		outputs = ae_scorer_decode(&scorer, ae_scorer_encode(&scorer, 1), 1);
+		ae_scorer_finish(&scorer, outputs, 1);
+		for (uint32_t c = 0; c < schema->n_columns; c++)
+			fill[c] = sample_below(s, 2);
+		ae_scorer_fill(&scorer, fill, outputs);
+		for (uint32_t c = 0; c < schema->n_columns; c++)
+		{
+			const AeColumn *column = &schema->columns[c];
+			AeReal *now = scorer.cells + column->cell;
+
+			if (column->cell < 0)
+				continue;
+			if (!fill[c])
+				assert_memory_equal(now, before + column->cell,
+									ae_column_cells(column) * sizeof(AeReal));
+			else if (column->kind != AE_KIND_CATEGORY)
+				assert_memory_equal(now, outputs + column->cell,
+									ae_column_cells(column) * sizeof(AeReal));
+			else
+			{
+				const AeReal *p = outputs + ae_schema_category_output(schema, layout, c);
+
+				assert_true(*now >= 0 && *now < (AeReal) ae_column_outputs(column));
+				for (uint32_t i = 0; i < ae_column_outputs(column); i++)
+					assert_true(p[i] <= p[(uint32_t) *now]);
 			}
 		}
+		free(block);
 		sample_free(s);
 	}
 }
@@ -248,23 +541,23 @@ test_decode_of_given_codes(void **state)
 	{
 		Sample *s = sample_random(seed);
 		const AeNet *net = &s->model.net;
-		size_t n_code = net->width[net->n_encoder], n_in = net->width[0];
-		AeReal codes[3 * SAMPLE_WIDTH], outputs[3 * SAMPLE_WIDTH];
+		size_t n_code = net->width[net->n_encoder], n_out = net->width[net->n_layers];
+		AeReal codes[3 * SAMPLE_WIDTH], outputs[3 * SAMPLE_INPUTS];
 		AeScorer scorer;
 		void *block;
 		const AeReal *inside;
 		const AeReal *last;
 
 		make_scorer(&scorer, &block, &s->model, 3, ae_kernels_best());
-		draw_inputs(s, scorer.inputs, 3 * n_in);
+		draw_cells(s, scorer.cells, 3, false);
 		inside = ae_scorer_encode(&scorer, 3);
 		memcpy(codes, inside, 3 * n_code * sizeof(AeReal));
-		memcpy(outputs, ae_scorer_decode(&scorer, inside, 3), 3 * n_in * sizeof(AeReal));
+		memcpy(outputs, ae_scorer_decode(&scorer, inside, 3), 3 * n_out * sizeof(AeReal));
 		assert_memory_equal(ae_scorer_decode(&scorer, codes, 3), outputs,
-							3 * n_in * sizeof(AeReal));
+							3 * n_out * sizeof(AeReal));
 		inside = ae_scorer_encode(&scorer, 3);
 		last = ae_scorer_decode(&scorer, inside + 2 * n_code, 1);
-		assert_memory_equal(last, outputs + 2 * n_in, n_in * sizeof(AeReal));
+		assert_memory_equal(last, outputs + 2 * n_out, n_out * sizeof(AeReal));
 		free(block);
 		sample_free(s);
 	}
@@ -272,35 +565,70 @@ test_decode_of_given_codes(void **state)
 
 /* ---- worked by hand ---- */
 
-/* 2-1-2, linear, squared error or a second output under cross-entropy; params: w0 w1 b, w0 w1 b0 b1
- */
-static void
-tiny_model(AeModel *model, AeColumn *columns, const AeReal *params, AeKind second)
+/* A model worked by hand: its columns, blocks and indicators. */
+typedef struct Tiny
 {
-	*model = (AeModel){.schema = {.n_columns = 2, .n_inputs = 2, .columns = columns}};
-	columns[0] = (AeColumn){.kind = AE_KIND_NUMBER, .input = 0, .scale = 1};
-	columns[1] = (AeColumn){.kind = second, .input = 1, .scale = 1};
-	model->net = (AeNet){.n_layers = 2, .n_encoder = 1, .width = {2, 1, 2}};
-	model->net.n_blocks = ae_scaler_blocks(model->blocks, &model->schema, AE_LOSS_MSE);
-	model->net.blocks = model->blocks;
-	model->params = params;
+	AeModel model;
+	AeColumn columns[4];
+	AeLevel levels[4];
+	AeBlock blocks[4];
+	uint32_t indicators[4];
+} Tiny;
+
+/* Lays t->columns out as n_columns with one code unit, linear; params as ae_net.h lays them out. */
+static void
+tiny_finish(Tiny *t, uint32_t n_columns, AeLoss category_loss, const AeReal *params)
+{
+	AeNet *net = &t->model.net;
+
+	t->model.schema.n_columns = n_columns;
+	t->model.schema.columns = t->columns;
+	t->model.category_loss = category_loss;
+	ae_schema_layout(&t->model.schema);
+	ae_schema_blocks(&net->layout, t->blocks, t->indicators, &t->model.schema, AE_LOSS_MSE,
+					 category_loss);
+	net->n_layers = 2;
+	net->n_encoder = 1;
+	net->width[0] = ae_layout_inputs(&net->layout);
+	net->width[1] = 1;
+	net->width[2] = ae_layout_outputs(&net->layout);
+	t->model.params = params;
+	assert_int_equal(ae_net_check(net, NULL), AE_OK);
 }
 
-/* Error of the row (x0, x1). */
+/* 2-1-2, squared error or a second output under cross-entropy; params: w0 w1 b, w0 w1 b0 b1 */
+static void
+tiny_model(Tiny *t, const AeReal *params, AeKind second)
+{
+	memset(t, 0, sizeof *t);
+	t->columns[0] = (AeColumn){.kind = AE_KIND_NUMBER, .varies = true, .scale = 1};
+	t->columns[1] = (AeColumn){.kind = second, .varies = true, .scale = 1};
+	tiny_finish(t, 2, AE_LOSS_SOFTMAX, params);
+}
+
+/* Error of the row of these cells. */
 static double
-tiny_error(const AeModel *model, double x0, double x1)
+tiny_score(const Tiny *t, const double *cells)
 {
 	AeScorer scorer;
 	void *block;
 	double error;
 
-	make_scorer(&scorer, &block, model, 1, ae_kernels_best());
-	scorer.inputs[0] = (AeReal) x0;
-	scorer.inputs[1] = (AeReal) x1;
+	make_scorer(&scorer, &block, &t->model, 1, ae_kernels_best());
+	for (uint32_t i = 0; i < ae_layout_cells(&t->model.net.layout); i++)
+		scorer.cells[i] = (AeReal) cells[i];
 	ae_scorer_errors(&error, &scorer, ae_scorer_decode(&scorer, ae_scorer_encode(&scorer, 1), 1),
 					 1);
 	free(block);
 	return error;
+}
+
+static double
+tiny_error(const Tiny *t, double x0, double x1)
+{
+	const double cells[2] = {x0, x1};
+
+	return tiny_score(t, cells);
 }
 
 static void
@@ -308,19 +636,274 @@ test_by_hand(void **state)
 {
 	const AeReal keeps_first[] = {1, 0, 0, 1, 0, 0, 0};
 	const AeReal says_one_and_even[] = {0, 0, 0, 0, 0, 1, 0};
-	AeColumn columns[2];
-	AeModel model;
+	Tiny model;
 
 	(void) state;
-	tiny_model(&model, columns, keeps_first, AE_KIND_NUMBER);
+	tiny_model(&model, keeps_first, AE_KIND_NUMBER);
 	assert_true(tiny_error(&model, 3, 4) == 8.0);
 	assert_true(tiny_error(&model, 7, 0) == 0.0);
 	assert_true(tiny_error(&model, 0, AE_SCALED_MAX) ==
 				(double) (AeReal) AE_SCALED_MAX * (double) (AeReal) AE_SCALED_MAX / 2);
-	tiny_model(&model, columns, says_one_and_even, AE_KIND_BOOLEAN);
+	tiny_model(&model, says_one_and_even, AE_KIND_BOOLEAN);
 	assert_true(fabs(tiny_error(&model, 3, 1) - (4 + log(2)) / 2) < 1e-6);
 	assert_true(fabs(tiny_error(&model, 1, 0) - log(2) / 2) < 1e-6);
 	assert_true(fabs(tiny_error(&model, 1, 3) - (log(2) + 4) / 2) < 1e-6);
+	/* half of the row is missing: the other half alone counts */
+	assert_true(tiny_error(&model, 3, NAN) == 4.0);
+	assert_true(fabs(tiny_error(&model, NAN, 1) - log(2)) < 1e-6);
+	assert_true(tiny_error(&model, NAN, NAN) == 0.0);
+}
+
+/*
+ * A number with an indicator and a category of three levels, seen 2, 1 and 1 times: entropy
+ * 1.5 ln 2, sum of squares 3/8.  Inputs: number, indicator, three levels.
+ */
+static void
+three_levels(Tiny *t, AeLoss loss, const AeReal *params)
+{
+	memset(t, 0, sizeof *t);
+	t->levels[0] = (AeLevel){"a", 1, 2};
+	t->levels[1] = (AeLevel){"b", 1, 1};
+	t->levels[2] = (AeLevel){"c", 1, 1};
+	t->columns[0] = (AeColumn){.varies = true, .indicator = true, .scale = 1};
+	t->columns[1] = (AeColumn){
+		.kind = AE_KIND_CATEGORY, .varies = true, .scale = 1, .n_levels = 3, .levels = t->levels};
+	tiny_finish(t, 2, loss, params);
+}
+
+/*
+ * The code is 2 x + 8 [x missing] + (0.5, 1, 4 for a, b, c) + 0.25; the outputs are the code and
+ * fixed logits ln 4, ln 3, ln 1: probabilities 1/2, 3/8, 1/8.
+ */
+static void
+test_softmax_by_hand(void **state)
+{
+	const AeReal l4 = (AeReal) log(4), l3 = (AeReal) log(3);
+	const AeReal params[] = {2, 8, 0.5, 1, 4, 0.25, 1, 0, 0, 0, 0, l4, l3, 0};
+	const double w = 1 / (1.5 * log(2));
+	Tiny t;
+
+	(void) state;
+	three_levels(&t, AE_LOSS_SOFTMAX, params);
+	assert_true(fabs(t.blocks[1].weight - w) < 1e-15 && t.blocks[1].grouped);
+	assert_true(fabs(t.blocks[1].unseen - log(5)) < 1e-15);
+	/* x = 3, a: code 6.75, squared error 3.75^2 = 14.0625 */
+	assert_true(fabs(tiny_error(&t, 3, 0) - (14.0625 + w * log(2)) / 2) < 1e-5);
+	assert_true(fabs(tiny_error(&t, 3, 1) - (18.0625 + w * log(8.0 / 3)) / 2) < 1e-5);
+	assert_true(fabs(tiny_error(&t, 3, 2) - (52.5625 + w * log(8)) / 2) < 1e-5);
+	/* unseen: no level enters, and costs what the least probable one does, ln 8 > ln 5 */
+	assert_true(fabs(tiny_error(&t, 3, -1) - (10.5625 + w * log(8)) / 2) < 1e-5);
+	t.blocks[1].unseen = 3;
+	assert_true(fabs(tiny_error(&t, 3, -1) - (10.5625 + w * 3) / 2) < 1e-5);
+	assert_true(tiny_error(&t, 3, NAN) == 10.5625);
+	assert_true(fabs(tiny_error(&t, NAN, 1) - w * log(8.0 / 3)) < 1e-6);
+	assert_true(tiny_error(&t, NAN, NAN) == 0);
+}
+
+static void
+test_onehot_by_hand(void **state)
+{
+	const AeReal params[] = {2, 8, 0.5, 1, 4, 0.25, 1, 0, 0, 0, 0, 0.5, 0.25, 0.75};
+	const double w = 1 / (1 - 3.0 / 8);
+	Tiny t;
+
+	(void) state;
+	three_levels(&t, AE_LOSS_ONEHOT, params);
+	assert_true(fabs(t.blocks[1].weight - w) < 1e-15);
+	/* against (1, 0, 0): 0.25 + 0.0625 + 0.5625 */
+	assert_true(fabs(tiny_error(&t, 3, 0) - (14.0625 + w * 0.875) / 2) < 1e-12);
+	assert_true(fabs(tiny_error(&t, 3, 1) - (18.0625 + w * 1.375) / 2) < 1e-12);
+	assert_true(fabs(tiny_error(&t, 3, 2) - (52.5625 + w * 0.375) / 2) < 1e-12);
+	/* unseen: an output more, that is predicted 0 */
+	assert_true(fabs(tiny_error(&t, 3, -1) - (10.5625 + w * 1.875) / 2) < 1e-12);
+	assert_true(fabs(tiny_error(&t, NAN, 2) - w * 0.375) < 1e-12);
+}
+
+/* What a missing number looks like inside: 0, and its indicator 1. */
+static void
+test_indicator_by_hand(void **state)
+{
+	const AeReal params[] = {2, 8, 0.5, 1, 4, 0.25, 1, 0, 0, 0, 0, 0, 0, 0};
+	static const double cells[][3] = {/* x, level, code */
+									  {3, 0, 6.75},   {3, -1, 6.25},   {3, NAN, 6.25},
+									  {NAN, 0, 8.75}, {NAN, 2, 12.25}, {NAN, NAN, 8.25},
+									  {-1, 1, -0.75}};
+	AeScorer scorer;
+	void *block;
+	Tiny t;
+
+	(void) state;
+	three_levels(&t, AE_LOSS_SOFTMAX, params);
+	make_scorer(&scorer, &block, &t.model, 1, ae_kernels_best());
+	for (size_t i = 0; i < sizeof cells / sizeof cells[0]; i++)
+	{
+		scorer.cells[0] = (AeReal) cells[i][0];
+		scorer.cells[1] = (AeReal) cells[i][1];
+		assert_true((double) ae_scorer_encode(&scorer, 1)[0] == cells[i][2]);
+	}
+	free(block);
+}
+
+/* An array column of three elements beside a number: the array counts once. */
+static void
+test_group_by_hand(void **state)
+{
+	/* all outputs are 1 but the last, 5 */
+	const AeReal params[] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 5};
+	const double rows[][4] = {{3, 2, 2, 7}, {3, 2, NAN, 7}, {3, NAN, NAN, NAN}, {NAN, 0, NAN, NAN}};
+	const double wanted[] = {(4 + (1 + 1 + 4) / 3.0) / 2, (4 + (1 + 4) / 2.0) / 2, 4, 1};
+	Tiny t;
+
+	(void) state;
+	memset(&t, 0, sizeof t);
+	for (uint32_t c = 0; c < 4; c++)
+		t.columns[c] = (AeColumn){.element = c, .varies = true, .scale = 1};
+	tiny_finish(&t, 4, AE_LOSS_SOFTMAX, params);
+	assert_int_equal(t.model.net.layout.n_columns, 2);
+	assert_int_equal(t.model.net.layout.n_blocks, 2);
+	for (int i = 0; i < 4; i++)
+		assert_true(fabs(tiny_score(&t, rows[i]) - wanted[i]) < 1e-14);
+}
+
+/*
+ * An output that is no number is infinitely far off, also beside a NULL; but an output whose own
+ * cell is NULL does not count, whatever it is.
+ */
+static void
+test_overflow_of_columns(void **state)
+{
+	const AeReal nan_params[] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 1, (AeReal) NAN, 1, 5};
+	const AeReal inf_params[] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 1, (AeReal) INFINITY, 1, 5};
+	const AeReal *const params[] = {nan_params, inf_params};
+	const double rows[][4] = {{3, 2, 2, 7}, {3, 2, NAN, 7}, {3, NAN, 2, 7}, {3, NAN, NAN, NAN}};
+	const double wanted[] = {INFINITY, INFINITY, 2.5, NAN};
+	Tiny t;
+
+	(void) state;
+	memset(&t, 0, sizeof t);
+	for (uint32_t c = 0; c < 4; c++)
+		t.columns[c] = (AeColumn){.element = c, .varies = true, .scale = 1};
+	for (int k = 0; k < 2; k++)
+		for (int i = 0; i < 4; i++)
+		{
+			double errors[4];
+			AeScorer scorer;
+			void *block;
+
+			tiny_finish(&t, 4, AE_LOSS_SOFTMAX, params[k]);
+			make_scorer(&scorer, &block, &t.model, 1, ae_kernels_best());
+			for (int j = 0; j < 4; j++)
+				scorer.cells[j] = (AeReal) rows[i][j];
+			ae_scorer_column_errors(errors, &scorer,
+									ae_scorer_decode(&scorer, ae_scorer_encode(&scorer, 1), 1));
+			assert_true(errors[0] == 4);
+			assert_true(isnan(wanted[i]) ? isnan(errors[1]) : errors[1] == wanted[i]);
+			assert_true(tiny_score(&t, rows[i]) == (isnan(wanted[i]) ? 4 : (4 + wanted[i]) / 2));
+			free(block);
+		}
+}
+
+/* Probability of the level that is there, by the softmax of ln 4, ln 3, ln 1. */
+static void
+test_probability(void **state)
+{
+	const AeReal l4 = (AeReal) log(4), l3 = (AeReal) log(3);
+	const AeReal params[] = {2, 8, 0.5, 1, 4, 0.25, 1, 0, 0, 0, 0, l4, l3, 0};
+	static const double cells[][2] = {{0, 0.5}, {1, 0.375}, {2, 0.125}, {-1, 0}};
+	AeScorer scorer;
+	AeReal *outputs;
+	double values[2];
+	void *block;
+	Tiny t;
+
+	(void) state;
+	three_levels(&t, AE_LOSS_SOFTMAX, params);
+	make_scorer(&scorer, &block, &t.model, 1, ae_kernels_best());
+	for (int i = 0; i < 4; i++)
+	{
+		scorer.cells[0] = 1;
+		scorer.cells[1] = (AeReal) cells[i][0];
+		outputs = ae_scorer_decode(&scorer, ae_scorer_encode(&scorer, 1), 1);
+		ae_scorer_finish(&scorer, outputs, 1);
+		assert_true(fabs(ae_scorer_probability(&scorer, outputs, 1) - cells[i][1]) < 1e-6);
+		assert_true(isnan(ae_scorer_probability(&scorer, outputs, 0)));
+		ae_scaler_invert(values, &t.model.schema, &t.model.net.layout, outputs);
+		assert_true(values[1] == 0);
+	}
+	scorer.cells[1] = (AeReal) NAN;
+	assert_true(isnan(ae_scorer_probability(&scorer, outputs, 1)));
+	free(block);
+}
+
+/* Of a boolean the probability of what it is, scaled or not. */
+static void
+test_boolean_probability(void **state)
+{
+	/* outputs: 0, and a logit of ln 3 or a scaled value of 1: 3/4 of either */
+	const AeReal logit[] = {0, 0, 0, 0, 0, 0, (AeReal) log(3)}, value[] = {0, 0, 0, 0, 0, 0, 1};
+	double shift = 0.5, scale = 0.25;
+
+	(void) state;
+	for (int standard = 0; standard < 2; standard++)
+		for (int yes = 0; yes < 2; yes++)
+		{
+			AeScorer scorer;
+			AeReal *outputs;
+			void *block;
+			Tiny t;
+
+			tiny_model(&t, standard ? value : logit, AE_KIND_BOOLEAN);
+			if (standard)
+			{
+				t.columns[1].shift = shift;
+				t.columns[1].scale = scale;
+				tiny_finish(&t, 2, AE_LOSS_ONEHOT, value);
+			}
+			make_scorer(&scorer, &block, &t.model, 1, ae_kernels_best());
+			scorer.cells[0] = 0;
+			scorer.cells[1] = (AeReal) (standard ? (yes - shift) / scale : yes);
+			outputs = ae_scorer_decode(&scorer, ae_scorer_encode(&scorer, 1), 1);
+			ae_scorer_finish(&scorer, outputs, 1);
+			assert_true(fabs(ae_scorer_probability(&scorer, outputs, 1) - (yes ? 0.75 : 0.25)) <
+						1e-6);
+			free(block);
+		}
+}
+
+/* ---- the smallest nets ---- */
+
+/* Categories and nothing else; one column; one level and `other`. */
+static void
+test_small_nets(void **state)
+{
+	const AeReal params[] = {0.5, -2, 0.25, 1, -1, 0.125, 0.5}; /* code .75, -1.75 or .25 */
+	static const AeLoss losses[] = {AE_LOSS_SOFTMAX, AE_LOSS_ONEHOT};
+	AeReal cells[MAX_BATCH];
+
+	(void) state;
+	for (size_t i = 0; i < MAX_BATCH; i++)
+		cells[i] = i % 4 == 3 ? (AeReal) NAN : (AeReal) (i % 4) - 1;
+	for (int k = 0; k < 2; k++)
+	{
+		const double z0 = 0.75 + 0.125, z1 = -0.75 + 0.5; /* level 0 */
+		const double w = k ? 1 / (1 - 0.625) : 1 / (-0.75 * log(0.75) - 0.25 * log(0.25));
+		Tiny t;
+
+		memset(&t, 0, sizeof t);
+		t.levels[0] = (AeLevel){"only", 4, 3};
+		t.columns[0] = (AeColumn){.kind = AE_KIND_CATEGORY,
+								  .varies = true,
+								  .scale = 1,
+								  .n_levels = 1,
+								  .levels = t.levels,
+								  .other = 1};
+		tiny_finish(&t, 1, losses[k], params);
+		assert_int_equal(t.model.net.width[0], 2);
+		assert_true(fabs(tiny_error(&t, 0, 0) - w * (k ? (z0 - 1) * (z0 - 1) + z1 * z1
+													   : log(exp(z0) + exp(z1)) - z0)) < 1e-6);
+		assert_true(tiny_error(&t, NAN, 0) == 0);
+		check_same_bits(&t.model, cells);
+	}
 }
 
 /* What overflows, and what becomes NaN on the way, is infinitely far off: never NaN, never zero. */
@@ -334,15 +917,14 @@ test_overflow(void **state)
 #endif
 	const AeReal grows[] = {big, big, 0, big, -big, 0, 0};
 	const AeReal cancels[] = {big, -big, 0, big, big, 0, 0};
-	AeColumn columns[2];
-	AeModel model;
+	Tiny model;
 
 	(void) state;
-	for (int kind = 0; kind < AE_KIND_COUNT; kind++)
+	for (int kind = AE_KIND_NUMBER; kind <= AE_KIND_TIME; kind++)
 	{
-		tiny_model(&model, columns, grows, (AeKind) kind);
+		tiny_model(&model, grows, (AeKind) kind);
 		assert_true(tiny_error(&model, 1e10, 1e10) == INFINITY);
-		tiny_model(&model, columns, cancels, (AeKind) kind);
+		tiny_model(&model, cancels, (AeKind) kind);
 		assert_true(tiny_error(&model, 1e15, 1e15) == INFINITY ||
 					tiny_error(&model, 1e15, 1e15) > 1e20);
 		assert_true(tiny_error(&model, 1e15, -1e15) == INFINITY);
@@ -353,17 +935,16 @@ static void
 test_sizes(void **state)
 {
 	const AeReal params[7] = {0};
-	AeColumn columns[2];
 	AeError error = {0};
-	AeModel model;
+	Tiny model;
 	size_t size;
 
 	(void) state;
-	tiny_model(&model, columns, params, AE_KIND_NUMBER);
-	assert_int_equal(ae_scorer_size(&size, &model, SIZE_MAX / 4, &error), AE_ERR_LIMIT);
-	assert_int_equal(ae_scorer_size(&size, &model, SIZE_MAX, &error), AE_ERR_LIMIT);
+	tiny_model(&model, params, AE_KIND_NUMBER);
+	assert_int_equal(ae_scorer_size(&size, &model.model, SIZE_MAX / 4, &error), AE_ERR_LIMIT);
+	assert_int_equal(ae_scorer_size(&size, &model.model, SIZE_MAX, &error), AE_ERR_LIMIT);
 	assert_int_equal(error.status, AE_ERR_LIMIT);
-	assert_int_equal(ae_scorer_size(&size, &model, 1, &error), AE_OK);
+	assert_int_equal(ae_scorer_size(&size, &model.model, 1, &error), AE_OK);
 	assert_true(size < 4096);
 }
 
@@ -373,47 +954,59 @@ test_sizes(void **state)
 
 #define MAX_LINE 8192
 
+/* name: of a file, and of a bundle the number of the model */
 static AeModel *
-load_golden(const char *name, void **block)
+load_golden(char *name, void **block)
 {
+	char *number = strchr(name, ' ');
+	AeBundle bundle;
 	char path[256];
 	FILE *file;
 	uint8_t *bytes = malloc(1 << 20);
 	AeModel *model = malloc(sizeof *model);
 	AeError error = {0};
 	size_t length = 0, size;
-	unsigned byte;
+	unsigned byte, i = 0;
 
+	if (number)
+	{
+		*number = '\0';
+		i = (unsigned) atoi(number + 1);
+	}
 	snprintf(path, sizeof path, GOLDEN_DIR "%s", name);
 	file = fopen(path, "r");
 	assert_non_null(file);
 	while (length < 1 << 20 && fscanf(file, "%2x", &byte) == 1)
 		bytes[length++] = (uint8_t) byte;
 	fclose(file);
-	assert_int_equal(ae_model_check(&size, bytes, length, &error), AE_OK);
+	assert_int_equal(ae_bundle_open(&bundle, bytes, length, &error), AE_OK);
+	assert_true(i < bundle.n_folds * bundle.n_members && (number != NULL) == (bundle.n_folds > 1));
+	assert_int_equal(ae_model_check(&size, bundle.bytes[i], bundle.length[i], &error), AE_OK);
 	*block = malloc(size);
-	assert_int_equal(ae_model_read(model, *block, size, bytes, length, &error), AE_OK);
+	assert_int_equal(ae_model_read(model, *block, size, bundle.bytes[i], bundle.length[i], &error),
+					 AE_OK);
 	free(bytes);
 	return model;
 }
 
-/* The numbers of a line. */
+/* The numbers of a line; missing, where asked for: which of them are `null`. */
 static size_t
-parse(double *values, size_t max, const char *text)
+parse(double *values, bool *missing, size_t max, char *text)
 {
 	size_t n = 0;
 
-	for (;;)
+	for (char *word = strtok(text, " "); word; word = strtok(NULL, " "), n++)
 	{
-		char *end;
-		double value = strtod(text, &end);
+		bool null = strcmp(word, "null") == 0;
+		char *end = word;
 
-		if (end == text)
-			return n;
-		assert_true(n < max);
-		values[n++] = value;
-		text = end;
+		assert_true(n < max && (!null || missing));
+		values[n] = null ? 0 : strtod(word, &end);
+		assert_true(null || (end != word && *end == '\0'));
+		if (missing)
+			missing[n] = null;
 	}
+	return n;
 }
 
 static void
@@ -439,7 +1032,8 @@ typedef struct Golden
 	const AeReal *code;
 	AeReal *output;
 	double error;
-	size_t n_rows;
+	double of_columns[SAMPLE_COLUMNS];
+	size_t n_rows, n_raw;
 } Golden;
 
 static void
@@ -453,21 +1047,42 @@ close_golden(Golden *g)
 }
 
 static void
-golden_line(Golden *g, const char *word, const char *rest, const AeKernels *kernels)
+assert_doubles(const double *got, const double *wanted, size_t n)
 {
-	double v[SAMPLE_WIDTH + 1];
-	size_t n = strcmp(word, "model") == 0 ? 0 : parse(v, SAMPLE_WIDTH + 1, rest);
+	for (size_t i = 0; i < n; i++)
+		if (got[i] != wanted[i] && !(isnan(got[i]) && isnan(wanted[i])))
+			fail_msg("column %zu is %a, committed %a", i, got[i], wanted[i]);
+}
 
-	if (strcmp(word, "model") == 0)
+/* Everything that is computed of a row but its code. */
+static void
+decode_golden(Golden *g)
+{
+	g->output = ae_scorer_decode(&g->scorer, g->code, 1);
+	ae_scorer_errors(&g->error, &g->scorer, g->output, 1);
+	ae_scorer_column_errors(g->of_columns, &g->scorer, g->output);
+	ae_scorer_finish(&g->scorer, g->output, 1);
+}
+
+static void
+golden_line(Golden *g, const char *word, char *rest, const AeKernels *kernels)
+{
+	double v[SAMPLE_INPUTS];
+	bool missing[SAMPLE_INPUTS];
+	bool model = strcmp(word, "model") == 0, row = strcmp(word, "row") == 0;
+	size_t n = model ? 0 : parse(v, row ? missing : NULL, SAMPLE_INPUTS, rest);
+
+	if (model)
 	{
 		close_golden(g);
 		g->model = load_golden(rest, &g->model_block);
 		make_scorer(&g->scorer, &g->scorer_block, g->model, 1, kernels);
+		return;
 	}
-	else if (strcmp(word, "row") == 0)
+	if (row)
 	{
 		assert_int_equal(n, g->model->schema.n_columns);
-		g->bad = ae_scaler_apply(g->scorer.inputs, &g->model->schema, v);
+		g->bad = ae_scaler_apply(g->scorer.cells, &g->model->schema, v, missing);
 		g->code = ae_scorer_encode(&g->scorer, 1);
 		g->n_rows++;
 	}
@@ -477,14 +1092,35 @@ golden_line(Golden *g, const char *word, const char *rest, const AeKernels *kern
 	{
 		assert_int_equal(n, g->model->net.width[g->model->net.n_encoder]);
 		assert_bits(g->code, v, n);
-		g->output = ae_scorer_decode(&g->scorer, g->code, 1);
-		ae_scorer_errors(&g->error, &g->scorer, g->output, 1);
-		ae_scorer_finish(&g->scorer, g->output, 1);
+		decode_golden(g);
 	}
 	else if (strcmp(word, "output") == 0)
 	{
-		assert_int_equal(n, g->model->schema.n_inputs);
+		assert_int_equal(n, g->model->net.width[g->model->net.n_layers]);
 		assert_bits(g->output, v, n);
+	}
+	else if (strcmp(word, "raw") == 0)
+	{
+		double raw = ae_scorer_raw_score(&g->scorer, 0, g->error);
+		double term = ae_distance_term(&g->scorer.distance, g->scorer.cells, NULL, NULL);
+
+		if (n != 2 || raw != v[0] || term != v[1])
+			fail_msg("raw score %a, term %a, committed %a, %a", raw, term, v[0], v[1]);
+		g->n_raw++;
+	}
+	else if (strcmp(word, "parts") == 0)
+	{
+		ae_scorer_column_distances(g->of_columns, &g->scorer);
+		assert_int_equal(n, g->model->schema.n_columns);
+		assert_doubles(g->of_columns, v, n);
+	}
+	else if (strcmp(word, "errors") == 0)
+		assert_doubles(g->of_columns, v, n);
+	else if (strcmp(word, "values") == 0)
+	{
+		ae_scaler_invert(g->of_columns, &g->model->schema, &g->model->net.layout, g->output);
+		assert_int_equal(n, g->model->schema.n_columns);
+		assert_doubles(g->of_columns, v, n);
 	}
 	else
 	{
@@ -516,7 +1152,8 @@ check_golden(const AeKernels *kernels)
 		*rest++ = '\0';
 		golden_line(&g, line, rest, kernels);
 	}
-	assert_int_equal(g.n_rows, 36);
+	assert_int_equal(g.n_rows, 16 * 12);
+	assert_int_equal(g.n_raw, 9 * 12);
 	close_golden(&g);
 	fclose(file);
 }
@@ -546,9 +1183,21 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_reference),
+		cmocka_unit_test(test_as_in_training),
 		cmocka_unit_test(test_same_bits),
+		cmocka_unit_test(test_mean_of_observed_columns),
+		cmocka_unit_test(test_nothing_observed),
+		cmocka_unit_test(test_fill),
 		cmocka_unit_test(test_decode_of_given_codes),
 		cmocka_unit_test(test_by_hand),
+		cmocka_unit_test(test_softmax_by_hand),
+		cmocka_unit_test(test_onehot_by_hand),
+		cmocka_unit_test(test_indicator_by_hand),
+		cmocka_unit_test(test_group_by_hand),
+		cmocka_unit_test(test_overflow_of_columns),
+		cmocka_unit_test(test_probability),
+		cmocka_unit_test(test_boolean_probability),
+		cmocka_unit_test(test_small_nets),
 		cmocka_unit_test(test_overflow),
 		cmocka_unit_test(test_sizes),
 #ifndef AE_DOUBLE

@@ -8,23 +8,32 @@
 static AeBlock
 whole_mse(uint32_t n)
 {
-	return (AeBlock){0, n, AE_LOSS_MSE};
+	return (AeBlock){.count = n, .loss = AE_LOSS_MSE};
 }
 
-/* n_in - code - n_in, or with one hidden layer on each side. */
+/* A code layer between inputs and outputs, or with one hidden layer on each side. */
 static AeNet
-make_net(uint32_t n_in, uint32_t hidden, uint32_t code, AeActivation act, const AeBlock *block)
+make_net_of(const AeLayout *layout, uint32_t hidden, uint32_t code, AeActivation act)
 {
-	AeNet net = {.n_layers = hidden ? 4 : 2, .n_encoder = hidden ? 2 : 1, .n_blocks = 1};
+	AeNet net = {.n_layers = hidden ? 4 : 2, .n_encoder = hidden ? 2 : 1, .layout = *layout};
 
-	net.blocks = block;
-	net.width[0] = net.width[net.n_layers] = n_in;
+	net.width[0] = ae_layout_inputs(layout);
+	net.width[net.n_layers] = ae_layout_outputs(layout);
 	net.width[net.n_encoder] = code;
 	if (hidden)
 		net.width[1] = net.width[3] = hidden;
 	for (uint32_t l = 0; l + 1 < net.n_layers; l++)
 		net.activation[l] = act;
 	return net;
+}
+
+/* The same of n_in numbers. */
+static AeNet
+make_net(uint32_t n_in, uint32_t hidden, uint32_t code, AeActivation act, const AeBlock *block)
+{
+	AeLayout layout = {.n_dense = n_in, .n_columns = n_in, .n_blocks = 1, .blocks = block};
+
+	return make_net_of(&layout, hidden, code, act);
 }
 
 static AeTrainOptions
@@ -172,11 +181,15 @@ options_have_effects(void **state)
 	AeNet net = make_net(4, 8, 2, AE_TANH, &block);
 	AeReal *x = make_rows(600, 4);
 	AeRows rows = {.n_rows = 600, .width = 4, .data = x};
-	AeTrainOptions variants[12];
-	double sums[12];
+	enum
+	{
+		N = 13
+	};
+	AeTrainOptions variants[N];
+	double sums[N];
 
 	(void) state;
-	for (int i = 0; i < 12; i++)
+	for (int i = 0; i < N; i++)
 		variants[i] = make_options(AE_OPTIMIZER_ADAM);
 	variants[1].optimizer = AE_OPTIMIZER_SGD;
 	variants[2].optimizer = AE_OPTIMIZER_LBFGS;
@@ -190,7 +203,8 @@ options_have_effects(void **state)
 	variants[9].batch_size = 64;
 	variants[10].beta1 = 0.5;
 	variants[11].beta2 = 0.9;
-	for (int i = 0; i < 12; i++)
+	variants[12].masking = 0.2;
+	for (int i = 0; i < N; i++)
 	{
 		void *memory;
 		AeTrainer *trainer = unit_train(&memory, &net, &variants[i], &rows, NULL);
@@ -303,6 +317,7 @@ early_stopping_restores_the_best(void **state)
 	AeTrainer *trainer;
 	AeArena arena = {0};
 	AePass pass;
+	AeReal scratch[8];
 	char *block_memory;
 	double loss, lowest = INFINITY;
 	void *memory;
@@ -326,9 +341,11 @@ early_stopping_restores_the_best(void **state)
 	block_memory = malloc(arena.used + AE_ALIGN);
 	arena = (AeArena){.base = ae_arena_align(block_memory)};
 	ae_net_place(&pass, &arena, &net, 20, false);
-	ae_net_forward(&pass, &net, ae_trainer_params(trainer), x, 20, false, ae_kernels_best(),
+	ae_net_forward(&pass, &net, ae_trainer_params(trainer), x, NULL, 20, false, ae_kernels_best(),
 				   &unit_blas);
-	loss = ae_net_loss(NULL, &pass, &net, x, 20, 0, ae_kernels_best()) / 20;
+	loss = ae_loss_rows(NULL, pass.h[net.n_layers], x, &net.layout, 20, false, 0, scratch,
+						ae_kernels_best()) /
+		   20;
 	assert_true(fabs(loss - progress->best_loss) < 1e-5);
 	free(block_memory);
 	free(memory);
@@ -396,15 +413,15 @@ history_thins_out(void **state)
 static void
 options_out_of_range_are_refused(void **state)
 {
-	AeTrainOptions good = make_options(AE_OPTIMIZER_ADAM), bad[9];
-	static const char *const names[] = {"learning_rate", "noise",      "validation",
-										"warmup",        "beta1",      "momentum",
-										"epochs",        "batch_size", "clip_norm"};
+	AeTrainOptions good = make_options(AE_OPTIMIZER_ADAM), bad[11];
+	static const char *const names[] = {"learning_rate", "noise",    "validation", "warmup",
+										"beta1",         "momentum", "epochs",     "batch_size",
+										"clip_norm",     "masking",  "masking"};
 	AeError error;
 
 	(void) state;
 	assert_int_equal(ae_train_options_check(&good, &error), AE_OK);
-	for (int i = 0; i < 9; i++)
+	for (int i = 0; i < 11; i++)
 		bad[i] = good;
 	bad[0].learning_rate = NAN;
 	bad[1].noise = -1;
@@ -415,11 +432,375 @@ options_out_of_range_are_refused(void **state)
 	bad[6].updates = 3; /* and epochs */
 	bad[7].batch_size = 0;
 	bad[8].clip_norm = INFINITY;
-	for (int i = 0; i < 9; i++)
+	bad[9].masking = 1;
+	bad[10].masking = NAN;
+	for (int i = 0; i < 11; i++)
 	{
 		assert_int_equal(ae_train_options_check(&bad[i], &error), AE_ERR_ARGUMENT);
 		assert_string_equal(error.what, names[i]);
 	}
+}
+
+/* ---- rows of every kind ---- */
+
+/*
+ * Three numbers (the second has an indicator), a group of two, a boolean, a category of three
+ * levels and one of four.
+ */
+static const AeBlock mixed_blocks[] = {{0, 3, AE_LOSS_MSE, false, 0, 0},
+									   {3, 2, AE_LOSS_MSE, true, 0, 0},
+									   {5, 1, AE_LOSS_BCE, false, 0, 0},
+									   {6, 3, AE_LOSS_SOFTMAX, true, 0.9, 3},
+									   {9, 4, AE_LOSS_SOFTMAX, true, 0.7, 3}};
+static const uint32_t mixed_indicators[] = {1};
+static const AeLayout mixed_layout = {.n_dense = 6,
+									  .n_indicators = 1,
+									  .n_categories = 2,
+									  .n_levels = 7,
+									  .n_columns = 7,
+									  .n_blocks = 5,
+									  .blocks = mixed_blocks,
+									  .indicators = mixed_indicators};
+
+/* Categories that follow from each other and from the first number; some cells are missing. */
+static AeReal *
+make_mixed_rows(size_t n, bool nulls)
+{
+	AeReal *cells = malloc(n * 8 * sizeof(AeReal));
+
+	for (size_t i = 0; i < n; i++)
+	{
+		AeReal *row = cells + i * 8;
+		double t = sin(0.37 * (double) i);
+
+		for (int j = 0; j < 5; j++)
+			row[j] = (AeReal) (t * (1 + 0.3 * j) + 0.2 * cos((double) i * (1.7 + j)));
+		row[5] = t > 0.2;
+		row[6] = t < -0.5 ? 0 : t < 0.5 ? 1 : 2;
+		row[7] = t < -0.6 ? 0 : t < 0 ? 1 : t < 0.6 ? 2 : 3;
+		for (int j = 0; nulls && j < 8; j++)
+			if ((i * 7 + (size_t) j * 3 + i / 8) % 11 == 0)
+				row[j] = (AeReal) NAN;
+	}
+	return cells;
+}
+
+static void
+layouts_are_checked(void **state)
+{
+	AeBlock blocks[5];
+	AeLayout layout = mixed_layout;
+	uint32_t indicator = 1;
+	AeRows rows = {.n_rows = 10, .width = 9};
+	AeTrainOptions options = make_options(AE_OPTIMIZER_ADAM);
+	AeNet net = make_net_of(&mixed_layout, 0, 2, AE_TANH);
+	AeError error;
+	size_t bytes;
+
+	(void) state;
+	assert_int_equal(ae_layout_check(&mixed_layout, &error), AE_OK);
+	assert_int_equal(ae_trainer_size(&bytes, &net, &options, &rows, &error), AE_ERR_SHAPE);
+	assert_string_equal(error.what, "number of cells");
+	layout.blocks = blocks;
+	layout.indicators = &indicator;
+	for (int bad = 0; bad < 12; bad++)
+	{
+		memcpy(blocks, mixed_blocks, sizeof blocks);
+		layout.n_categories = 2;
+		layout.n_columns = 7;
+		layout.n_blocks = 5;
+		indicator = 1;
+		switch (bad)
+		{
+			case 0:
+				blocks[1].first = 4; /* a gap */
+				break;
+			case 1:
+				blocks[2].count = 0;
+				break;
+			case 2:
+				blocks[4].count = 5;
+				break;
+			case 3:
+				blocks[4].count = 3; /* an output without a loss */
+				break;
+			case 4:
+				blocks[2].loss = AE_LOSS_SOFTMAX; /* of a number */
+				break;
+			case 5:
+				blocks[3].loss = AE_LOSS_MSE; /* of a category */
+				break;
+			case 6:
+				blocks[3].grouped = false;
+				break;
+			case 7:
+				layout.n_categories = 3;
+				break;
+			case 8:
+				layout.n_columns = 6;
+				break;
+			case 9:
+				indicator = 6; /* a category's cell */
+				break;
+			case 10:
+				layout.n_blocks = 4;
+				break;
+			default:
+				blocks[0].loss = AE_LOSS_COUNT;
+				break;
+		}
+		assert_int_equal(ae_layout_check(&layout, &error), AE_ERR_SHAPE);
+	}
+}
+
+static void
+assert_same_training(const AeNet *net, const AeTrainOptions *options, const AeRows *a,
+					 const AeRows *b)
+{
+	void *memory_a, *memory_b;
+	AeTrainer *trainer_a = unit_train(&memory_a, net, options, a, NULL);
+	AeTrainer *trainer_b = unit_train(&memory_b, net, options, b, NULL);
+	const AeProgress *p = ae_trainer_progress(trainer_a), *q = ae_trainer_progress(trainer_b);
+
+	assert_memory_equal(ae_trainer_params(trainer_a), ae_trainer_params(trainer_b),
+						ae_net_n_params(net) * sizeof(AeReal));
+	assert_int_equal(p->n_history, q->n_history);
+	for (uint32_t i = 0; i < p->n_history; i++)
+		assert_memory_equal(&p->history[i], &q->history[i], sizeof p->history[i]);
+	free(memory_a);
+	free(memory_b);
+}
+
+/* Twice the same bytes, from memory or read, with everything that draws. */
+static void
+mixed_rows_train_the_same_twice(void **state)
+{
+	AeNet net = make_net_of(&mixed_layout, 16, 3, AE_TANH);
+
+	(void) state;
+	for (int optimizer = 0; optimizer < AE_OPTIMIZER_COUNT; optimizer++)
+		for (int nulls = 0; nulls < 2; nulls++)
+		{
+			AeTrainOptions options = make_options((AeOptimizer) optimizer);
+			AeReal *cells = make_mixed_rows(900, nulls);
+			Source source = {.data = cells, .width = 8, .seen = calloc(900, 1)};
+			AeRows rows = {.n_rows = 900, .width = 8, .nullable = nulls, .data = cells};
+			AeRows read = {.n_rows = 900, .width = 8, .nullable = nulls, .read = read_rows};
+
+			read.context = &source;
+			options.noise = 0.1;
+			options.masking = 0.2;
+			options.validation = 0.1;
+			assert_same_training(&net, &options, &rows, &rows);
+			assert_same_training(&net, &options, &rows, &read);
+			free(source.seen);
+			free(cells);
+		}
+}
+
+/* Categories that can be told from the others are learnt: far below what their frequencies cost. */
+static void
+mixed_rows_are_learnt(void **state)
+{
+	AeNet net = make_net_of(&mixed_layout, 24, 3, AE_TANH);
+
+	(void) state;
+	for (int nulls = 0; nulls < 2; nulls++)
+		for (int optimizer = AE_OPTIMIZER_ADAM; optimizer <= AE_OPTIMIZER_LBFGS; optimizer++)
+		{
+			AeTrainOptions options = make_options((AeOptimizer) optimizer);
+			AeReal *cells = make_mixed_rows(1000, nulls);
+			AeRows rows = {.n_rows = 1000, .width = 8, .nullable = nulls, .data = cells};
+			AeTrainer *trainer;
+			const AeProgress *p;
+			void *memory;
+
+			options.epochs = 200;
+			options.learning_rate = 0.01;
+			trainer = unit_train(&memory, &net, &options, &rows, NULL);
+			p = ae_trainer_progress(trainer);
+			assert_true(p->state == AE_TRAIN_FINISHED || p->state == AE_TRAIN_CONVERGED);
+			assert_true((double) p->history[0].train_loss > 0.3);
+			assert_true(p->train_loss < 0.1 * (double) p->history[0].train_loss);
+			free(memory);
+			free(cells);
+		}
+}
+
+/* The validation loss is that of whole rows, whatever noise and masks do to training. */
+static void
+masking_spares_validation(void **state)
+{
+	AeNet net = make_net_of(&mixed_layout, 16, 3, AE_TANH);
+	AeTrainOptions options = make_options(AE_OPTIMIZER_SGD);
+	AeReal *cells = make_mixed_rows(400, true), *start, scratch[16], filled[80 * 7];
+	AeReal dense[80 * 6];
+	AeRows rows = {.n_rows = 400, .width = 8, .nullable = true, .data = cells};
+	int32_t levels[80 * 2];
+	AeArena arena = {0};
+	const AeReal *x;
+	AeTrainer *trainer;
+	void *memory;
+	AePass pass;
+	char *block;
+	double loss;
+
+	(void) state;
+	options.epochs = 3;
+	options.validation = 0.2;
+	options.masking = 0.5;
+	options.noise = 1;
+	options.learning_rate = 1e-12; /* the weights stay as they were drawn */
+	trainer = unit_train(&memory, &net, &options, &rows, NULL);
+	start = malloc(ae_net_n_params(&net) * sizeof(AeReal));
+	ae_net_init(start, &net, options.seed);
+	ae_net_place(&pass, &arena, &net, 80, false);
+	block = malloc(arena.used + AE_ALIGN);
+	arena = (AeArena){.base = ae_arena_align(block)};
+	ae_net_place(&pass, &arena, &net, 80, false);
+	ae_loss_inputs(&x, levels, cells, dense, filled, &net.layout, 80, true, 0, 0, 0,
+				   ae_kernels_best());
+	ae_net_forward(&pass, &net, start, x, levels, 80, false, ae_kernels_best(), &unit_blas);
+	loss =
+		ae_loss_rows(NULL, pass.h[4], cells, &net.layout, 80, true, 0, scratch, ae_kernels_best()) /
+		80;
+	assert_true(fabs(loss - ae_trainer_progress(trainer)->validation_loss) < 1e-6);
+	assert_true(fabs(loss - ae_trainer_progress(trainer)->train_loss) > 1e-3);
+	free(block);
+	free(memory);
+	free(start);
+	free(cells);
+}
+
+/*
+ * The share of cells that masking hides, seen from outside: with weights that copy each number
+ * but for one that is hidden, a row of ones costs 1 for every hidden cell and 0 for the others.
+ */
+static void
+masking_hides_its_share(void **state)
+{
+	enum
+	{
+		N = 2000
+	};
+	AeBlock block = whole_mse(4);
+	AeNet net = make_net(4, 0, 4, AE_IDENTITY, &block);
+	AeTrainOptions options = make_options(AE_OPTIMIZER_SGD);
+	AeReal *x = malloc(N * 4 * sizeof(AeReal)), start[40] = {0};
+	AeRows rows = {.n_rows = N, .width = 4, .data = x};
+	static const double shares[] = {0.1, 0.5, 0.9};
+
+	(void) state;
+	for (int i = 0; i < N * 4; i++)
+		x[i] = 1;
+	for (int i = 0; i < 4; i++)
+		start[5 * i] = start[20 + 5 * i] = 1;
+	options.epochs = 4;
+	options.learning_rate = 1e-12;
+	for (int i = 0; i < 3; i++)
+	{
+		AeTrainer *trainer;
+		void *memory;
+
+		options.masking = shares[i];
+		trainer = unit_train(&memory, &net, &options, &rows, start);
+		for (int e = 0; e < 4; e++) /* five standard deviations */
+			assert_true(fabs((double) ae_trainer_progress(trainer)->history[e].train_loss -
+							 shares[i]) < 5 * sqrt(shares[i] * (1 - shares[i]) / (N * 4)));
+		/* another draw in every epoch */
+		assert_true(ae_trainer_progress(trainer)->history[0].train_loss !=
+					ae_trainer_progress(trainer)->history[1].train_loss);
+		free(memory);
+	}
+	free(x);
+}
+
+/*
+ * Every cell is drawn for itself.  Of four ones each output is the share that was kept, so that
+ * the loss is the square of the share hidden: on the average p^2 + p (1 - p) / 4.
+ */
+static void
+masking_draws_each_cell(void **state)
+{
+	enum
+	{
+		N = 2000
+	};
+	AeBlock block = whole_mse(4);
+	AeNet net = make_net(4, 0, 4, AE_IDENTITY, &block);
+	AeTrainOptions options = make_options(AE_OPTIMIZER_SGD);
+	AeReal *x = malloc(N * 4 * sizeof(AeReal)), start[40] = {0};
+	AeRows rows = {.n_rows = N, .width = 4, .data = x};
+	static const double shares[] = {0.1, 0.5, 0.9};
+
+	(void) state;
+	for (int i = 0; i < N * 4; i++)
+		x[i] = 1;
+	for (int i = 0; i < 4; i++)
+	{
+		start[4 * i] = (AeReal) 0.25;
+		start[20 + i] = 1;
+	}
+	options.epochs = 1;
+	options.learning_rate = 1e-12;
+	for (int i = 0; i < 3; i++)
+	{
+		double p = shares[i];
+		AeTrainer *trainer;
+		void *memory;
+
+		options.masking = p;
+		trainer = unit_train(&memory, &net, &options, &rows, start);
+		assert_true(fabs(ae_trainer_progress(trainer)->train_loss - p * p - p * (1 - p) / 4) <
+					0.03);
+		free(memory);
+	}
+	free(x);
+}
+
+/* Nets of categories alone, of one column, of one level and another: they train. */
+static void
+small_nets_train(void **state)
+{
+	static const AeLoss losses[] = {AE_LOSS_SOFTMAX, AE_LOSS_ONEHOT};
+	AeReal cells[300 * 2];
+
+	(void) state;
+	for (int i = 0; i < 300; i++)
+	{
+		cells[2 * i] = (AeReal) (i % 3);
+		cells[2 * i + 1] = (AeReal) (i % 3 == 1);
+		if (i % 17 == 5)
+			cells[2 * i + i % 2] = (AeReal) NAN;
+	}
+	for (int n_columns = 1; n_columns <= 2; n_columns++)
+		for (int k = 0; k < 2; k++)
+		{
+			AeBlock blocks[] = {{0, 3, losses[k], true, 1, 3}, {3, 2, losses[k], true, 1, 3}};
+			AeLayout layout = {.n_categories = (uint32_t) n_columns,
+							   .n_levels = n_columns == 1 ? 3 : 5,
+							   .n_columns = (uint32_t) n_columns,
+							   .n_blocks = (uint32_t) n_columns,
+							   .blocks = blocks};
+			AeNet net = make_net_of(&layout, 6, 2, AE_TANH);
+			AeTrainOptions options = make_options(AE_OPTIMIZER_ADAM);
+			AeReal column[300];
+			AeRows rows = {.n_rows = 300, .width = (size_t) n_columns, .nullable = true};
+			AeTrainer *trainer;
+			void *memory;
+
+			for (int i = 0; i < 300; i++)
+				column[i] = cells[2 * i];
+			rows.data = n_columns == 1 ? column : cells;
+			options.epochs = 300;
+			options.learning_rate = 0.02;
+			options.masking = n_columns == 1 ? 0 : 0.1;
+			trainer = unit_train(&memory, &net, &options, &rows, NULL);
+			assert_int_equal(ae_trainer_progress(trainer)->state, AE_TRAIN_FINISHED);
+			assert_true(ae_trainer_progress(trainer)->train_loss < (n_columns == 1 ? 0.01 : 0.2));
+			assert_same_training(&net, &options, &rows, &rows);
+			free(memory);
+		}
 }
 
 /* ---- the PCA property ---- */
@@ -570,6 +951,13 @@ main(void)
 		cmocka_unit_test(divergence_keeps_the_last_good_weights),
 		cmocka_unit_test(history_thins_out),
 		cmocka_unit_test(options_out_of_range_are_refused),
+		cmocka_unit_test(layouts_are_checked),
+		cmocka_unit_test(mixed_rows_train_the_same_twice),
+		cmocka_unit_test(mixed_rows_are_learnt),
+		cmocka_unit_test(masking_spares_validation),
+		cmocka_unit_test(masking_hides_its_share),
+		cmocka_unit_test(masking_draws_each_cell),
+		cmocka_unit_test(small_nets_train),
 		cmocka_unit_test(linear_lbfgs_is_pca),
 		cmocka_unit_test(linear_adam_nears_pca),
 	};
