@@ -16,7 +16,6 @@ splitting and counting.
 
 import argparse
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -61,34 +60,18 @@ PEERS = {"isolation forest": isolation_forest, "LOF": local_outlier_factor,
          f"PCA ({PCA_VARIANCE:.0%})": pca}
 
 
-def through_sql(options):
-    """Scores of the test rows by a model trained on the training rows, as two columns in the order
-    of id: what is ranked, and the calibrated score; and the seconds that training took."""
-    start = time.perf_counter()
-    bench.psql(f"""
-        DROP TABLE IF EXISTS bench_model;
-        CREATE TABLE bench_model AS
-        SELECT ae.train(t, ae.options(exclude => '{{label,id,part}}', {options})) AS model
-        FROM bench_rows t WHERE part = 0""")
-    spent = time.perf_counter() - start
-    return bench.rows_of("""
-        SELECT ae.raw_score(m.model, t), ae.anomaly_score(m.model, t)
-        FROM bench_rows t, bench_model m WHERE part = 1 ORDER BY id"""), spent
-
-
-def measure(names, x, label, seed, peers):
-    """{method: (AUROC, average precision)} of one seed."""
+def measure(x, label, seed, peers):
+    """{method: (AUROC, average precision)} of one seed; the table is bench_rows."""
     train = bench.split(label, seed)
     test = ~train
     z = bench.standardise(x, train)
     scores, result = {}, {}
 
-    bench.load_columns("bench_rows", names + ["label", "part"],
-                       np.column_stack([x, label, test.astype(float)]))
-    own, spent = through_sql(f"seed => {seed}")
-    scores["detect"], scores["calibrated"] = own.T
-    scores["squeezed"] = through_sql(
-        f"seed => {seed}, code => {max(1, round(x.shape[1] / 3))}")[0][:, 0]
+    bench.mark(range(len(label)), train)
+    spent = bench.train("bench_rows", f"seed => {seed}")
+    scores["detect"], scores["calibrated"] = bench.scores("bench_rows", "raw_score", "anomaly_score")
+    bench.train("bench_rows", f"seed => {seed}, code => {max(1, round(x.shape[1] / 3))}")
+    scores["squeezed"] = bench.scores("bench_rows", "raw_score")[0]
     for name, method in {"trivial": trivial, **(PEERS if peers else {})}.items():
         scores[name] = method(z, train, seed)[test]
     for name, score in scores.items():
@@ -96,10 +79,6 @@ def measure(names, x, label, seed, peers):
                         100 * bench.average_precision(label[test], score))
     result["seconds"] = (spent, spent)
     return result
-
-
-def cell(values):
-    return f"{np.mean(values):.1f} ± {np.std(values, ddof=1) if len(values) > 1 else 0:.1f}"
 
 
 def tables_of(folder, chosen):
@@ -120,7 +99,7 @@ def report(results, sizes, methods, seeds, keep):
     for metric, title in enumerate(("AUROC", "Average precision")):
         rows = []
         for name, runs in results.items():
-            rows.append([name, *sizes[name]] + [cell([run[m][metric] for run in runs])
+            rows.append([name, *sizes[name]] + [bench.mean_sd([run[m][metric] for run in runs])
                                                 for m in methods])
         mean = [f"{np.mean([run[m][metric] for runs in results.values() for run in runs]):.1f}"
                 for m in methods]
@@ -153,8 +132,9 @@ def main():
                                            arguments.tables.split(",") if arguments.tables else []):
         sizes[name] = (int((label == 0).sum()) // 2, x.shape[1], int(label.sum()))
         results[name] = []
+        bench.load_columns("bench_rows", names + ["label"], np.column_stack([x, label]))
         for seed in range(1, arguments.seeds + 1):
-            run = measure(names, x, label, seed, arguments.peers)
+            run = measure(x, label, seed, arguments.peers)
             results[name].append(run)
             print(f"# {name} {seed}: " + ", ".join(f"{m} {run[m][0]:.1f}" for m in methods),
                   file=sys.stderr, flush=True)

@@ -5,7 +5,12 @@
 #     tests/bench/run.sh speed              rows/s of training and scoring      (speed.py)
 #     tests/bench/run.sh kernels            GF/s of the scoring kernels         (bench_kernels.c)
 #     tests/bench/run.sh quality [options]  how well anomalies are found        (quality.py)
+#     tests/bench/run.sh mixed [options]    the same in tables of all types     (mixed.py)
+#     tests/bench/run.sh crossed            what crossing is for                (crossed.py)
 #     tests/bench/run.sh calibration        how many rows is_anomaly flags      (calibration.py)
+#     tests/bench/run.sh explain            whether it names the wrong column   (explain.py)
+#     tests/bench/run.sh impute             how well it fills what is missing   (impute.py)
+#     tests/bench/run.sh onehot             categories against one-hot arrays   (onehot.py)
 #
 # The extension goes into a throw-away server of its own.  Peers live in a virtual environment,
 # tmp_check/bench/venv unless AE_BENCH_VENV says otherwise; it is made once and kept.  PyTorch comes
@@ -105,12 +110,15 @@ case $what in
 		run_kernels
 		run_speed
 		have_python
-		with_server "$python" tests/bench/quality.py
-		with_server "$python" tests/bench/calibration.py
+		failed=0
+		for one in quality mixed crossed calibration explain impute onehot; do
+			with_server "$python" "tests/bench/$one.py" || failed=1
+		done
+		exit $failed
 		;;
 	kernels) run_kernels ;;
 	speed) run_speed "$@" ;;
-	quality | calibration)
+	quality | mixed | crossed | calibration | explain | impute | onehot)
 		have_python
 		with_server "$python" "tests/bench/$what.py" "$@"
 		;;
