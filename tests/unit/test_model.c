@@ -1266,6 +1266,7 @@ test_pairs(void **state)
 			column->levels[1].text = "";
 			column->levels[1].len = 0;
 			assert_false(ae_model_pairs(&a->model, &b->model));
+			assert_false(ae_model_pairs(&b->model, &a->model));
 			column->levels[1] = a->columns[column - b->columns].levels[1];
 		}
 		assert_true(ae_model_pairs(&a->model, &b->model));
