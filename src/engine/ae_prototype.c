@@ -354,6 +354,27 @@ ae_clusters_end(AeClusters *clusters)
 	}
 }
 
+/* What fewer rows than AE_MIN_CLUSTER say of a centre is forgotten: the mean, or level 0. */
+static void
+forget_rare(AeClusters *clusters, size_t k)
+{
+	const AeLayout *layout = clusters->layout;
+	size_t n_dense = layout->n_dense;
+	AeReal *centre = clusters->cells + k * ae_layout_cells(layout);
+
+	for (size_t j = 0; j < n_dense; j++)
+		if (clusters->count[k * n_dense + j] < AE_MIN_CLUSTER)
+			centre[j] = 0;
+	for (uint32_t c = 0; c < layout->n_categories; c++)
+	{
+		const AeBlock *block = &layout->blocks[first_category(layout) + c];
+		const uint32_t *count = clusters->level + k * layout->n_levels + block->first - n_dense;
+
+		if (count[(size_t) centre[n_dense + c]] < AE_MIN_CLUSTER)
+			centre[n_dense + c] = 0;
+	}
+}
+
 uint32_t
 ae_clusters_settle(AeClusters *clusters)
 {
@@ -364,6 +385,7 @@ ae_clusters_settle(AeClusters *clusters)
 	{
 		if (clusters->n_rows[k] < AE_MIN_CLUSTER)
 			continue;
+		forget_rare(clusters, k);
 		memmove(clusters->cells + kept * n_cells, clusters->cells + k * n_cells,
 				n_cells * sizeof(AeReal));
 		kept++;

@@ -99,7 +99,10 @@ void ae_clusters_begin(AeClusters *clusters, const AeKernels *kernels);
 void ae_clusters_add(AeClusters *clusters, const AeReal *cells);
 void ae_clusters_end(AeClusters *clusters);
 
-/* The centres of clusters of AE_MIN_CLUSTER rows or more, moved to the front; how many. */
+/*
+ * The centres of clusters of AE_MIN_CLUSTER rows or more, moved to the front; how many.  A cell
+ * that fewer rows have a value for, or share a level in, becomes 0.  Ends the clusters.
+ */
 uint32_t ae_clusters_settle(AeClusters *clusters);
 
 #endif

@@ -311,6 +311,16 @@ typedef struct PgaeStore PgaeStore;
  */
 extern PgaeBudget *pgae_budget(FunctionCallInfo fcinfo);
 
+typedef enum PgaeNotice
+{
+	PGAE_NOTICE_ONE_NETWORK,
+	PGAE_NOTICE_SMALLEST_P,
+	PGAE_N_NOTICES
+} PgaeNotice;
+
+/* True once for all groups: a thousand of them need not say the same thing each. */
+extern bool pgae_budget_notice(PgaeBudget *budget, PgaeNotice notice);
+
 /*
  * An empty store for records of this size; lives in the current context, and must be
  * given to pgae_store_end before that is deleted, but for an error.

@@ -29,7 +29,7 @@ PG_FUNCTION_INFO_V1(pg_ae_detect);
 #define N_REASONS "3"
 
 static const char statement[] =
-	"WITH ae_input AS MATERIALIZED (SELECT ae_query AS r FROM (%s\n) AS ae_query), "
+	"WITH ae_input AS MATERIALIZED (SELECT \"ae.detect\" AS r FROM (%s\n) AS \"ae.detect\"), "
 	"ae_model AS MATERIALIZED (SELECT ae.train(r, $1) AS m FROM ae_input), "
 	"ae_scored AS MATERIALIZED (SELECT r, ae.raw_score((SELECT m FROM ae_model), r) AS s FROM "
 	"ae_input), "

@@ -845,6 +845,19 @@ begin_members(PgaeJob *job)
 	}
 }
 
+/* 54000 before any row is trained on, where the weights alone are more than a model may have. */
+static void
+check_size(const PgaeJob *job)
+{
+	double bytes = (double) ae_net_n_params(&job->model->net) * sizeof(float) * job->n_networks;
+
+	if (bytes > (double) AE_MAX_MODEL)
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						errmsg("the model would have %.0f bytes of weights, more than %zu", bytes,
+							   AE_MAX_MODEL),
+						errhint("Make \"hidden\" narrower, or set \"folds\" to 1.")));
+}
+
 bool
 pgae_job_run(PgaeJob *job)
 {
@@ -856,6 +869,7 @@ pgae_job_run(PgaeJob *job)
 	job->model->server_version = PG_VERSION_NUM;
 	if (!fit_columns(job))
 		return false;
+	check_size(job);
 	scale_rows(job);
 	begin_members(job);
 	for (job->member = 0; job->member < job->n_members; job->member++)

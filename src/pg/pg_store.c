@@ -59,7 +59,8 @@ struct PgaeBudget
 	size_t used;           /* of limit */
 	dlist_head stores;     /* those that are charged MIN_RUN and more */
 	size_t n_on_disk;      /* stores that have runs */
-	BufFile *file;         /* all runs; NULL if n_on_disk = 0 */
+	bool noticed[PGAE_N_NOTICES];
+	BufFile *file; /* all runs; NULL if n_on_disk = 0 */
 	uint64 file_end;
 	bool at_end; /* the file's position */
 };
@@ -145,6 +146,15 @@ pgae_budget(FunctionCallInfo fcinfo)
 	dlist_init(&budget->stores);
 	fcinfo->flinfo->fn_extra = budget;
 	return budget;
+}
+
+bool
+pgae_budget_notice(PgaeBudget *budget, PgaeNotice notice)
+{
+	bool first = !budget->noticed[notice];
+
+	budget->noticed[notice] = true;
+	return first;
 }
 
 PgaeStore *

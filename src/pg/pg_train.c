@@ -374,7 +374,7 @@ settle_folds(TrainState *state)
 		a->store = b->store;
 		b->store = NULL;
 	}
-	if (n > 1)
+	if (n > 1 && pgae_budget_notice(state->budget, PGAE_NOTICE_ONE_NETWORK))
 		ereport(NOTICE,
 				(errmsg("one network is trained on all %zu rows: there are too few different ones "
 						"to cross two",
@@ -461,14 +461,15 @@ run_jobs_with_blas(TrainState *state, PgaeJob **jobs, uint32 n_members)
 
 /* Where the contamination that ae.is_anomaly assumes is out of reach. */
 static void
-notice_smallest_p(PgaeJob *const *jobs, uint32 n_folds)
+notice_smallest_p(const TrainState *state, PgaeJob *const *jobs, uint32 n_folds)
 {
 	uint64 n = jobs[0]->models[0].calibration.n;
 
 	for (uint32 f = 1; f < n_folds; f++)
 		n = Min(n, jobs[f]->models[0].calibration.n);
 	if (pgae_progress && jobs[0]->models[0].purpose == AE_PURPOSE_DETECT && n > 0 &&
-		1.0 / (n + 1) > DEFAULT_CONTAMINATION)
+		1.0 / (n + 1) > DEFAULT_CONTAMINATION &&
+		pgae_budget_notice(state->budget, PGAE_NOTICE_SMALLEST_P))
 		ereport(NOTICE,
 				(errmsg("with " UINT64_FORMAT " rows to compare with, no p-value is below %.2g", n,
 						1.0 / (n + 1)),
@@ -537,7 +538,7 @@ train(TrainState *state, MemoryContext result_context)
 	settle_folds(state);
 	if (!run_jobs_with_blas(state, jobs, n_members))
 		return NULL;
-	notice_smallest_p(jobs, state->n_folds);
+	notice_smallest_p(state, jobs, state->n_folds);
 	return write_models(jobs, state->n_folds, n_members, result_context);
 }
 

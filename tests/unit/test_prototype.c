@@ -671,9 +671,40 @@ test_mixed_clusters(void **state)
 		ae_clusters_add(&clusters, rows[i]);
 	ae_clusters_end(&clusters);
 	assert_true(clusters.n_rows[0] == 5 && clusters.n_rows[1] == 1); /* the last row is nowhere */
-	assert_int_equal(ae_clusters_settle(&clusters), 1);
 	assert_memory_equal(clusters.cells, wanted, sizeof wanted);
 	free(block);
+}
+
+/* A centre keeps no value that fewer rows than AE_MIN_CLUSTER have, and no level that they share.
+ */
+static void
+test_rare_cells(void **state)
+{
+	const AeReal none = (AeReal) NAN;
+	const AeReal seed[] = {3, 7, 9, 1};
+	const AeReal rows[][4] = {{1, 7, none, 1}, {2, 7, 9, 1}, {3, 7, 9, 1},
+							  {4, 7, 9, 1},    {5, 7, 9, 1}, {none, none, none, 2}};
+	const AeReal enough[] = {3, 7, 0, 1}, too_few[] = {0, 0, 0, 0};
+
+	(void) state;
+	for (int first = 0; first < 2; first++) /* with 5 rows that have a value, and with 4 */
+	{
+		AeClusters clusters;
+		AeError error;
+		size_t bytes;
+		void *block;
+
+		assert_int_equal(ae_clusters_size(&bytes, 1, &hand_layout, &error), AE_OK);
+		block = malloc(bytes);
+		ae_clusters_init(&clusters, block, 1, seed, &hand_layout);
+		ae_clusters_begin(&clusters, ae_kernels_best());
+		for (int i = first; i < 6; i++)
+			ae_clusters_add(&clusters, rows[i]);
+		ae_clusters_end(&clusters);
+		assert_int_equal(ae_clusters_settle(&clusters), 1);
+		assert_memory_equal(clusters.cells, first ? too_few : enough, sizeof enough);
+		free(block);
+	}
 }
 
 /* Sum of the squares from whole rows to their nearest centre, while a pass is under way. */
@@ -779,6 +810,7 @@ main(void)
 		cmocka_unit_test(test_clusters_by_hand),
 		cmocka_unit_test(test_small_clusters),
 		cmocka_unit_test(test_mixed_clusters),
+		cmocka_unit_test(test_rare_cells),
 		cmocka_unit_test(test_clusters_same_bits),
 	};
 
