@@ -5,6 +5,14 @@ SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS ae;
 SET ae.progress = off;
 
+-- options are the same under any settings
+SELECT ae.options(learning_rate => 0.00123456789012345, scaling => E'\n {"a": "log"}') AS options \gset
+SET extra_float_digits = -12;
+SET standard_conforming_strings = off;
+SELECT ae.options(learning_rate => 0.00123456789012345, scaling => E'\n {"a": "log"}') = :'options' AS same, :'options' AS options;
+RESET standard_conforming_strings;
+RESET extra_float_digits;
+
 CREATE TABLE data AS
 SELECT i AS id, i % 5 AS number, sin(i) + 2 AS a, 2 * sin(i) + 0.3 * cos(1.7 * i) + 5 AS b, cos(i) * sin(3 * i) AS c, i % 4 = 0 AS flag,
 	CASE WHEN i % 50 = 1 THEN 'rare' WHEN i % 3 = 0 THEN 'x' ELSE 'y' END AS word, timestamp '2020-01-01' + i * interval '5 hours' AS at,

@@ -91,6 +91,33 @@ FROM (SELECT id % 2 AS g, ae.train(ARRAY[CASE WHEN id % 2 = 0 THEN a END, b], ae
 SELECT region, ae.train(r, quick()) FROM readings r WHERE false GROUP BY region;
 SELECT ae.train(r, quick()) FROM readings r WHERE false;
 
+-- an array that is NULL in all rows of a group gives no model, and hurts no other group
+SELECT g, model IS NOT NULL AS model
+FROM (SELECT g, ae.train(s, '{"exclude": ["g"], "code": 1, "updates": 5}') AS model
+	FROM (SELECT id % 2 AS g, CASE WHEN id % 2 = 0 THEN ARRAY[a, b] END AS v FROM readings) s GROUP BY g) g ORDER BY g;
+
+-- a hash table of groups that is read again gives the same models again, and the NULL
+SET enable_sort = off;
+SET work_mem = '1GB';
+SELECT n, (SELECT array_agg(region ORDER BY region) FROM (SELECT region, ae.train(r, quick()) AS model FROM readings r GROUP BY region OFFSET 0) g
+	WHERE md5(model) = md5(alone(format('region = %L', region))) AND n > 0) AS same,
+	(SELECT count(*) || ' with ' || count(model) FROM (SELECT id = 1, ae.train(r, quick()) AS model FROM readings r GROUP BY 1 OFFSET 0) g
+	WHERE n > 0) AS one_of_two
+FROM generate_series(1, 3) n;
+BEGIN;
+DECLARE c SCROLL CURSOR FOR SELECT region, md5(ae.train(r, quick())) = md5(alone(format('region = %L', region))) AS same
+	FROM readings r GROUP BY region;
+MOVE 1 FROM c;
+SAVEPOINT s;
+MOVE ALL FROM c;
+ROLLBACK TO s;
+MOVE ABSOLUTE 0 FROM c;
+SELECT strategy('SELECT region, ae.train(r) FROM readings r GROUP BY region');
+FETCH ALL FROM c;
+COMMIT;
+RESET enable_sort;
+RESET work_mem;
+
 ---- what may stand inside the call
 
 SELECT ae.train(r, quick()) FILTER (WHERE region = 'r1') = alone('region = ''r1''') AS filtered,

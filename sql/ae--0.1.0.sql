@@ -133,6 +133,8 @@ CREATE FUNCTION ae.options(
 	seed bigint DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
+-- on which it would depend
+SET extra_float_digits = 1 SET standard_conforming_strings = on
 AS $$
 	SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
 		'columns', columns,

@@ -321,6 +321,11 @@ typedef enum PgaeNotice
 /* True once for all groups: a thousand of them need not say the same thing each. */
 extern bool pgae_budget_notice(PgaeBudget *budget, PgaeNotice notice);
 
+/* Keeps bytes on disk until pgae_budget_forget is called as often; returns where. */
+extern uint64 pgae_budget_keep(PgaeBudget *budget, const void *bytes, size_t size);
+extern void pgae_budget_kept(void *bytes, size_t size, PgaeBudget *budget, uint64 position);
+extern void pgae_budget_forget(PgaeBudget *budget);
+
 /*
  * An empty store for records of this size; lives in the current context, and must be
  * given to pgae_store_end before that is deleted, but for an error.

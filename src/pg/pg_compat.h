@@ -42,12 +42,7 @@
 
 #include "varatt.h"
 
-/* A further argument where errors may be soft. */
-#define PGAE_NO_ESCONTEXT , NULL
-
 #else
-
-#define PGAE_NO_ESCONTEXT
 
 /* fmgr.h declares it. */
 extern PGDLLEXPORT void _PG_init(void);

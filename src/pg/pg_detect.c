@@ -10,13 +10,12 @@
 
 #include <ctype.h>
 
-#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
+#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
-#include "utils/regproc.h"
 #include "utils/varlena.h"
 
 #include "catalog/namespace.h"
@@ -25,15 +24,16 @@ PG_FUNCTION_INFO_V1(pg_ae_detect);
 
 #define N_COLUMNS 5
 
-/* The reasons that a row is given. */
+/* The reasons that a row is given: so many, but for the first none of a smaller share. */
 #define N_REASONS "3"
+#define LEAST_SHARE "0.05"
 
 static const char statement[] =
 	"WITH ae_input AS MATERIALIZED (SELECT \"ae.detect\" AS r FROM (%s\n) AS \"ae.detect\"), "
-	"ae_model AS MATERIALIZED (SELECT ae.train(r, $1) AS m FROM ae_input), "
+	"ae_model AS MATERIALIZED (SELECT ae.train(r, %s::pg_catalog.jsonb) AS m FROM ae_input), "
 	"ae_scored AS MATERIALIZED (SELECT r, ae.raw_score((SELECT m FROM ae_model), r) AS s FROM "
 	"ae_input), "
-	"ae_top AS (SELECT r, s FROM ae_scored WHERE s IS NOT NULL ORDER BY s DESC LIMIT $2) "
+	"ae_top AS (SELECT r, s FROM ae_scored WHERE s IS NOT NULL ORDER BY s DESC LIMIT %d) "
 	"SELECT (pg_catalog.row_number() OVER (ORDER BY s DESC))::pg_catalog.int4, "
 	"ae.anomaly_score((SELECT m FROM ae_model), r), ae.p_value((SELECT m FROM ae_model), r), "
 	"ARRAY(SELECT pg_catalog.format('%%s is %%s%%s, expected %%s (%%s %%%%)', e.feature, "
@@ -41,7 +41,10 @@ static const char statement[] =
 	"pg_catalog.format(' (p = %%s)', pg_catalog.round(e.probability::pg_catalog.numeric, 3)) END, "
 	"pg_catalog.left(e.expected, 60), "
 	"pg_catalog.round((e.share OPERATOR(pg_catalog.*) 100)::pg_catalog.numeric)) "
-	"FROM ae.explain((SELECT m FROM ae_model), r) AS e LIMIT " N_REASONS "), "
+	"FROM ae.explain((SELECT m FROM ae_model), r) WITH ORDINALITY AS e(feature, value, expected, "
+	"error, "
+	"share, probability, n) WHERE e.n OPERATOR(pg_catalog.=) 1 OR e.share "
+	"OPERATOR(pg_catalog.>=) " LEAST_SHARE " LIMIT " N_REASONS "), "
 	"pg_catalog.to_jsonb(r) FROM ae_top ORDER BY s DESC";
 
 /* Where spaces, comments and opening parentheses end. */
@@ -88,20 +91,35 @@ is_query(const char *text)
 	return false;
 }
 
+static List *
+to_strings(List *names)
+{
+	ListCell *cell;
+
+	foreach (cell, names)
+		lfirst(cell) = makeString(lfirst(cell));
+	return names;
+}
+
 /* The query: the text without semicolons at its end, or all of the table that it names. */
 static char *
 query_of(char *text)
 {
 	size_t len = strlen(text);
+	List *names;
 	Oid relation;
 
 	while (len > 0 && (isspace((unsigned char) text[len - 1]) || text[len - 1] == ';'))
 		text[--len] = '\0';
 	if (is_query(text))
 		return text;
-	relation = RangeVarGetRelid(
-		makeRangeVarFromNameList(stringToQualifiedNameList(text PGAE_NO_ESCONTEXT)),
-		AccessShareLock, false);
+	if (!SplitIdentifierString(pstrdup(text), '.', &names) || names == NIL)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("argument \"query\" of ae.detect is neither a query nor the name of "
+							   "a table: \"%s\"",
+							   text)));
+	relation =
+		RangeVarGetRelid(makeRangeVarFromNameList(to_strings(names)), AccessShareLock, false);
 	return psprintf("SELECT * FROM %s",
 					quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)),
 											   get_rel_name(relation)));
@@ -109,19 +127,20 @@ query_of(char *text)
 
 /* Runs the statement; rows go into result.  Returns how many. */
 static uint64
-run(ReturnSetInfo *result, const char *query, Datum options, int32 top)
+run(ReturnSetInfo *result, const char *query, const char *options, int32 top)
 {
-	Oid types[2] = {JSONBOID, INT4OID};
-	Datum arguments[2];
 	StringInfoData text;
+	SPIPlanPtr plan;
 	uint64 n;
 
-	arguments[0] = options;
-	arguments[1] = Int32GetDatum(top);
 	initStringInfo(&text);
-	appendStringInfo(&text, statement, query);
+	appendStringInfo(&text, statement, query, options, top);
 	SPI_connect();
-	if (SPI_execute_with_args(text.data, 2, types, arguments, NULL, false, 0) != SPI_OK_SELECT)
+	plan = SPI_prepare(text.data, 0, NULL);
+	if (plan == NULL || !SPI_is_cursor_plan(plan))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("argument \"query\" of ae.detect is not one query")));
+	if (SPI_execute_plan(plan, NULL, NULL, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "ae.detect could not run its statement");
 	n = SPI_processed;
 	for (uint64 i = 0; i < n; i++)
@@ -140,14 +159,12 @@ run(ReturnSetInfo *result, const char *query, Datum options, int32 top)
 
 /* How to do the same and keep the model. */
 static void
-notice_model(const char *query, Datum options)
+notice_model(const char *query, const char *options)
 {
-	char *text = JsonbToCString(NULL, &DatumGetJsonbP(options)->root, 0);
-
 	ereport(NOTICE, (errmsg("the model is gone with this statement"),
 					 errhint("To keep it: CREATE TABLE models AS SELECT ae.train(t, %s) AS model "
-							 "FROM (%s) t;",
-							 quote_literal_cstr(text), query)));
+							 "FROM (%s%s) t;",
+							 options, query, strstr(query, "--") ? "\n" : "")));
 }
 
 /* detect(query, options, top): the most anomalous rows of a query or table, and why. */
@@ -155,7 +172,8 @@ Datum
 pg_ae_detect(PG_FUNCTION_ARGS)
 {
 	char *query = query_of(text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	Datum options = PG_GETARG_DATUM(1);
+	Jsonb *jsonb = PG_GETARG_JSONB_P(1);
+	char *options = quote_literal_cstr(JsonbToCString(NULL, &jsonb->root, VARSIZE(jsonb)));
 	int32 top = PG_GETARG_INT32(2);
 
 	if (top < 1)

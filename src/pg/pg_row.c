@@ -476,7 +476,7 @@ set_source(PgaeCodec *codec, AeSchema *schema, size_t *stored, Source *source, c
 	}
 }
 
-/* Array columns without an element in any row are left out. */
+/* Array columns without an element in any row are left out; returns how many columns stay. */
 static int
 drop_unknown_arrays(int *chosen, int n, TupleDesc tupdesc, const int *lengths)
 {
@@ -490,9 +490,6 @@ drop_unknown_arrays(int *chosen, int n, TupleDesc tupdesc, const int *lengths)
 		else
 			chosen[kept++] = chosen[i];
 	}
-	if (kept == 0)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("no columns are left to train on")));
 	return kept;
 }
 
@@ -906,6 +903,8 @@ pgae_codec_prepare(PgaeCodec *codec, Datum row, bool force)
 		if (!force)
 			return false;
 		n = drop_unknown_arrays(chosen, n, tupdesc, codec->lengths);
+		if (n == 0)
+			return false;
 	}
 	build_row_schema(codec, tupdesc, chosen, n);
 	return true;

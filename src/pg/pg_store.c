@@ -62,7 +62,10 @@ struct PgaeBudget
 	bool noticed[PGAE_N_NOTICES];
 	BufFile *file; /* all runs; NULL if n_on_disk = 0 */
 	uint64 file_end;
-	bool at_end; /* the file's position */
+	bool at_end;      /* the file's position */
+	BufFile *results; /* NULL if n_results = 0 */
+	size_t n_results; /* kept and not forgotten */
+	uint64 results_end;
 };
 
 /* Records as they came; each is preceded by its key. */
@@ -155,6 +158,50 @@ pgae_budget_notice(PgaeBudget *budget, PgaeNotice notice)
 
 	budget->noticed[notice] = true;
 	return first;
+}
+
+static void
+seek_result(PgaeBudget *budget, uint64 position)
+{
+	if (BufFileSeek(budget->results, 0, (off_t) position, SEEK_SET) != 0)
+		ereport(ERROR, (errcode_for_file_access(),
+						errmsg("could not seek in the temporary file of models")));
+}
+
+uint64
+pgae_budget_keep(PgaeBudget *budget, const void *bytes, size_t size)
+{
+	uint64 position = budget->results_end;
+
+	if (budget->results == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(budget->context);
+
+		budget->results = BufFileCreateTemp(false);
+		MemoryContextSwitchTo(old);
+	}
+	seek_result(budget, position);
+	BufFileWrite(budget->results, bytes, size);
+	budget->results_end += size;
+	budget->n_results++;
+	return position;
+}
+
+void
+pgae_budget_kept(void *bytes, size_t size, PgaeBudget *budget, uint64 position)
+{
+	seek_result(budget, position);
+	BufFileReadExact(budget->results, bytes, size);
+}
+
+void
+pgae_budget_forget(PgaeBudget *budget)
+{
+	if (--budget->n_results > 0)
+		return;
+	BufFileClose(budget->results);
+	budget->results = NULL;
+	budget->results_end = 0;
 }
 
 PgaeStore *

@@ -15,6 +15,7 @@
 
 #include "ae_hash.h"
 #include "mb/pg_wchar.h"
+#include "nodes/execnodes.h"
 #include "nodes/primnodes.h"
 #include "pgstat.h"
 #include "portability/instr_time.h"
@@ -62,6 +63,8 @@ typedef struct TrainState
 	Fold folds[AE_MAX_FOLDS];
 	List *waiting; /* copies of rows that came before the length of an array was known */
 	Size waiting_bytes;
+	Size kept_bytes; /* of the result, with budget; 0: not kept */
+	uint64 kept_at;
 } TrainState;
 
 PG_FUNCTION_INFO_V1(pg_ae_train_transfn);
@@ -156,12 +159,15 @@ check_aggregate(FunctionCallInfo fcinfo)
 	return context;
 }
 
-/* A file may be open when an aggregate ends without its final function. */
+/* Closes files; an aggregate may end without its final function. */
 static void
 shut_down(Datum datum)
 {
 	TrainState *state = (TrainState *) DatumGetPointer(datum);
 
+	if (state->kept_bytes > 0)
+		pgae_budget_forget(state->budget);
+	state->kept_bytes = 0;
 	if (state->context == NULL)
 		return;
 	for (uint32 f = 0; f < AE_MAX_FOLDS; f++)
@@ -405,13 +411,14 @@ warn_no_model(const TrainState *state, const PgaeJob *job)
 {
 	if (state->n_folds > 1)
 		ereport(WARNING, (errcode(ERRCODE_WARNING),
-						  errmsg("no model: every column has one value in all %zu rows of a fold",
-								 job->n_rows),
-						  errhint("Set the option \"folds\" to 1.")));
+						  errmsg("no model: every column has one value, or only rare ones, in all "
+								 "%zu rows of a fold",
+								 job->n_rows)));
 	else
 		ereport(WARNING, (errcode(ERRCODE_WARNING),
 						  errmsg_plural("no model: there is only %zu row",
-										"no model: every column has one value in all %zu rows",
+										"no model: every column has one value, or only rare ones, "
+										"in all %zu rows",
 										job->n_rows, job->n_rows)));
 }
 
@@ -528,6 +535,31 @@ write_models(PgaeJob **jobs, uint32 n_folds, uint32 n_members, MemoryContext con
 	return bytes;
 }
 
+/*
+ * A hash table of groups that is read again, as by a correlated subquery, calls the final
+ * function again.  By then the rows are gone, and a thousand models are too much to remember.
+ */
+static void
+keep_result(TrainState *state, FunctionCallInfo fcinfo, const bytea *bytes)
+{
+	if (((AggState *) fcinfo->context)->aggstrategy != AGG_HASHED)
+		return;
+	state->kept_at = pgae_budget_keep(state->budget, bytes, VARSIZE(bytes));
+	state->kept_bytes = VARSIZE(bytes);
+}
+
+static bytea *
+kept_result(const TrainState *state)
+{
+	bytea *bytes;
+
+	if (state->kept_bytes == 0)
+		return NULL;
+	bytes = palloc(state->kept_bytes);
+	pgae_budget_kept(bytes, state->kept_bytes, state->budget, state->kept_at);
+	return bytes;
+}
+
 /* From rows to bytes in result_context, or NULL where there is nothing to learn. */
 static bytea *
 train(TrainState *state, MemoryContext result_context)
@@ -540,6 +572,14 @@ train(TrainState *state, MemoryContext result_context)
 		return NULL;
 	notice_smallest_p(state, jobs, state->n_folds);
 	return write_models(jobs, state->n_folds, n_members, result_context);
+}
+
+static Datum
+finish(bytea *bytes, FunctionCallInfo fcinfo)
+{
+	if (bytes == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_BYTEA_P(bytes);
 }
 
 Datum
@@ -557,12 +597,10 @@ pg_ae_train_finalfn(PG_FUNCTION_ARGS)
 	}
 	state = (TrainState *) PG_GETARG_POINTER(0);
 	if (state->context == NULL)
-		elog(ERROR, "ae.train_finalfn called twice");
-	if (state->waiting != NIL)
-	{
-		pgae_codec_prepare(state->codec, PointerGetDatum(llast(state->waiting)), true);
+		return finish(kept_result(state), fcinfo);
+	if (state->waiting != NIL &&
+		pgae_codec_prepare(state->codec, PointerGetDatum(llast(state->waiting)), true))
 		collect_waiting(state);
-	}
 	if (state->folds[0].store == NULL && state->folds[1].store == NULL)
 	{
 		ereport(NOTICE, (errmsg("no rows to train on: all of them are NULL")));
@@ -575,7 +613,7 @@ pg_ae_train_finalfn(PG_FUNCTION_ARGS)
 	shut_down(PointerGetDatum(state));
 	MemoryContextDelete(state->context);
 	state->context = NULL;
-	if (bytes == NULL)
-		PG_RETURN_NULL();
-	PG_RETURN_BYTEA_P(bytes);
+	if (bytes)
+		keep_result(state, fcinfo, bytes);
+	return finish(bytes, fcinfo);
 }
