@@ -184,6 +184,11 @@ extern bool pgae_text_fits(const PgaePart *part, const char *text);
 extern Datum pgae_text_datum(PgaePart *part, char *text, MemoryContext context);
 extern Datum pgae_array_datum(PgaePart *part, const double *values, const bool *nulls, int n,
 							  int lower_bound, MemoryContext context);
+/*
+ * To print values that no row may have: the part without its domains, without the precision of
+ * a numeric, and with real[] for what is cast to it.
+ */
+extern void pgae_part_plain(PgaePart *plain, const PgaePart *part);
 /* As its type prints it. */
 extern char *pgae_datum_text(const PgaePart *part, Datum datum);
 

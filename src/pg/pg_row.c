@@ -1387,15 +1387,48 @@ element_texts(PgaeCodec *codec, const double *values, uint32 column, char **actu
 	*expected = psprintf("%.6g", values[column]);
 }
 
+/*
+ * What is expected of a source that is no category, whether or not its column could hold it;
+ * NULL: it has no value at all.
+ */
+static char *
+expected_text(PgaeCodec *codec, const PgaePart *part, const Source *source, const double *values)
+{
+	double *rounded = palloc(sizeof(double) * source->n);
+	bool *nulls = palloc(sizeof(bool) * source->n);
+	bool known = false;
+	PgaePart plain;
+	Datum datum;
+
+	for (uint32 i = 0; i < source->n; i++)
+	{
+		uint32 c = source->first + i;
+		bool own = !codec->schema->columns[c].observed;
+		double value = own ? codec->row.values[c] : values[c];
+
+		rounded[i] = source->kind == AE_KIND_NUMBER ? round_expected(part, value) : value;
+		nulls[i] = own && codec->row.missing[c];
+		known |= !own;
+	}
+	if (!known)
+		return NULL;
+	pgae_part_plain(&plain, part);
+	if (source->is_array)
+		datum = pgae_array_datum(&plain, rounded, nulls, (int) source->n, 1, codec->plan.context);
+	else
+		datum = pgae_value_datum(&plain, rounded[0], codec->plan.context);
+	pfree(rounded);
+	pfree(nulls);
+	return pgae_datum_text(&plain, datum);
+}
+
 void
 pgae_codec_texts(PgaeCodec *codec, Datum row, const double *values, uint32 column, char **actual,
 				 char **expected)
 {
 	const Source *source = &codec->sources[source_at(codec, column)];
-	PgaePart *part;
-	Datum datum;
-	double *rounded;
-	bool isnull, keep = false;
+	const PgaePart *part;
+	bool isnull;
 
 	if (codec->is_array)
 	{
@@ -1413,14 +1446,9 @@ pgae_codec_texts(PgaeCodec *codec, Datum row, const double *values, uint32 colum
 		*expected = expected_level(codec, source, values[source->first], *actual);
 		return;
 	}
-	rounded = palloc(sizeof(double) * codec->schema->n_columns);
-	for (uint32 i = source->first; i < source->first + source->n; i++)
-		rounded[i] = source->kind == AE_KIND_NUMBER ? round_expected(part, values[i]) : values[i];
-	if (source->is_array)
-		datum = array_datum(codec, part, source, rounded, NULL, 1);
-	else
-		datum = single_datum(codec, part, source, rounded[source->first], isnull, &keep);
-	*expected = keep ? *actual : pgae_datum_text(part, datum);
+	*expected = expected_text(codec, part, source, values);
+	if (*expected == NULL)
+		*expected = *actual;
 }
 
 /* ---- training records ---- */

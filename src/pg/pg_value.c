@@ -137,6 +137,21 @@ pgae_part_init(PgaePart *part, int att, Oid type, int32 typmod)
 		array_init(part);
 }
 
+void
+pgae_part_plain(PgaePart *plain, const PgaePart *part)
+{
+	Oid type = part->base;
+	Oid element = part->element_type;
+
+	if (part->conv == PGAE_CONV_ARRAY &&
+		(OidIsValid(part->cast) || getBaseType(element) != element))
+		type = get_array_type(getBaseType(element));
+	pgae_part_init(plain, part->att, type, -1);
+	/* that of times only rounds */
+	if (part->conv != PGAE_CONV_NUMERIC && part->conv != PGAE_CONV_ARRAY)
+		plain->typmod = part->typmod;
+}
+
 int
 pgae_part_kind(const PgaePart *part)
 {
