@@ -285,10 +285,12 @@ extern Datum pgae_codec_form(PgaeCodec *codec, Datum row, const double *values,
 
 /*
  * The source column that starts at values[column] as text: as it stands in the row, and as
- * values have it.  NULL for what is NULL.
+ * values have it.  NULL for what is NULL.  pgae_codec_open reads the row that all calls are
+ * about, until another one is read.
  */
-extern void pgae_codec_texts(PgaeCodec *codec, Datum row, const double *values, uint32 column,
-							 char **actual, char **expected);
+extern void pgae_codec_open(PgaeCodec *codec, Datum row);
+extern void pgae_codec_texts(PgaeCodec *codec, const double *values, uint32 column, char **actual,
+							 char **expected);
 
 /* Compact record of the row last read, for training. */
 extern size_t pgae_codec_record_size(const PgaeCodec *codec);

@@ -1423,7 +1423,15 @@ expected_text(PgaeCodec *codec, const PgaePart *part, const Source *source, cons
 }
 
 void
-pgae_codec_texts(PgaeCodec *codec, Datum row, const double *values, uint32 column, char **actual,
+pgae_codec_open(PgaeCodec *codec, Datum row)
+{
+	read_again(codec, row);
+	if (!codec->is_array)
+		open_row(codec, row);
+}
+
+void
+pgae_codec_texts(PgaeCodec *codec, const double *values, uint32 column, char **actual,
 				 char **expected)
 {
 	const Source *source = &codec->sources[source_at(codec, column)];
@@ -1432,12 +1440,9 @@ pgae_codec_texts(PgaeCodec *codec, Datum row, const double *values, uint32 colum
 
 	if (codec->is_array)
 	{
-		read_again(codec, row);
 		element_texts(codec, values, column, actual, expected);
 		return;
 	}
-	read_again(codec, row);
-	open_row(codec, row);
 	part = &codec->plan.parts[source_at(codec, column)];
 	isnull = codec->plan.nulls[part->att];
 	*actual = isnull ? NULL : pgae_datum_text(part, codec->plan.values[part->att]);

@@ -522,14 +522,15 @@ pg_ae_explain(PG_FUNCTION_ARGS)
 			ae_scorer_probability(&cached->unit->scorer, outputs, parts[i].column);
 	qsort(parts, n, sizeof(Part), by_share);
 
+	pgae_codec_open(cached->codec, PG_GETARG_DATUM(1));
 	for (uint32 i = 0; i < n; i++)
 	{
 		Datum out[6] = {0};
 		bool nulls[6] = {false};
 		char *actual, *expected;
 
-		pgae_codec_texts(cached->codec, PG_GETARG_DATUM(1), values, parts[i].column, &actual,
-						 &expected);
+		CHECK_FOR_INTERRUPTS();
+		pgae_codec_texts(cached->codec, values, parts[i].column, &actual, &expected);
 		out[0] = CStringGetTextDatum(pgae_column_name(schema, parts[i].column));
 		put_text(&out[1], &nulls[1], actual);
 		put_text(&out[2], &nulls[2], expected);
