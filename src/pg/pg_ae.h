@@ -182,8 +182,12 @@ extern Datum pgae_value_datum(PgaePart *part, double value, MemoryContext contex
 /* Whether an enum has that label still; true for any other type. */
 extern bool pgae_text_fits(const PgaePart *part, const char *text);
 extern Datum pgae_text_datum(PgaePart *part, char *text, MemoryContext context);
-extern Datum pgae_array_datum(PgaePart *part, const double *values, const bool *nulls, int n,
-							  int lower_bound, MemoryContext context);
+/*
+ * An array of n values; where kept[i], of the element of own, its array of n elements, as it
+ * stands there: own NULL: NULL.
+ */
+extern Datum pgae_array_datum(PgaePart *part, ArrayType *own, const double *values,
+							  const bool *kept, int n, MemoryContext context);
 /*
  * To print values that no row may have: the part without its domains, without the precision of
  * a numeric, and with real[] for what is cast to it.

@@ -1237,23 +1237,37 @@ single_datum(PgaeCodec *codec, PgaePart *part, const Source *source, double valu
 	return pgae_text_datum(part, text, codec->plan.context);
 }
 
-/* A source that is an array; values not to be replaced are the row's own. */
-static Datum
-array_datum(PgaeCodec *codec, PgaePart *part, const Source *source, const double *values,
-			const bool *replace, int lower_bound)
+/* The array that stands in a row, or NULL for one that is not as the model wants it. */
+static ArrayType *
+own_array(const PgaePart *part, const Source *source, Datum datum)
 {
-	double *mixed = palloc(sizeof(double) * source->n);
-	bool *nulls = palloc0(sizeof(bool) * source->n);
+	ArrayType *array = pgae_part_array(part, datum);
 
+	return ARR_NDIM(array) == 1 && ARR_DIMS(array)[0] == (int) source->n ? array : NULL;
+}
+
+/*
+ * A source that is an array: own or NULL, with what is not to be replaced left alone.
+ * *keep: that is all of it.
+ */
+static Datum
+array_datum(PgaeCodec *codec, PgaePart *part, const Source *source, ArrayType *own,
+			const double *values, const bool *replace, bool *keep)
+{
+	bool *kept = palloc(sizeof(bool) * source->n);
+
+	*keep = true;
 	for (uint32 i = 0; i < source->n; i++)
 	{
 		uint32 c = source->first + i;
-		bool own = (replace && !replace[c]) || !codec->schema->columns[c].observed;
 
-		mixed[i] = own ? codec->row.values[c] : values[c];
-		nulls[i] = own && codec->row.missing[c];
+		kept[i] = (replace && !replace[c]) || !codec->schema->columns[c].observed;
+		*keep &= kept[i];
 	}
-	return pgae_array_datum(part, mixed, nulls, (int) source->n, lower_bound, codec->context);
+	if (*keep)
+		return (Datum) 0;
+	return pgae_array_datum(part, own, values + source->first, kept, (int) source->n,
+							codec->context);
 }
 
 static bool
@@ -1299,7 +1313,13 @@ form_row(PgaeCodec *codec, Datum row, const double *values, const bool *replace,
 		if (!any_replaced(source, replace))
 			continue;
 		if (source->is_array)
-			datum = array_datum(codec, part, source, values, replace, 1);
+		{
+			ArrayType *own = NULL;
+
+			if (!plan->nulls[part->att])
+				own = own_array(part, source, plan->values[part->att]);
+			datum = array_datum(codec, part, source, own, values, replace, &keep);
+		}
 		else
 			datum = single_datum(codec, part, source, values[source->first], plan->nulls[part->att],
 								 &keep);
@@ -1314,12 +1334,13 @@ form_row(PgaeCodec *codec, Datum row, const double *values, const bool *replace,
 static Datum
 form_array(PgaeCodec *codec, Datum row, const double *values, const bool *replace)
 {
-	ArrayType *array;
+	bool keep;
+	Datum datum;
 
 	read_again(codec, row);
-	array = pgae_part_array(&codec->array, row);
-	return array_datum(codec, &codec->array, &codec->sources[0], values, replace,
-					   ARR_LBOUND(array)[0]);
+	datum = array_datum(codec, &codec->array, &codec->sources[0],
+						own_array(&codec->array, &codec->sources[0], row), values, replace, &keep);
+	return keep ? row : datum;
 }
 
 /* Errors of typmods and domains name the column in their context. */
@@ -1395,7 +1416,7 @@ static char *
 expected_text(PgaeCodec *codec, const PgaePart *part, const Source *source, const double *values)
 {
 	double *rounded = palloc(sizeof(double) * source->n);
-	bool *nulls = palloc(sizeof(bool) * source->n);
+	bool *missing = palloc(sizeof(bool) * source->n);
 	bool known = false;
 	PgaePart plain;
 	Datum datum;
@@ -1407,18 +1428,19 @@ expected_text(PgaeCodec *codec, const PgaePart *part, const Source *source, cons
 		double value = own ? codec->row.values[c] : values[c];
 
 		rounded[i] = source->kind == AE_KIND_NUMBER ? round_expected(part, value) : value;
-		nulls[i] = own && codec->row.missing[c];
+		missing[i] = own && codec->row.missing[c];
 		known |= !own;
 	}
 	if (!known)
 		return NULL;
 	pgae_part_plain(&plain, part);
 	if (source->is_array)
-		datum = pgae_array_datum(&plain, rounded, nulls, (int) source->n, 1, codec->plan.context);
+		datum =
+			pgae_array_datum(&plain, NULL, rounded, missing, (int) source->n, codec->plan.context);
 	else
 		datum = pgae_value_datum(&plain, rounded[0], codec->plan.context);
 	pfree(rounded);
-	pfree(nulls);
+	pfree(missing);
 	return pgae_datum_text(&plain, datum);
 }
 

@@ -486,34 +486,52 @@ element_datum(PgaePart *part, double value)
 	return datum;
 }
 
-Datum
-pgae_array_datum(PgaePart *part, const double *values, const bool *nulls, int n, int lower_bound,
-				 MemoryContext context)
+/* The elements of own to keep, all others of values. */
+static Datum
+merge_elements(PgaePart *part, ArrayType *own, const double *values, const bool *kept, int n)
 {
-	Datum *elements = palloc(sizeof(Datum) * n);
-	bool *is_null = palloc(sizeof(bool) * n);
-	ErrorContextCallback callback;
-	Oid back = InvalidOid;
-	Datum datum;
+	Datum *elements;
+	bool *is_null;
+	int lower_bound = own ? ARR_LBOUND(own)[0] : 1;
 	int16 len;
 	bool by_value;
 	char align;
+	ErrorContextCallback callback;
 	int at = 0;
 
+	get_typlenbyvalalign(part->element_type, &len, &by_value, &align);
+	if (own)
+		deconstruct_array(own, part->element_type, len, by_value, align, &elements, &is_null, &n);
+	else
+	{
+		elements = palloc0(sizeof(Datum) * n);
+		is_null = palloc(sizeof(bool) * n);
+		memset(is_null, true, sizeof(bool) * n);
+	}
 	callback.callback = element_error_context;
 	callback.arg = &at;
 	callback.previous = error_context_stack;
 	error_context_stack = &callback;
-	get_typlenbyvalalign(part->element_type, &len, &by_value, &align);
 	for (int i = 0; i < n; i++)
 	{
 		at = i + 1;
-		is_null[i] = nulls && nulls[i];
-		elements[i] = is_null[i] ? (Datum) 0 : element_datum(part, values[i]);
+		if (kept[i])
+			continue;
+		is_null[i] = false;
+		elements[i] = element_datum(part, values[i]);
 	}
 	error_context_stack = callback.previous;
-	datum = PointerGetDatum(construct_md_array(elements, is_null, 1, &n, &lower_bound,
-											   part->element_type, len, by_value, align));
+	return PointerGetDatum(construct_md_array(elements, is_null, 1, &n, &lower_bound,
+											  part->element_type, len, by_value, align));
+}
+
+Datum
+pgae_array_datum(PgaePart *part, ArrayType *own, const double *values, const bool *kept, int n,
+				 MemoryContext context)
+{
+	Datum datum = merge_elements(part, own, values, kept, n);
+	Oid back = InvalidOid;
+
 	if (OidIsValid(part->cast))
 	{
 		if (find_coercion_pathway(part->base, FLOAT4ARRAYOID, COERCION_EXPLICIT, &back) !=
