@@ -273,6 +273,20 @@ varlena_text(PgaeText *text, Datum datum, bool trim)
 		text->len--;
 }
 
+/*
+ * A "char" as text, with its length.  Bytes that are no characters by themselves look as
+ * PostgreSQL 16 prints them, \303.
+ */
+static size_t
+byte_text(char buffer[5], char value)
+{
+	if (IS_HIGHBIT_SET(value))
+		return (size_t) snprintf(buffer, 5, "\\%03o", (unsigned) (unsigned char) value);
+	buffer[0] = value;
+	buffer[1] = '\0';
+	return value != '\0';
+}
+
 void
 pgae_category_text(PgaeText *text, PgaeConv conv, Datum datum)
 {
@@ -292,8 +306,7 @@ pgae_category_text(PgaeText *text, PgaeConv conv, Datum datum)
 			text->len = strlen(text->data);
 			break;
 		case PGAE_CONV_CHAR:
-			text->buffer[0] = DatumGetChar(datum);
-			text->len = text->buffer[0] != '\0';
+			text->len = byte_text(text->buffer, DatumGetChar(datum));
 			break;
 		case PGAE_CONV_ENUM:
 			enum_text(text, DatumGetObjectId(datum));
@@ -562,9 +575,15 @@ pgae_text_datum(PgaePart *part, char *text, MemoryContext context)
 {
 	Oid input, parameter;
 	Datum datum;
+	unsigned byte;
 
-	getTypeInputInfo(part->base, &input, &parameter);
-	datum = OidInputFunctionCall(input, text, parameter, part->typmod);
+	if (part->conv == PGAE_CONV_CHAR && strlen(text) == 4 && sscanf(text, "\\%3o", &byte) == 1)
+		datum = CharGetDatum((char) byte);
+	else
+	{
+		getTypeInputInfo(part->base, &input, &parameter);
+		datum = OidInputFunctionCall(input, text, parameter, part->typmod);
+	}
 	check_domain(part, datum, context);
 	return datum;
 }
@@ -574,7 +593,14 @@ pgae_datum_text(const PgaePart *part, Datum datum)
 {
 	Oid output;
 	bool is_varlena;
+	char byte[5];
 
+	/* PostgreSQL before 16 prints a byte that may be no character */
+	if (part->conv == PGAE_CONV_CHAR)
+	{
+		byte_text(byte, DatumGetChar(datum));
+		return pstrdup(byte);
+	}
 	getTypeOutputInfo(part->type, &output, &is_varlena);
 	return OidOutputFunctionCall(output, datum);
 }
