@@ -434,6 +434,12 @@ typedef enum PgaeSight
 	PGAE_UNOBSERVED /* every column of the model that varies is NULL: NULL */
 } PgaeSight;
 
+/*
+ * Makes the result of a set-returning function a tuplestore with the columns that the call
+ * expects.  InitMaterializedSRF asks the catalogue for them, and what that allocates stays until
+ * the end of the statement, call for call.
+ */
+extern ReturnSetInfo *pgae_begin_set(FunctionCallInfo fcinfo);
 /* The model in argument argno, the cells of its unit filled from the row in the argument after it.
  */
 extern PgaeCached *pgae_see_row(FunctionCallInfo fcinfo, int argno, const PgaeRow **row,

@@ -77,32 +77,6 @@ BufFileReadExact(BufFile *file, void *ptr, size_t size)
 #define TUPLESORT_NONE false
 #define TUPLESORT_RANDOMACCESS true
 
-/* The result of a set-returning function as a tuplestore; flags must be 0. */
-static inline void
-InitMaterializedSRF(FunctionCallInfo fcinfo, bits32 flags)
-{
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	MemoryContext old;
-	TupleDesc tupdesc;
-
-	Assert(flags == 0);
-	if (result == NULL || !IsA(result, ReturnSetInfo))
-		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						errmsg("set-valued function called in context that cannot accept a set")));
-	if ((result->allowedModes & SFRM_Materialize) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("materialize mode required, but it is not allowed in this context")));
-	old = MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
-	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	result->returnMode = SFRM_Materialize;
-	result->setResult = tuplestore_begin_heap((result->allowedModes & SFRM_Materialize_Random) != 0,
-											  false, work_mem);
-	result->setDesc = tupdesc;
-	MemoryContextSwitchTo(old);
-}
-
 #endif
 
 #endif

@@ -179,8 +179,7 @@ pg_ae_detect(PG_FUNCTION_ARGS)
 	if (top < 1)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("argument \"top\" of ae.detect is %d, must be at least 1", top)));
-	InitMaterializedSRF(fcinfo, 0);
-	if (run((ReturnSetInfo *) fcinfo->resultinfo, query, options, top) == 0)
+	if (run(pgae_begin_set(fcinfo), query, options, top) == 0)
 		ereport(NOTICE, (errmsg("there is no row that has a score")));
 	else
 		notice_model(query, options);

@@ -486,6 +486,28 @@ explain_parts(Part *parts, PgaeCached *cached, const PgaeRow *row)
 	return n;
 }
 
+ReturnSetInfo *
+pgae_begin_set(FunctionCallInfo fcinfo)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	MemoryContext old;
+
+	if (result == NULL || !IsA(result, ReturnSetInfo))
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("set-valued function called in context that cannot accept a set")));
+	if ((result->allowedModes & SFRM_Materialize) == 0 || result->expectedDesc == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("materialize mode required, but it is not allowed in this context")));
+	old = MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
+	result->returnMode = SFRM_Materialize;
+	result->setResult = tuplestore_begin_heap((result->allowedModes & SFRM_Materialize_Random) != 0,
+											  false, work_mem);
+	result->setDesc = CreateTupleDescCopy(result->expectedDesc);
+	MemoryContextSwitchTo(old);
+	return result;
+}
+
 static void
 put_text(Datum *value, bool *isnull, const char *text)
 {
@@ -498,7 +520,7 @@ put_text(Datum *value, bool *isnull, const char *text)
 Datum
 pg_ae_explain(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	ReturnSetInfo *result = pgae_begin_set(fcinfo);
 	const PgaeRow *row;
 	PgaeSight sight;
 	PgaeCached *cached;
@@ -508,7 +530,6 @@ pg_ae_explain(PG_FUNCTION_ARGS)
 	Part *parts;
 	uint32 n;
 
-	InitMaterializedSRF(fcinfo, 0);
 	cached = pgae_see_row(fcinfo, 0, &row, &sight);
 	if (sight == PGAE_UNOBSERVED)
 		return (Datum) 0;
