@@ -175,7 +175,7 @@ extern double pgae_value_of(PgaeConv conv, Datum datum);
 extern int64 pgae_integer_of(PgaeConv conv, Datum datum);
 /* The text that is a category's level, in the server's encoding. */
 extern void pgae_category_text(PgaeText *text, PgaeConv conv, Datum datum);
-/* An array of part->element, detoasted. */
+/* An array of part->element, detoasted; NULL where the cast to it gives NULL. */
 extern ArrayType *pgae_part_array(const PgaePart *part, Datum datum);
 /* The way back: integers half to even and saturated, typmods and domains enforced. */
 extern Datum pgae_value_datum(PgaePart *part, double value, MemoryContext context);

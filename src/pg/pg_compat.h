@@ -42,7 +42,13 @@
 
 #include "varatt.h"
 
+/* Whether the user may call a function. */
+#define PGAE_FUNCTION_ACL(function)                                                                \
+	object_aclcheck(ProcedureRelationId, function, GetUserId(), ACL_EXECUTE)
+
 #else
+
+#define PGAE_FUNCTION_ACL(function) pg_proc_aclcheck(function, GetUserId(), ACL_EXECUTE)
 
 /* fmgr.h declares it. */
 extern PGDLLEXPORT void _PG_init(void);

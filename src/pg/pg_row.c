@@ -835,12 +835,15 @@ open_first_row(Datum row, Datum **values, bool **nulls, Oid *type, int32 *typmod
 	return tupdesc;
 }
 
-/* Elements of an array value; 2202E if it is none of one dimension, or empty. */
+/* Elements of an array value, -1 for one that is cast to NULL; 2202E if it is none of one
+ * dimension, or empty. */
 static int
 first_length(const PgaePart *part, Datum datum, const char *name)
 {
 	ArrayType *array = pgae_part_array(part, datum);
 
+	if (array == NULL)
+		return -1;
 	if (ARR_NDIM(array) != 1)
 		ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
 						errmsg("column \"%s\" has an array of %d dimensions, must have one", name,
@@ -968,15 +971,32 @@ walk_elements(PgaeCodec *codec, const PgaePart *part, const Source *source, Arra
 	}
 }
 
+static void
+set_missing(PgaeCodec *codec, const Source *source)
+{
+	for (uint32 i = 0; i < source->n; i++)
+	{
+		codec->row.values[source->first + i] = 0;
+		codec->row.missing[source->first + i] = true;
+	}
+	codec->row.any_missing = true;
+}
+
 /* The values of an array: a row of its own, or a column. */
 static void
 read_array(PgaeCodec *codec, const PgaePart *part, const Source *source, Datum datum)
 {
 	ArrayType *array = pgae_part_array(part, datum);
 	double *values = codec->row.values + source->first;
-	char *data = ARR_DATA_PTR(array);
 	uint32 n = source->n;
+	char *data;
 
+	if (array == NULL)
+	{
+		set_missing(codec, source);
+		return;
+	}
+	data = ARR_DATA_PTR(array);
 	if (ARR_NDIM(array) != 1 || (uint32) ARR_DIMS(array)[0] != n)
 		check_array(array, n, source->name, codec->options != NULL);
 	if (ARR_HASNULL(array) || part->element == PGAE_CONV_NUMERIC)
@@ -1066,17 +1086,6 @@ pgae_codec_choose(PgaeCodec *codec, unsigned fold)
 	}
 }
 
-static void
-set_missing(PgaeCodec *codec, const Source *source)
-{
-	for (uint32 i = 0; i < source->n; i++)
-	{
-		codec->row.values[source->first + i] = 0;
-		codec->row.missing[source->first + i] = true;
-	}
-	codec->row.any_missing = true;
-}
-
 /* True if the plan was compiled for rows of this type as it is now. */
 static inline bool
 plan_fits(const RowPlan *plan, Oid type, int32 typmod)
@@ -1159,6 +1168,10 @@ pgae_codec_read(PgaeCodec *codec, Datum row)
 		{
 			ArrayType *array = pgae_part_array(&codec->array, row);
 
+			if (array == NULL)
+				ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+								errmsg("cast of %s to real[] gave NULL for the first row",
+									   format_type_be(codec->argtype))));
 			if (ARR_NDIM(array) == 0)
 				ereport(ERROR,
 						(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR), errmsg("row array is empty")));
@@ -1243,7 +1256,9 @@ own_array(const PgaePart *part, const Source *source, Datum datum)
 {
 	ArrayType *array = pgae_part_array(part, datum);
 
-	return ARR_NDIM(array) == 1 && ARR_DIMS(array)[0] == (int) source->n ? array : NULL;
+	if (array == NULL || ARR_NDIM(array) != 1 || ARR_DIMS(array)[0] != (int) source->n)
+		return NULL;
+	return array;
 }
 
 /*

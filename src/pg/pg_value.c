@@ -21,6 +21,7 @@
 #include "catalog/pg_type.h"
 #include "datatype/timestamp.h"
 #include "parser/parse_coerce.h"
+#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/cash.h"
@@ -85,6 +86,16 @@ conv_of(Oid base)
 	return PGAE_CONV_NONE;
 }
 
+/* 42501 unless the user may call a function, as for a cast in a query. */
+static void
+check_execute(Oid function)
+{
+	AclResult result = PGAE_FUNCTION_ACL(function);
+
+	if (result != ACLCHECK_OK)
+		aclcheck_error(result, OBJECT_FUNCTION, get_func_name(function));
+}
+
 /* A function that turns type into real[], if there is an immutable one. */
 static Oid
 array_cast(Oid type)
@@ -95,6 +106,7 @@ array_cast(Oid type)
 			COERCION_PATH_FUNC ||
 		func_volatile(function) != PROVOLATILE_IMMUTABLE)
 		return InvalidOid;
+	check_execute(function);
 	return function;
 }
 
@@ -341,25 +353,34 @@ pgae_integer_of(PgaeConv conv, Datum datum)
 	}
 }
 
+/* Calls a cast function, which may want a typmod and how explicit it is. */
+static Datum
+call_cast(Oid function, Datum datum, int32 typmod, bool explicit_cast, bool *isnull)
+{
+	LOCAL_FCINFO(fcinfo, 3);
+	FmgrInfo flinfo;
+	Datum result;
+
+	fmgr_info(function, &flinfo);
+	InitFunctionCallInfoData(*fcinfo, &flinfo, flinfo.fn_nargs, InvalidOid, NULL, NULL);
+	fcinfo->args[0].value = datum;
+	fcinfo->args[1].value = Int32GetDatum(typmod);
+	fcinfo->args[2].value = BoolGetDatum(explicit_cast);
+	for (int i = 0; i < 3; i++)
+		fcinfo->args[i].isnull = false;
+	result = FunctionCallInvoke(fcinfo);
+	*isnull = fcinfo->isnull;
+	return result;
+}
+
 ArrayType *
 pgae_part_array(const PgaePart *part, Datum datum)
 {
-	if (!OidIsValid(part->cast))
-		return DatumGetArrayTypeP(datum);
-	/* a cast function may want a typmod and how explicit it is */
-	switch (get_func_nargs(part->cast))
-	{
-		case 1:
-			datum = OidFunctionCall1(part->cast, datum);
-			break;
-		case 2:
-			datum = OidFunctionCall2(part->cast, datum, Int32GetDatum(-1));
-			break;
-		default:
-			datum = OidFunctionCall3(part->cast, datum, Int32GetDatum(-1), BoolGetDatum(false));
-			break;
-	}
-	return DatumGetArrayTypeP(datum);
+	bool isnull = false;
+
+	if (OidIsValid(part->cast))
+		datum = call_cast(part->cast, datum, -1, false, &isnull);
+	return isnull ? NULL : DatumGetArrayTypeP(datum);
 }
 
 /* ---- value to datum ---- */
@@ -544,6 +565,7 @@ pgae_array_datum(PgaePart *part, ArrayType *own, const double *values, const boo
 {
 	Datum datum = merge_elements(part, own, values, kept, n);
 	Oid back = InvalidOid;
+	bool isnull;
 
 	if (OidIsValid(part->cast))
 	{
@@ -551,12 +573,11 @@ pgae_array_datum(PgaePart *part, ArrayType *own, const double *values, const boo
 			COERCION_PATH_FUNC)
 			ereport(ERROR, (errcode(ERRCODE_CANNOT_COERCE),
 							errmsg("cannot cast type real[] to %s", format_type_be(part->base))));
-		if (get_func_nargs(back) == 1)
-			datum = OidFunctionCall1(back, datum);
-		else if (get_func_nargs(back) == 2)
-			datum = OidFunctionCall2(back, datum, Int32GetDatum(part->typmod));
-		else
-			datum = OidFunctionCall3(back, datum, Int32GetDatum(part->typmod), BoolGetDatum(true));
+		check_execute(back);
+		datum = call_cast(back, datum, part->typmod, true, &isnull);
+		if (isnull)
+			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+							errmsg("cast of real[] to %s gave NULL", format_type_be(part->base))));
 	}
 	check_domain(part, datum, context);
 	return datum;
