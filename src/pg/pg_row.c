@@ -1203,7 +1203,7 @@ form_error_context(void *arg)
 	if (form->source && form->source->name)
 		errcontext("reconstructed column \"%s\"", form->source->name);
 	else
-		errcontext("reconstructed array");
+		errcontext(form->codec->is_array ? "reconstructed array" : "reconstructed row");
 }
 
 /* The level that a category's value stands for; NULL: one without a name. */
@@ -1372,9 +1372,10 @@ pgae_codec_form(PgaeCodec *codec, Datum row, const double *values, const bool *r
 	error_context_stack = &callback;
 	result = codec->is_array ? form_array(codec, row, values, replace)
 							 : form_row(codec, row, values, replace, &form);
-	error_context_stack = callback.previous;
+	form.source = NULL;
 	if (!codec->is_array && getBaseType(codec->argtype) != codec->argtype)
 		domain_check(result, false, codec->argtype, &codec->argdomain, codec->context);
+	error_context_stack = callback.previous;
 	return result;
 }
 
