@@ -372,6 +372,68 @@ SELECT ae.evaluate(model, h, CASE h.id WHEN 7 THEN 0.1 ELSE 0.2 END) FROM models
 SELECT (ae.evaluate(m.model, ARRAY[x, y])).n_scored, (SELECT count(*) FROM ae.explain(m.model, ARRAY[1, 2]::float8[])) AS explained, ae.impute(m.model, ARRAY[1, NULL]::float8[]) IS NOT NULL AS impute
 FROM (SELECT ae.train(ARRAY[a, d]::float8[], ae.options(folds => 1, code => 1, updates => 50)) AS model FROM holes WHERE a IS NOT NULL) m, (SELECT a AS x, d AS y FROM holes WHERE id > 0) s GROUP BY m.model;
 
+---- values that columns cannot hold, and elements that stay
+
+CREATE DOMAIN unit_interval AS float8 CHECK (VALUE BETWEEN 0 AND 1);
+CREATE DOMAIN unit_element AS real CHECK (VALUE BETWEEN 0 AND 1);
+CREATE TABLE narrow AS SELECT i AS id, (0.5 + 0.5 * sin(i))::unit_interval AS a, (9.4 + 0.5 * sin(i))::numeric(2, 1) AS b,
+	ARRAY[0.5 + 0.5 * sin(i), 0.5]::unit_element[] AS v, ARRAY[9.4 + 0.5 * sin(i), 1 + i % 3]::numeric(2, 1)[] AS nv, sin(i) AS x, 2 * sin(i) AS y
+FROM generate_series(1, 300) i;
+INSERT INTO models SELECT 'narrow', ae.train(n, '{"folds": 1, "exclude": ["id"], "updates": 300, "hidden": [], "code": 1, "activation": "identity", "seed": 1}') FROM narrow n;
+INSERT INTO narrow VALUES (-1, 1, 9.9, '{1,0.5}', '{9.9,1}', 1e4, 1e4), (-2, 0, 8.9, '{0,0.5}', '{8.9,1}', -1e4, -1e4);
+-- what is expected is told, though neither row could be
+SELECT n.id, e.feature, e.value, CASE WHEN feature IN ('a', 'b') THEN abs(expected::float8) > 10 ELSE abs((expected::float8[])[1]) > 10 END AS beyond
+FROM models, narrow n, ae.explain(model, n) e WHERE name = 'narrow' AND id < 0 AND feature NOT IN ('x', 'y') ORDER BY id, feature;
+SELECT count(*) FROM ae.detect('SELECT a, b, v, nv, x, y FROM narrow', ae.options(seed => 1, updates => 50));
+\set VERBOSITY default
+SELECT ae.reconstruct(model, n) FROM models, narrow n WHERE name = 'narrow' AND id = -1;
+SELECT (ae.impute(model, jsonb_populate_record(n, '{"b": null}'))).b FROM models, narrow n WHERE name = 'narrow' AND id = -1;
+\set VERBOSITY terse
+
+-- elements that are there stay digit for digit, and so does the lower bound
+CREATE TABLE wide AS SELECT ARRAY[9007199254740993 + i, 100 * sin(i), 5 + i % 7]::bigint[] AS v,
+	ARRAY[.12345678901234567890123 + i, sin(i)::numeric, 3]::numeric[] AS n, sin(i) AS x FROM generate_series(1, 300) i;
+INSERT INTO models SELECT 'wide', ae.train(w, '{"folds": 1, "updates": 50, "seed": 1}') FROM wide w;
+SELECT array_lower(v, 1), v[0], v[1] IS NOT NULL AS filled, v[2], n[1], n[2] IS NOT NULL AS filled, n[3]
+FROM models, ae.impute(model, ROW('[0:2]={9007199254740993,NULL,6}'::bigint[], ARRAY[.12345678901234567890123, NULL, 3]::numeric[], 0.5::float8)::wide) r WHERE name = 'wide';
+SELECT cardinality(v), v[1] IS NOT NULL AS filled, n FROM models, ae.impute(model, ROW(NULL, '{1,2.00,3}', 0.5)::wide) r WHERE name = 'wide';
+
+-- bytes that are no characters
+CREATE TABLE bytes AS SELECT i AS id, (CASE WHEN i % 3 = 0 THEN (-61)::"char" ELSE 'a' END) AS c, (i % 3 = 0)::int::float8 AS x FROM generate_series(1, 300) i;
+INSERT INTO models SELECT 'bytes', ae.train(b, '{"folds": 1, "exclude": ["id"], "updates": 300, "seed": 1}') FROM bytes b;
+SELECT b.id, r.c = b.c AS back, f.c = b.c AS filled, e.value, e.expected
+FROM models, bytes b, ae.reconstruct(model, b) r, ae.impute(model, jsonb_populate_record(b, '{"c": null}')) f, ae.explain(model, b) e
+WHERE name = 'bytes' AND b.id IN (2, 3) AND e.feature = 'c' ORDER BY id;
+-- a domain over the type of the row
+CREATE DOMAIN bytes_domain AS bytes CHECK ((VALUE).x IN (0, 1));
+\set VERBOSITY default
+SELECT ae.reconstruct(model, b::bytes_domain) FROM models, bytes b WHERE name = 'bytes' AND id = 2;
+\set VERBOSITY terse
+
+-- a type that only becomes real[], and sometimes does not
+CREATE TYPE triple AS (a real, b real, c real);
+CREATE FUNCTION triple_array(triple) RETURNS real[] LANGUAGE sql IMMUTABLE AS $$ SELECT CASE WHEN ($1).a IS NOT NULL THEN ARRAY[($1).a, ($1).b, ($1).c] END $$;
+CREATE CAST (triple AS real[]) WITH FUNCTION triple_array(triple);
+CREATE TABLE triples AS SELECT i AS id, ROW(CASE WHEN i % 50 <> 1 THEN sin(i) END, cos(i), i % 3)::triple AS t, sin(i) AS x FROM generate_series(1, 300) i;
+INSERT INTO models SELECT 'triples', ae.train(r, '{"folds": 1, "exclude": ["id"], "updates": 50, "seed": 1}') FROM triples r;
+SELECT r.id, feature, value, expected LIKE '{%,%,%}' AS array FROM models, triples r, ae.explain(model, r) e WHERE name = 'triples' AND id IN (1, 6) ORDER BY id, feature;
+SELECT ae.reconstruct(model, r) FROM models, triples r WHERE name = 'triples' AND id = 6;
+REVOKE EXECUTE ON FUNCTION triple_array(triple) FROM PUBLIC;
+CREATE ROLE regress_ae_no_cast;
+GRANT SELECT ON models, triples TO regress_ae_no_cast;
+GRANT USAGE ON SCHEMA ae TO regress_ae_no_cast;
+SET ROLE regress_ae_no_cast;
+SELECT ae.reconstruction_error(model, r) FROM models, triples r WHERE name = 'triples' AND id = 6;
+RESET ROLE;
+DROP OWNED BY regress_ae_no_cast;
+DROP ROLE regress_ae_no_cast;
+-- in a list of columns
+SELECT (ae.explain(model, r)).feature FROM models, triples r WHERE name = 'triples' AND id = 1;
+
+DROP TABLE narrow, wide, bytes, triples CASCADE;
+DROP TYPE triple CASCADE;
+DROP DOMAIN unit_interval, unit_element;
+
 ---- volatility, and that nothing was said about it elsewhere
 
 SELECT proname, provolatile, proparallel, proisstrict, prokind, proretset, obj_description(oid, 'pg_proc') IS NOT NULL AS documented
