@@ -434,6 +434,31 @@ DROP TABLE narrow, wide, bytes, triples CASCADE;
 DROP TYPE triple CASCADE;
 DROP DOMAIN unit_interval, unit_element;
 
+---- levels that take more memory than all columns may have together
+
+SET maintenance_work_mem = '1MB';
+SELECT ae.train(s) FROM (SELECT i::text AS a, CASE i WHEN 3 THEN repeat('x', 600000) ELSE 'y' END AS b FROM generate_series(1, 10) i) s;
+\echo :LAST_ERROR_SQLSTATE
+SELECT ae.train(s) FROM (SELECT i % 7 AS x, i::text AS a, md5(i::text) AS b, i::text AS c FROM generate_series(1, 5000) i) s;
+\echo :LAST_ERROR_SQLSTATE
+-- of a column that is left out nothing is kept; what is not in memory at once does not add up
+SELECT ae.train(s, ae.options(exclude => '{a,b}', updates => 5)) IS NOT NULL AS one_column,
+	ae.train(s, ae.options(exclude => '{b,c}', updates => 5)) IS NOT NULL AS another
+FROM (SELECT i % 7 AS x, i::text AS a, md5(i::text) AS b, i::text AS c FROM generate_series(1, 3000) i) s;
+SET enable_hashagg = off;
+SELECT g, ae.train(s, ae.options(exclude => '{g}', updates => 5)) IS NOT NULL AS trained
+FROM (SELECT i % 7 AS x, i::text AS a, i % 5 AS g FROM generate_series(1, 10000) i) s GROUP BY g ORDER BY g;
+RESET enable_hashagg;
+-- rows that wait for the length of an array
+SELECT ae.train(s) FROM (SELECT i AS x, NULL::real[] AS a, repeat('x', 100) AS t FROM generate_series(1, 5000) i) s;
+\echo :LAST_ERROR_SQLSTATE
+SET enable_sort = off;
+SET work_mem = '1GB';
+SELECT ae.train(s, ae.options(exclude => '{g}')) FROM (SELECT i AS x, i % 10 AS g, NULL::real[] AS a, repeat('x', 100) AS t FROM generate_series(1, 5000) i) s GROUP BY g;
+RESET enable_sort;
+RESET work_mem;
+RESET maintenance_work_mem;
+
 ---- volatility, and that nothing was said about it elsewhere
 
 SELECT proname, provolatile, proparallel, proisstrict, prokind, proretset, obj_description(oid, 'pg_proc') IS NOT NULL AS documented

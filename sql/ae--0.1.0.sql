@@ -218,7 +218,7 @@ COMMENT ON FUNCTION ae.train_finalfn(internal) IS
 -- No combine function: partial states would have to travel as whole tables, and cost more than
 -- they save.  A scan below may be parallel.  SSPACE makes the planner sort where there are many
 -- groups, so that one after the other is collected and trained; a hash aggregate is as right, and
--- all its groups share half of maintenance_work_mem for their rows.
+-- all its groups share half of maintenance_work_mem for their rows, and half for levels.
 CREATE AGGREGATE ae.train(anyelement) (
 	SFUNC = ae.train_transfn,
 	STYPE = internal,

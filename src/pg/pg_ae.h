@@ -10,6 +10,7 @@
 
 #include "access/tupdesc.h"
 #include "fmgr.h"
+#include "lib/ilist.h"
 #include "portability/instr_time.h"
 #include "utils/array.h"
 #include "utils/jsonb.h"
@@ -198,12 +199,19 @@ extern char *pgae_datum_text(const PgaePart *part, Datum datum);
 
 /* ---- pg_level.c: levels of a category, from text to number ---- */
 typedef struct PgaeLevels PgaeLevels;
+typedef struct PgaeBudget PgaeBudget; /* pg_store.c */
 
 extern PgaeLevels *pgae_levels_create(MemoryContext context, bool raw);
+/* Lets texts of that attribute (from 0) be entered, out of the budget; column must live as long. */
+extern void pgae_levels_start_learning(PgaeLevels *levels, PgaeBudget *budget, const char *column,
+									   int att);
 /* The number of a level, or -1. */
 extern int pgae_levels_find(const PgaeLevels *levels, const char *text, size_t len);
-/* The same; a new level gets the next number.  54000 when all of them take too much memory. */
-extern int pgae_levels_enter(PgaeLevels *levels, const char *text, size_t len, const char *column);
+/*
+ * The same; a new level gets the next number.  54000 when the levels of all columns and groups
+ * of the call take too much memory.
+ */
+extern int pgae_levels_enter(PgaeLevels *levels, const char *text, size_t len);
 extern int pgae_levels_count(const PgaeLevels *levels);
 /* Of a level's bytes in UTF-8, whatever the server's encoding; of raw levels as they are. */
 extern uint64 pgae_level_hash(const PgaeLevels *levels, const char *text, size_t len);
@@ -255,7 +263,7 @@ extern PgaeCodec *pgae_codec_create(const AeSchema *const *schemas, int n_schema
  * the schema (names, kinds, scalings) in context.
  */
 extern PgaeCodec *pgae_codec_create_training(const PgaeOptions *options, Oid argtype,
-											 MemoryContext context);
+											 PgaeBudget *budget, MemoryContext context);
 
 /*
  * To go on training a model: rows get a hash, and records the numbers of levels, of which
@@ -312,7 +320,6 @@ extern char *pgae_column_name(const AeSchema *schema, uint32 column);
 extern char *pgae_value_name(const AeSchema *schema, uint32 column);
 
 /* ---- pg_store.c: the rows of one training, in an order that is theirs alone ---- */
-typedef struct PgaeBudget PgaeBudget;
 typedef struct PgaeStore PgaeStore;
 
 /*
@@ -321,6 +328,38 @@ typedef struct PgaeStore PgaeStore;
  * keeps the budget until the end of the query.
  */
 extern PgaeBudget *pgae_budget(FunctionCallInfo fcinfo);
+
+/* Memory that they share beside it, for what cannot go to disk. */
+typedef enum PgaeShareKind
+{
+	PGAE_SHARE_LEVELS,  /* of categories: the other half of maintenance_work_mem */
+	PGAE_SHARE_WAITING, /* rows that wait for the schema, of which no records are: a quarter */
+	PGAE_N_SHARES
+} PgaeShareKind;
+
+typedef struct PgaeShare
+{
+	size_t limit;
+	size_t used;
+	dlist_head holders; /* PgaeHolder.node */
+} PgaeShare;
+
+/* Who holds some of a share, until its memory context goes; embedded in what it is. */
+typedef struct PgaeHolder
+{
+	PgaeShare *share;
+	size_t bytes; /* the first few kB of each holder are not counted in share->used */
+	dlist_node node;
+	MemoryContextCallback callback;
+} PgaeHolder;
+
+extern void pgae_holder_init(PgaeHolder *holder, PgaeBudget *budget, PgaeShareKind kind,
+							 MemoryContext context);
+/* False, and nothing taken, where the share would be exceeded. */
+extern bool pgae_holder_take(PgaeHolder *holder, size_t bytes);
+extern void pgae_holder_give_back(PgaeHolder *holder);
+/* What palloc takes for so many bytes. */
+extern size_t pgae_chunk_bytes(size_t size);
 
 typedef enum PgaeNotice
 {

@@ -13,6 +13,7 @@
 
 #include "ae_hash.h"
 
+#include "access/htup_details.h"
 #include "common/hashfn.h"
 #include "mb/pg_wchar.h"
 #include "utils/memutils.h"
@@ -59,7 +60,9 @@ struct PgaeLevels
 	Seen *seen; /* by number */
 	int n;
 	int room;
-	size_t bytes; /* of all texts */
+	PgaeHolder holder;  /* in training: of all of it */
+	const char *column; /* the same, for messages; and its attribute, from 0 */
+	int att;
 };
 
 PgaeLevels *
@@ -73,6 +76,14 @@ pgae_levels_create(MemoryContext context, bool raw)
 	levels->room = 16;
 	levels->seen = MemoryContextAlloc(context, levels->room * sizeof(Seen));
 	return levels;
+}
+
+void
+pgae_levels_start_learning(PgaeLevels *levels, PgaeBudget *budget, const char *column, int att)
+{
+	pgae_holder_init(&levels->holder, budget, PGAE_SHARE_LEVELS, levels->context);
+	levels->column = column;
+	levels->att = att;
 }
 
 int
@@ -119,24 +130,94 @@ enter(PgaeLevels *levels, const char *text, size_t len, bool findable)
 	if (findable)
 		leveltable_insert(levels->table, key, &found)->number = levels->n;
 	levels->n++;
-	levels->bytes += len + sizeof(Seen) + 2 * sizeof(LevelEntry);
+}
+
+/* What the levels of a column take in all groups. */
+typedef struct Sum
+{
+	const char *column;
+	size_t n;
+	size_t bytes;
+	int n_groups;
+} Sum;
+
+/* By attribute; returns the column that takes most. */
+static const Sum *
+sum_levels(PgaeShare *share)
+{
+	Sum *sums = palloc0(sizeof(Sum) * MaxTupleAttributeNumber);
+	const Sum *largest = sums;
+	dlist_iter iter;
+
+	dlist_foreach(iter, &share->holders)
+	{
+		const PgaeLevels *levels = dlist_container(PgaeLevels, holder.node, iter.cur);
+		Sum *sum = &sums[levels->att];
+
+		sum->column = levels->column;
+		sum->n += levels->n;
+		sum->bytes += levels->holder.bytes;
+		sum->n_groups++;
+	}
+	for (int i = 1; i < MaxTupleAttributeNumber; i++)
+	{
+		if (sums[i].bytes > largest->bytes)
+			largest = &sums[i];
+	}
+	return largest;
+}
+
+static void
+raise_too_many(PgaeShare *share)
+{
+	const Sum *most = sum_levels(share);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("column \"%s\" has too many distinct values: %zu take %zu kB", most->column,
+					most->n, most->bytes / 1024),
+			 errdetail("The distinct values of all columns and groups take more than half of "
+					   "maintenance_work_mem; those of this column take most."),
+			 most->n_groups > 1
+				 ? errhint("Leave it out with the option \"exclude\", raise maintenance_work_mem, "
+						   "or set enable_hashagg to off: then one group is trained after the "
+						   "other.")
+				 : errhint("Leave it out with the option \"exclude\", or raise "
+						   "maintenance_work_mem.")));
+}
+
+/* Makes sure that there is memory for one more level. */
+static void
+take_memory(PgaeLevels *levels, size_t len)
+{
+	PgaeHolder *holder = &levels->holder;
+	/* both arrays are half empty at worst */
+	size_t bytes = pgae_chunk_bytes(len) + 2 * (sizeof(Seen) + sizeof(LevelEntry));
+
+	if (pgae_holder_take(holder, bytes))
+		return;
+	if (bytes > holder->share->limit)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("value of column \"%s\" is too long: %zu bytes are more than half of "
+						"maintenance_work_mem",
+						levels->column, len),
+				 errhint("Leave it out with the option \"exclude\", compute a shorter text from "
+						 "it in a subquery, or raise maintenance_work_mem.")));
+	/* the one that does not fit counts */
+	holder->bytes += bytes;
+	levels->n++;
+	raise_too_many(holder->share);
 }
 
 int
-pgae_levels_enter(PgaeLevels *levels, const char *text, size_t len, const char *column)
+pgae_levels_enter(PgaeLevels *levels, const char *text, size_t len)
 {
 	int number = pgae_levels_find(levels, text, len);
 
 	if (number >= 0)
 		return number;
-	if (levels->bytes + len > (size_t) maintenance_work_mem * 1024 / 4)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("column \"%s\" has too many distinct values: %d take more than a quarter "
-						"of maintenance_work_mem",
-						column, levels->n),
-				 errhint("Leave it out with the option \"exclude\", or raise "
-						 "maintenance_work_mem.")));
+	take_memory(levels, len);
 	enter(levels, text, len, true);
 	return levels->n - 1;
 }

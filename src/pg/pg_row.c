@@ -73,6 +73,7 @@ struct PgaeCodec
 {
 	MemoryContext context;
 	const PgaeOptions *options;          /* of a training, else NULL */
+	PgaeBudget *budget;                  /* the same */
 	const AeSchema *schema;              /* NULL in training before it stands */
 	const AeSchema *schemas[PGAE_FOLDS]; /* of a crossed model */
 	bool crossed;
@@ -450,7 +451,10 @@ set_source(PgaeCodec *codec, AeSchema *schema, size_t *stored, Source *source, c
 						errmsg("option \"scaling\" names column \"%s\", which is %s and not scaled",
 							   source->name, kind_phrase[source->kind])));
 	if (source->kind == AE_KIND_CATEGORY)
+	{
 		source->levels = pgae_levels_create(codec->context, false);
+		pgae_levels_start_learning(source->levels, codec->budget, source->name, part->att);
+	}
 	for (uint32 i = 0; i < source->n; i++)
 	{
 		AeColumn *column = &schema->columns[source->first + i];
@@ -770,11 +774,12 @@ pgae_codec_create(const AeSchema *const *schemas, int n_schemas, Oid argtype, Me
 }
 
 /*
- * A codec for training; options must outlive it.  22023 for options that name columns of
+ * A codec for training; options and budget must outlive it.  22023 for options that name columns of
  * arrays, which have no names.
  */
 PgaeCodec *
-pgae_codec_create_training(const PgaeOptions *options, Oid argtype, MemoryContext context)
+pgae_codec_create_training(const PgaeOptions *options, Oid argtype, PgaeBudget *budget,
+						   MemoryContext context)
 {
 	PgaeCodec *codec = codec_alloc(argtype, context);
 	const char *option = options->columns != NIL    ? "columns"
@@ -784,6 +789,7 @@ pgae_codec_create_training(const PgaeOptions *options, Oid argtype, MemoryContex
 													: NULL;
 
 	codec->options = options;
+	codec->budget = budget;
 	codec->learning = codec->hashing = true;
 	if (codec->is_array && option)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -835,8 +841,7 @@ open_first_row(Datum row, Datum **values, bool **nulls, Oid *type, int32 *typmod
 	return tupdesc;
 }
 
-/* Elements of an array value, -1 for one that is cast to NULL; 2202E if it is none of one
- * dimension, or empty. */
+/* Elements of an array value, -1 if its cast gives NULL; 2202E if it is not one run of them. */
 static int
 first_length(const PgaePart *part, Datum datum, const char *name)
 {
@@ -1035,7 +1040,7 @@ read_level(PgaeCodec *codec, const PgaePart *part, Source *source, Datum datum)
 	int number;
 
 	pgae_category_text(&text, part->conv, datum);
-	number = codec->learning ? pgae_levels_enter(source->levels, text.data, text.len, source->name)
+	number = codec->learning ? pgae_levels_enter(source->levels, text.data, text.len)
 							 : pgae_levels_find(source->levels, text.data, text.len);
 	if (codec->hashing)
 		source->hash = number >= 0 ? pgae_levels_hash(source->levels, number)

@@ -16,6 +16,10 @@
  * tuplesort for each store would be simpler, but it cannot give memory back, and a
  * thousand of them would hold a hundred megabytes of buffers.
  *
+ * What cannot go to disk, levels and rows that wait, has shares of its own beside the budget:
+ * they are counted over all columns and groups, and end in an error.  Each holder has its first
+ * few kB for nothing, as they are no more than the rest of a group's state.
+ *
  * The order does not depend on what was spilled when: qsort and merge compare alike.
  *
  * Once columns have been measured, pgae_store_scale turns the records into rows of
@@ -29,8 +33,8 @@
 #include "ae_hash.h"
 
 #include "lib/binaryheap.h"
-#include "lib/ilist.h"
 #include "miscadmin.h"
+#include "port/pg_bitutils.h"
 #include "storage/buffile.h"
 #include "utils/memutils.h"
 
@@ -47,6 +51,13 @@
 /* A store with less than this in memory is not worth a run. */
 #define MIN_RUN 4096
 
+/* Bytes that the holder of a share has as part of a group's state: a thousand groups may. */
+#define FREE_BYTES 4096
+
+/* Chunks up to this are rounded up to a power of two; a header comes on top. */
+#define ROUNDED_CHUNK 8192
+#define CHUNK_HEADER 16
+
 /* Bytes read of a run at a time, at least; and runs merged at once, at least. */
 #define MIN_BUFFER 4096
 #define MIN_FAN_IN 6
@@ -59,6 +70,7 @@ struct PgaeBudget
 	size_t used;           /* of limit */
 	dlist_head stores;     /* those that are charged MIN_RUN and more */
 	size_t n_on_disk;      /* stores that have runs */
+	PgaeShare shares[PGAE_N_SHARES];
 	bool noticed[PGAE_N_NOTICES];
 	BufFile *file; /* all runs; NULL if n_on_disk = 0 */
 	uint64 file_end;
@@ -147,6 +159,10 @@ pgae_budget(FunctionCallInfo fcinfo)
 	budget->reserve = total / 4;
 	budget->limit = total - budget->reserve;
 	dlist_init(&budget->stores);
+	budget->shares[PGAE_SHARE_LEVELS].limit = total;
+	budget->shares[PGAE_SHARE_WAITING].limit = total / 2;
+	for (int i = 0; i < PGAE_N_SHARES; i++)
+		dlist_init(&budget->shares[i].holders);
 	fcinfo->flinfo->fn_extra = budget;
 	return budget;
 }
@@ -202,6 +218,61 @@ pgae_budget_forget(PgaeBudget *budget)
 	BufFileClose(budget->results);
 	budget->results = NULL;
 	budget->results_end = 0;
+}
+
+/* Of so many bytes of a holder, those that count. */
+static size_t
+counted(size_t bytes)
+{
+	return bytes > FREE_BYTES ? bytes - FREE_BYTES : 0;
+}
+
+/* The context of a holder goes; the budget's, which is above it, is still there. */
+static void
+leave_share(void *arg)
+{
+	PgaeHolder *holder = arg;
+
+	pgae_holder_give_back(holder);
+	dlist_delete(&holder->node);
+}
+
+void
+pgae_holder_init(PgaeHolder *holder, PgaeBudget *budget, PgaeShareKind kind, MemoryContext context)
+{
+	holder->share = &budget->shares[kind];
+	holder->bytes = 0;
+	dlist_push_tail(&holder->share->holders, &holder->node);
+	holder->callback.func = leave_share;
+	holder->callback.arg = holder;
+	MemoryContextRegisterResetCallback(context, &holder->callback);
+}
+
+bool
+pgae_holder_take(PgaeHolder *holder, size_t bytes)
+{
+	PgaeShare *share = holder->share;
+	size_t more = counted(holder->bytes + bytes) - counted(holder->bytes);
+
+	if (share->used + more > share->limit)
+		return false;
+	share->used += more;
+	holder->bytes += bytes;
+	return true;
+}
+
+void
+pgae_holder_give_back(PgaeHolder *holder)
+{
+	holder->share->used -= counted(holder->bytes);
+	holder->bytes = 0;
+}
+
+size_t
+pgae_chunk_bytes(size_t size)
+{
+	return CHUNK_HEADER +
+		   (size <= ROUNDED_CHUNK ? pg_nextpower2_32((uint32) Max(size, 8)) : MAXALIGN(size));
 }
 
 PgaeStore *

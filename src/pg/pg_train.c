@@ -61,9 +61,9 @@ typedef struct TrainState
 	PgaeBudget *budget;
 	uint32 n_folds;
 	Fold folds[AE_MAX_FOLDS];
-	List *waiting; /* copies of rows that came before the length of an array was known */
-	Size waiting_bytes;
-	Size kept_bytes; /* of the result, with budget; 0: not kept */
+	List *waiting;    /* copies of rows that came before the length of an array was known */
+	PgaeHolder waits; /* their bytes */
+	Size kept_bytes;  /* of the result, with budget; 0: not kept */
 	uint64 kept_at;
 } TrainState;
 
@@ -206,13 +206,15 @@ begin(FunctionCallInfo fcinfo, MemoryContext aggcontext)
 	AggRegisterCallback(fcinfo, shut_down, PointerGetDatum(state));
 	old = MemoryContextSwitchTo(state->context);
 	state->budget = pgae_budget(fcinfo);
+	pgae_holder_init(&state->waits, state->budget, PGAE_SHARE_WAITING, state->context);
 	fix_argument(&state->options_argument, fcinfo, 2, "argument \"options\"");
 	fix_argument(&state->init_argument, fcinfo, 3, "argument \"init\"");
 	state->options = pgae_options_parse(
 		state->options_argument.isnull ? NULL : DatumGetJsonbP(PG_GETARG_DATUM(2)));
 	if (state->init_argument.isnull)
 	{
-		state->codec = pgae_codec_create_training(state->options, row_type, state->context);
+		state->codec =
+			pgae_codec_create_training(state->options, row_type, state->budget, state->context);
 		state->n_folds = pgae_options_folds(state->options);
 	}
 	else
@@ -287,11 +289,12 @@ let_wait(TrainState *state, Datum datum)
 	MemoryContext old = MemoryContextSwitchTo(state->context);
 	char *copy;
 
-	state->waiting_bytes += size;
-	if (state->waiting_bytes > (Size) maintenance_work_mem * 1024 / 4)
+	if (!pgae_holder_take(&state->waits, pgae_chunk_bytes(size) + sizeof(ListCell)))
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 						errmsg("an array column is NULL in the first %d rows",
 							   list_length(state->waiting) + 1),
+						errdetail("Such rows of all groups take more than a quarter of "
+								  "maintenance_work_mem."),
 						errhint("Leave it out with the option \"exclude\", or rows without it with "
 								"WHERE.")));
 	copy = palloc(size);
@@ -310,6 +313,7 @@ collect_waiting(TrainState *state)
 		collect(state, PointerGetDatum(lfirst(cell)));
 	list_free_deep(state->waiting);
 	state->waiting = NIL;
+	pgae_holder_give_back(&state->waits);
 }
 
 Datum

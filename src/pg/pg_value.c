@@ -598,7 +598,8 @@ pgae_text_datum(PgaePart *part, char *text, MemoryContext context)
 	Datum datum;
 	unsigned byte;
 
-	if (part->conv == PGAE_CONV_CHAR && strlen(text) == 4 && sscanf(text, "\\%3o", &byte) == 1)
+	if (part->conv == PGAE_CONV_CHAR && strlen(text) == 4 && sscanf(text, "\\%3o", &byte) == 1 &&
+		byte >= 0200)
 		datum = CharGetDatum((char) byte);
 	else
 	{

@@ -13,8 +13,15 @@ my $node = AeCluster->new(conf => { maintenance_work_mem => "${MEMORY_MB}MB", wo
 
 $node->query('postgres', 'CREATE EXTENSION ae');
 
-my $session = $node->session('postgres');
-my $pid = $session->query("SET ae.progress = off; SET client_min_messages = warning; SELECT pg_backend_pid()");
+my ($session, $pid);
+
+sub connect_anew
+{
+	$session->close if $session;
+	$session = $node->session('postgres');
+	$pid = $session->query("SET ae.progress = off; SET client_min_messages = warning; SELECT pg_backend_pid()");
+}
+connect_anew();
 
 # Largest resident memory since the last call of forget_peak, above what it was then.
 my $start;
@@ -62,6 +69,48 @@ print '# report: 100,000 levels: the backend grows by ', growth_kb(), " kB\n";
 is($session->query("SELECT ae.reconstruction_error(model, ROW('nobody'::text, 3)) > 0 FROM names_model;"), 't', 'a name not seen has a score');
 like($session->query("\\set VERBOSITY sqlstate\nSELECT ae.train(n, ae.options(exclude => '{i}', max_levels => 70000, min_frequency => 1, updates => 10)) IS NULL FROM names n;"),
 	qr/^ERROR:  (?:54000|22023)$/, 'more inputs than a model may have: an error, not a crash');
+
+# ---- many columns of many levels ----------------------------------------------------------------
+
+# Every column alone would be within its bounds.
+for my $n (4, 12, 40)
+{
+	my $columns = join ', ', map { "md5((i * 100 + $_)::text) || repeat('x', 30) AS c$_" } 1 .. $n;
+
+	# what has been freed is not there to be used again
+	connect_anew();
+	$session->query("SELECT length(ae.train(ARRAY[i % 7, i % 11], ae.options(updates => 5))) FROM generate_series(1, 1000) i;");
+	forget_peak();
+	like($session->query("\\set VERBOSITY verbose\nSELECT ae.train(s, ae.options(updates => 5)) FROM
+		(SELECT $columns, i % 7 AS x FROM generate_series(1, 20000) i) s;\n\\set VERBOSITY terse"),
+		qr/^ERROR:  54000: column "c\d+" has too many distinct values: \d+ take \d+ kB\n.*exclude/s,
+		"$n columns of 20,000 texts: an error that names one");
+	my $growth = growth_kb();
+	print "# report: $n columns of 20,000 texts: the backend grows by $growth kB\n";
+	cmp_ok($growth, '<', 1024 * $MEMORY_MB, 'memory stays below maintenance_work_mem');
+}
+
+# ---- many groups of few levels ------------------------------------------------------------------
+
+$session->query(<<'END');
+SET enable_sort = off; SET work_mem = '4GB'; SET maintenance_work_mem = '1MB';
+CREATE TABLE grouped AS SELECT i % 1000 AS g, i % 11 AS x, 'first ' || i / 1000 % 3 AS a, 'second ' || i / 1000 % 7 AS b,
+	'third ' || i / 1000 % 20 AS c, NULLIF(ARRAY[i % 13]::real[], ARRAY[(i - i / 1000) % 13]::real[]) AS d FROM generate_series(0, 39999) i;
+VACUUM ANALYZE grouped;
+END
+is($session->query("SELECT count(train) FROM (SELECT ae.train(r, ae.options(updates => 5, hidden => '{4}', code => 2)) FROM grouped r GROUP BY g) m;"),
+	1000, '1,000 groups of few levels at once, in 1 MB');
+my $distinct = "SELECT count(train) FROM (SELECT ae.train(r, ae.options(exclude => '{g}', updates => 5, hidden => '{4}', code => 2)) FROM
+	(SELECT i % 20 AS g, i % 11 AS x, md5(i::text) AS name FROM generate_series(1, 20000) i) r GROUP BY g) m;";
+like($session->query("\\set VERBOSITY verbose\n$distinct\n\\set VERBOSITY terse"),
+	qr/^ERROR:  54000: column "name" has too many distinct values.*enable_hashagg/s, 'groups of many levels are too many at once: an error');
+is($session->query("RESET enable_sort; SET enable_hashagg = off; $distinct"), 20, 'one after the other they fit');
+# so many levels fit once, but not twice
+is($session->query("SELECT count(length) FROM generate_series(1, 4) k, LATERAL (SELECT length(ae.train(r, ae.options(updates => 5)))
+	FROM (SELECT i % 11 AS x, md5((i * k)::text) AS name FROM generate_series(1, 2500) i) r) m;"), 4, 'a subquery that runs again begins anew');
+is($session->query("SET enable_hashagg = on; SET enable_sort = off; BEGIN; DECLARE c CURSOR FOR SELECT g, ae.train(r, ae.options(updates => 5)) IS NOT NULL
+	FROM (SELECT i % 5 AS g, i % 11 AS x, md5(i::text) AS name FROM generate_series(1, 2500) i) r GROUP BY g;
+	SAVEPOINT s; MOVE 2 FROM c; ROLLBACK TO s; ROLLBACK; SELECT 1;"), 1, 'a cursor that ends in the middle');
 $session->close;
 
 done_testing();
