@@ -108,6 +108,15 @@ is(denormal(), '1e-310', 'scoring does not flush denormals to zero');
 $growth = memory_kb($pid) - $memory;
 cmp_ok($growth, '<', 1024, 'scoring takes less than 1 MB');
 report('LOAD and scoring');
+
+# Within one statement: what a call leaves in a context of the query adds up.
+$session->query('CREATE FUNCTION private_kb() RETURNS int VOLATILE LANGUAGE sql AS '
+	  . q{$$ SELECT substring(pg_read_file('/proc/self/status', 0, 100000) FROM 'RssAnon:\s*(\d+)')::int $$});
+$growth = $session->query(q{SELECT max(kb) - min(kb) FROM (
+	SELECT CASE WHEN i % 3000 = 0 AND i > 0 THEN private_kb() END AS kb FROM models, generate_series(1, 30000) i,
+		LATERAL (SELECT x FROM t WHERE i > 0 LIMIT 1) t, LATERAL ae.explain(model, x) e WHERE feature = '[1]') q});
+like($growth, qr/^\d+$/, 'explaining works');
+cmp_ok($growth, '<', 1024, '30,000 explanations in a statement take less than 1 MB');
 unlike($session->query("SELECT pg_read_file('/proc/$pid/maps', 0, 4000000)"), qr/blas/i,
 	'no BLAS library is loaded for scoring');
 
