@@ -92,16 +92,28 @@ WHERE name NOT IN (SELECT option FROM tried);
 
 -- every choice, of layers, losses and optimizers, gives a model of its own that has learnt
 SELECT count(*) AS activations, count(DISTINCT outcome(options)) AS outcomes
-FROM unnest('{identity,sigmoid,tanh,relu,gelu,silu}'::text[]) a,
+FROM unnest('{identity,sigmoid,tanh,relu,gelu,silu,leaky_relu,elu,selu,softplus}'::text[]) a,
 	LATERAL (SELECT ae.options(exclude => '{id,number,word,at,gap}', code => 2, activation => a, code_activation => a, updates => 30)) o(options);
 SELECT a AS output_activation, outcome(ae.options(exclude => '{id,number,word,at,gap}', code => 2, output_activation => a, scaling => 'minmax', updates => 30)) IS NOT NULL AS scores
-FROM unnest('{identity,sigmoid,tanh,relu,gelu,silu}'::text[]) a;
+FROM unnest('{identity,sigmoid,tanh,relu,gelu,silu,leaky_relu,elu,selu,softplus}'::text[]) a;
 SELECT o AS optimizer, s AS schedule,
 	(d ->> 'validation_loss')::float8 < 0.5 * (d ->> 'mean_loss')::float8 AS learned, d ->> 'state' AS state
-FROM unnest('{sgd,adam,adamw,lbfgs}'::text[]) o, unnest('{constant,cosine}'::text[]) s,
+FROM unnest('{sgd,adam,adamw,lbfgs}'::text[]) o, unnest('{constant,cosine,step}'::text[]) s,
 	LATERAL (SELECT ae.describe(ae.train(t, ae.options(exclude => '{id,number,word,at,gap}', code => 3, optimizer => o, updates => 400, validation => 0.2)
 		|| CASE WHEN o = 'lbfgs' THEN '{}' ELSE ae.options(schedule => s) END)) -> 'training' AS d FROM data t) m
 WHERE o <> 'lbfgs' OR s = 'constant';
+-- losses of numbers: models of their own, better than the mean; absolute and Huber's loss of the mean itself
+SELECT l AS loss, (d ->> 'validation_loss')::float8 < 0.5 * (d ->> 'mean_loss')::float8 AS learned
+FROM unnest('{mse,mae,huber}'::text[]) l,
+	LATERAL (SELECT ae.describe(ae.train(t, ae.options(columns => '{a,b,c,flag,gap}', code => 3, loss => l, updates => 400,
+		validation => 0.2))) -> 'training' AS d FROM data t) m;
+SELECT count(DISTINCT outcome(ae.options(columns => '{a,b,c}', code => 2, loss => l, updates => 30))) AS outcomes
+FROM unnest('{mse,bce,mae,huber}'::text[]) l;
+SELECT l AS loss, round((ae.describe(model) -> 'training' ->> 'mean_loss')::numeric, 5) = round(mean_loss::numeric, 5) AS mean_loss
+FROM unnest('{mae,huber}'::text[]) l,
+	LATERAL (SELECT ae.train(t, ae.options(columns => '{a}', code => 1, loss => l, updates => 2)) AS model FROM data t) m,
+	LATERAL (SELECT avg(CASE WHEN l = 'mae' THEN e WHEN e < 1 THEN e * e / 2 ELSE e - 0.5 END) AS mean_loss
+		FROM (SELECT abs(a - avg(a) OVER ()) / stddev_pop(a) OVER () AS e FROM data) s) w;
 SELECT s AS scaling, outcome(ae.options(exclude => '{id,number,word,at,gap}', code => 2, scaling => s, updates => 30)) IS NOT NULL AS scores
 FROM unnest('{none,standard,minmax}'::text[]) s;
 

@@ -5,10 +5,15 @@
 #include "ae_activation.h"
 
 const AeActivationInfo ae_activation_info[AE_ACTIVATION_COUNT] = {
-	[AE_IDENTITY] = {.name = "identity", .needs_slope = false, .he = false},
-	[AE_SIGMOID] = {.name = "sigmoid", .needs_slope = false, .he = false},
-	[AE_TANH] = {.name = "tanh", .needs_slope = false, .he = false},
-	[AE_RELU] = {.name = "relu", .needs_slope = false, .he = true},
-	[AE_GELU] = {.name = "gelu", .needs_slope = true, .he = true},
-	[AE_SILU] = {.name = "silu", .needs_slope = true, .he = true},
+	[AE_IDENTITY] = {.name = "identity", .init = AE_INIT_GLOROT},
+	[AE_SIGMOID] = {.name = "sigmoid", .init = AE_INIT_GLOROT},
+	[AE_TANH] = {.name = "tanh", .init = AE_INIT_GLOROT},
+	[AE_RELU] = {.name = "relu", .init = AE_INIT_HE},
+	[AE_GELU] = {.name = "gelu", .needs_slope = true, .init = AE_INIT_HE},
+	[AE_SILU] = {.name = "silu", .needs_slope = true, .init = AE_INIT_HE},
+	[AE_LEAKY_RELU] = {.name = "leaky_relu", .init = AE_INIT_HE},
+	[AE_ELU] = {.name = "elu", .init = AE_INIT_HE},
+	/* mean 0 and variance 1 are its fixed point for weights of variance 1 / n_in alone */
+	[AE_SELU] = {.name = "selu", .init = AE_INIT_LECUN},
+	[AE_SOFTPLUS] = {.name = "softplus", .init = AE_INIT_HE},
 };

@@ -57,6 +57,15 @@ typedef struct AeKernels
 	/* sum_j (r_j - x_j)^2 in double, one row. */
 	double (*square_error)(const AeReal *r, const AeReal *x, size_t n);
 
+	/* sum_j |r_j - x_j| in double, one row. */
+	double (*absolute_error)(const AeReal *r, const AeReal *x, size_t n);
+
+	/*
+	 * sum_j of (r_j - x_j)^2 / 2 where |r_j - x_j| <= 1, else |r_j - x_j| - 1/2, in double, one
+	 * row. Source: Huber, "Robust estimation of a location parameter", 1964, with k = 1.
+	 */
+	double (*huber_error)(const AeReal *r, const AeReal *x, size_t n);
+
 	/*
 	 * sum_j softplus(z_j) - c_j z_j + (t_j - c_j)^2 in double, one row, z logits,
 	 * c_j = t_j clamped to [0, 1]: a target outside the range costs its squared excess.
@@ -92,6 +101,17 @@ typedef struct AeKernels
 	 */
 	double (*square_loss)(AeReal *d, const AeReal *r, const AeReal *x, AeReal scale, size_t n_rows,
 						  size_t n_cols, size_t ld, size_t ldx);
+
+	/*
+	 * d = scale * sign(r - x), 0 where they agree, unless d is NULL; returns `absolute_error` over
+	 * all; R x O.  ld: of d and r; ldx: of x.
+	 */
+	double (*absolute_loss)(AeReal *d, const AeReal *r, const AeReal *x, AeReal scale,
+							size_t n_rows, size_t n_cols, size_t ld, size_t ldx);
+
+	/* The same with d = scale * (r - x) clipped to [-1, 1], and `huber_error`. */
+	double (*huber_loss)(AeReal *d, const AeReal *r, const AeReal *x, AeReal scale, size_t n_rows,
+						 size_t n_cols, size_t ld, size_t ldx);
 
 	/*
 	 * d = scale * (sigmoid(z) - c), unless d is NULL; returns `cross_entropy` over all; R x O.

@@ -503,6 +503,18 @@ activation_block(const AeActivation act, AeReal *restrict h, AeReal *restrict sl
 			case AE_SILU:
 				h[j] = slope ? ae_silu_slope(slope + j, z[j]) : ae_silu(z[j]);
 				break;
+			case AE_LEAKY_RELU:
+				h[j] = ae_leaky_relu(z[j]);
+				break;
+			case AE_ELU:
+				h[j] = ae_elu(z[j]);
+				break;
+			case AE_SELU:
+				h[j] = ae_selu(z[j]);
+				break;
+			case AE_SOFTPLUS:
+				h[j] = ae_softplus(z[j]);
+				break;
 			case AE_IDENTITY:
 			default:
 				h[j] = z[j];
@@ -573,6 +585,18 @@ activate(AeActivation act, AeReal *h, size_t n)
 		case AE_SILU:
 			activation_run(AE_SILU, h, NULL, NULL, 0, n);
 			break;
+		case AE_LEAKY_RELU:
+			activation_run(AE_LEAKY_RELU, h, NULL, NULL, 0, n);
+			break;
+		case AE_ELU:
+			activation_run(AE_ELU, h, NULL, NULL, 0, n);
+			break;
+		case AE_SELU:
+			activation_run(AE_SELU, h, NULL, NULL, 0, n);
+			break;
+		case AE_SOFTPLUS:
+			activation_run(AE_SOFTPLUS, h, NULL, NULL, 0, n);
+			break;
 		case AE_IDENTITY:
 		default:
 			break;
@@ -606,6 +630,18 @@ activate_biased(AeActivation act, AeReal *h, AeReal *slope, const AeReal *bias, 
 				activation_run(AE_SILU, h, slope, bias, period, n);
 			else
 				activation_run(AE_SILU, h, NULL, bias, period, n);
+			break;
+		case AE_LEAKY_RELU:
+			activation_run(AE_LEAKY_RELU, h, NULL, bias, period, n);
+			break;
+		case AE_ELU:
+			activation_run(AE_ELU, h, NULL, bias, period, n);
+			break;
+		case AE_SELU:
+			activation_run(AE_SELU, h, NULL, bias, period, n);
+			break;
+		case AE_SOFTPLUS:
+			activation_run(AE_SOFTPLUS, h, NULL, bias, period, n);
 			break;
 		case AE_IDENTITY:
 		default:
@@ -671,6 +707,22 @@ backward_row(AeActivation act, AeReal *restrict d, const AeReal *restrict h,
 			for (size_t j = 0; j < n; j++)
 				d[j] *= slope[j];
 			break;
+		case AE_LEAKY_RELU:
+			for (size_t j = 0; j < n; j++)
+				d[j] *= h[j] > 0 ? 1 : AE_LEAK;
+			break;
+		case AE_ELU:
+			for (size_t j = 0; j < n; j++)
+				d[j] *= h[j] < 0 ? h[j] + 1 : 1;
+			break;
+		case AE_SELU:
+			for (size_t j = 0; j < n; j++)
+				d[j] *= h[j] < 0 ? h[j] + AE_SELU_LAMBDA_ALPHA : AE_SELU_LAMBDA;
+			break;
+		case AE_SOFTPLUS:
+			for (size_t j = 0; j < n; j++)
+				d[j] *= -ae_expm1_negative(-h[j]);
+			break;
 		case AE_IDENTITY:
 		default:
 			break;
@@ -715,6 +767,61 @@ square_error(const AeReal *r, const AeReal *x, size_t n)
 		sum = lanes_add(sum, lanes_mul(e, e));
 	}
 	return lanes_total(sum);
+}
+
+/* |r_j - x_j|, or with huber its square / 2 up to 1 and |r_j - x_j| - 1/2 beyond, in double. */
+ALWAYS_INLINE void
+distance_block(double *restrict term, const AeReal *restrict r, const AeReal *restrict x,
+			   const bool huber)
+{
+	VECTORIZE
+	for (int j = 0; j < BLOCK; j++)
+	{
+		double e = (double) r[j] - (double) x[j];
+		double a = e < 0 ? -e : e;
+		double inner = a > 1 ? 1 : a;
+
+		term[j] = huber ? inner * (a - 0.5 * inner) : a;
+	}
+}
+
+/* Their sum, element j in lane j % 8. */
+ALWAYS_INLINE double
+distance_sum(const AeReal *r, const AeReal *x, size_t n, const bool huber)
+{
+	double lanes[8] = {0}, term[BLOCK];
+	size_t j;
+
+	for (j = 0; j + BLOCK <= n; j += BLOCK)
+	{
+		distance_block(term, r + j, x + j, huber);
+		for (int l = 0; l < 8; l++)
+			lanes[l] = (lanes[l] + term[l]) + term[l + 8];
+	}
+	if (j < n)
+	{
+		AeReal r_tail[BLOCK], x_tail[BLOCK];
+
+		block_load(r_tail, r + j, n - j);
+		block_load(x_tail, x + j, n - j);
+		distance_block(term, r_tail, x_tail, huber);
+		for (size_t l = 0; l < n - j; l++)
+			lanes[l % 8] += term[l];
+	}
+	return ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) +
+		   ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
+}
+
+static double
+absolute_error(const AeReal *r, const AeReal *x, size_t n)
+{
+	return distance_sum(r, x, n, false);
+}
+
+static double
+huber_error(const AeReal *r, const AeReal *x, size_t n)
+{
+	return distance_sum(r, x, n, true);
 }
 
 /*
@@ -835,6 +942,40 @@ square_loss(AeReal *d, const AeReal *r, const AeReal *x, AeReal scale, size_t n_
 		join_rows(&n_rows, &n_cols, ld);
 	for (size_t i = 0; i < n_rows; i++)
 		sum += square_loss_row(d ? d + i * ld : NULL, r + i * ld, x + i * ldx, scale, n_cols);
+	return sum;
+}
+
+static double
+absolute_loss(AeReal *d, const AeReal *r, const AeReal *x, AeReal scale, size_t n_rows,
+			  size_t n_cols, size_t ld, size_t ldx)
+{
+	double sum = 0.0;
+
+	for (size_t i = 0; i < n_rows; i++, r += ld, x += ldx)
+	{
+		sum += absolute_error(r, x, n_cols);
+		for (size_t j = 0; d && j < n_cols; j++)
+			d[i * ld + j] = r[j] > x[j] ? scale : r[j] < x[j] ? -scale : 0;
+	}
+	return sum;
+}
+
+static double
+huber_loss(AeReal *d, const AeReal *r, const AeReal *x, AeReal scale, size_t n_rows, size_t n_cols,
+		   size_t ld, size_t ldx)
+{
+	double sum = 0.0;
+
+	for (size_t i = 0; i < n_rows; i++, r += ld, x += ldx)
+	{
+		sum += huber_error(r, x, n_cols);
+		for (size_t j = 0; d && j < n_cols; j++)
+		{
+			AeReal e = r[j] - x[j];
+
+			d[i * ld + j] = scale * (e > 1 ? 1 : e < -1 ? -1 : e);
+		}
+	}
 	return sum;
 }
 
@@ -1056,12 +1197,16 @@ const AeKernels AE_KERNELS = {
 	.dense = dense,
 	.activate = activate,
 	.square_error = square_error,
+	.absolute_error = absolute_error,
+	.huber_error = huber_error,
 	.cross_entropy = cross_entropy,
 	.softmax = softmax,
 	.axpy = axpy,
 	.bias_activate = bias_activate,
 	.activation_backward = activation_backward,
 	.square_loss = square_loss,
+	.absolute_loss = absolute_loss,
+	.huber_loss = huber_loss,
 	.cross_entropy_loss = cross_entropy_loss,
 	.column_sum = column_sum,
 	.adam = adam,

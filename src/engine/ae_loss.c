@@ -4,7 +4,7 @@
  * One piece of code serves training and scoring, so that an error is the training loss
  * of the row.  On the scoring path: no libm, no BLAS, one order of operations.
  *
- * Missing cells cost nothing, whatever their outputs: a squared error is taken of 0 and
+ * Missing cells cost nothing, whatever their outputs: a distance is taken of 0 and
  * 0, a cross-entropy of a logit far below zero and the target 0, both exactly 0 with the
  * gradient 0, so that the kernels need not know of them.
  */
@@ -16,10 +16,8 @@
 #define SURELY_FALSE (-1000) /* a logit whose cross-entropy with 0 is 0 */
 
 const char *const ae_loss_name[AE_LOSS_COUNT] = {
-	[AE_LOSS_MSE] = "mse",
-	[AE_LOSS_BCE] = "bce",
-	[AE_LOSS_SOFTMAX] = "cross_entropy",
-	[AE_LOSS_ONEHOT] = "mse",
+	[AE_LOSS_MSE] = "mse",    [AE_LOSS_BCE] = "bce", [AE_LOSS_SOFTMAX] = "cross_entropy",
+	[AE_LOSS_ONEHOT] = "mse", [AE_LOSS_MAE] = "mae", [AE_LOSS_HUBER] = "huber",
 };
 
 AeStatus
@@ -163,13 +161,50 @@ zero(AeReal *d, uint32_t n)
 		memset(d, 0, n * sizeof(AeReal));
 }
 
+double
+ae_loss_dense(AeLoss loss, const AeReal *outputs, const AeReal *cells, size_t n,
+			  const AeKernels *kernels)
+{
+	switch (loss)
+	{
+		case AE_LOSS_BCE:
+			return kernels->cross_entropy(outputs, cells, n);
+		case AE_LOSS_MAE:
+			return kernels->absolute_error(outputs, cells, n);
+		case AE_LOSS_HUBER:
+			return kernels->huber_error(outputs, cells, n);
+		default:
+			return kernels->square_error(outputs, cells, n);
+	}
+}
+
+/* The same for many rows, with d = share * its gradient unless d is NULL. */
+static double
+dense_rows(AeReal *d, const AeReal *r, const AeReal *x, AeLoss loss, double share, size_t n_rows,
+		   size_t n_cols, size_t ld, size_t ldx, const AeKernels *kernels)
+{
+	AeReal scale = (AeReal) share;
+
+	switch (loss)
+	{
+		case AE_LOSS_BCE:
+			return kernels->cross_entropy_loss(d, r, x, scale, n_rows, n_cols, ld, ldx);
+		case AE_LOSS_MAE:
+			return kernels->absolute_loss(d, r, x, scale, n_rows, n_cols, ld, ldx);
+		case AE_LOSS_HUBER:
+			return kernels->huber_loss(d, r, x, scale, n_rows, n_cols, ld, ldx);
+		default:
+			return kernels->square_loss(d, r, x, (AeReal) (2 * share), n_rows, n_cols, ld, ldx);
+	}
+}
+
 /* A dense block: share times the sum, or the mean where grouped, of its observed outputs. */
 static double
 dense_block(AeReal *d, const AeReal *r, const AeReal *x, const AeBlock *block, double share,
 			AeReal *scratch, const AeKernels *kernels)
 {
 	uint32_t n = block->count, observed = count_observed(x, n);
-	bool squared = block->loss == AE_LOSS_MSE;
+	bool distance = ae_loss_is_distance(block->loss);
 	double weight = block->grouped && observed > 0 ? 1.0 / observed : 1.0;
 	double sum;
 
@@ -186,18 +221,16 @@ dense_block(AeReal *d, const AeReal *r, const AeReal *x, const AeBlock *block, d
 		{
 			bool missing = x[j] != x[j];
 
-			r_known[j] = missing ? (squared ? 0 : SURELY_FALSE) : r[j];
+			r_known[j] = missing ? (distance ? 0 : SURELY_FALSE) : r[j];
 			x_known[j] = missing ? 0 : x[j];
 		}
 		r = r_known;
 		x = x_known;
 	}
 	if (!d)
-		sum = squared ? kernels->square_error(r, x, n) : kernels->cross_entropy(r, x, n);
-	else if (squared)
-		sum = kernels->square_loss(d, r, x, (AeReal) (2 * share * weight), 1, n, n, n);
+		sum = ae_loss_dense(block->loss, r, x, n, kernels);
 	else
-		sum = kernels->cross_entropy_loss(d, r, x, (AeReal) (share * weight), 1, n, n, n);
+		sum = dense_rows(d, r, x, block->loss, share * weight, 1, n, n, n, kernels);
 	return block->grouped ? sum * weight : sum;
 }
 
@@ -352,12 +385,9 @@ block_rows(AeReal *d, const AeReal *outputs, const AeReal *cells, const AeLayout
 	double sum = 0.0;
 
 	d = d ? d + block->first : NULL;
-	if (block->loss == AE_LOSS_MSE)
-		return weight * kernels->square_loss(d, r, x, (AeReal) (2 * share * weight), n_rows,
-											 block->count, ld, ldx);
-	if (block->loss == AE_LOSS_BCE)
-		return weight * kernels->cross_entropy_loss(d, r, x, (AeReal) (share * weight), n_rows,
-													block->count, ld, ldx);
+	if (!ae_loss_is_category(block->loss))
+		return weight * dense_rows(d, r, x, block->loss, share * weight, n_rows, block->count, ld,
+								   ldx, kernels);
 	for (size_t i = 0; i < n_rows; i++)
 		sum += any_block(d ? d + i * ld : NULL, r + i * ld, x + i * ldx, block, share, scratch,
 						 kernels);

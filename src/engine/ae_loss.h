@@ -36,6 +36,8 @@ typedef enum AeLoss
 	AE_LOSS_BCE = 1,     /* softplus(z) - x z on logits z: the output is sigmoid(z) */
 	AE_LOSS_SOFTMAX = 2, /* log sum exp(z) - z_t: cross-entropy of a category on its logits */
 	AE_LOSS_ONEHOT = 3,  /* sum_j (z_j - [j = t])^2: squared error of a category */
+	AE_LOSS_MAE = 4,     /* |r - x| */
+	AE_LOSS_HUBER = 5,   /* (r - x)^2 / 2 up to a distance of 1, |r - x| - 1/2 beyond */
 	AE_LOSS_COUNT
 } AeLoss;
 
@@ -94,6 +96,17 @@ ae_loss_is_category(AeLoss loss)
 {
 	return loss == AE_LOSS_SOFTMAX || loss == AE_LOSS_ONEHOT;
 }
+
+/* A loss of the difference of an output and its cell; the others are taken of logits, or levels. */
+static inline bool
+ae_loss_is_distance(AeLoss loss)
+{
+	return loss == AE_LOSS_MSE || loss == AE_LOSS_MAE || loss == AE_LOSS_HUBER;
+}
+
+/* Sum of the loss of n outputs that are no category, none of them missing. */
+double ae_loss_dense(AeLoss loss, const AeReal *outputs, const AeReal *cells, size_t n,
+					 const AeKernels *kernels);
 
 /* Refuses a layout that contradicts itself: AE_ERR_SHAPE. */
 AeStatus ae_layout_check(const AeLayout *layout, AeError *error);

@@ -67,6 +67,12 @@ ae_log1p(double x)
 }
 
 static inline double
+ae_expm1_negative(double x)
+{
+	return expm1(x < 0 ? x : 0);
+}
+
+static inline double
 ae_sigmoid(double z)
 {
 	return 1.0 / (1.0 + exp(-z));
@@ -203,11 +209,11 @@ ae_sqrt(float x)
 #define AE_ROUNDER 12582912.0f
 
 /*
- * exp(x) = p 2^n for x in about [-87, 88.7]: x = n ln 2 + r with |r| <= ln 2 / 2, p a polynomial
- * in r.  The last bits of *n_bits are n.
+ * exp(x) = (1 + p r) 2^n for x in about [-87, 88.7]: x = n ln 2 + r with |r| <= ln 2 / 2, p a
+ * polynomial in r.  The last bits of *n_bits are n.
  */
 AE_MATH float
-ae_exp_reduced(uint32_t *n_bits, float x)
+ae_exp_parts(uint32_t *n_bits, float *r_out, float x)
 {
 	float shifted = ae_fma(x, 0x1.715476p+0f, AE_ROUNDER);
 	float n = shifted - AE_ROUNDER;
@@ -220,9 +226,18 @@ ae_exp_reduced(uint32_t *n_bits, float x)
 	p = ae_fma(p, r, 0x1.555492p-3f);
 	p = ae_fma(p, r, 0x1.fffffcp-2f);
 	p = ae_fma(p, r, 1.0f);
-	p = ae_fma(p, r, 1.0f);
 	*n_bits = ae_float_bits(shifted);
+	*r_out = r;
 	return p;
+}
+
+/* exp(x) = p 2^n as above: returns p. */
+AE_MATH float
+ae_exp_reduced(uint32_t *n_bits, float x)
+{
+	float r, p = ae_exp_parts(n_bits, &r, x);
+
+	return ae_fma(p, r, 1.0f);
 }
 
 /* exp(x); 0 below -87, infinity above 88.7228. */
@@ -247,6 +262,18 @@ ae_exp_negative(float x)
 
 	p = p * ae_bits_float((n_bits + 127) << 23);
 	return x < -87.0f ? 0.0f : p;
+}
+
+/* exp(x) - 1 for x <= 0, without cancellation: 2^n p r + (2^n - 1).  0 above 0. */
+AE_MATH float
+ae_expm1_negative(float x)
+{
+	float c = x < -87.0f ? -87.0f : (x > 0.0f ? 0.0f : x);
+	uint32_t n_bits;
+	float r, p = ae_exp_parts(&n_bits, &r, c);
+	float power = ae_bits_float((n_bits + 127) << 23);
+
+	return ae_fma(power, p * r, power - 1.0f);
 }
 
 /*
@@ -535,6 +562,36 @@ static inline AeReal
 ae_softplus(AeReal z)
 {
 	return (z < 0 ? 0 : z) + ae_softplus_tail(z);
+}
+
+/* max(z, z / 100) */
+#define AE_LEAK ((AeReal) 0.01)
+
+static inline AeReal
+ae_leaky_relu(AeReal z)
+{
+	return z < 0 ? AE_LEAK * z : z;
+}
+
+/* z, or exp(z) - 1 below 0 */
+static inline AeReal
+ae_elu(AeReal z)
+{
+	AeReal below = ae_expm1_negative(z);
+
+	return z < 0 ? below : z;
+}
+
+/* lambda z, or lambda alpha (exp(z) - 1) below 0; the constants of Klambauer et al., eq. 14. */
+#define AE_SELU_LAMBDA ((AeReal) 1.0507009873554804934193349852946)
+#define AE_SELU_LAMBDA_ALPHA ((AeReal) 1.7580993408473768599402175208123)
+
+static inline AeReal
+ae_selu(AeReal z)
+{
+	AeReal below = AE_SELU_LAMBDA_ALPHA * ae_expm1_negative(z);
+
+	return z < 0 ? below : AE_SELU_LAMBDA * z;
 }
 
 #endif

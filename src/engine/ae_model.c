@@ -713,7 +713,9 @@ io_schema(Io *io, Tally *tally, AeModel *model, AeArena *arena)
 
 	memset(tally, 0, offsetof(Tally, names));
 	model->purpose = (AePurpose) io_enum(io, (int) model->purpose, AE_PURPOSE_COUNT, "purpose");
-	model->loss = (AeLoss) io_enum(io, (int) model->loss, AE_LOSS_SOFTMAX, "loss");
+	model->loss = (AeLoss) io_enum(io, (int) model->loss, AE_LOSS_COUNT, "loss");
+	if (ae_loss_is_category(model->loss))
+		fault(io, start + 1, "loss");
 	model->category_loss =
 		(AeLoss) io_enum(io, (int) model->category_loss, AE_LOSS_COUNT, "category loss");
 	if (!ae_loss_is_category(model->category_loss))

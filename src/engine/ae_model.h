@@ -20,7 +20,7 @@
  * 28  u32      0
  * ---- schema
  *  0  u8       purpose          0 detect, 1 compress
- *  1  u8       loss             of numbers: 0 mse, 1 bce (cross-entropy)
+ *  1  u8       loss             of numbers: 0 mse, 1 bce (cross-entropy), 4 mae, 5 huber
  *  2  u8       category_loss    2 cross-entropy of the softmax, 3 squared error of one-hot
  *  3  u8       0
  *  4  u32      n_columns        1 .. 65536 values of a row; at most 1664 have a name
@@ -59,10 +59,10 @@
  *  4  u32      n_encoder        1 .. n_layers - 1: layers up to the code
  *  8  u32 x (n_layers + 1)      width: 1 .. 65536; the first and the last as the layout says
  *     u8 x n_layers             activation: 0 identity, 1 sigmoid, 2 tanh, 3 relu, 4 gelu,
- *                               5 silu
+ *                               5 silu, 6 leaky_relu, 7 elu, 8 selu, 9 softplus
  * ---- options, as resolved; ranges in ae_train.h
  *  0  u8       optimizer        0 sgd, 1 adam, 2 adamw, 3 lbfgs
- *  1  u8       schedule         0 constant, 1 cosine
+ *  1  u8       schedule         0 constant, 1 cosine, 2 step
  *  2  u16      0
  *  4  f64 x 11 learning_rate, final_rate, warmup, momentum, beta1, beta2, epsilon,
  *              weight_decay, clip_norm, noise, masking

@@ -90,8 +90,10 @@ ae_net_init(AeReal *params, const AeNet *net, uint64_t seed)
 	{
 		size_t n_in = net->width[l], n_out = net->width[l + 1];
 		bool last = l + 1 == net->n_layers;
-		bool he = ae_activation_info[net->activation[l]].he;
-		double variance = he ? 2.0 / (double) n_in : 2.0 / (double) (n_in + n_out);
+		AeInit init = ae_activation_info[net->activation[l]].init;
+		double variance = init == AE_INIT_HE      ? 2.0 / (double) n_in
+						  : init == AE_INIT_LECUN ? 1.0 / (double) n_in
+												  : 2.0 / (double) (n_in + n_out);
 		double limit = sqrt(3.0 * variance) * (last ? 0.5 : 1.0);
 		AeRng rng;
 
@@ -142,7 +144,7 @@ multiply(AeReal *c, const AeReal *a, const AeReal *b, bool trans_a, bool trans_b
 static AeActivation
 output_activation(const AeNet *net, const AeBlock *block)
 {
-	return block->loss == AE_LOSS_MSE ? net->activation[net->n_layers - 1] : AE_IDENTITY;
+	return ae_loss_is_distance(block->loss) ? net->activation[net->n_layers - 1] : AE_IDENTITY;
 }
 
 /*
@@ -162,7 +164,7 @@ output_run(uint32_t *count, AeActivation *act, uint32_t *block, const AeNet *net
 	return first;
 }
 
-/* The last layer: bias everywhere, the activation on MSE blocks; the others stay logits. */
+/* The last layer: bias everywhere, the activation on distances; the others stay logits. */
 static void
 activate_output(AePass *pass, const AeNet *net, const AeReal *bias, size_t n_rows, bool keep_slopes,
 				const AeKernels *kernels)
@@ -250,7 +252,7 @@ ae_net_forward(AePass *pass, const AeNet *net, const AeReal *params, const AeRea
 	}
 }
 
-/* D of the last layer: times the slope of the activation on MSE blocks. */
+/* D of the last layer: times the slope of the activation where there is one. */
 static void
 backward_output(AePass *pass, const AeNet *net, size_t n_rows, const AeKernels *kernels)
 {

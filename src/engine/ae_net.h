@@ -23,7 +23,7 @@ typedef struct AeNet
 	uint32_t n_layers;  /* encoder and decoder, >= 2 */
 	uint32_t n_encoder; /* layers up to the code, 1 .. n_layers - 1 */
 	uint32_t width[AE_MAX_LAYERS + 1];
-	AeActivation activation[AE_MAX_LAYERS]; /* of layer l; the last for MSE outputs only */
+	AeActivation activation[AE_MAX_LAYERS]; /* of layer l; the last for distances only */
 	AeLayout layout; /* of cells, inputs (width[0]) and outputs (width[n_layers]) */
 } AeNet;
 
@@ -44,9 +44,8 @@ double ae_net_macs(const AeNet *net);
 size_t ae_net_offset(const AeNet *net, uint32_t layer);
 
 /*
- * Initial parameters: biases 0; weights uniform with variance 2/(n_in+n_out)
- * (Glorot, Bengio 2010, eq. 16) or 2/n_in where the layer's activation is of the
- * rectifier kind (He et al. 2015, eq. 10); the last layer times 0.5.
+ * Initial parameters: biases 0; weights uniform with the variance that belongs to the
+ * layer's activation (AeInit); the last layer times 0.5.
  */
 void ae_net_init(AeReal *params, const AeNet *net, uint64_t seed);
 

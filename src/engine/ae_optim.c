@@ -44,6 +44,8 @@ ae_optim_rate(const AeTrainOptions *options, uint64_t t, uint64_t total)
 	if (options->schedule == AE_SCHEDULE_CONSTANT || left <= 0)
 		return options->learning_rate;
 	share = fmin(1.0, ((double) t - warm) / left);
+	if (options->schedule == AE_SCHEDULE_STEP)
+		return options->learning_rate * (share < 0.5 ? 1 : share < 0.75 ? 0.1 : 0.01);
 	return options->learning_rate * (options->final_rate + (1 - options->final_rate) * 0.5 *
 															   (1 + cos(share * 3.14159265358979)));
 }

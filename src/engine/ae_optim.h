@@ -26,8 +26,9 @@ void ae_optim_reset(AeOptim *optim);
 
 /*
  * Learning rate of update t (0-based) of total: linear from 0 over the warm-up
- * share, then constant or cosine:
- * rate = base (final + (1 - final) (1 + cos(pi q)) / 2), q the share of what is left.
+ * share, then by the schedule, q being the share of what is left: constant; cosine,
+ * rate = base (final + (1 - final) (1 + cos(pi q)) / 2); step, base times 1 while q < 1/2,
+ * 1/10 while q < 3/4, 1/100 to the end.
  */
 double ae_optim_rate(const AeTrainOptions *options, uint64_t t, uint64_t total);
 

@@ -272,6 +272,7 @@ ae_moments_init(AeMoments *moments)
 	moments->m2 = 0.0;
 	moments->min = INFINITY;
 	moments->max = -INFINITY;
+	moments->distance = 0.0;
 }
 
 void
@@ -286,6 +287,14 @@ ae_moments_add(AeMoments *moments, double value)
 		moments->min = value;
 	if (value > moments->max)
 		moments->max = value;
+}
+
+void
+ae_moments_add_distance(AeMoments *moments, double value, AeLoss loss)
+{
+	double size = fabs(value - moments->mean), inner = size < 1.0 ? size : 1.0;
+
+	moments->distance += loss == AE_LOSS_HUBER ? inner * (size - 0.5 * inner) : size;
 }
 
 static double
@@ -490,7 +499,11 @@ dense_mean_loss(const AeBlock *block, const AeMoments *cells)
 	{
 		const AeMoments *m = &cells[j];
 
-		if (m->n > 0)
+		if (m->n == 0)
+			continue;
+		if (block->loss == AE_LOSS_MAE || block->loss == AE_LOSS_HUBER)
+			sum += m->distance / m->n;
+		else
 			sum += block->loss == AE_LOSS_BCE ? entropy(m->mean) : m->m2 / m->n;
 	}
 	return block->grouped ? sum / block->count : sum;

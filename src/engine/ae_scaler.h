@@ -164,10 +164,14 @@ typedef struct AeMoments
 	double m2;
 	double min;
 	double max;
+	double distance; /* sum of a loss of value - mean, from a second look at the numbers */
 } AeMoments;
 
 void ae_moments_init(AeMoments *moments);
 void ae_moments_add(AeMoments *moments, double value);
+
+/* Adds the loss of a number that the moments have seen, AE_LOSS_MAE or AE_LOSS_HUBER. */
+void ae_moments_add_distance(AeMoments *moments, double value, AeLoss loss);
 
 /* What the scaler needs to know of a column's observed values. */
 typedef struct AeStatistics
@@ -193,7 +197,7 @@ AeStatus ae_scaler_fit(AeSchema *schema, const AeStatistics *statistics, AeError
 
 /*
  * Loss per row of always predicting the mean, or a category's frequencies: the yardstick
- * of a useful model.  cells: moments of every dense cell.
+ * of a useful model.  cells: moments of every dense cell, for mae and huber with distances.
  */
 double ae_scaler_mean_loss(const AeSchema *schema, const AeLayout *layout, const AeMoments *cells);
 

@@ -94,9 +94,17 @@ ae_scorer_init(AeScorer *scorer, void *block, const AeModel *model, size_t batch
 	}
 }
 
-/* Applies act to the outputs of one loss in h: n_rows x n_outputs; blocks side by side as one. */
+static bool
+is_logit(AeLoss loss)
+{
+	return loss == AE_LOSS_BCE;
+}
+
+/* Applies act to the outputs of some losses in h: n_rows x n_outputs; blocks side by side as one.
+ */
 static void
-activate_blocks(const AeScorer *scorer, AeReal *h, size_t n_rows, AeLoss loss, AeActivation act)
+activate_blocks(const AeScorer *scorer, AeReal *h, size_t n_rows, bool (*applies)(AeLoss),
+				AeActivation act)
 {
 	const AeLayout *layout = &scorer->model->net.layout;
 	size_t width = ae_layout_outputs(layout);
@@ -105,7 +113,7 @@ activate_blocks(const AeScorer *scorer, AeReal *h, size_t n_rows, AeLoss loss, A
 	{
 		size_t first = layout->blocks[b].first, count = 0;
 
-		while (b < layout->n_blocks && layout->blocks[b].loss == loss)
+		while (b < layout->n_blocks && applies(layout->blocks[b].loss))
 			count += layout->blocks[b++].count;
 		if (count == width)
 			scorer->kernels->activate(act, h, n_rows * width);
@@ -155,7 +163,7 @@ run_layers(AeScorer *scorer, const AeReal *x, size_t n_rows, uint32_t first, uin
 		if (l == 0)
 			add_levels(scorer, y, n_rows);
 		if (l + 1 == net->n_layers)
-			activate_blocks(scorer, y, n_rows, AE_LOSS_MSE, net->activation[l]);
+			activate_blocks(scorer, y, n_rows, ae_loss_is_distance, net->activation[l]);
 		else
 			scorer->kernels->activate(net->activation[l], y, n_rows * n_out);
 		x = y;
@@ -190,7 +198,7 @@ ae_scorer_finish(const AeScorer *scorer, AeReal *outputs, size_t n_rows)
 	const AeLayout *layout = &scorer->model->net.layout;
 	size_t width = ae_layout_outputs(layout);
 
-	activate_blocks(scorer, outputs, n_rows, AE_LOSS_BCE, AE_SIGMOID);
+	activate_blocks(scorer, outputs, n_rows, is_logit, AE_SIGMOID);
 	for (uint32_t b = 0; b < layout->n_blocks; b++)
 		for (size_t r = 0; layout->blocks[b].loss == AE_LOSS_SOFTMAX && r < n_rows; r++)
 		{
@@ -240,8 +248,7 @@ single_error(const AeScorer *scorer, const AeReal *outputs, uint32_t cell, AeLos
 
 	if (*x != *x)
 		return NAN;
-	return as_error(loss == AE_LOSS_BCE ? scorer->kernels->cross_entropy(r, x, 1)
-										: scorer->kernels->square_error(r, x, 1));
+	return as_error(ae_loss_dense(loss, r, x, 1, scorer->kernels));
 }
 
 /* The first cell of a source column, or -1. */

@@ -45,6 +45,7 @@ const char *const ae_optimizer_name[AE_OPTIMIZER_COUNT] = {
 const char *const ae_schedule_name[AE_SCHEDULE_COUNT] = {
 	[AE_SCHEDULE_CONSTANT] = "constant",
 	[AE_SCHEDULE_COSINE] = "cosine",
+	[AE_SCHEDULE_STEP] = "step",
 };
 
 const char *const ae_train_state_name[AE_TRAIN_STATE_COUNT] = {

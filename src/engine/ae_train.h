@@ -34,6 +34,7 @@ typedef enum AeSchedule
 {
 	AE_SCHEDULE_CONSTANT = 0,
 	AE_SCHEDULE_COSINE = 1, /* Loshchilov, Hutter 2017, eq. 5, one period, down to final_rate */
+	AE_SCHEDULE_STEP = 2, /* a tenth after 1/2, a hundredth after 3/4 (He et al. 2016, sec. 4.2) */
 	AE_SCHEDULE_COUNT
 } AeSchedule;
 

@@ -306,6 +306,31 @@ fit_columns(PgaeJob *job)
 	return true;
 }
 
+/* The second look at cells that losses of the plain distance to the mean need. */
+static void
+add_distances(PgaeJob *job, AeMoments *cells)
+{
+	AeModel *model = job->model;
+	AeReal *block = palloc(PCA_STEP * job->rows.width * sizeof(AeReal));
+
+	for (size_t first = 0; first < job->rows.n_rows; first += PCA_STEP)
+	{
+		size_t count = Min(PCA_STEP, job->rows.n_rows - first);
+
+		CHECK_FOR_INTERRUPTS();
+		pgae_store_read(&job->rows, block, first, count);
+		for (size_t i = 0; i < count; i++)
+			for (uint32_t j = 0; j < model->schema.n_dense; j++)
+			{
+				double cell = (double) block[i * job->rows.width + j];
+
+				if (!isnan(cell))
+					ae_moments_add_distance(&cells[j], cell, model->loss);
+			}
+	}
+	pfree(block);
+}
+
 /* Rows of cells, and what predicting their mean would cost. */
 static void
 scale_rows(PgaeJob *job)
@@ -314,6 +339,8 @@ scale_rows(PgaeJob *job)
 	AeMoments *cells = palloc(Max(model->schema.n_dense, 1) * sizeof(AeMoments));
 
 	pgae_store_scale(&job->rows, cells, job->store, job->codec, &model->schema);
+	if (model->loss == AE_LOSS_MAE || model->loss == AE_LOSS_HUBER)
+		add_distances(job, cells);
 	model->mean_loss = ae_scaler_mean_loss(&model->schema, &model->net.layout, cells);
 	pfree(cells);
 }

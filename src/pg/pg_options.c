@@ -79,17 +79,20 @@ activation_choice(int number)
 	return number < AE_ACTIVATION_COUNT ? ae_activation_info[number].name : NULL;
 }
 
+/* Losses of numbers and of categories; pgae_options_parse makes AeLoss of their places here. */
+static const AeLoss number_losses[] = {AE_LOSS_MSE, AE_LOSS_BCE, AE_LOSS_MAE, AE_LOSS_HUBER};
+static const AeLoss category_losses[] = {AE_LOSS_SOFTMAX, AE_LOSS_ONEHOT};
+
 static const char *
 loss_choice(int number)
 {
-	return number < AE_LOSS_SOFTMAX ? ae_loss_name[number] : NULL;
+	return number < (int) lengthof(number_losses) ? ae_loss_name[number_losses[number]] : NULL;
 }
 
-/* Losses of categories; the bits that they have in the options are AeLoss. */
 static const char *
 category_loss_choice(int number)
 {
-	return number < AE_LOSS_COUNT - AE_LOSS_SOFTMAX ? ae_loss_name[AE_LOSS_SOFTMAX + number] : NULL;
+	return number < (int) lengthof(category_losses) ? ae_loss_name[category_losses[number]] : NULL;
 }
 
 static const char *
@@ -640,7 +643,9 @@ pgae_options_parse(Jsonb *jsonb)
 	if (options->train.seed == UINT64_MAX)
 		options->train.seed = 0; /* the order of rows depends on it: needed at the first row */
 	if (options->category_loss >= 0)
-		options->category_loss += AE_LOSS_SOFTMAX;
+		options->category_loss = category_losses[options->category_loss];
+	if (options->loss >= 0)
+		options->loss = number_losses[options->loss];
 	check_pairs(options);
 	notice_unused(options, given);
 	return options;
@@ -995,13 +1000,18 @@ notice_overcomplete(const AeNet *net, const AeTrainOptions *train)
 					 errhint("It needs a regulariser: noise, for example 0.2, or weight_decay.")));
 }
 
+/* Activations whose outputs end not far from 0 on one side or both. */
+#define BOUNDED                                                                                    \
+	((1 << AE_SIGMOID) | (1 << AE_TANH) | (1 << AE_RELU) | (1 << AE_ELU) | (1 << AE_SELU) |        \
+	 (1 << AE_SOFTPLUS))
+
 static void
 notice_squashed_outputs(const AeNet *net, AeLoss loss, AeScaling scaling)
 {
 	AeActivation output = net->activation[net->n_layers - 1];
 
-	if (loss != AE_LOSS_MSE || scaling == AE_SCALING_MINMAX || scaling == AE_SCALING_NONE ||
-		(output != AE_SIGMOID && output != AE_TANH && output != AE_RELU))
+	if (!ae_loss_is_distance(loss) || scaling == AE_SCALING_MINMAX || scaling == AE_SCALING_NONE ||
+		!(BOUNDED & (1 << output)))
 		return;
 	ereport(NOTICE, (errmsg("output_activation %s cannot reach all standardised inputs",
 							ae_activation_info[output].name),

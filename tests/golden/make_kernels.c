@@ -44,6 +44,10 @@ main(void)
 	puts("};");
 	printf("static const double golden_square_error = %a;\n",
 		   kernels->square_error(y, in.target, GOLDEN_OUT));
+	printf("static const double golden_absolute_error = %a;\n",
+		   kernels->absolute_error(y, in.target, GOLDEN_OUT));
+	printf("static const double golden_huber_error = %a;\n",
+		   kernels->huber_error(y, in.target, GOLDEN_OUT));
 	printf("static const double golden_cross_entropy = %a;\n",
 		   kernels->cross_entropy(y, in.target, GOLDEN_OUT));
 	printf("static const double golden_log_sum_exp = %a;\n", kernels->softmax(h, y, GOLDEN_OUT));

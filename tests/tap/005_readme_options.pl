@@ -62,7 +62,7 @@ for my $option (@order)
 	{
 		my ($valid) = refusal($option, '"nonsense"') =~ /It is one of: (.*)\./;
 		my @valid = sort split /, /, $valid // 'no error';
-		my @said = $range eq 'the same' ? qw(identity sigmoid tanh relu gelu silu) : ();
+		my @said = $range eq 'the same' ? qw(identity sigmoid tanh relu gelu silu leaky_relu elu selu softplus) : ();
 
 		push @said, $1 while $range =~ /`(\w+)`/g;
 		is_deeply([ grep { my $v = $_; !grep { $_ eq $v } @said } @valid ], [], "$option: all choices are named");

@@ -165,6 +165,18 @@ static const Shape shapes[] = {
 	{.name = "mse and bce",
 	 .layout = {.n_dense = 6, .n_columns = 6, .n_blocks = 2},
 	 .blocks = {{0, 4, AE_LOSS_MSE, false, 0, 0}, {4, 2, AE_LOSS_BCE, false, 0, 0}}},
+	{.name = "mae",
+	 .layout = {.n_dense = 6, .n_columns = 6, .n_blocks = 1},
+	 .blocks = {{0, 6, AE_LOSS_MAE, false, 0, 0}}},
+	{.name = "huber",
+	 .layout = {.n_dense = 6, .n_columns = 6, .n_blocks = 1},
+	 .blocks = {{0, 6, AE_LOSS_HUBER, false, 0, 0}}},
+	{.name = "mae, mse and bce",
+	 .layout = {.n_dense = 7, .n_columns = 5, .n_blocks = 4},
+	 .blocks = {{0, 2, AE_LOSS_MAE, false, 0, 0},
+				{2, 3, AE_LOSS_MAE, true, 0, 0},
+				{5, 1, AE_LOSS_MSE, false, 0, 0},
+				{6, 1, AE_LOSS_BCE, false, 0, 0}}},
 	{.name = "groups",
 	 .layout = {.n_dense = 8, .n_columns = 5, .n_blocks = 4},
 	 .blocks = {{0, 2, AE_LOSS_MSE, false, 0, 0},
@@ -403,7 +415,7 @@ slices_add_up(void **state)
 static void
 levels_are_one_hot_inputs(void **state)
 {
-	AeLayout layout = layout_of(&shapes[6]);
+	AeLayout layout = layout_of(&shapes[9]);
 	AeLayout flat = {.n_dense = ae_layout_inputs(&layout), .n_columns = 15, .n_blocks = 1};
 	AeBlock block = {0, 15, AE_LOSS_MSE, false, 0, 0};
 	AeReal params[MAX_PARAMS], one_hot[ROWS * 15] = {0}, h[ROWS * 5];

@@ -148,6 +148,22 @@ reference_softplus(double z)
 	return (z > 0 ? z : 0) + log1p(exp(-fabs(z)));
 }
 
+/* Klambauer et al. 2017, eq. 14 */
+#define REFERENCE_LAMBDA 1.0507009873554805
+#define REFERENCE_ALPHA 1.6732632423543773
+
+static double
+reference_elu(double z)
+{
+	return z < 0 ? expm1(z) : z;
+}
+
+static double
+reference_selu(double z)
+{
+	return REFERENCE_LAMBDA * (z < 0 ? REFERENCE_ALPHA * expm1(z) : z);
+}
+
 #ifndef AE_DOUBLE
 
 static float
@@ -215,6 +231,8 @@ WRAP(normal_cdf)
 WRAP(gelu)
 WRAP(silu)
 WRAP(reciprocal)
+WRAP(elu)
+WRAP(selu)
 
 static double
 reference_tail(double z)
@@ -251,6 +269,8 @@ static const struct
 	{"silu slope", silu_slope_of, reference_silu_slope, -80, 100, 0.1, 5},
 	{"sine", sine_of, reference_sine, -1, 1, 1e-1, 2},
 	{"cosine", cosine_of, reference_cosine, -1, 1, 1e-1, 2},
+	{"elu", elu_of, reference_elu, -90, 20, 0, 3},
+	{"selu", selu_of, reference_selu, -90, 20, 0, 4},
 	{"reciprocal", reciprocal_of, reference_reciprocal, 1, 1e30, 0, 1.5},
 };
 
@@ -562,6 +582,18 @@ reference_activation(AeActivation act, double z, double *slope)
 		case AE_SILU:
 			*slope = reference_silu_slope(z);
 			return reference_silu(z);
+		case AE_LEAKY_RELU:
+			*slope = z > 0 ? 1 : 0.01;
+			return z > 0 ? z : 0.01 * z;
+		case AE_ELU:
+			*slope = z < 0 ? exp(z) : 1;
+			return reference_elu(z);
+		case AE_SELU:
+			*slope = REFERENCE_LAMBDA * (z < 0 ? REFERENCE_ALPHA * exp(z) : 1);
+			return reference_selu(z);
+		case AE_SOFTPLUS:
+			*slope = s;
+			return reference_softplus(z);
 		default:
 			return z;
 	}
@@ -611,8 +643,10 @@ test_activate_extremes(void **state)
 {
 	const AeKernels *tables[MAX_TABLES];
 	int n_tables = find_tables(tables);
-	static const double high[AE_ACTIVATION_COUNT] = {1e30, 1, 1, 1e30, 1e30, 1e30};
-	static const double low[AE_ACTIVATION_COUNT] = {-1e30, 0, -1, 0, 0, 0};
+	static const double high[AE_ACTIVATION_COUNT] = {
+		1e30, 1, 1, 1e30, 1e30, 1e30, 1e30, 1e30, REFERENCE_LAMBDA * 1e30, 1e30};
+	static const double low[AE_ACTIVATION_COUNT] = {
+		-1e30, 0, -1, 0, 0, 0, -1e28, -1, -REFERENCE_LAMBDA * REFERENCE_ALPHA, 0};
 
 	(void) state;
 	for (int t = 0; t < n_tables; t++)
@@ -719,7 +753,15 @@ cross_entropy_term(AeReal z, AeReal t)
 	return ((double) ae_softplus_tail(z) + linear) + excess * excess;
 }
 
-/* Both errors in every table: the bits of the definition, lane by lane. */
+static double
+huber_term(double e)
+{
+	double a = fabs(e), inner = fmin(a, 1);
+
+	return inner * (a - 0.5 * inner);
+}
+
+/* All errors in every table: the bits of the definition, lane by lane. */
 static void
 test_row_errors_same_bits(void **state)
 {
@@ -730,7 +772,7 @@ test_row_errors_same_bits(void **state)
 	for (size_t n = 0; n <= 100; n++)
 	{
 		Guarded r = guarded_new(n), x = guarded_new(n);
-		double square[8] = {0}, cross[8] = {0}, exact = 0;
+		double square[8] = {0}, absolute[8] = {0}, huber[8] = {0}, cross[8] = {0}, exact = 0;
 
 		fill(r.p, n, 9, 6);
 		fill(x.p, n, 10, 1.5);
@@ -739,6 +781,8 @@ test_row_errors_same_bits(void **state)
 			double e = (double) r.p[j] - (double) x.p[j], c = clamp01(x.p[j]);
 
 			square[j % 8] += e * e;
+			absolute[j % 8] += fabs(e);
+			huber[j % 8] += huber_term(e);
 			cross[j % 8] += cross_entropy_term(r.p[j], x.p[j]);
 			exact += reference_softplus(r.p[j]) - c * r.p[j] + (x.p[j] - c) * (x.p[j] - c);
 		}
@@ -747,6 +791,8 @@ test_row_errors_same_bits(void **state)
 			double got = tables[t]->square_error(r.p, x.p, n);
 
 			assert_true(got == lanes_total(square));
+			assert_true(tables[t]->absolute_error(r.p, x.p, n) == lanes_total(absolute));
+			assert_true(tables[t]->huber_error(r.p, x.p, n) == lanes_total(huber));
 			got = tables[t]->cross_entropy(r.p, x.p, n);
 			assert_near(got, exact, 1);
 			assert_true(got == lanes_total(cross));
@@ -848,6 +894,58 @@ test_losses(void **state)
 					assert_near(e.p[i], 0.5 * (reference_sigmoid(r.p[i]) - clamp01(target)), 1);
 				}
 			}
+		}
+		guarded_free(r);
+		guarded_free(x);
+		guarded_free(d);
+		guarded_free(e);
+	}
+}
+
+/* Absolute and Huber's loss of several rows against plain sums, with and without gaps. */
+static void
+test_distance_losses(void **state)
+{
+	static const size_t shapes[][4] = {
+		{1, 1, 1, 1}, {5, 3, 3, 3}, {6, 9, 14, 14}, {7, 9, 20, 9}, {40, 33, 33, 35}};
+	const AeKernels *tables[MAX_TABLES];
+	int n_tables = find_tables(tables);
+
+	(void) state;
+	for (size_t s = 0; s < sizeof(shapes) / sizeof(shapes[0]); s++)
+	{
+		size_t n_rows = shapes[s][0], n_cols = shapes[s][1], ld = shapes[s][2], ldx = shapes[s][3];
+		size_t n = (n_rows - 1) * ld + n_cols;
+		Guarded r = guarded_new(n), x = guarded_new((n_rows - 1) * ldx + n_cols);
+		Guarded d = guarded_new(n), e = guarded_new(n);
+
+		fill(r.p, n, 31, 4);
+		fill(x.p, x.n, 32, 1.2);
+		r.p[0] = x.p[0]; /* nothing between them: slope 0 */
+		for (int t = 0; t < n_tables; t++)
+		{
+			const AeKernels *k = tables[t];
+			double absolute = 0, huber = 0, got_absolute, got_huber;
+
+			memset(d.p, 0, n * sizeof(AeReal));
+			memset(e.p, 0, n * sizeof(AeReal));
+			got_absolute = k->absolute_loss(d.p, r.p, x.p, (AeReal) 0.5, n_rows, n_cols, ld, ldx);
+			got_huber = k->huber_loss(e.p, r.p, x.p, (AeReal) 0.5, n_rows, n_cols, ld, ldx);
+			for (size_t i = 0; i < n; i++)
+			{
+				bool gap = i % ld >= n_cols;
+				double diff = gap ? 0 : (double) r.p[i] - (double) x.p[i / ld * ldx + i % ld];
+
+				absolute += fabs(diff);
+				huber += huber_term(diff);
+				assert_near(d.p[i], 0.5 * ((diff > 0) - (diff < 0)), 0);
+				assert_near(e.p[i], 0.5 * fmax(-1, fmin(1, diff)), 1);
+			}
+			assert_near(got_absolute, absolute, absolute);
+			assert_near(got_huber, huber, huber);
+			assert_true(k->absolute_loss(NULL, r.p, x.p, 1, n_rows, n_cols, ld, ldx) ==
+						got_absolute);
+			assert_true(k->huber_loss(NULL, r.p, x.p, 1, n_rows, n_cols, ld, ldx) == got_huber);
 		}
 		guarded_free(r);
 		guarded_free(x);
@@ -1292,6 +1390,8 @@ test_golden(void **state)
 			assert_memory_equal(h, golden_activation[act], sizeof(h));
 		}
 		assert_true(tables[t]->square_error(y, in.target, GOLDEN_OUT) == golden_square_error);
+		assert_true(tables[t]->absolute_error(y, in.target, GOLDEN_OUT) == golden_absolute_error);
+		assert_true(tables[t]->huber_error(y, in.target, GOLDEN_OUT) == golden_huber_error);
 		assert_true(tables[t]->cross_entropy(y, in.target, GOLDEN_OUT) == golden_cross_entropy);
 		assert_true(tables[t]->softmax(h, y, GOLDEN_OUT) == golden_log_sum_exp);
 		assert_memory_equal(h, golden_softmax, sizeof(h));
@@ -1310,7 +1410,7 @@ static void
 test_golden_is_right(void **state)
 {
 	GoldenInputs in;
-	double square = 0, entropy = 0, exps = 0, sum_exps = 0, largest = 0;
+	double square = 0, absolute = 0, huber = 0, entropy = 0, exps = 0, sum_exps = 0, largest = 0;
 
 	(void) state;
 	golden_inputs(&in);
@@ -1331,9 +1431,15 @@ test_golden_is_right(void **state)
 		want[AE_RELU] = z > 0 ? z : 0;
 		want[AE_GELU] = reference_gelu(z);
 		want[AE_SILU] = z * reference_sigmoid(z);
+		want[AE_LEAKY_RELU] = z > 0 ? z : 0.01 * z;
+		want[AE_ELU] = reference_elu(z);
+		want[AE_SELU] = reference_selu(z);
+		want[AE_SOFTPLUS] = reference_softplus(z);
 		for (int act = 0; act < AE_ACTIVATION_COUNT; act++)
 			assert_near(golden_activation[act][j], want[act], magnitude);
 		square += (z - t) * (z - t);
+		absolute += fabs(z - t);
+		huber += fabs(z - t) < 1 ? 0.5 * (z - t) * (z - t) : fabs(z - t) - 0.5;
 		entropy += (z > 0 ? z : 0) + log1p(exp(-fabs(z))) - c * z + (t - c) * (t - c);
 		exps += exp(z);
 		sum_exps += golden_softmax[j];
@@ -1344,6 +1450,8 @@ test_golden_is_right(void **state)
 	assert_near(golden_log_sum_exp, log(exps), largest);
 	assert_near(sum_exps, 1, 1);
 	assert_near(golden_square_error, square, square);
+	assert_near(golden_absolute_error, absolute, absolute);
+	assert_near(golden_huber_error, huber, huber);
 	assert_near(golden_cross_entropy, entropy, entropy);
 	for (uint32_t j = 0; j < GOLDEN_OUT; j++)
 	{
@@ -1432,6 +1540,7 @@ main(void)
 		cmocka_unit_test(test_row_errors_same_bits),
 		cmocka_unit_test(test_cross_entropy_excess),
 		cmocka_unit_test(test_losses),
+		cmocka_unit_test(test_distance_losses),
 		cmocka_unit_test(test_softmax),
 		cmocka_unit_test(test_softmax_extremes),
 		cmocka_unit_test(test_axpy_same_bits),

@@ -145,6 +145,39 @@ schedule_by_hand(void **state)
 	assert_true(fabs(ae_optim_rate(&o, 10, 100) - 2) < 1e-12);
 	assert_true(fabs(ae_optim_rate(&o, 55, 100) - 1.5) < 1e-9);
 	assert_true(fabs(ae_optim_rate(&o, 100, 100) - 1) < 1e-9);
+	o.schedule = AE_SCHEDULE_STEP; /* of the 90 updates after the warm-up */
+	assert_true(fabs(ae_optim_rate(&o, 4, 100) - 1) < 1e-12);
+	assert_true(fabs(ae_optim_rate(&o, 54, 100) - 2) < 1e-12);
+	assert_true(fabs(ae_optim_rate(&o, 55, 100) - 0.2) < 1e-12);
+	assert_true(fabs(ae_optim_rate(&o, 77, 100) - 0.2) < 1e-12);
+	assert_true(fabs(ae_optim_rate(&o, 78, 100) - 0.02) < 1e-12);
+	assert_true(fabs(ae_optim_rate(&o, 99, 100) - 0.02) < 1e-12);
+}
+
+/* With a seed, a layer's weights have the variance that its activation asks for. */
+static void
+weights_begin_with_their_variance(void **state)
+{
+	static const double wanted[] = {2.0 / 250, 2.0 / 250, 2.0 / 250, 2.0 / 100, 2.0 / 100,
+									2.0 / 100, 2.0 / 100, 2.0 / 100, 1.0 / 100, 2.0 / 100};
+	AeBlock block = whole_mse(100);
+	AeReal *params;
+
+	(void) state;
+	assert_int_equal(sizeof wanted / sizeof wanted[0], AE_ACTIVATION_COUNT);
+	for (int act = 0; act < AE_ACTIVATION_COUNT; act++)
+	{
+		AeNet net = make_net(100, 0, 150, (AeActivation) act, &block);
+		double square = 0;
+
+		params = malloc(ae_net_n_params(&net) * sizeof(AeReal));
+		net.activation[0] = (AeActivation) act;
+		ae_net_init(params, &net, 5);
+		for (size_t i = 0; i < 100 * 150; i++)
+			square += (double) params[i] * (double) params[i];
+		assert_true(fabs(square / (100 * 150) / wanted[act] - 1) < 0.03);
+		free(params);
+	}
 }
 
 static void
@@ -943,6 +976,7 @@ main(void)
 		cmocka_unit_test(lbfgs_solves_rosenbrock),
 		cmocka_unit_test(sgd_by_hand),
 		cmocka_unit_test(schedule_by_hand),
+		cmocka_unit_test(weights_begin_with_their_variance),
 		cmocka_unit_test(clipping_bounds_the_step),
 		cmocka_unit_test(options_have_effects),
 		cmocka_unit_test(rows_from_a_file_train_the_same),
