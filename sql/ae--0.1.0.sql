@@ -190,6 +190,25 @@ COMMENT ON FUNCTION ae.options(text[], text[], jsonb, text, integer, integer, te
 	double precision, bigint) IS
 'options of ae.train as jsonb; arguments left out get the defaults of the engine';
 
+CREATE FUNCTION ae.sparse(
+	kind text DEFAULT NULL,
+	weight double precision DEFAULT NULL,
+	target double precision DEFAULT NULL,
+	layers text DEFAULT NULL,
+	top_k integer DEFAULT NULL)
+RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+	SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
+		'sparse', kind,
+		'sparse_weight', weight,
+		'sparse_target', target,
+		'sparse_layers', layers,
+		'top_k', top_k))
+$$;
+COMMENT ON FUNCTION ae.sparse(text, double precision, double precision, text, integer) IS
+'options of sparse codes, to be joined to those of ae.options: a penalty of the outputs of units, or how many units of the code are kept';
+
 CREATE FUNCTION ae.train_transfn(internal, anyelement) RETURNS internal
 AS 'MODULE_PATHNAME', 'pg_ae_train_transfn'
 LANGUAGE C PARALLEL RESTRICTED;

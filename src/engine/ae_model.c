@@ -782,6 +782,7 @@ io_net(Io *io, AeModel *model, AeArena *arena)
 
 	io_u32(io, &net->n_layers);
 	io_u32(io, &net->n_encoder);
+	io_u32(io, &net->top_k);
 	if (!within(io, start, "number of layers", net->n_layers, 2, AE_MAX_LAYERS))
 		return;
 	for (uint32_t l = 0; l <= net->n_layers; l++)
@@ -809,7 +810,8 @@ io_options(Io *io, AeTrainOptions *options)
 		(AeOptimizer) io_enum(io, (int) options->optimizer, AE_OPTIMIZER_COUNT, "optimizer");
 	options->schedule =
 		(AeSchedule) io_enum(io, (int) options->schedule, AE_SCHEDULE_COUNT, "schedule");
-	io_reserved(io, 2);
+	options->sparse = (AePenalty) io_enum(io, (int) options->sparse, AE_PENALTY_COUNT, "sparse");
+	options->sparse_hidden = io_enum(io, options->sparse_hidden, 2, "flags of options") != 0;
 	io_f64(io, &options->learning_rate, FINITE, "learning_rate");
 	io_f64(io, &options->final_rate, FINITE, "final_rate");
 	io_f64(io, &options->warmup, FINITE, "warmup");
@@ -821,6 +823,8 @@ io_options(Io *io, AeTrainOptions *options)
 	io_f64(io, &options->clip_norm, FINITE, "clip_norm");
 	io_f64(io, &options->noise, FINITE, "noise");
 	io_f64(io, &options->masking, FINITE, "masking");
+	io_f64(io, &options->sparse_weight, FINITE, "sparse_weight");
+	io_f64(io, &options->sparse_target, FINITE, "sparse_target");
 	io_u64(io, &options->epochs);
 	io_u64(io, &options->updates);
 	io_u32(io, &options->batch_size);
@@ -849,6 +853,8 @@ io_outcome(Io *io, AeModel *model)
 	io_f64(io, &model->mean_loss, FINITE, "loss of the mean");
 	io_f64(io, &model->pca_loss, FINITE_OR_NAN, "loss of PCA");
 	io_f64(io, &model->seconds, NOT_NEGATIVE, "seconds");
+	io_f64(io, &model->code_zeros, NOT_NEGATIVE, "share of zeros in codes");
+	io_f64(io, &model->code_mean, FINITE, "mean of codes");
 	io_u32(io, &model->n_dead);
 	io_u32(io, &model->server_version);
 	if (io->status != AE_OK)
@@ -856,7 +862,9 @@ io_outcome(Io *io, AeModel *model)
 	if (model->n_validation > model->n_rows)
 		fault(io, start + 12, "number of validation rows");
 	if (model->n_dead > model->net.width[model->net.n_encoder])
-		fault(io, start + 84, "number of dead code units");
+		fault(io, start + 100, "number of dead code units");
+	if (model->code_zeros > 1.0)
+		fault(io, start + 84, "share of zeros in codes");
 }
 
 /* ---- weights ---- */

@@ -57,22 +57,24 @@
  * ---- net
  *  0  u32      n_layers         2 .. 64, encoder and decoder
  *  4  u32      n_encoder        1 .. n_layers - 1: layers up to the code
- *  8  u32 x (n_layers + 1)      width: 1 .. 65536; the first and the last as the layout says
+ *  8  u32      top_k            units of the code that are kept, at most its width; 0: all
+ * 12  u32 x (n_layers + 1)      width: 1 .. 65536; the first and the last as the layout says
  *     u8 x n_layers             activation: 0 identity, 1 sigmoid, 2 tanh, 3 relu, 4 gelu,
  *                               5 silu, 6 leaky_relu, 7 elu, 8 selu, 9 softplus
  * ---- options, as resolved; ranges in ae_train.h
  *  0  u8       optimizer        0 sgd, 1 adam, 2 adamw, 3 lbfgs
  *  1  u8       schedule         0 constant, 1 cosine, 2 step
- *  2  u16      0
- *  4  f64 x 11 learning_rate, final_rate, warmup, momentum, beta1, beta2, epsilon,
- *              weight_decay, clip_norm, noise, masking
- * 92  u64      epochs
- *100  u64      updates
- *108  u32      batch_size
- *112  u32      patience
- *116  f64      validation
- *124  f64      time_limit
- *132  u64      seed
+ *  2  u8       sparse           0 none, 1 l1, 2 student_t, 3 log, 4 kl
+ *  3  u8       flags            bit 0: sparse on every hidden layer
+ *  4  f64 x 13 learning_rate, final_rate, warmup, momentum, beta1, beta2, epsilon,
+ *              weight_decay, clip_norm, noise, masking, sparse_weight, sparse_target
+ *108  u64      epochs
+ *116  u64      updates
+ *124  u32      batch_size
+ *128  u32      patience
+ *132  f64      validation
+ *140  f64      time_limit
+ *148  u64      seed
  * ---- outcome; counts are <= 2^53
  *  0  u8       state            0 running, 1 finished, 2 converged, 3 early, 4 stopped,
  *                               5 diverged
@@ -87,8 +89,10 @@
  * 60  f64      mean_loss
  * 68  f64      pca_loss         or NaN: not computed
  * 76  f64      seconds          >= 0
- * 84  u32      n_dead           <= width of the code
- * 88  u32      server_version
+ * 84  f64      code_zeros       0 .. 1: share of the codes' numbers that are 0
+ * 92  f64      code_mean        mean of the codes' numbers
+ *100  u32      n_dead           <= width of the code
+ *104  u32      server_version
  * ---- weights
  *     f32 x n                   for each layer W (width[l] x width[l + 1], row-major), then b
  * ---- calibration
@@ -171,6 +175,8 @@ typedef struct AeModel
 	double mean_loss;        /* of predicting the mean */
 	double pca_loss;         /* of PCA with the same code size; NaN where not computed */
 	double seconds;          /* training time */
+	double code_zeros;       /* share of the codes' numbers, over those rows, that are 0 */
+	double code_mean;        /* their mean */
 	uint32_t n_dead;         /* code units that never moved over the calibration rows */
 	uint32_t server_version; /* PG_VERSION_NUM of the writer, for information */
 

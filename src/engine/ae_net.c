@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "ae_rng.h"
+#include "ae_topk.h"
 
 AeStatus
 ae_net_check_shape(const AeNet *net, AeError *error)
@@ -35,6 +36,8 @@ ae_net_check_shape(const AeNet *net, AeError *error)
 	if (net->width[net->n_layers] != ae_layout_outputs(&net->layout))
 		return ae_fail(error, AE_ERR_SHAPE, "number of outputs", net->width[net->n_layers],
 					   ae_layout_outputs(&net->layout), ae_layout_outputs(&net->layout));
+	if (net->top_k > net->width[net->n_encoder])
+		return ae_fail(error, AE_ERR_LIMIT, "top_k", net->top_k, 0, net->width[net->n_encoder]);
 	for (uint32_t l = 0; l < net->n_layers; l++)
 	{
 		if ((unsigned) net->activation[l] >= AE_ACTIVATION_COUNT)
@@ -119,6 +122,8 @@ ae_net_place(AePass *pass, AeArena *arena, const AeNet *net, size_t n_rows, bool
 		pass->h[l + 1] = ae_arena_place(arena, count, sizeof(AeReal));
 		if (backward && ae_activation_info[net->activation[l]].needs_slope)
 			pass->slope[l] = ae_arena_place(arena, count, sizeof(AeReal));
+		if (backward && net->top_k > 0 && l + 1 == net->n_encoder)
+			pass->mask[l + 1] = ae_arena_place(arena, count, sizeof(AeReal));
 		if (net->width[l + 1] > widest)
 			widest = net->width[l + 1];
 	}
@@ -128,6 +133,43 @@ ae_net_place(AePass *pass, AeArena *arena, const AeNet *net, size_t n_rows, bool
 		arena->overflow = true;
 	pass->d[0] = ae_arena_place(arena, count, sizeof(AeReal));
 	pass->d[1] = ae_arena_place(arena, count, sizeof(AeReal));
+}
+
+/* Whether the penalty of the pass, if it has one, falls on h[l]. */
+static bool
+is_penalized(const AePass *pass, const AeNet *net, uint32_t l)
+{
+	return pass->penalty.kind != AE_PENALTY_NONE &&
+		   (l == net->n_encoder || (pass->penalty_everywhere && l > 0 && l < net->n_layers));
+}
+
+void
+ae_net_place_penalty(AePass *pass, AeArena *arena, const AeNet *net, const AePenaltyTerm *term,
+					 bool everywhere)
+{
+	size_t widest = 0;
+
+	pass->penalty.kind = AE_PENALTY_NONE;
+	if (!(term->weight > 0))
+		return;
+	pass->penalty = *term;
+	pass->penalty_everywhere = everywhere;
+	for (uint32_t l = 1; l < net->n_layers; l++)
+		if (is_penalized(pass, net, l) && net->width[l] > widest)
+			widest = net->width[l];
+	if (term->kind == AE_PENALTY_KL)
+		pass->means = ae_arena_place(arena, widest, sizeof(double));
+}
+
+double
+ae_net_penalty(const AePass *pass, const AeNet *net, size_t n_rows)
+{
+	double sum = 0;
+
+	for (uint32_t l = 1; l < net->n_layers; l++)
+		if (is_penalized(pass, net, l))
+			sum += ae_penalty_value(pass->h[l], n_rows, net->width[l], &pass->penalty, pass->means);
+	return sum;
 }
 
 /* C (R x O) = beta C + op(A) op(B), row-major, the leading dimensions being the row lengths. */
@@ -228,6 +270,17 @@ first_layer_backward(AeReal *grads, const AeNet *net, const AeReal *d, const AeR
 		}
 }
 
+/* The code with its top_k largest units, the others 0. */
+static void
+keep_largest(AePass *pass, const AeNet *net, size_t n_rows, bool keep_mask)
+{
+	uint32_t l = net->n_encoder;
+	size_t n = net->width[l];
+
+	for (size_t i = 0; i < n_rows; i++)
+		ae_topk(pass->h[l] + i * n, keep_mask ? pass->mask[l] + i * n : NULL, n, net->top_k);
+}
+
 void
 ae_net_forward(AePass *pass, const AeNet *net, const AeReal *params, const AeReal *x,
 			   const int32_t *levels, size_t n_rows, bool keep_slopes, const AeKernels *kernels,
@@ -247,6 +300,8 @@ ae_net_forward(AePass *pass, const AeNet *net, const AeReal *params, const AeRea
 		else
 			kernels->bias_activate(net->activation[l], pass->h[l + 1],
 								   keep_slopes ? pass->slope[l] : NULL, bias, n_rows, n_out, n_out);
+		if (net->top_k > 0 && l + 1 == net->n_encoder)
+			keep_largest(pass, net, n_rows, keep_slopes);
 		x = pass->h[l + 1];
 		params = bias + n_out;
 	}
@@ -294,6 +349,12 @@ ae_net_backward(AeReal *grads, AePass *pass, const AeNet *net, const AeReal *par
 		if (l == 0)
 			break;
 		multiply(d_below, d, params + offset, false, true, n_rows, n_in, n_out, 0, blas);
+		if (pass->mask[l])
+			for (size_t i = 0; i < n_rows * n_in; i++)
+				d_below[i] *= pass->mask[l][i];
+		if (is_penalized(pass, net, l))
+			ae_penalty_gradient(d_below, pass->h[l], n_rows, n_in, &pass->penalty,
+								pass->penalty_scale, pass->means);
 		kernels->activation_backward(net->activation[l - 1], d_below, pass->h[l],
 									 pass->slope[l - 1], n_rows, n_in, n_in);
 		d = d_below;

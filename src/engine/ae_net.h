@@ -16,12 +16,14 @@
 #include "ae_blas.h"
 #include "ae_kernel.h"
 #include "ae_loss.h"
+#include "ae_penalty.h"
 #include "ae_status.h"
 
 typedef struct AeNet
 {
 	uint32_t n_layers;  /* encoder and decoder, >= 2 */
 	uint32_t n_encoder; /* layers up to the code, 1 .. n_layers - 1 */
+	uint32_t top_k;     /* units of the code that are kept, the others becoming 0; 0: all */
 	uint32_t width[AE_MAX_LAYERS + 1];
 	AeActivation activation[AE_MAX_LAYERS]; /* of layer l; the last for distances only */
 	AeLayout layout; /* of cells, inputs (width[0]) and outputs (width[n_layers]) */
@@ -56,10 +58,22 @@ typedef struct AePass
 	AeReal *h[AE_MAX_LAYERS + 1]; /* h[0] unused: the caller's input stands there */
 	AeReal *slope[AE_MAX_LAYERS]; /* NULL where not needed */
 	AeReal *d[2];                 /* two gradients, ping and pong */
+	AeReal *mask[AE_MAX_LAYERS];  /* what the gradient of h[l] is multiplied by, or NULL */
+	AePenaltyTerm penalty;        /* of the code, or of every hidden layer */
+	bool penalty_everywhere;
+	double penalty_scale; /* factor on its gradient, set before a backward pass */
+	double *means;        /* of the penalty */
 } AePass;
 
 /* Places the buffers; `backward` false leaves out slopes and gradients. */
 void ae_net_place(AePass *pass, AeArena *arena, const AeNet *net, size_t n_rows, bool backward);
+
+/* Gives the pass a penalty, which ae_net_backward adds the gradient of; weight 0: none. */
+void ae_net_place_penalty(AePass *pass, AeArena *arena, const AeNet *net, const AePenaltyTerm *term,
+						  bool everywhere);
+
+/* The penalty of the rows just passed forward, their sum. */
+double ae_net_penalty(const AePass *pass, const AeNet *net, size_t n_rows);
 
 /*
  * Forward: pass->h[1..n_layers] from x: n_rows x (dense + indicators) and levels:
@@ -72,7 +86,7 @@ void ae_net_forward(AePass *pass, const AeNet *net, const AeReal *params, const 
 
 /*
  * Backward: grads (+)= gradient of the loss from pass->d[0], which ae_loss_rows
- * filled, with x and levels the (possibly corrupted) input of the forward pass.
+ * filled, and of the penalty, with x and levels the (possibly corrupted) input of the forward pass.
  */
 void ae_net_backward(AeReal *grads, AePass *pass, const AeNet *net, const AeReal *params,
 					 const AeReal *x, const int32_t *levels, size_t n_rows, bool accumulate,

@@ -13,6 +13,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "ae_topk.h"
+
 /* Inputs of layer l that are numbers; the others are levels, whose rows are added one by one. */
 static size_t
 numbers_of_layer(const AeNet *net, uint32_t l)
@@ -166,6 +168,9 @@ run_layers(AeScorer *scorer, const AeReal *x, size_t n_rows, uint32_t first, uin
 			activate_blocks(scorer, y, n_rows, ae_loss_is_distance, net->activation[l]);
 		else
 			scorer->kernels->activate(net->activation[l], y, n_rows * n_out);
+		if (net->top_k > 0 && l + 1 == net->n_encoder)
+			for (size_t r = 0; r < n_rows; r++)
+				ae_topk(y + r * n_out, NULL, n_out, net->top_k);
 		x = y;
 		into = 1 - into;
 	}

@@ -101,6 +101,9 @@ struct AeTrainer
 	double epoch_loss; /* sum over finished evaluations */
 	size_t epoch_rows;
 	double validation_sum;
+	double batch_penalty;      /* L-BFGS: sum over the rows of the current evaluation */
+	double validation_penalty; /* sum over validation rows */
+	double best_objective;     /* validation loss and penalty of the best epoch */
 };
 
 static bool
@@ -131,6 +134,9 @@ ae_train_options_check(const AeTrainOptions *o, AeError *error)
 		{"clip_norm", o->clip_norm, 0, 1e12},
 		{"noise", o->noise, 0, 1e6},
 		{"masking", o->masking, 0, below_one},
+		{"sparse", o->sparse, 0, AE_PENALTY_COUNT - 1},
+		{"sparse_weight", o->sparse_weight, 0, 1e6},
+		{"sparse_target", o->sparse_target, 0, below_one},
 		{"epochs", (double) o->epochs, 0, 1e9},
 		{"updates", (double) o->updates, 0, 1e12},
 		{"batch_size", o->batch_size, 1, 1 << 24},
@@ -143,8 +149,23 @@ ae_train_options_check(const AeTrainOptions *o, AeError *error)
 		if (!in_range(ranges[i].value, ranges[i].low, ranges[i].high))
 			return ae_fail(error, AE_ERR_ARGUMENT, ranges[i].name, ranges[i].value, ranges[i].low,
 						   ranges[i].high);
+	if (o->sparse == AE_PENALTY_KL && !(o->sparse_target >= 1e-6))
+		return ae_fail(error, AE_ERR_ARGUMENT, "sparse_target", o->sparse_target, 1e-6, below_one);
 	if ((o->epochs == 0) == (o->updates == 0))
 		return ae_fail(error, AE_ERR_ARGUMENT, "epochs", (double) o->epochs, 1, 1e9);
+	return AE_OK;
+}
+
+/* The rate of kl is that of units in (0, 1). */
+static AeStatus
+check_rates(const AeNet *net, const AeTrainOptions *o, AeError *error)
+{
+	if (o->sparse != AE_PENALTY_KL)
+		return AE_OK;
+	for (uint32_t l = 1; l < net->n_layers; l++)
+		if ((o->sparse_hidden || l == net->n_encoder) && net->activation[l - 1] != AE_SIGMOID)
+			return ae_fail(error, AE_ERR_ARGUMENT, "activation under kl", net->activation[l - 1],
+						   AE_SIGMOID, AE_SIGMOID);
 	return AE_OK;
 }
 
@@ -210,6 +231,7 @@ plan(AeArena *arena, AeTrainer *t)
 	const AeLayout *layout = &t->net.layout;
 	size_t width = t->rows.width, slice = 0, window = 0;
 	AeTrainer *home = ae_arena_place(arena, 1, sizeof(AeTrainer));
+	AePenaltyTerm penalty = {t->options.sparse, t->options.sparse_weight, t->options.sparse_target};
 
 	/* no part of a slice is wider than this */
 	if (!ae_size_mul(&slice, t->slice_rows, t->net.width[0] + width) ||
@@ -225,6 +247,7 @@ plan(AeArena *arena, AeTrainer *t)
 	else
 		ae_optim_place(&t->optim, arena, &t->net, &t->options, t->kernels);
 	ae_net_place(&t->pass, arena, &t->net, t->slice_rows, true);
+	ae_net_place_penalty(&t->pass, arena, &t->net, &penalty, t->options.sparse_hidden);
 	t->clean = ae_arena_place(arena, slice * width, sizeof(AeReal));
 	if (t->options.noise > 0 || layout->n_categories > 0)
 		t->dense = ae_arena_place(arena, slice * layout->n_dense, sizeof(AeReal));
@@ -253,6 +276,8 @@ prepare(AeTrainer *t, const AeNet *net, const AeTrainOptions *options, const AeR
 
 	if (status == AE_OK)
 		status = ae_train_options_check(options, error);
+	if (status == AE_OK)
+		status = check_rates(net, options, error);
 	if (status != AE_OK)
 		return status;
 	if (rows->width != ae_layout_cells(&net->layout))
@@ -315,6 +340,7 @@ ae_trainer_init(AeTrainer **trainer, void *block, size_t bytes, const AeNet *net
 		ae_net_init(home->params, net, options->seed);
 	home->progress.history = home->history;
 	home->progress.train_loss = home->progress.validation_loss = home->progress.best_loss = NAN;
+	home->best_objective = NAN;
 	home->history_stride = 1;
 	home->window = SIZE_MAX;
 	*trainer = home;
@@ -502,10 +528,14 @@ state_after_epoch(AeTrainer *t)
 
 	if (p->n_validation > 0)
 	{
-		if (!isfinite(p->validation_loss))
+		/* without the penalty, weights from before it took hold would be the best */
+		double objective = p->validation_loss + t->validation_penalty / (double) p->n_validation;
+
+		if (!isfinite(objective))
 			return AE_TRAIN_DIVERGED;
-		if (!(p->validation_loss >= p->best_loss))
+		if (!(objective >= t->best_objective))
 		{
+			t->best_objective = objective;
 			p->best_loss = p->validation_loss;
 			p->best_epoch = p->epoch;
 			if (t->options.patience > 0)
@@ -553,6 +583,7 @@ end_training_part(AeTrainer *t)
 	t->validating = true;
 	t->position = 0;
 	t->validation_sum = 0;
+	t->validation_penalty = 0;
 }
 
 /* ---- one step ---- */
@@ -610,6 +641,7 @@ step_validation(AeTrainer *t)
 	cells = run_of_rows(t, t->position, n);
 	forward(t, &x, current_params(t), cells, n, false);
 	t->validation_sum += loss(t, NULL, cells, n, 0);
+	t->validation_penalty += ae_net_penalty(&t->pass, &t->net, n);
 	t->position += n;
 	if (t->position == t->progress.n_validation)
 		end_epoch(t);
@@ -619,7 +651,7 @@ static void
 update_lbfgs(AeTrainer *t)
 {
 	double n = (double) t->progress.n_train;
-	double f = t->batch_loss / n;
+	double f = (t->batch_loss + t->batch_penalty) / n;
 
 	if (t->options.weight_decay > 0)
 		f += ae_optim_decay(t->grads, t->params, &t->net, t->options.weight_decay, t->kernels);
@@ -694,7 +726,10 @@ step_training(AeTrainer *t)
 	forward(t, &x, t->params, cells, n, true);
 	t->visits++;
 	if (t->position == begin)
-		t->batch_loss = 0;
+		t->batch_loss = t->batch_penalty = 0;
+	if (is_lbfgs(t))
+		t->batch_penalty += ae_net_penalty(&t->pass, &t->net, n);
+	t->pass.penalty_scale = 1 / (double) (end - begin);
 	t->batch_loss += loss(t, t->pass.d[0], cells, n, 1 / (double) (end - begin));
 	ae_net_backward(t->grads, &t->pass, &t->net, t->params, x, t->levels, n, t->position != begin,
 					t->kernels, t->blas);

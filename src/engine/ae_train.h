@@ -57,6 +57,10 @@ typedef struct AeTrainOptions
 	double clip_norm;     /* largest global gradient norm; 0: no clipping */
 	double noise;         /* sd of Gaussian noise on the inputs, scaled units; 0: none */
 	double masking;       /* probability that a cell enters as if it were missing, [0, 1) */
+	AePenalty sparse;     /* penalty that makes outputs of layers sparse (ae_penalty.h) */
+	bool sparse_hidden;   /* on every hidden layer, not on the code alone */
+	double sparse_weight; /* >= 0 */
+	double sparse_target; /* kl: rate of every unit, in (0, 1) */
 	uint64_t epochs;      /* passes over the training rows, or 0 */
 	uint64_t updates;     /* updates of the weights (L-BFGS: iterations), or 0; one is set */
 	uint32_t batch_size;  /* rows in a minibatch, >= 1; unused by L-BFGS */
@@ -87,7 +91,7 @@ typedef struct AeRows
 typedef struct AeEpoch
 {
 	uint32_t epoch;        /* 1-based; L-BFGS: iteration */
-	float train_loss;      /* mean over the epoch's minibatches, noise included */
+	float train_loss;      /* mean over the epoch's minibatches, noise included, no penalty */
 	float validation_loss; /* NaN without validation rows */
 } AeEpoch;
 
@@ -116,7 +120,7 @@ typedef struct AeProgress
 	uint64_t total_updates; /* planned */
 	double train_loss;      /* of the last finished epoch; NaN before */
 	double validation_loss; /* likewise; NaN without validation rows */
-	double best_loss;       /* lowest validation loss so far, or NaN */
+	double best_loss;       /* validation loss of the best epoch so far, or NaN */
 	uint64_t best_epoch;    /* its epoch; 0: none */
 	bool restored;          /* the parameters are those of best_epoch */
 	size_t n_train;         /* training rows */

@@ -81,7 +81,9 @@ typedef struct PgaeOptions
 	int time_parts;      /* bits of AE_PART_ALL */
 	bool validation_set; /* train.validation was given */
 	bool patience_set;
-	bool length_set; /* train.epochs or train.updates was given */
+	bool length_set;   /* train.epochs or train.updates was given */
+	int sparse_layers; /* 0 the code, 1 every hidden layer; -1: not given */
+	int top_k;         /* 0: not given */
 	/* fields not given hold a negative number (or UINT64_MAX / UINT32_MAX) until resolved */
 	AeTrainOptions train;
 } PgaeOptions;

@@ -165,7 +165,8 @@ can_copy(const AeModel *model)
 			return false;
 	}
 	return model->options.noise == 0 && model->options.masking == 0 &&
-		   model->options.weight_decay == 0;
+		   model->options.weight_decay == 0 && model->options.sparse_weight == 0 &&
+		   (net->top_k == 0 || net->top_k == code_width(model));
 }
 
 static uint32_t
@@ -307,6 +308,29 @@ summarize_training(StringInfo out, const PgaeModels *models)
 	appendStringInfoChar(out, '\n');
 }
 
+/* What kept the code sparse, and how sparse it came out. */
+static void
+summarize_code(StringInfo out, const AeModel *model)
+{
+	const AeTrainOptions *options = &model->options;
+
+	appendStringInfo(out, "code units   %u, %u of them dead", code_width(model), model->n_dead);
+	if (model->net.top_k > 0)
+		appendStringInfo(out, "; the %u largest of each row are kept", model->net.top_k);
+	if (model->code_zeros > 0)
+		appendStringInfo(out, "; %.1f %% of the codes' numbers are 0", 100 * model->code_zeros);
+	appendStringInfoChar(out, '\n');
+	if (options->sparse_weight == 0)
+		return;
+	appendStringInfo(out, "sparse       %s on %s, weight %.4g", ae_penalty_name[options->sparse],
+					 options->sparse_hidden ? "every hidden layer" : "the code",
+					 options->sparse_weight);
+	if (options->sparse == AE_PENALTY_KL)
+		appendStringInfo(out, "; units of the code are on at a rate of %.4g, the target is %.4g",
+						 model->code_mean, options->sparse_target);
+	appendStringInfoChar(out, '\n');
+}
+
 static void
 summarize_losses(StringInfo out, const PgaeModels *models)
 {
@@ -337,7 +361,7 @@ summarize_losses(StringInfo out, const PgaeModels *models)
 			!model->calibration.unseen ? "training saw"
 			: models->n_folds > 1      ? "their network did not see"
 									   : "training did not see");
-	appendStringInfo(out, "code units   %u, %u of them dead\n", code_width(model), model->n_dead);
+	summarize_code(out, model);
 }
 
 static void
@@ -582,6 +606,23 @@ add_optimizer_options(StringInfo out, const AeTrainOptions *options)
 	add_count(out, "batch_size", options->batch_size);
 }
 
+/* Those of ae.sparse, where they were used. */
+static void
+add_sparse_options(StringInfo out, const AeModel *model)
+{
+	const AeTrainOptions *options = &model->options;
+
+	if (model->net.top_k > 0)
+		add_count(out, "top_k", model->net.top_k);
+	if (options->sparse == AE_PENALTY_NONE)
+		return;
+	add_text(out, "sparse", ae_penalty_name[options->sparse]);
+	add_number(out, "sparse_weight", options->sparse_weight);
+	if (options->sparse == AE_PENALTY_KL)
+		add_number(out, "sparse_target", options->sparse_target);
+	add_text(out, "sparse_layers", options->sparse_hidden ? "hidden" : "code");
+}
+
 /* All options as they were resolved: given to ae.train again, they train the same model. */
 static void
 add_options(StringInfo out, const PgaeModels *models)
@@ -597,6 +638,7 @@ add_options(StringInfo out, const PgaeModels *models)
 	/* of several members the first has half of what was asked for */
 	add_number(out, "noise", models->n_members > 1 ? 2 * options->noise : options->noise);
 	add_number(out, "masking", options->masking);
+	add_sparse_options(out, model);
 	add_optimizer_options(out, options);
 	add_number(out, "weight_decay", options->weight_decay);
 	if (options->epochs > 0)
@@ -644,6 +686,8 @@ add_outcome(StringInfo out, const PgaeModels *models)
 	add_number(out, "mean_loss", mean_over(models, mean_loss_of));
 	add_number(out, "pca_loss", mean_over(models, pca_loss_of));
 	add_count(out, "dead_code_units", model->n_dead);
+	add_number(out, "code_zeros", model->code_zeros);
+	add_number(out, "code_mean", model->code_mean);
 	appendStringInfoChar(out, '}');
 
 	add_open(out, "calibration", '{');

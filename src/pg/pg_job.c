@@ -680,6 +680,17 @@ next_sample(const PgaeJob *job, const Sample *sample, AeReal *out, size_t first,
 	}
 }
 
+/* Adds codes to the sum of their numbers and to the count of zeros. */
+static void
+tally_codes(double *sum, double *n_zero, const AeReal *codes, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+	{
+		*sum += (double) codes[i];
+		*n_zero += codes[i] == 0;
+	}
+}
+
 /* Errors and distance terms of the sample, terms if there are prototypes; dead code units. */
 static Sample
 score_sample(PgaeJob *job, double **errors, double **terms)
@@ -690,6 +701,7 @@ score_sample(PgaeJob *job, double **errors, double **terms)
 	AeReal *low = palloc(2 * n_code * sizeof(AeReal));
 	AeReal *high = low + n_code;
 	AeScorer *scorer = make_scorer(model);
+	double sum = 0, n_zero = 0;
 
 	*errors = MemoryContextAllocHuge(CurrentMemoryContext, sample.n * sizeof(double));
 	*terms = MemoryContextAllocHuge(CurrentMemoryContext, sample.n * sizeof(double));
@@ -707,6 +719,7 @@ score_sample(PgaeJob *job, double **errors, double **terms)
 		next_sample(job, &sample, scorer->cells, first, count);
 		codes = ae_scorer_encode(scorer, count);
 		widen_ranges(low, high, codes, count, n_code);
+		tally_codes(&sum, &n_zero, codes, count * n_code);
 		ae_scorer_errors(*errors + first, scorer, ae_scorer_decode(scorer, codes, count), count);
 		for (size_t i = 0; i < count; i++)
 			(*terms)[first + i] = ae_distance_term(&scorer->distance,
@@ -714,6 +727,8 @@ score_sample(PgaeJob *job, double **errors, double **terms)
 	}
 	for (size_t j = 0; j < n_code; j++)
 		model->n_dead += high[j] - low[j] <= DEAD_RANGE;
+	model->code_zeros = sample.n > 0 ? n_zero / ((double) sample.n * n_code) : 0;
+	model->code_mean = sample.n > 0 && isfinite(sum) ? sum / ((double) sample.n * n_code) : 0;
 	return sample;
 }
 

@@ -131,6 +131,21 @@ quality_choice(int number)
 	return number < (int) lengthof(names) ? names[number] : NULL;
 }
 
+/* AePenalty from 1 on. */
+static const char *
+sparse_choice(int number)
+{
+	return number + 1 < AE_PENALTY_COUNT ? ae_penalty_name[number + 1] : NULL;
+}
+
+static const char *
+sparse_layers_choice(int number)
+{
+	static const char *const names[] = {"code", "hidden"};
+
+	return number < (int) lengthof(names) ? names[number] : NULL;
+}
+
 static const char *
 scaling_choice(int number)
 {
@@ -148,7 +163,7 @@ schedule_choice(int number)
 
 #define AT(field) offsetof(PgaeOptions, field)
 
-/* In the order of ae.options; ranges are those of the engine. */
+/* In the order of ae.options, then of ae.sparse; ranges are those of the engine. */
 static const OptionInfo option_info[] = {
 	{"columns", OPTION_NAMES, 0, 0, false, FOR_ALL, AT(columns), NULL},
 	{"exclude", OPTION_NAMES, 0, 0, false, FOR_ALL, AT(exclude), NULL},
@@ -193,6 +208,11 @@ static const OptionInfo option_info[] = {
 	{"patience", OPTION_COUNT32, 0, 1e9, false, FOR_ALL, AT(train.patience), NULL},
 	{"time_limit", OPTION_REAL, 0, 1e9, false, FOR_ALL, AT(train.time_limit), NULL},
 	{"seed", OPTION_COUNT64, 0, INT64_LIMIT, false, FOR_ALL, AT(train.seed), NULL},
+	{"sparse", OPTION_CHOICE, 0, 0, false, FOR_ALL, AT(train.sparse), sparse_choice},
+	{"sparse_weight", OPTION_REAL, 0, 1e6, false, FOR_ALL, AT(train.sparse_weight), NULL},
+	{"sparse_target", OPTION_REAL, 1e-6, 1, true, FOR_ALL, AT(train.sparse_target), NULL},
+	{"sparse_layers", OPTION_CHOICE, 0, 0, false, FOR_ALL, AT(sparse_layers), sparse_layers_choice},
+	{"top_k", OPTION_INT, 1, AE_MAX_WIDTH, false, FOR_ALL, AT(top_k), NULL},
 };
 
 #define N_OPTIONS ((int) lengthof(option_info))
@@ -283,9 +303,10 @@ refuse_key(const char *key, int length)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown option \"%s\"", shown(key)),
 			 nearest ? errhint("Perhaps you meant the option \"%s\". All options are arguments of "
-							   "the function ae.options.",
+							   "the functions ae.options and ae.sparse.",
 							   nearest->name)
-					 : errhint("All options are arguments of the function ae.options.")));
+					 : errhint("All options are arguments of the functions ae.options and "
+							   "ae.sparse.")));
 }
 
 /* Two options that cannot stand together; `a` and `b` say what each holds. */
@@ -516,7 +537,8 @@ StaticAssertDecl(offsetof(PgaeOptions, n_hidden) + sizeof(int) == offsetof(PgaeO
 				 "the count of hidden stands just before it");
 StaticAssertDecl(offsetof(PgaeOptions, n_decoder) + sizeof(int) == offsetof(PgaeOptions, decoder),
 				 "the count of decoder stands just before it");
-StaticAssertDecl(sizeof(AePurpose) == sizeof(int) && sizeof(AeOptimizer) == sizeof(int),
+StaticAssertDecl(sizeof(AePurpose) == sizeof(int) && sizeof(AeOptimizer) == sizeof(int) &&
+					 sizeof(AePenalty) == sizeof(int),
 				 "choices are stored as int");
 
 static void
@@ -550,6 +572,62 @@ check_pairs(const PgaeOptions *options)
 					"The output of cross-entropy is always a sigmoid.");
 }
 
+/* An option that means nothing without another one. */
+static void
+refuse_alone(const char *name, const char *needed)
+{
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("option \"%s\" means nothing without option \"%s\"", name, needed)));
+}
+
+static void
+refuse_kl_without_sigmoid(const char *option, int activation)
+{
+	if (activation >= 0 && activation != AE_SIGMOID)
+		refuse_pair("\"sparse\" = kl",
+					psprintf("\"%s\" = %s", option, ae_activation_info[activation].name),
+					"The rate of a unit is between 0 and 1: use sigmoid.");
+}
+
+static void
+check_top_k(int top_k, int code)
+{
+	if (top_k > code)
+		refuse_pair(psprintf("\"top_k\" = %d", top_k), psprintf("\"code\" = %d", code),
+					"No more units can be kept than the code has.");
+}
+
+/* The options of ae.sparse. */
+static void
+check_sparse(const PgaeOptions *options)
+{
+	const AeTrainOptions *train = &options->train;
+	int kind = (int) train->sparse;
+
+	if (kind < 0 && train->sparse_weight >= 0)
+		refuse_alone("sparse_weight", "sparse");
+	if (kind < 0 && train->sparse_target >= 0)
+		refuse_alone("sparse_target", "sparse");
+	if (kind < 0 && options->sparse_layers >= 0)
+		refuse_alone("sparse_layers", "sparse");
+	if (kind >= 0 && kind != AE_PENALTY_KL && train->sparse_target >= 0)
+		refuse_pair(psprintf("\"sparse\" = %s", ae_penalty_name[kind]), "\"sparse_target\"",
+					"Only kl has a target.");
+	if (kind == AE_PENALTY_KL)
+	{
+		refuse_kl_without_sigmoid("code_activation", options->code_activation);
+		if (options->sparse_layers == 1)
+			refuse_kl_without_sigmoid("activation", options->activation);
+		if (options->top_k > 0)
+			refuse_pair("\"sparse\" = kl", "\"top_k\"", "Both say how often a unit is on.");
+	}
+	if (options->top_k > 0 && options->code > 0)
+		check_top_k(options->top_k, options->code);
+	if (options->top_k > 0 && options->code == 0 && options->n_hidden > 0 &&
+		purpose_of(options) == AE_PURPOSE_DETECT)
+		check_top_k(options->top_k, options->hidden[options->n_hidden - 1]);
+}
+
 /* An option that the chosen optimizer does not look at does no harm, but no good either. */
 static void
 notice_unused(const PgaeOptions *options, const bool *given)
@@ -581,6 +659,9 @@ options_not_given(void)
 	train->schedule = (AeSchedule) -1;
 	train->learning_rate = train->final_rate = train->warmup = train->momentum = -1;
 	train->beta1 = train->beta2 = train->epsilon = train->weight_decay = train->clip_norm = -1;
+	options->sparse_layers = -1;
+	train->sparse = (AePenalty) -1;
+	train->sparse_weight = train->sparse_target = -1;
 	train->noise = train->masking = train->validation = train->time_limit = -1;
 	train->epochs = train->updates = train->seed = UINT64_MAX;
 	train->batch_size = train->patience = UINT32_MAX;
@@ -646,7 +727,10 @@ pgae_options_parse(Jsonb *jsonb)
 		options->category_loss = category_losses[options->category_loss];
 	if (options->loss >= 0)
 		options->loss = number_losses[options->loss];
+	if ((int) options->train.sparse >= 0)
+		options->train.sparse = (AePenalty) (options->train.sparse + 1);
 	check_pairs(options);
+	check_sparse(options);
 	notice_unused(options, given);
 	return options;
 }
@@ -755,6 +839,16 @@ kinds_differ(const PgaeOptions *options, const AeSchema *schema)
 	return false;
 }
 
+/* Whether kl is asked for of units that are no sigmoids. */
+static bool
+kl_differs(const PgaeOptions *options, const AeNet *net)
+{
+	if ((int) options->train.sparse != AE_PENALTY_KL)
+		return false;
+	return net->top_k > 0 || net->activation[net->n_encoder - 1] != AE_SIGMOID ||
+		   (options->sparse_layers == 1 && hidden_activation_differs(AE_SIGMOID, net));
+}
+
 static void
 add_contradiction(StringInfo names, bool differs, const char *name)
 {
@@ -801,6 +895,9 @@ pgae_options_check_init(const PgaeOptions *options, const PgaeModels *models)
 		"category_loss");
 	add_contradiction(&names, scaling_differs(options, &init->schema), "scaling");
 	add_contradiction(&names, kinds_differ(options, &init->schema), "kinds");
+	add_contradiction(&names, options->top_k > 0 && (uint32_t) options->top_k != net->top_k,
+					  "top_k");
+	add_contradiction(&names, kl_differs(options, net), "sparse");
 	add_contradiction(&names, options->clip > 0 && options->clip != init->schema.clip, "clip");
 	if (names.len)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -894,7 +991,12 @@ resolve_activations(AeNet *net, const PgaeOptions *options, AePurpose purpose, A
 	int hidden = options->activation >= 0 ? options->activation : AE_GELU;
 	int code = options->code_activation;
 	int output = options->output_activation;
+	bool kl = (int) options->train.sparse == AE_PENALTY_KL;
 
+	if (kl && options->activation < 0 && options->sparse_layers == 1)
+		hidden = AE_SIGMOID;
+	if (kl && code < 0)
+		code = AE_SIGMOID;
 	if (code < 0)
 		code = purpose == AE_PURPOSE_DETECT ? hidden : AE_IDENTITY;
 	if (output < 0)
@@ -953,6 +1055,18 @@ resolve_length(AeTrainOptions *train, const PgaeOptions *options, AePurpose purp
 }
 
 static void
+resolve_sparse(AeTrainOptions *train, const PgaeOptions *options)
+{
+	if ((int) train->sparse < 0)
+		train->sparse = AE_PENALTY_NONE;
+	train->sparse_hidden = options->sparse_layers == 1;
+	train->sparse_weight =
+		given_or(train->sparse_weight, train->sparse == AE_PENALTY_NONE ? 0 : 0.01);
+	train->sparse_target =
+		given_or(train->sparse_target, train->sparse == AE_PENALTY_KL ? 0.05 : 0);
+}
+
+static void
 resolve_training(AeTrainOptions *train, const PgaeOptions *options, AePurpose purpose,
 				 size_t n_rows, bool crossed)
 {
@@ -977,6 +1091,7 @@ resolve_training(AeTrainOptions *train, const PgaeOptions *options, AePurpose pu
 	train->noise =
 		given_or(train->noise, detect && train->optimizer != AE_OPTIMIZER_LBFGS ? 0.2 : 0);
 	train->masking = given_or(train->masking, 0);
+	resolve_sparse(train, options);
 	train->time_limit = given_or(train->time_limit, 0);
 	if (train->batch_size == UINT32_MAX)
 		train->batch_size = 128;
@@ -993,11 +1108,14 @@ notice_overcomplete(const AeNet *net, const AeTrainOptions *train)
 	for (uint32_t l = 1; l < net->n_layers; l++)
 		narrowest = Min(narrowest, net->width[l]);
 	if (narrowest < net->width[0] || train->noise > 0 || train->masking > 0 ||
-		train->weight_decay > 0)
+		train->weight_decay > 0 || train->sparse_weight > 0 ||
+		(net->top_k > 0 && net->top_k < net->width[net->n_encoder]))
 		return;
-	ereport(NOTICE, (errmsg("a code of %u units for %u inputs can copy them and learn nothing",
-							net->width[net->n_encoder], net->width[0]),
-					 errhint("It needs a regulariser: noise, for example 0.2, or weight_decay.")));
+	ereport(
+		NOTICE,
+		(errmsg("a code of %u units for %u inputs can copy them and learn nothing",
+				net->width[net->n_encoder], net->width[0]),
+		 errhint("It needs a regulariser: noise, for example 0.2, weight_decay, or ae.sparse.")));
 }
 
 /* Activations whose outputs end not far from 0 on one side or both. */
@@ -1092,6 +1210,8 @@ pgae_options_resolve(AeModel *model, const PgaeOptions *options, const AeModel *
 		model->loss = pgae_options_loss(options);
 		model->category_loss = pgae_options_category_loss(options);
 		resolve_widths(&model->net, options, model->purpose, &model->schema);
+		check_top_k(options->top_k, (int) model->net.width[model->net.n_encoder]);
+		model->net.top_k = (uint32_t) options->top_k;
 		resolve_activations(&model->net, options, model->purpose, model->loss);
 		notice_squashed_outputs(&model->net, model->loss, pgae_options_scaling(options));
 	}

@@ -27,6 +27,9 @@ typedef struct Job
 	const char *name;
 	AeNet net;
 	bool nullable; /* of the targets */
+	AePenaltyTerm term;
+	bool everywhere; /* the penalty, not on the code alone */
+	double decay;
 	AeReal entering[ROWS * MAX_CELLS];
 	AeReal target[ROWS * MAX_CELLS];
 	AeReal dense[ROWS * MAX_CELLS];
@@ -44,9 +47,12 @@ start(Job *job, AeReal sigma)
 	AeArena arena = {0};
 
 	ae_net_place(&job->pass, &arena, &job->net, ROWS, true);
+	ae_net_place_penalty(&job->pass, &arena, &job->net, &job->term, job->everywhere);
 	job->block = malloc(arena.used + AE_ALIGN);
 	arena = (AeArena){.base = ae_arena_align(job->block)};
 	ae_net_place(&job->pass, &arena, &job->net, ROWS, true);
+	ae_net_place_penalty(&job->pass, &arena, &job->net, &job->term, job->everywhere);
+	job->pass.penalty_scale = 1.0 / ROWS;
 	assert_true(ae_loss_scratch(&job->net.layout) <= 64);
 	ae_loss_inputs(&job->x, job->levels, job->entering, job->dense, job->filled, &job->net.layout,
 				   ROWS, true, sigma, 5, 1, ae_kernels_best());
@@ -56,11 +62,15 @@ start(Job *job, AeReal sigma)
 static double
 objective(Job *job, const AeReal *params)
 {
+	AeReal unused[MAX_PARAMS] = {0};
+	double loss;
+
 	ae_net_forward(&job->pass, &job->net, params, job->x, job->levels, ROWS, false,
 				   ae_kernels_best(), &unit_blas);
-	return ae_loss_rows(NULL, job->pass.h[job->net.n_layers], job->target, &job->net.layout, ROWS,
-						job->nullable, 0, job->scratch, ae_kernels_best()) /
-		   ROWS;
+	loss = ae_loss_rows(NULL, job->pass.h[job->net.n_layers], job->target, &job->net.layout, ROWS,
+						job->nullable, 0, job->scratch, ae_kernels_best());
+	return (loss + ae_net_penalty(&job->pass, &job->net, ROWS)) / ROWS +
+		   ae_optim_decay(unused, params, &job->net, job->decay, ae_kernels_best());
 }
 
 /* grads = gradient of rows first .. first + n - 1, divided by ROWS; returns their loss. */
@@ -100,6 +110,7 @@ relative_error(Job *job, AeReal sigma)
 				0.3;
 	start(job, sigma);
 	gradient(grads, job, params, 0, ROWS, false);
+	ae_optim_decay(grads, params, &job->net, job->decay, ae_kernels_best());
 	for (size_t i = 0; i < n; i++)
 		largest = fmax(largest, fabs(grads[i]));
 	for (size_t i = 0; i < n; i++)
@@ -467,6 +478,84 @@ levels_are_one_hot_inputs(void **state)
 	free(job.block);
 }
 
+/* Penalties of the code and of every hidden layer, whose weight is large beside the loss. */
+static void
+penalties_agree(void **state)
+{
+	static const AeActivation acts[] = {AE_TANH, AE_RELU, AE_GELU, AE_SIGMOID, AE_SOFTPLUS};
+	AeLayout layout = layout_of(&shapes[0]);
+
+	(void) state;
+	for (int kind = AE_PENALTY_L1; kind < AE_PENALTY_COUNT; kind++)
+		for (int i = 0; i < 4 * 2 * 5; i++)
+		{
+			AeActivation act = acts[i % 5];
+			int depth = 1 + i / 10 % 3;
+			static Job job;
+			double error;
+
+			if (kind == AE_PENALTY_KL && act != AE_SIGMOID)
+				continue;
+			job = (Job){.name = ae_penalty_name[kind],
+						.net = make_net(depth, act, &layout),
+						.term = {(AePenalty) kind, 0.7, 0.2},
+						.everywhere = i / 5 % 2 == 1};
+			draw_rows(&job, i / 10 % 2 ? NOISE : PLAIN);
+			error = relative_error(&job, i / 10 % 2 ? 0.3 : 0);
+			if (error > 1e-6)
+				fail_msg("%s, %s, depth %d: relative error %g", job.name,
+						 ae_activation_info[act].name, depth, error);
+		}
+}
+
+/* What a penalty is, by its formula; guards the test above against one that is always 0. */
+static void
+penalties_by_hand(void **state)
+{
+	const AeReal h[] = {0.5, 0, 0.25, 0.75}; /* two rows of two units, of rates 3/8 and 3/8 */
+	const double rate = 0.375;
+	double wanted[AE_PENALTY_COUNT] = {0}, means[2];
+
+	(void) state;
+	wanted[AE_PENALTY_L1] = 1.5;
+	wanted[AE_PENALTY_STUDENT_T] = log(1.25) + log(1.0625) + log(1.5625);
+	wanted[AE_PENALTY_LOG] = log(1.5) + log(1.25) + log(1.75);
+	wanted[AE_PENALTY_KL] = 2 * 2 * (0.1 * log(0.1 / rate) + 0.9 * log(0.9 / (1 - rate)));
+	for (int kind = 0; kind < AE_PENALTY_COUNT; kind++)
+	{
+		AePenaltyTerm term = {(AePenalty) kind, 3, 0.1};
+
+		assert_true(fabs(ae_penalty_value(h, 2, 2, &term, means) - 3 * wanted[kind]) < 1e-12);
+	}
+}
+
+/* The k largest units alone have a gradient; with penalties, noise and weight decay at once. */
+static void
+top_k_agrees(void **state)
+{
+	static const AeActivation acts[] = {AE_IDENTITY, AE_TANH, AE_RELU, AE_GELU};
+	AeLayout layout = layout_of(&shapes[8]);
+
+	(void) state;
+	for (int i = 0; i < 4 * 3 * 2 * 2; i++)
+	{
+		static Job job;
+		double error;
+
+		job = (Job){.name = "top_k",
+					.net = make_net(1 + i / 4 % 3, acts[i % 4], &layout),
+					.decay = 0.1 * (i / 24)};
+		job.net.top_k = 1 + i / 12 % 2;
+		if (i / 24)
+			job.term = (AePenaltyTerm){AE_PENALTY_STUDENT_T, 0.3, 0};
+		draw_rows(&job, i / 24 ? ALL : PLAIN);
+		error = relative_error(&job, i / 24 ? 0.2 : 0);
+		if (error > 1e-6)
+			fail_msg("top_k %u, %s: relative error %g", job.net.top_k,
+					 ae_activation_info[acts[i % 4]].name, error);
+	}
+}
+
 static void
 weight_decay_agrees(void **state)
 {
@@ -509,6 +598,9 @@ main(void)
 		cmocka_unit_test(nullable_changes_nothing),
 		cmocka_unit_test(slices_add_up),
 		cmocka_unit_test(levels_are_one_hot_inputs),
+		cmocka_unit_test(penalties_agree),
+		cmocka_unit_test(penalties_by_hand),
+		cmocka_unit_test(top_k_agrees),
 		cmocka_unit_test(weight_decay_agrees),
 	};
 

@@ -1,0 +1,76 @@
+/*
+ * ae_topk.c: the k largest numbers of a row, by counting the bytes of their bits.
+ *
+ * Numbers in order are unsigned integers in order once the bits of negative ones are inverted
+ * and the sign bit of the others is set.  The k-th largest is found a byte at a time, from the
+ * highest on: numbers that share the bytes found so far are counted by their next one.
+ */
+#include "ae_topk.h"
+
+#include <string.h>
+
+#ifdef AE_DOUBLE
+typedef uint64_t Key;
+#else
+typedef uint32_t Key;
+#endif
+
+#define KEY_BITS (8 * (int) sizeof(Key))
+#define SIGN ((Key) 1 << (KEY_BITS - 1))
+
+static inline Key
+key_of(AeReal x)
+{
+	AeReal sum = x + 0; /* -0 becomes 0: they are equal */
+	Key bits;
+
+	memcpy(&bits, &sum, sizeof(bits));
+	if (x != x)
+		return ~(Key) 0;
+	return bits & SIGN ? ~bits : bits | SIGN;
+}
+
+/* The key of the k-th largest; *n_equal of those that have it are among the k. */
+static Key
+kth_key(size_t *n_equal, const AeReal *h, size_t n, size_t k)
+{
+	Key found = 0, known = 0; /* bits found, and which ones they are */
+
+	for (int shift = KEY_BITS - 8; shift >= 0; shift -= 8)
+	{
+		size_t counts[256] = {0};
+		int byte = 255;
+
+		for (size_t i = 0; i < n; i++)
+		{
+			Key key = key_of(h[i]);
+
+			counts[key >> shift & 255] += (key & known) == found;
+		}
+		for (; counts[byte] < k; byte--)
+			k -= counts[byte];
+		found |= (Key) byte << shift;
+		known |= (Key) 255 << shift;
+	}
+	*n_equal = k;
+	return found;
+}
+
+void
+ae_topk(AeReal *h, AeReal *mask, size_t n, size_t k)
+{
+	size_t n_equal;
+	Key least = kth_key(&n_equal, h, n, k);
+
+	for (size_t i = 0; i < n; i++)
+	{
+		Key key = key_of(h[i]);
+		bool keeps = key > least || (key == least && n_equal > 0);
+
+		n_equal -= keeps && key == least;
+		if (!keeps)
+			h[i] = 0;
+		if (mask)
+			mask[i] = keeps ? 1 : 0;
+	}
+}
