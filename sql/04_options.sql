@@ -72,7 +72,12 @@ INSERT INTO tried (option, value, base) VALUES
 	('validation', '0.5', '{}'),
 	('patience', '1', '{"updates": null, "validation": 0.5, "epochs": 60, "learning_rate": 0.1, "schedule": "constant"}'),
 	('time_limit', '0.001', '{"updates": 100000}'),
-	('seed', '9223372036854775807', '{}');
+	('seed', '9223372036854775807', '{}'),
+	('sparse', '"log"', '{"code": 2}'),
+	('sparse_weight', '1', '{"code": 2, "sparse": "l1"}'),
+	('sparse_target', '0.2', '{"code": 2, "sparse": "kl"}'),
+	('sparse_layers', '"hidden"', '{"code": 2, "sparse": "student_t"}'),
+	('top_k', '2', '{"code": 3, "purpose": "compress"}');
 
 SELECT option, value,
 	outcome(full_base) = outcome(full_base) AS repeatable,
@@ -89,6 +94,9 @@ FROM (SELECT ae.describe(ae.train(t, '{"updates": 100000, "time_limit": 0.05}'))
 SELECT array_agg(name) AS untried
 FROM (SELECT unnest(proargnames) FROM pg_proc WHERE oid = 'ae.options'::regproc) s(name)
 WHERE name NOT IN (SELECT option FROM tried);
+SELECT option AS no_argument FROM tried
+WHERE option NOT IN (SELECT unnest(proargnames) FROM pg_proc WHERE oid = 'ae.options'::regproc
+	UNION ALL SELECT jsonb_object_keys(ae.sparse('l1', 1, 0.1, 'code', 1)));
 
 -- every choice, of layers, losses and optimizers, gives a model of its own that has learnt
 SELECT count(*) AS activations, count(DISTINCT outcome(options)) AS outcomes

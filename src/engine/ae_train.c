@@ -308,6 +308,27 @@ ae_trainer_size(size_t *bytes, const AeNet *net, const AeTrainOptions *options, 
 	return AE_OK;
 }
 
+/* Units under kl begin at their rate, from which biases of 0 would be far. */
+static void
+begin_at_rate(AeTrainer *t)
+{
+	const AeTrainOptions *o = &t->options;
+	const AeNet *net = &t->net;
+
+	if (o->sparse != AE_PENALTY_KL || o->sparse_weight == 0)
+		return;
+	for (uint32_t l = 1; l < net->n_layers; l++)
+	{
+		AeReal *bias =
+			t->params + ae_net_offset(net, l - 1) + (size_t) net->width[l - 1] * net->width[l];
+
+		if (l != net->n_encoder && !o->sparse_hidden)
+			continue;
+		for (uint32_t j = 0; j < net->width[l]; j++)
+			bias[j] = (AeReal) log(o->sparse_target / (1 - o->sparse_target));
+	}
+}
+
 AeStatus
 ae_trainer_init(AeTrainer **trainer, void *block, size_t bytes, const AeNet *net,
 				const AeTrainOptions *options, const AeRows *rows, const AeReal *init,
@@ -337,7 +358,10 @@ ae_trainer_init(AeTrainer **trainer, void *block, size_t bytes, const AeNet *net
 	if (init)
 		memcpy(home->params, init, home->n_params * sizeof(AeReal));
 	else
+	{
 		ae_net_init(home->params, net, options->seed);
+		begin_at_rate(home);
+	}
 	home->progress.history = home->history;
 	home->progress.train_loss = home->progress.validation_loss = home->progress.best_loss = NAN;
 	home->best_objective = NAN;

@@ -1054,16 +1054,19 @@ resolve_length(AeTrainOptions *train, const PgaeOptions *options, AePurpose purp
 		train->epochs = (uint64) clip(ceil(3000 / ceil(n_train / train->batch_size)), 10, 1000);
 }
 
+/* The divergence of kl vanishes near its target, so that a small weight would stop short of it. */
 static void
 resolve_sparse(AeTrainOptions *train, const PgaeOptions *options)
 {
+	bool kl = (int) train->sparse == AE_PENALTY_KL;
+
 	if ((int) train->sparse < 0)
 		train->sparse = AE_PENALTY_NONE;
 	train->sparse_hidden = options->sparse_layers == 1;
-	train->sparse_weight =
-		given_or(train->sparse_weight, train->sparse == AE_PENALTY_NONE ? 0 : 0.01);
-	train->sparse_target =
-		given_or(train->sparse_target, train->sparse == AE_PENALTY_KL ? 0.05 : 0);
+	if (train->sparse != AE_PENALTY_NONE)
+		train->sparse_weight = given_or(train->sparse_weight, kl ? 1 : 0.01);
+	train->sparse_weight = given_or(train->sparse_weight, 0);
+	train->sparse_target = given_or(train->sparse_target, kl ? 0.05 : 0);
 }
 
 static void

@@ -28,9 +28,15 @@ for (split /\n/, AeCluster::slurp("$AeCluster::ROOT/README.md"))
 	push @order, $option;
 	$row{$option} = { type => $type, default => $default, range => $range };
 }
+my @sparse = qw(sparse sparse_weight sparse_target sparse_layers top_k);
+
 is(join(' ', @order),
-	$node->query('postgres', q(SELECT array_to_string(proargnames, ' ') FROM pg_proc WHERE oid = 'ae.options'::regproc)),
-	'the table lists the arguments of ae.options in their order');
+	$node->query('postgres', q(SELECT array_to_string(proargnames, ' ') FROM pg_proc WHERE oid = 'ae.options'::regproc))
+	  . " @sparse",
+	'the tables list the arguments of ae.options in their order, then the options of ae.sparse');
+is(join(' ', sort @sparse),
+	$node->query('postgres', q(SELECT string_agg(k, ' ' ORDER BY k COLLATE "C") FROM jsonb_object_keys(ae.sparse('l1', 1, 0.1, 'code', 1)) k)),
+	'ae.sparse gives the options of its table');
 
 # ---- types and ranges -----------------------------------------------------------------------------
 
@@ -95,10 +101,14 @@ END
 for my $option (grep { $row{$_}{type} eq 'number' } grep { !/validation|weight_decay|learning_rate/ } @order)
 {
 	my ($detect, $compress) = split /; /, $row{$option}{default};
-	my $base = $option eq 'momentum' ? '"optimizer": "sgd", ' : '';
+	my %needed = (
+		momentum => '"optimizer": "sgd", ',
+		sparse_weight => '"sparse": "l1", ',
+		sparse_target => '"sparse": "kl", ');
+	my $base = $needed{$option} // '';
 
 	$compress //= $detect;
-	s/:.*// for $detect, $compress;
+	s/[:;].*// for $detect, $compress;
 	cmp_ok(resolved($option, 'small', "{$base\"updates\": 2}"), '==', $detect, "$option: default to detect");
 	cmp_ok(resolved($option, 'small', "{$base\"updates\": 2, \"purpose\": \"compress\"}"), '==', $compress,
 		"$option: default to compress");
@@ -149,6 +159,10 @@ my @worded = (
 	[ 'patience', 'large', '{"updates": 2}', 0 ],
 	[ 'patience', 'large', '{"updates": 2, "validation": 0.2}', 20 ],
 	[ 'patience', 'large', '{"updates": 2, "code": 1}', 20 ],
+	[ 'sparse_weight', 'small', '{"updates": 2, "sparse": "kl"}', 1 ],
+	[ 'sparse_layers', 'small', '{"updates": 2, "sparse": "l1"}', 'code' ],
+	[ 'code_activation', 'small', '{"updates": 2, "code": 1, "sparse": "kl"}', 'sigmoid' ],
+	[ 'activation', 'small', '{"updates": 2, "code": 1, "sparse": "kl", "sparse_layers": "hidden"}', 'sigmoid' ],
 	[ 'seed', 'small', '{"updates": 2}', 0 ]);
 
 is(resolved($_->[0], $_->[1], $_->[2]), $_->[3], "$_->[0]: default with $_->[2], table $_->[1]") for @worded;
