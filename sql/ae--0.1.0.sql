@@ -100,6 +100,7 @@ CREATE FUNCTION ae.options(
 	code integer DEFAULT NULL,
 	hidden integer[] DEFAULT NULL,
 	decoder integer[] DEFAULT NULL,
+	tied boolean DEFAULT NULL,
 	activation text DEFAULT NULL,
 	code_activation text DEFAULT NULL,
 	output_activation text DEFAULT NULL,
@@ -113,6 +114,7 @@ CREATE FUNCTION ae.options(
 	time_parts text[] DEFAULT NULL,
 	masking double precision DEFAULT NULL,
 	noise double precision DEFAULT NULL,
+	dropout double precision DEFAULT NULL,
 	optimizer text DEFAULT NULL,
 	learning_rate double precision DEFAULT NULL,
 	schedule text DEFAULT NULL,
@@ -147,6 +149,7 @@ AS $$
 		'code', code,
 		'hidden', hidden,
 		'decoder', decoder,
+		'tied', tied,
 		'activation', activation,
 		'code_activation', code_activation,
 		'output_activation', output_activation,
@@ -162,6 +165,7 @@ AS $$
 		'time_parts', time_parts,
 		'masking', masking,
 		'noise', noise,
+		'dropout', dropout,
 		'optimizer', optimizer,
 		'learning_rate', learning_rate,
 		'schedule', schedule,
@@ -182,9 +186,9 @@ AS $$
 		'seed', seed))
 $$;
 
-COMMENT ON FUNCTION ae.options(text[], text[], jsonb, text, integer, integer, text, integer, integer[], integer[], text,
+COMMENT ON FUNCTION ae.options(text[], text[], jsonb, text, integer, integer, text, integer, integer[], integer[], boolean, text,
 	text, text, text, text, text, double precision, integer, integer, boolean, text[],
-	double precision, double precision, text, double precision, text, double precision,
+	double precision, double precision, double precision, text, double precision, text, double precision,
 	double precision, double precision, double precision, double precision, double precision,
 	double precision, double precision, bigint, bigint, integer, double precision, integer,
 	double precision, bigint) IS

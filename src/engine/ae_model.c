@@ -804,6 +804,7 @@ static void
 io_options(Io *io, AeTrainOptions *options)
 {
 	size_t start = io->at;
+	int flags;
 	AeError error = {0};
 
 	options->optimizer =
@@ -811,7 +812,9 @@ io_options(Io *io, AeTrainOptions *options)
 	options->schedule =
 		(AeSchedule) io_enum(io, (int) options->schedule, AE_SCHEDULE_COUNT, "schedule");
 	options->sparse = (AePenalty) io_enum(io, (int) options->sparse, AE_PENALTY_COUNT, "sparse");
-	options->sparse_hidden = io_enum(io, options->sparse_hidden, 2, "flags of options") != 0;
+	flags = io_enum(io, options->sparse_hidden + 2 * options->tied, 4, "flags of options");
+	options->sparse_hidden = (flags & 1) != 0;
+	options->tied = (flags & 2) != 0;
 	io_f64(io, &options->learning_rate, FINITE, "learning_rate");
 	io_f64(io, &options->final_rate, FINITE, "final_rate");
 	io_f64(io, &options->warmup, FINITE, "warmup");
@@ -825,6 +828,7 @@ io_options(Io *io, AeTrainOptions *options)
 	io_f64(io, &options->masking, FINITE, "masking");
 	io_f64(io, &options->sparse_weight, FINITE, "sparse_weight");
 	io_f64(io, &options->sparse_target, FINITE, "sparse_target");
+	io_f64(io, &options->dropout, FINITE, "dropout");
 	io_u64(io, &options->epochs);
 	io_u64(io, &options->updates);
 	io_u32(io, &options->batch_size);

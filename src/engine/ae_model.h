@@ -65,16 +65,17 @@
  *  0  u8       optimizer        0 sgd, 1 adam, 2 adamw, 3 lbfgs
  *  1  u8       schedule         0 constant, 1 cosine, 2 step
  *  2  u8       sparse           0 none, 1 l1, 2 student_t, 3 log, 4 kl
- *  3  u8       flags            bit 0: sparse on every hidden layer
- *  4  f64 x 13 learning_rate, final_rate, warmup, momentum, beta1, beta2, epsilon,
- *              weight_decay, clip_norm, noise, masking, sparse_weight, sparse_target
- *108  u64      epochs
- *116  u64      updates
- *124  u32      batch_size
- *128  u32      patience
- *132  f64      validation
- *140  f64      time_limit
- *148  u64      seed
+ *  3  u8       flags            bit 0: sparse on every hidden layer; 1: tied
+ *  4  f64 x 14 learning_rate, final_rate, warmup, momentum, beta1, beta2, epsilon,
+ *              weight_decay, clip_norm, noise, masking, sparse_weight, sparse_target,
+ *              dropout
+ *116  u64      epochs
+ *124  u64      updates
+ *132  u32      batch_size
+ *136  u32      patience
+ *140  f64      validation
+ *148  f64      time_limit
+ *156  u64      seed
  * ---- outcome; counts are <= 2^53
  *  0  u8       state            0 running, 1 finished, 2 converged, 3 early, 4 stopped,
  *                               5 diverged

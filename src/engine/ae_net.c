@@ -161,6 +161,81 @@ ae_net_place_penalty(AePass *pass, AeArena *arena, const AeNet *net, const AePen
 		pass->means = ae_arena_place(arena, widest, sizeof(double));
 }
 
+void
+ae_net_place_dropout(AePass *pass, AeArena *arena, const AeNet *net, size_t n_rows)
+{
+	for (uint32_t l = 1; l < net->n_layers; l++)
+	{
+		if (l == net->n_encoder)
+			continue;
+		pass->mask[l] = ae_arena_place(arena, n_rows * net->width[l], sizeof(AeReal));
+		pass->kept[l] = ae_arena_place(arena, n_rows * net->width[l], sizeof(AeReal));
+	}
+}
+
+/* Four draws a Philox block; layers follow each other. */
+void
+ae_net_draw_dropout(AePass *pass, const AeNet *net, size_t n_rows, double rate, uint64_t seed,
+					uint64_t visit)
+{
+	uint32_t below = (uint32_t) (rate * 0x1p32), words[4];
+	uint32_t counter[4] = {0, (uint32_t) visit, (uint32_t) (visit >> 32), AE_STREAM_DROPOUT};
+	AeReal kept = (AeReal) (1 / (1 - rate));
+
+	for (uint32_t l = 1; l < net->n_layers; l++)
+		for (size_t i = 0; pass->kept[l] && i < n_rows * net->width[l]; i++)
+		{
+			if (i % 4 == 0)
+			{
+				ae_philox(words, counter, seed);
+				counter[0]++;
+			}
+			pass->mask[l][i] = words[i % 4] < below ? 0 : kept;
+		}
+}
+
+bool
+ae_net_is_symmetric(const AeNet *net)
+{
+	if (net->n_layers != 2 * net->n_encoder)
+		return false;
+	for (uint32_t l = 0; l < net->n_encoder; l++)
+		if (net->width[l] != net->width[net->n_layers - l])
+			return false;
+	return true;
+}
+
+void
+ae_net_tie(AeReal *params, const AeNet *net)
+{
+	for (uint32_t l = 0; l < net->n_encoder; l++)
+	{
+		const AeReal *w = params + ae_net_offset(net, l);
+		AeReal *twin = params + ae_net_offset(net, net->n_layers - 1 - l);
+		size_t n_in = net->width[l], n_out = net->width[l + 1];
+
+		for (size_t i = 0; i < n_in; i++)
+			for (size_t j = 0; j < n_out; j++)
+				twin[j * n_in + i] = w[i * n_out + j];
+	}
+}
+
+void
+ae_net_tie_gradient(AeReal *grads, const AeNet *net, AeReal share)
+{
+	for (uint32_t l = 0; l < net->n_encoder; l++)
+	{
+		AeReal *d = grads + ae_net_offset(net, l);
+		AeReal *twin = grads + ae_net_offset(net, net->n_layers - 1 - l);
+		size_t n_in = net->width[l], n_out = net->width[l + 1];
+
+		for (size_t i = 0; i < n_in; i++)
+			for (size_t j = 0; j < n_out; j++)
+				d[i * n_out + j] = twin[j * n_in + i] =
+					share * (d[i * n_out + j] + twin[j * n_in + i]);
+	}
+}
+
 double
 ae_net_penalty(const AePass *pass, const AeNet *net, size_t n_rows)
 {
@@ -281,6 +356,15 @@ keep_largest(AePass *pass, const AeNet *net, size_t n_rows, bool keep_mask)
 		ae_topk(pass->h[l] + i * n, keep_mask ? pass->mask[l] + i * n : NULL, n, net->top_k);
 }
 
+/* What is kept of h[l]. */
+static const AeReal *
+drop_units(AePass *pass, uint32_t l, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		pass->kept[l][i] = pass->h[l][i] * pass->mask[l][i];
+	return pass->kept[l];
+}
+
 void
 ae_net_forward(AePass *pass, const AeNet *net, const AeReal *params, const AeReal *x,
 			   const int32_t *levels, size_t n_rows, bool keep_slopes, const AeKernels *kernels,
@@ -303,6 +387,8 @@ ae_net_forward(AePass *pass, const AeNet *net, const AeReal *params, const AeRea
 		if (net->top_k > 0 && l + 1 == net->n_encoder)
 			keep_largest(pass, net, n_rows, keep_slopes);
 		x = pass->h[l + 1];
+		if (keep_slopes && l + 1 < net->n_layers && pass->kept[l + 1])
+			x = drop_units(pass, l + 1, n_rows * n_out);
 		params = bias + n_out;
 	}
 }
@@ -344,7 +430,8 @@ ae_net_backward(AeReal *grads, AePass *pass, const AeNet *net, const AeReal *par
 		if (l == 0)
 			first_layer_backward(grads, net, d, x, levels, n_rows, accumulate, kernels, blas);
 		else
-			multiply(grads + offset, pass->h[l], d, true, false, n_in, n_out, n_rows, beta, blas);
+			multiply(grads + offset, pass->kept[l] ? pass->kept[l] : pass->h[l], d, true, false,
+					 n_in, n_out, n_rows, beta, blas);
 		kernels->column_sum(grads + offset + n_in * n_out, d, accumulate, n_rows, n_out);
 		if (l == 0)
 			break;

@@ -59,7 +59,9 @@ typedef struct AePass
 	AeReal *slope[AE_MAX_LAYERS]; /* NULL where not needed */
 	AeReal *d[2];                 /* two gradients, ping and pong */
 	AeReal *mask[AE_MAX_LAYERS];  /* what the gradient of h[l] is multiplied by, or NULL */
-	AePenaltyTerm penalty;        /* of the code, or of every hidden layer */
+	AeReal
+		*kept[AE_MAX_LAYERS]; /* dropout: h[l] times mask[l], what the next layer sees; or NULL */
+	AePenaltyTerm penalty;    /* of the code, or of every hidden layer */
 	bool penalty_everywhere;
 	double penalty_scale; /* factor on its gradient, set before a backward pass */
 	double *means;        /* of the penalty */
@@ -71,6 +73,30 @@ void ae_net_place(AePass *pass, AeArena *arena, const AeNet *net, size_t n_rows,
 /* Gives the pass a penalty, which ae_net_backward adds the gradient of; weight 0: none. */
 void ae_net_place_penalty(AePass *pass, AeArena *arena, const AeNet *net, const AePenaltyTerm *term,
 						  bool everywhere);
+
+/* Gives the pass room to drop units of hidden layers other than the code. */
+void ae_net_place_dropout(AePass *pass, AeArena *arena, const AeNet *net, size_t n_rows);
+
+/*
+ * Draws which units the next forward pass with keep_slopes drops: each with probability rate; what
+ * is kept is divided by 1 - rate (Srivastava et al. 2014, section 10: so that nothing needs to be
+ * scaled when rows are scored).
+ */
+void ae_net_draw_dropout(AePass *pass, const AeNet *net, size_t n_rows, double rate, uint64_t seed,
+						 uint64_t visit);
+
+/* Whether the decoder has the widths of the encoder backwards, as tied weights need. */
+bool ae_net_is_symmetric(const AeNet *net);
+
+/* The decoder's weights = those of the encoder, transposed.  The net is symmetric. */
+void ae_net_tie(AeReal *params, const AeNet *net);
+
+/*
+ * Gradient by tied weights: both uses of a matrix get the sum of the gradients of both, times
+ * share.  With 1 it is the derivative by the one matrix; with 1/2 the projection of the gradient
+ * onto the weights that are tied, whose product with a direction among them is the slope of it.
+ */
+void ae_net_tie_gradient(AeReal *grads, const AeNet *net, AeReal share);
 
 /* The penalty of the rows just passed forward, their sum. */
 double ae_net_penalty(const AePass *pass, const AeNet *net, size_t n_rows);

@@ -51,12 +51,12 @@ ae_optim_rate(const AeTrainOptions *options, uint64_t t, uint64_t total)
 }
 
 double
-ae_optim_decay(AeReal *grads, const AeReal *params, const AeNet *net, double lambda,
+ae_optim_decay(AeReal *grads, const AeReal *params, const AeNet *net, double lambda, bool tied,
 			   const AeKernels *kernels)
 {
 	double square = 0;
 
-	for (uint32_t l = 0; l < net->n_layers; l++)
+	for (uint32_t l = 0; l < (tied ? net->n_encoder : net->n_layers); l++)
 	{
 		size_t at = ae_net_offset(net, l);
 		size_t n = (size_t) net->width[l] * net->width[l + 1];
@@ -102,6 +102,24 @@ adam(AeOptim *optim, AeReal *params, const AeReal *grads, uint64_t t, double rat
 	}
 }
 
+/* |gradient|^2, by weights that are tied once. */
+static double
+gradient_square(const AeOptim *optim, const AeReal *grads)
+{
+	const AeNet *net = optim->net;
+	size_t at = optim->options->tied ? ae_net_offset(net, net->n_encoder) : optim->n_params;
+	double square = optim->kernels->dot(grads, grads, at);
+
+	for (uint32_t l = net->n_encoder; optim->options->tied && l < net->n_layers; l++)
+	{
+		const AeReal *bias =
+			grads + ae_net_offset(net, l) + (size_t) net->width[l] * net->width[l + 1];
+
+		square += optim->kernels->dot(bias, bias, net->width[l + 1]);
+	}
+	return square;
+}
+
 bool
 ae_optim_update(AeOptim *optim, AeReal *params, AeReal *grads, uint64_t t, uint64_t total)
 {
@@ -110,10 +128,13 @@ ae_optim_update(AeOptim *optim, AeReal *params, AeReal *grads, uint64_t t, uint6
 	double g_scale = 1;
 
 	if (options->weight_decay > 0 && options->optimizer != AE_OPTIMIZER_ADAMW)
-		ae_optim_decay(grads, params, optim->net, options->weight_decay, optim->kernels);
+		ae_optim_decay(grads, params, optim->net, options->weight_decay, options->tied,
+					   optim->kernels);
+	if (options->tied)
+		ae_net_tie_gradient(grads, optim->net, 1);
 	if (options->clip_norm > 0)
 	{
-		double norm = sqrt(optim->kernels->dot(grads, grads, optim->n_params));
+		double norm = sqrt(gradient_square(optim, grads));
 
 		if (!isfinite(norm))
 			return false;

@@ -137,6 +137,7 @@ ae_train_options_check(const AeTrainOptions *o, AeError *error)
 		{"sparse", o->sparse, 0, AE_PENALTY_COUNT - 1},
 		{"sparse_weight", o->sparse_weight, 0, 1e6},
 		{"sparse_target", o->sparse_target, 0, below_one},
+		{"dropout", o->dropout, 0, below_one},
 		{"epochs", (double) o->epochs, 0, 1e9},
 		{"updates", (double) o->updates, 0, 1e12},
 		{"batch_size", o->batch_size, 1, 1 << 24},
@@ -248,6 +249,8 @@ plan(AeArena *arena, AeTrainer *t)
 		ae_optim_place(&t->optim, arena, &t->net, &t->options, t->kernels);
 	ae_net_place(&t->pass, arena, &t->net, t->slice_rows, true);
 	ae_net_place_penalty(&t->pass, arena, &t->net, &penalty, t->options.sparse_hidden);
+	if (t->options.dropout > 0)
+		ae_net_place_dropout(&t->pass, arena, &t->net, slice);
 	t->clean = ae_arena_place(arena, slice * width, sizeof(AeReal));
 	if (t->options.noise > 0 || layout->n_categories > 0)
 		t->dense = ae_arena_place(arena, slice * layout->n_dense, sizeof(AeReal));
@@ -278,6 +281,10 @@ prepare(AeTrainer *t, const AeNet *net, const AeTrainOptions *options, const AeR
 		status = ae_train_options_check(options, error);
 	if (status == AE_OK)
 		status = check_rates(net, options, error);
+	if (status == AE_OK && options->tied &&
+		(!ae_net_is_symmetric(net) || net->layout.n_indicators > 0))
+		status = ae_fail(error, AE_ERR_SHAPE, "layers of a tied decoder",
+						 net->n_layers - net->n_encoder, net->n_encoder, net->n_encoder);
 	if (status != AE_OK)
 		return status;
 	if (rows->width != ae_layout_cells(&net->layout))
@@ -362,6 +369,8 @@ ae_trainer_init(AeTrainer **trainer, void *block, size_t bytes, const AeNet *net
 		ae_net_init(home->params, net, options->seed);
 		begin_at_rate(home);
 	}
+	if (options->tied)
+		ae_net_tie(home->params, net);
 	home->progress.history = home->history;
 	home->progress.train_loss = home->progress.validation_loss = home->progress.best_loss = NAN;
 	home->best_objective = NAN;
@@ -641,6 +650,8 @@ forward(AeTrainer *t, const AeReal **x, const AeReal *params, const AeReal *cell
 
 	if (masked)
 		mask(t, cells, n);
+	if (training && t->options.dropout > 0)
+		ae_net_draw_dropout(&t->pass, &t->net, n, t->options.dropout, t->options.seed, t->visits);
 	ae_loss_inputs(x, t->levels, masked ? t->masked : cells, t->dense, t->filled, &t->net.layout, n,
 				   t->rows.nullable || masked, sigma, t->options.seed, t->visits, t->kernels);
 	ae_net_forward(&t->pass, &t->net, params, *x, t->levels, n, training, t->kernels, t->blas);
@@ -678,7 +689,10 @@ update_lbfgs(AeTrainer *t)
 	double f = (t->batch_loss + t->batch_penalty) / n;
 
 	if (t->options.weight_decay > 0)
-		f += ae_optim_decay(t->grads, t->params, &t->net, t->options.weight_decay, t->kernels);
+		f += ae_optim_decay(t->grads, t->params, &t->net, t->options.weight_decay, t->options.tied,
+							t->kernels);
+	if (t->options.tied)
+		ae_net_tie_gradient(t->grads, &t->net, (AeReal) 0.5);
 	t->position = 0;
 	switch (ae_lbfgs_tell(&t->lbfgs, t->params, t->grads, f))
 	{

@@ -61,12 +61,14 @@ typedef struct AeTrainOptions
 	bool sparse_hidden;   /* on every hidden layer, not on the code alone */
 	double sparse_weight; /* >= 0 */
 	double sparse_target; /* kl: rate of every unit, in (0, 1) */
-	uint64_t epochs;      /* passes over the training rows, or 0 */
-	uint64_t updates;     /* updates of the weights (L-BFGS: iterations), or 0; one is set */
-	uint32_t batch_size;  /* rows in a minibatch, >= 1; unused by L-BFGS */
-	double validation;    /* share of rows held out, [0, 1) */
-	uint32_t patience;    /* epochs without a better validation loss before stopping; 0: never */
-	double time_limit;    /* seconds; 0: none; kept by the caller (ae_trainer_stop) */
+	double dropout;      /* share of units of hidden layers but the code that are dropped, [0, 1) */
+	bool tied;           /* the decoder's weights are the encoder's, transposed */
+	uint64_t epochs;     /* passes over the training rows, or 0 */
+	uint64_t updates;    /* updates of the weights (L-BFGS: iterations), or 0; one is set */
+	uint32_t batch_size; /* rows in a minibatch, >= 1; unused by L-BFGS */
+	double validation;   /* share of rows held out, [0, 1) */
+	uint32_t patience;   /* epochs without a better validation loss before stopping; 0: never */
+	double time_limit;   /* seconds; 0: none; kept by the caller (ae_trainer_stop) */
 	uint64_t seed;
 } AeTrainOptions;
 

@@ -84,6 +84,7 @@ typedef struct PgaeOptions
 	bool length_set;   /* train.epochs or train.updates was given */
 	int sparse_layers; /* 0 the code, 1 every hidden layer; -1: not given */
 	int top_k;         /* 0: not given */
+	bool tied_set;     /* train.tied was given */
 	/* fields not given hold a negative number (or UINT64_MAX / UINT32_MAX) until resolved */
 	AeTrainOptions train;
 } PgaeOptions;

@@ -240,7 +240,8 @@ summarize_network(StringInfo out, const AeModel *model)
 	appendStringInfo(out, ", code of %u, ", code_width(model));
 	for (uint32_t l = 0; l < net->n_layers; l++)
 		appendStringInfo(out, "%s%s", l ? "-" : "", ae_activation_info[net->activation[l]].name);
-	appendStringInfo(out, ", %zu weights\n", ae_net_n_params(net));
+	appendStringInfo(out, ", %zu weights%s\n", ae_net_n_params(net),
+					 model->options.tied ? ", the decoder's tied to the encoder's" : "");
 }
 
 static const char *
@@ -344,7 +345,8 @@ summarize_losses(StringInfo out, const PgaeModels *models)
 		appendStringInfo(out, "%.4g on validation rows, ", validation_loss);
 	if (!isnan(train_loss))
 		appendStringInfo(out, "%.4g in training%s, ", train_loss,
-						 model->options.noise > 0 ? " (with noise)" : "");
+						 model->options.noise > 0 || model->options.dropout > 0 ? " (with noise)"
+																				: "");
 	appendStringInfo(out, "%.4g by predicting the mean", mean_over(models, mean_loss_of));
 	if (!isnan(pca_loss))
 		appendStringInfo(out, ", %.4g by %u principal component%s", pca_loss, code_width(model),
@@ -566,6 +568,7 @@ add_network_options(StringInfo out, const AeModel *model)
 	add_count(out, "code", net->width[code]);
 	add_widths(out, "hidden", net->width + 1, code - 1);
 	add_widths(out, "decoder", net->width + code + 1, net->n_layers - code - 1);
+	add_flag(out, "tied", model->options.tied);
 	for (uint32_t l = 0; l + 1 < net->n_layers; l++)
 	{
 		/* all hidden layers have the same */
@@ -638,6 +641,7 @@ add_options(StringInfo out, const PgaeModels *models)
 	/* of several members the first has half of what was asked for */
 	add_number(out, "noise", models->n_members > 1 ? 2 * options->noise : options->noise);
 	add_number(out, "masking", options->masking);
+	add_number(out, "dropout", options->dropout);
 	add_sparse_options(out, model);
 	add_optimizer_options(out, options);
 	add_number(out, "weight_decay", options->weight_decay);

@@ -175,6 +175,7 @@ static const OptionInfo option_info[] = {
 	{"code", OPTION_INT, 1, AE_MAX_WIDTH, false, FOR_ALL, AT(code), NULL},
 	{"hidden", OPTION_WIDTHS, 1, AE_MAX_WIDTH, false, FOR_ALL, AT(hidden), NULL},
 	{"decoder", OPTION_WIDTHS, 1, AE_MAX_WIDTH, false, FOR_ALL, AT(decoder), NULL},
+	{"tied", OPTION_FLAG, 0, 0, false, FOR_ALL, AT(train.tied), NULL},
 	{"activation", OPTION_CHOICE, 0, 0, false, FOR_ALL, AT(activation), activation_choice},
 	{"code_activation", OPTION_CHOICE, 0, 0, false, FOR_ALL, AT(code_activation),
 	 activation_choice},
@@ -190,6 +191,7 @@ static const OptionInfo option_info[] = {
 	{"time_parts", OPTION_SET, 0, 0, false, FOR_ALL, AT(time_parts), part_choice},
 	{"masking", OPTION_REAL, 0, 1, true, FOR_ALL, AT(train.masking), NULL},
 	{"noise", OPTION_REAL, 0, 1e6, false, FOR_ALL, AT(train.noise), NULL},
+	{"dropout", OPTION_REAL, 0, 1, true, FOR_ALL, AT(train.dropout), NULL},
 	{"optimizer", OPTION_CHOICE, 0, 0, false, FOR_ALL, AT(train.optimizer), optimizer_choice},
 	{"learning_rate", OPTION_REAL, 1e-12, 1e6, false, FOR_RATES, AT(train.learning_rate), NULL},
 	{"schedule", OPTION_CHOICE, 0, 0, false, FOR_RATES, AT(train.schedule), schedule_choice},
@@ -548,8 +550,12 @@ check_pairs(const PgaeOptions *options)
 
 	if (train->epochs != UINT64_MAX && train->updates != UINT64_MAX)
 		refuse_pair("\"epochs\"", "\"updates\"", "Give one of them: both say how long to train.");
-	if ((int) train->optimizer == AE_OPTIMIZER_LBFGS && (train->noise > 0 || train->masking > 0))
-		refuse_pair("\"optimizer\" = lbfgs", train->noise > 0 ? "\"noise\" > 0" : "\"masking\" > 0",
+	if ((int) train->optimizer == AE_OPTIMIZER_LBFGS &&
+		(train->noise > 0 || train->masking > 0 || train->dropout > 0))
+		refuse_pair("\"optimizer\" = lbfgs",
+					train->noise > 0     ? "\"noise\" > 0"
+					: train->masking > 0 ? "\"masking\" > 0"
+										 : "\"dropout\" > 0",
 					"L-BFGS needs a loss that stays the same; train with adam to use noise.");
 	if (options->patience_set && train->patience > 0 && train->validation == 0)
 		refuse_pair("\"patience\"", "\"validation\" = 0",
@@ -628,6 +634,35 @@ check_sparse(const PgaeOptions *options)
 		check_top_k(options->top_k, options->hidden[options->n_hidden - 1]);
 }
 
+/* to = from backwards */
+static void
+mirror(int *to, const int *from, int n)
+{
+	for (int i = 0; i < n; i++)
+		to[i] = from[n - 1 - i];
+}
+
+/* Tied weights, whose decoder must be the encoder backwards. */
+static void
+check_tied(const PgaeOptions *options)
+{
+	int n = options->n_hidden, mirrored[AE_MAX_LAYERS];
+
+	if (!options->train.tied)
+		return;
+	if (options->null_indicators)
+		refuse_pair("\"tied\"", "\"null_indicators\"",
+					"Indicators are inputs that have no output to share weights with.");
+	if (n < 0 || options->n_decoder < 0)
+		return;
+	if (n > 0 && options->code == 0 && purpose_of(options) == AE_PURPOSE_DETECT)
+		n--; /* the last one is the code */
+	mirror(mirrored, options->hidden, n);
+	if (n != options->n_decoder || memcmp(mirrored, options->decoder, n * sizeof(int)) != 0)
+		refuse_pair("\"tied\"", "\"decoder\"",
+					"Tied weights are the encoder's: its layers, backwards, are the decoder.");
+}
+
 /* An option that the chosen optimizer does not look at does no harm, but no good either. */
 static void
 notice_unused(const PgaeOptions *options, const bool *given)
@@ -662,7 +697,7 @@ options_not_given(void)
 	options->sparse_layers = -1;
 	train->sparse = (AePenalty) -1;
 	train->sparse_weight = train->sparse_target = -1;
-	train->noise = train->masking = train->validation = train->time_limit = -1;
+	train->noise = train->masking = train->dropout = train->validation = train->time_limit = -1;
 	train->epochs = train->updates = train->seed = UINT64_MAX;
 	train->batch_size = train->patience = UINT32_MAX;
 	return options;
@@ -715,6 +750,7 @@ pgae_options_parse(Jsonb *jsonb)
 	}
 
 	options->purpose_set = was_given(given, "purpose");
+	options->tied_set = was_given(given, "tied");
 	options->validation_set = was_given(given, "validation");
 	options->patience_set = was_given(given, "patience");
 	options->length_set = was_given(given, "epochs") || was_given(given, "updates");
@@ -731,6 +767,7 @@ pgae_options_parse(Jsonb *jsonb)
 		options->train.sparse = (AePenalty) (options->train.sparse + 1);
 	check_pairs(options);
 	check_sparse(options);
+	check_tied(options);
 	notice_unused(options, given);
 	return options;
 }
@@ -897,6 +934,8 @@ pgae_options_check_init(const PgaeOptions *options, const PgaeModels *models)
 	add_contradiction(&names, kinds_differ(options, &init->schema), "kinds");
 	add_contradiction(&names, options->top_k > 0 && (uint32_t) options->top_k != net->top_k,
 					  "top_k");
+	add_contradiction(&names, options->tied_set && options->train.tied != init->options.tied,
+					  "tied");
 	add_contradiction(&names, kl_differs(options, net), "sparse");
 	add_contradiction(&names, options->clip > 0 && options->clip != init->schema.clip, "clip");
 	if (names.len)
@@ -945,12 +984,18 @@ resolve_widths(AeNet *net, const PgaeOptions *options, AePurpose purpose, const 
 
 	memcpy(hidden, options->hidden, sizeof(hidden));
 	memcpy(decoder, options->decoder, sizeof(decoder));
+	if (options->train.tied && n_hidden < 0 && n_decoder >= 0)
+	{
+		n_hidden = n_decoder;
+		mirror(hidden, decoder, n_decoder);
+		code = code == 0 && detect ? wide : code;
+	}
 	if (n_hidden < 0 && detect && code == 0)
 	{
 		/* no squeeze: the first wide layer is the code, a second one decodes it */
 		n_hidden = 0;
 		code = wide;
-		if (n_decoder < 0)
+		if (n_decoder < 0 && !options->train.tied)
 		{
 			n_decoder = 1;
 			decoder[0] = wide;
@@ -968,8 +1013,7 @@ resolve_widths(AeNet *net, const PgaeOptions *options, AePurpose purpose, const 
 	if (n_decoder < 0)
 	{
 		n_decoder = n_hidden;
-		for (int i = 0; i < n_hidden; i++)
-			decoder[i] = hidden[n_hidden - 1 - i];
+		mirror(decoder, hidden, n_hidden);
 	}
 	if (n_hidden + n_decoder + 2 > AE_MAX_LAYERS)
 		refuse_depth((uint32_t) (n_hidden + n_decoder + 2));
@@ -1094,6 +1138,7 @@ resolve_training(AeTrainOptions *train, const PgaeOptions *options, AePurpose pu
 	train->noise =
 		given_or(train->noise, detect && train->optimizer != AE_OPTIMIZER_LBFGS ? 0.2 : 0);
 	train->masking = given_or(train->masking, 0);
+	train->dropout = given_or(train->dropout, 0);
 	resolve_sparse(train, options);
 	train->time_limit = given_or(train->time_limit, 0);
 	if (train->batch_size == UINT32_MAX)
@@ -1219,5 +1264,10 @@ pgae_options_resolve(AeModel *model, const PgaeOptions *options, const AeModel *
 		notice_squashed_outputs(&model->net, model->loss, pgae_options_scaling(options));
 	}
 	resolve_training(&model->options, options, model->purpose, n_rows, crossed);
+	if (init)
+		model->options.tied = init->options.tied;
+	if (model->options.dropout > 0 && model->net.n_layers == 2)
+		ereport(NOTICE,
+				(errmsg("option \"dropout\" has no effect: the only hidden layer is the code")));
 	notice_overcomplete(&model->net, &model->options);
 }

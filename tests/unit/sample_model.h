@@ -289,6 +289,7 @@ sample_net(Sample *s, uint32_t n_layers, uint32_t widest)
 		net->width[l] = l == 0          ? ae_layout_inputs(&net->layout)
 						: l == n_layers ? ae_layout_outputs(&net->layout)
 										: 1 + sample_below(s, widest);
+	net->top_k = s->seed % 4 == 3 ? (net->width[net->n_encoder] + 1) / 2 : 0;
 	for (uint32_t l = 0; l < n_layers; l++)
 		net->activation[l] = (AeActivation) ((l + sample_below(s, 2)) % AE_ACTIVATION_COUNT);
 	n_params = ae_net_n_params(net);
@@ -330,6 +331,8 @@ sample_outcome(Sample *s)
 		.sparse_hidden = s->seed % 2 == 1,
 		.sparse_weight = 0.25,
 		.sparse_target = 0.125,
+		.dropout = 0.0625,
+		.tied = s->seed % 3 == 1,
 		.updates = 1000,
 		.batch_size = 128,
 		.validation = 0.1,
@@ -348,6 +351,8 @@ sample_outcome(Sample *s)
 	model->mean_loss = sample_real(s, 0.0, 1.0);
 	model->pca_loss = sample_below(s, 2) ? sample_real(s, 0.0, 1.0) : NAN;
 	model->seconds = 1.5;
+	model->code_zeros = 0.25;
+	model->code_mean = -0.5;
 	model->n_dead = sample_below(s, model->net.width[model->net.n_encoder] + 1);
 	model->server_version = 150012;
 }
@@ -418,6 +423,8 @@ sample_of(uint64_t seed, bool mixed, uint32_t n_columns, uint32_t n_layers, uint
 	s->model.arithmetic = AE_MODEL_ARITHMETIC;
 	s->model.purpose = (AePurpose) sample_below(s, AE_PURPOSE_COUNT);
 	s->model.loss = (AeLoss) sample_below(s, 2);
+	if (seed % 7 == 3 || seed % 7 == 5)
+		s->model.loss = seed % 7 == 3 ? AE_LOSS_MAE : AE_LOSS_HUBER;
 	s->model.category_loss = AE_LOSS_SOFTMAX;
 	if (mixed && sample_below(s, 2))
 		s->model.category_loss = AE_LOSS_ONEHOT;

@@ -30,6 +30,8 @@ typedef struct Job
 	AePenaltyTerm term;
 	bool everywhere; /* the penalty, not on the code alone */
 	double decay;
+	bool tied;
+	double dropout;
 	AeReal entering[ROWS * MAX_CELLS];
 	AeReal target[ROWS * MAX_CELLS];
 	AeReal dense[ROWS * MAX_CELLS];
@@ -48,10 +50,15 @@ start(Job *job, AeReal sigma)
 
 	ae_net_place(&job->pass, &arena, &job->net, ROWS, true);
 	ae_net_place_penalty(&job->pass, &arena, &job->net, &job->term, job->everywhere);
+	if (job->dropout > 0)
+		ae_net_place_dropout(&job->pass, &arena, &job->net, ROWS);
 	job->block = malloc(arena.used + AE_ALIGN);
 	arena = (AeArena){.base = ae_arena_align(job->block)};
 	ae_net_place(&job->pass, &arena, &job->net, ROWS, true);
 	ae_net_place_penalty(&job->pass, &arena, &job->net, &job->term, job->everywhere);
+	if (job->dropout > 0)
+		ae_net_place_dropout(&job->pass, &arena, &job->net, ROWS);
+	ae_net_draw_dropout(&job->pass, &job->net, ROWS, job->dropout, 5, 1);
 	job->pass.penalty_scale = 1.0 / ROWS;
 	assert_true(ae_loss_scratch(&job->net.layout) <= 64);
 	ae_loss_inputs(&job->x, job->levels, job->entering, job->dense, job->filled, &job->net.layout,
@@ -62,15 +69,22 @@ start(Job *job, AeReal sigma)
 static double
 objective(Job *job, const AeReal *params)
 {
-	AeReal unused[MAX_PARAMS] = {0};
+	AeReal unused[MAX_PARAMS] = {0}, tied[MAX_PARAMS];
 	double loss;
 
-	ae_net_forward(&job->pass, &job->net, params, job->x, job->levels, ROWS, false,
+	if (job->tied)
+	{
+		memcpy(tied, params, ae_net_n_params(&job->net) * sizeof(AeReal));
+		ae_net_tie(tied, &job->net);
+		params = tied;
+	}
+	/* dropout is for training alone; its masks were drawn by `start` */
+	ae_net_forward(&job->pass, &job->net, params, job->x, job->levels, ROWS, job->dropout > 0,
 				   ae_kernels_best(), &unit_blas);
 	loss = ae_loss_rows(NULL, job->pass.h[job->net.n_layers], job->target, &job->net.layout, ROWS,
 						job->nullable, 0, job->scratch, ae_kernels_best());
 	return (loss + ae_net_penalty(&job->pass, &job->net, ROWS)) / ROWS +
-		   ae_optim_decay(unused, params, &job->net, job->decay, ae_kernels_best());
+		   ae_optim_decay(unused, params, &job->net, job->decay, job->tied, ae_kernels_best());
 }
 
 /* grads = gradient of rows first .. first + n - 1, divided by ROWS; returns their loss. */
@@ -91,6 +105,20 @@ gradient(AeReal *grads, Job *job, const AeReal *params, size_t first, size_t n, 
 	return loss;
 }
 
+/* Whether parameter i is a weight of the decoder. */
+static bool
+is_twin(const AeNet *net, size_t i)
+{
+	for (uint32_t l = net->n_encoder; l < net->n_layers; l++)
+	{
+		size_t at = ae_net_offset(net, l);
+
+		if (i >= at && i < at + (size_t) net->width[l] * net->width[l + 1])
+			return true;
+	}
+	return false;
+}
+
 /* Largest difference relative to the largest gradient; fails where the gradient is nearly zero. */
 static double
 relative_error(Job *job, AeReal sigma)
@@ -109,8 +137,12 @@ relative_error(Job *job, AeReal sigma)
 			params[ae_net_offset(&job->net, l) + job->net.width[l] * job->net.width[l + 1] + o] +=
 				0.3;
 	start(job, sigma);
+	if (job->tied)
+		ae_net_tie(params, &job->net);
 	gradient(grads, job, params, 0, ROWS, false);
-	ae_optim_decay(grads, params, &job->net, job->decay, ae_kernels_best());
+	ae_optim_decay(grads, params, &job->net, job->decay, job->tied, ae_kernels_best());
+	if (job->tied)
+		ae_net_tie_gradient(grads, &job->net, 1);
 	for (size_t i = 0; i < n; i++)
 		largest = fmax(largest, fabs(grads[i]));
 	for (size_t i = 0; i < n; i++)
@@ -118,6 +150,8 @@ relative_error(Job *job, AeReal sigma)
 		const double h = 1e-5;
 		double keep = params[i], numeric;
 
+		if (job->tied && is_twin(&job->net, i))
+			continue;
 		params[i] = keep + h;
 		numeric = objective(job, params);
 		params[i] = keep - h;
@@ -556,6 +590,101 @@ top_k_agrees(void **state)
 	}
 }
 
+/* One matrix in two places has the sum of both derivatives, and decays once. */
+static void
+tied_weights_agree(void **state)
+{
+	static const int which[] = {0, 1, 5, 6, 7, 8}; /* all whose inputs are outputs */
+
+	(void) state;
+	for (size_t s = 0; s < sizeof which / sizeof which[0]; s++)
+		for (int i = 0; i < 3 * 2 * 2; i++)
+		{
+			AeLayout layout = layout_of(&shapes[which[s]]);
+			static Job job;
+			double error;
+
+			job = (Job){.name = shapes[which[s]].name,
+						.net = make_net(1 + i % 3, i / 3 % 2 ? AE_TANH : AE_GELU, &layout),
+						.decay = 0.2 * (i / 6),
+						.tied = true};
+			assert_true(ae_net_is_symmetric(&job.net));
+			draw_rows(&job, PLAIN);
+			error = relative_error(&job, 0);
+			if (error > 1e-6)
+				fail_msg("tied, %s, depth %d: relative error %g", job.name, 1 + i % 3, error);
+		}
+}
+
+/* Dropped units and kept ones, the masks held still, with all else that comes before and after. */
+static void
+dropout_agrees(void **state)
+{
+	AeLayout layout = layout_of(&shapes[10]);
+	AeLayout plain = layout_of(&shapes[0]);
+
+	(void) state;
+	for (int act = 0; act < AE_ACTIVATION_COUNT; act++)
+		for (int i = 0; i < 4; i++)
+		{
+			static Job job;
+			double error;
+
+			job = (Job){.name = "dropout",
+						.net = make_net(2 + i % 2, (AeActivation) act, i < 2 ? &plain : &layout),
+						.dropout = 0.3};
+			if (i >= 2)
+			{
+				job.decay = 0.1;
+				job.term = (AePenaltyTerm){AE_PENALTY_L1, 0.3, 0};
+				job.everywhere = true;
+				job.net.top_k = 2;
+			}
+			draw_rows(&job, i < 2 ? PLAIN : ALL);
+			error = relative_error(&job, i < 2 ? 0 : 0.2);
+			if (error > 1e-6)
+				fail_msg("dropout, %s, %d: relative error %g", ae_activation_info[act].name, i,
+						 error);
+		}
+}
+
+/* As many units are dropped as were asked for, none of the code, others at another visit. */
+static void
+dropout_drops_its_share(void **state)
+{
+	AeNet net = {.n_layers = 4, .n_encoder = 2, .width = {3, 500, 7, 500, 3}};
+	AeArena arena = {0};
+	AePass pass;
+	char *block;
+	size_t n = 20 * 500, dropped = 0, same = 0;
+	AeReal *before = malloc(n * sizeof(AeReal));
+
+	(void) state;
+	ae_net_place(&pass, &arena, &net, 20, true);
+	ae_net_place_dropout(&pass, &arena, &net, 20);
+	block = malloc(arena.used + AE_ALIGN);
+	arena = (AeArena){.base = ae_arena_align(block)};
+	ae_net_place(&pass, &arena, &net, 20, true);
+	ae_net_place_dropout(&pass, &arena, &net, 20);
+	assert_null(pass.mask[2]);
+	ae_net_draw_dropout(&pass, &net, 20, 0.25, 1, 1);
+	memcpy(before, pass.mask[1], n * sizeof(AeReal));
+	for (size_t i = 0; i < n; i++)
+	{
+		dropped += before[i] == 0;
+		assert_true(before[i] == 0 || fabs(before[i] - 1 / 0.75) < 1e-6);
+		same += before[i] == pass.mask[3][i];
+	}
+	assert_true(fabs((double) dropped / (double) n - 0.25) < 5 * sqrt(0.25 * 0.75 / (double) n));
+	assert_true(fabs((double) same / (double) n - 0.625) < 0.03); /* 1/16 + 9/16: independent */
+	ae_net_draw_dropout(&pass, &net, 20, 0.25, 1, 1);
+	assert_memory_equal(before, pass.mask[1], n * sizeof(AeReal));
+	ae_net_draw_dropout(&pass, &net, 20, 0.25, 1, 2);
+	assert_memory_not_equal(before, pass.mask[1], n * sizeof(AeReal));
+	free(before);
+	free(block);
+}
+
 static void
 weight_decay_agrees(void **state)
 {
@@ -569,15 +698,15 @@ weight_decay_agrees(void **state)
 	(void) state;
 	for (size_t i = 0; i < n; i++)
 		params[i] = sin(1 + (double) i);
-	ae_optim_decay(grads, params, &net, lambda, ae_kernels_best());
+	ae_optim_decay(grads, params, &net, lambda, false, ae_kernels_best());
 	for (size_t i = 0; i < n; i++)
 	{
 		double keep = params[i], numeric;
 
 		params[i] = keep + h;
-		numeric = ae_optim_decay(scratch, params, &net, lambda, ae_kernels_best());
+		numeric = ae_optim_decay(scratch, params, &net, lambda, false, ae_kernels_best());
 		params[i] = keep - h;
-		numeric -= ae_optim_decay(scratch, params, &net, lambda, ae_kernels_best());
+		numeric -= ae_optim_decay(scratch, params, &net, lambda, false, ae_kernels_best());
 		params[i] = keep;
 		assert_true(fabs(numeric / (2 * h) - grads[i]) < 1e-7);
 	}
@@ -601,6 +730,9 @@ main(void)
 		cmocka_unit_test(penalties_agree),
 		cmocka_unit_test(penalties_by_hand),
 		cmocka_unit_test(top_k_agrees),
+		cmocka_unit_test(tied_weights_agree),
+		cmocka_unit_test(dropout_agrees),
+		cmocka_unit_test(dropout_drops_its_share),
 		cmocka_unit_test(weight_decay_agrees),
 	};
 

@@ -171,6 +171,12 @@ assert_same_model(const AeModel *a, const AeModel *b)
 	assert_memory_equal(&a->options.epochs, &b->options.epochs, 16);
 	assert_true(a->options.seed == b->options.seed && a->options.noise == b->options.noise);
 	assert_true(a->options.masking == b->options.masking);
+	assert_true(a->options.sparse == b->options.sparse && a->options.tied == b->options.tied);
+	assert_true(a->options.sparse_hidden == b->options.sparse_hidden);
+	assert_true(a->options.sparse_weight == b->options.sparse_weight);
+	assert_true(a->options.sparse_target == b->options.sparse_target);
+	assert_true(a->options.dropout == b->options.dropout && a->net.top_k == b->net.top_k);
+	assert_true(a->code_zeros == b->code_zeros && a->code_mean == b->code_mean);
 	assert_true(a->options.optimizer == b->options.optimizer && a->options.time_limit == 60);
 	assert_true(a->n_rows == b->n_rows && a->best_epoch == b->best_epoch);
 	assert_true(a->n_dead == b->n_dead && a->server_version == b->server_version);
@@ -273,9 +279,9 @@ offsets_of(const AeModel *m)
 			at += 12 + column->levels[i].len;
 	}
 	o.net = at;
-	o.options = o.net + 8 + 4 * (m->net.n_layers + 1) + m->net.n_layers;
-	o.outcome = o.options + 140;
-	o.weights = o.outcome + 92;
+	o.options = o.net + 12 + 4 * (m->net.n_layers + 1) + m->net.n_layers;
+	o.outcome = o.options + 164;
+	o.weights = o.outcome + 108;
 	o.calibration = o.weights + 4 * ae_net_n_params(&m->net);
 	o.detector = o.calibration + 16 + 16 * (size_t) m->calibration.n_points;
 	o.history = o.detector + 20 + 4 * (size_t) m->prototypes.n * ae_layout_cells(&m->net.layout);
@@ -353,7 +359,8 @@ check_front(const AeModel *m, const uint8_t *b, size_t length, const Offsets *o)
 		check_column(&m->schema.columns[c], b, o->column[c]);
 	assert_true(sample_get(b, o->net, 4) == m->net.n_layers);
 	assert_true(sample_get(b, o->net + 4, 4) == m->net.n_encoder);
-	assert_true(sample_get(b, o->net + 8 + 4, 4) == m->net.width[1]);
+	assert_true(sample_get(b, o->net + 8, 4) == m->net.top_k);
+	assert_true(sample_get(b, o->net + 12 + 4, 4) == m->net.width[1]);
 	assert_true(b[o->options - 1] == m->net.activation[m->net.n_layers - 1]);
 }
 
@@ -368,19 +375,26 @@ check_back(const AeModel *m, const uint8_t *b, const Offsets *o)
 	assert_true(get_f64(b, o->options + 4) == m->options.learning_rate);
 	assert_true(get_f64(b, o->options + 76) == m->options.noise);
 	assert_true(get_f64(b, o->options + 84) == m->options.masking);
-	assert_true(sample_get(b, o->options + 92, 8) == m->options.epochs);
-	assert_true(sample_get(b, o->options + 100, 8) == m->options.updates);
-	assert_true(sample_get(b, o->options + 108, 4) == m->options.batch_size);
-	assert_true(sample_get(b, o->options + 112, 4) == m->options.patience);
-	assert_true(get_f64(b, o->options + 116) == m->options.validation);
-	assert_true(get_f64(b, o->options + 124) == m->options.time_limit);
-	assert_true(sample_get(b, o->options + 132, 8) == m->options.seed);
+	assert_true(get_f64(b, o->options + 92) == m->options.sparse_weight);
+	assert_true(get_f64(b, o->options + 100) == m->options.sparse_target);
+	assert_true(get_f64(b, o->options + 108) == m->options.dropout);
+	assert_true(b[o->options + 2] == m->options.sparse);
+	assert_int_equal(b[o->options + 3], m->options.sparse_hidden + 2 * m->options.tied);
+	assert_true(sample_get(b, o->options + 116, 8) == m->options.epochs);
+	assert_true(sample_get(b, o->options + 124, 8) == m->options.updates);
+	assert_true(sample_get(b, o->options + 132, 4) == m->options.batch_size);
+	assert_true(sample_get(b, o->options + 136, 4) == m->options.patience);
+	assert_true(get_f64(b, o->options + 140) == m->options.validation);
+	assert_true(get_f64(b, o->options + 148) == m->options.time_limit);
+	assert_true(sample_get(b, o->options + 156, 8) == m->options.seed);
 	assert_true(b[o->outcome] == m->state);
 	assert_true(sample_get(b, o->outcome + 4, 8) == m->n_rows);
 	assert_true(sample_get(b, o->outcome + 36, 8) == m->best_epoch);
 	assert_true(get_f64(b, o->outcome + 60) == m->mean_loss);
-	assert_true(sample_get(b, o->outcome + 84, 4) == m->n_dead);
-	assert_true(sample_get(b, o->outcome + 88, 4) == m->server_version);
+	assert_true(get_f64(b, o->outcome + 84) == m->code_zeros);
+	assert_true(get_f64(b, o->outcome + 92) == m->code_mean);
+	assert_true(sample_get(b, o->outcome + 100, 4) == m->n_dead);
+	assert_true(sample_get(b, o->outcome + 104, 4) == m->server_version);
 	memcpy(&weight, &bits, 4);
 	assert_true(weight == (float) m->params[0]);
 	assert_true(sample_get(b, o->calibration, 8) == calibration->n);
@@ -856,21 +870,26 @@ test_refused_rest(void **state)
 	refuses(b, length, o.net, 65, 4, o.net);
 	refuses(b, length, o.net + 4, 0, 4, o.net);
 	refuses(b, length, o.net + 4, 3, 4, o.net);
-	refuses(b, length, o.net + 8, 3, 4, o.net);
-	refuses(b, length, o.net + 12, 0, 4, o.net);
-	refuses(b, length, o.net + 12, AE_MAX_WIDTH + 1, 4, o.net);
-	refuses(b, length, o.net + 12, AE_MAX_WIDTH, 4, length);
-	refuses(b, length, o.net + 20, 1, 4, o.net);
+	refuses(b, length, o.net + 8, s->model.net.width[s->model.net.n_encoder] + 1, 4, o.net);
+	refuses(b, length, o.net + 12, 3, 4, o.net);
+	refuses(b, length, o.net + 16, 0, 4, o.net);
+	refuses(b, length, o.net + 16, AE_MAX_WIDTH + 1, 4, o.net);
+	refuses(b, length, o.net + 16, AE_MAX_WIDTH, 4, length);
+	refuses(b, length, o.net + 24, 1, 4, o.net);
 	refuses(b, length, o.options - 1, AE_ACTIVATION_COUNT, 1, o.options - 1);
 	refuses(b, length, o.options, AE_OPTIMIZER_COUNT, 1, o.options);
 	refuses(b, length, o.options + 1, AE_SCHEDULE_COUNT, 1, o.options + 1);
-	refuses(b, length, o.options + 2, 1, 1, o.options + 2);
-	refuses(b, length, o.options + 4, 0, 8, o.options); /* learning_rate 0 */
+	refuses(b, length, o.options + 2, AE_PENALTY_COUNT, 1, o.options + 2);
+	refuses(b, length, o.options + 3, 4, 1, o.options + 3);
+	refuses(b, length, o.options + 92, 0xbff0000000000000u, 8, o.options);  /* sparse_weight -1 */
+	refuses(b, length, o.options + 100, 0x3ff0000000000000u, 8, o.options); /* sparse_target 1 */
+	refuses(b, length, o.options + 108, 0x3ff0000000000000u, 8, o.options); /* dropout 1 */
+	refuses(b, length, o.options + 4, 0, 8, o.options);                     /* learning_rate 0 */
 	refuses(b, length, o.options + 4, nan_bits, 8, o.options + 4);
 	refuses(b, length, o.options + 84, nan_bits, 8, o.options + 84);
 	refuses(b, length, o.options + 84, 0x3ff0000000000000u, 8, o.options); /* masking 1 */
-	refuses(b, length, o.options + 92, 3, 8, o.options);                   /* epochs and updates */
-	refuses(b, length, o.options + 100, 0, 8, o.options);                  /* neither */
+	refuses(b, length, o.options + 116, 3, 8, o.options);                  /* epochs and updates */
+	refuses(b, length, o.options + 124, 0, 8, o.options);                  /* neither */
 	refuses(b, length, o.outcome, AE_TRAIN_STATE_COUNT, 1, o.outcome);
 	refuses(b, length, o.outcome + 4, ((uint64_t) 1 << 53) + 1, 8, o.outcome + 4);
 	refuses(b, length, o.outcome + 12, s->model.n_rows + 1, 8, o.outcome + 12);
@@ -878,7 +897,9 @@ test_refused_rest(void **state)
 	refuses(b, length, o.outcome + 52, nan_bits + 1, 8, o.outcome + 52);
 	refuses(b, length, o.outcome + 60, nan_bits, 8, o.outcome + 60);
 	refuses(b, length, o.outcome + 76, 0xbff0000000000000u, 8, o.outcome + 76);
-	refuses(b, length, o.outcome + 84, 4, 4, o.outcome + 84);
+	refuses(b, length, o.outcome + 84, 0x3ff8000000000000u, 8, o.outcome + 84); /* zeros: 1.5 */
+	refuses(b, length, o.outcome + 92, nan_bits, 8, o.outcome + 92);
+	refuses(b, length, o.outcome + 100, 4, 4, o.outcome + 100);
 	refuses(b, length, o.weights, 0x7fc00000u, 4, o.weights);
 	refuses(b, length, o.calibration - 4, 0xff800000u, 4, o.calibration - 4);
 	refuses(b, length, o.calibration, s->model.calibration.n + 1, 8, o.detector);
@@ -1438,6 +1459,7 @@ lay_out_wide(Sample *s)
 	ae_schema_blocks(&net->layout, s->blocks, s->indicators, schema, AE_LOSS_MSE, AE_LOSS_SOFTMAX);
 	net->n_layers = 2;
 	net->n_encoder = 1;
+	net->top_k = 0;
 	net->width[0] = net->width[2] = schema->n_dense;
 	net->width[1] = 1;
 	net->activation[0] = net->activation[1] = AE_IDENTITY;

@@ -74,6 +74,14 @@ reference_activation(AeActivation act, double z)
 			return z * 0.5 * erfc(-z / sqrt(2));
 		case AE_SILU:
 			return z / (1 + exp(-z));
+		case AE_LEAKY_RELU:
+			return z > 0 ? z : 0.01 * z;
+		case AE_ELU:
+			return z > 0 ? z : expm1(z);
+		case AE_SELU: /* Klambauer et al. 2017, eq. 14 */
+			return 1.0507009873554805 * (z > 0 ? z : 1.6732632423543773 * expm1(z));
+		case AE_SOFTPLUS:
+			return fmax(z, 0) + log1p(exp(-fabs(z)));
 		default:
 			return z;
 	}
@@ -132,10 +140,18 @@ reference_pass(double *code, double *r, const AeModel *model, const AeReal *cell
 			y[o] = w[(size_t) n_in * n_out + o];
 			for (uint32_t i = 0; i < n_in; i++)
 				y[o] += h[i] * w[(size_t) i * n_out + o];
-			if (l + 1 < net->n_layers || block_of(net, o)->loss == AE_LOSS_MSE)
+			if (l + 1 < net->n_layers || ae_loss_is_distance(block_of(net, o)->loss))
 				y[o] = reference_activation(net->activation[l], y[o]);
 		}
 		memcpy(h, y, sizeof h);
+		for (uint32_t o = 0; net->top_k > 0 && l + 1 == net->n_encoder && o < n_out; o++)
+		{
+			uint32_t rank = 0;
+
+			for (uint32_t other = 0; other < n_out; other++)
+				rank += y[other] > y[o] || (y[other] == y[o] && other < o);
+			h[o] = rank < net->top_k ? y[o] : 0;
+		}
 		if (l + 1 == net->n_encoder)
 			memcpy(code, h, sizeof h);
 	}
@@ -150,6 +166,10 @@ reference_dense(const AeBlock *block, double r, double x)
 
 	if (block->loss == AE_LOSS_MSE)
 		return (r - x) * (r - x);
+	if (block->loss == AE_LOSS_MAE)
+		return fabs(r - x);
+	if (block->loss == AE_LOSS_HUBER)
+		return fabs(r - x) < 1 ? 0.5 * (r - x) * (r - x) : fabs(r - x) - 0.5;
 	return log1p(exp(-fabs(r))) + fmax(r, 0) - c * r + (x - c) * (x - c);
 }
 

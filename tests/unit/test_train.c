@@ -216,7 +216,7 @@ options_have_effects(void **state)
 	AeRows rows = {.n_rows = 600, .width = 4, .data = x};
 	enum
 	{
-		N = 13
+		N = 18
 	};
 	AeTrainOptions variants[N];
 	double sums[N];
@@ -237,6 +237,13 @@ options_have_effects(void **state)
 	variants[10].beta1 = 0.5;
 	variants[11].beta2 = 0.9;
 	variants[12].masking = 0.2;
+	variants[13].schedule = AE_SCHEDULE_STEP;
+	variants[14].dropout = 0.2;
+	variants[15].tied = true;
+	variants[16].sparse = AE_PENALTY_L1;
+	variants[16].sparse_weight = 0.01;
+	variants[17] = variants[16];
+	variants[17].sparse_hidden = true;
 	for (int i = 0; i < N; i++)
 	{
 		void *memory;
@@ -446,15 +453,16 @@ history_thins_out(void **state)
 static void
 options_out_of_range_are_refused(void **state)
 {
-	AeTrainOptions good = make_options(AE_OPTIMIZER_ADAM), bad[11];
+	AeTrainOptions good = make_options(AE_OPTIMIZER_ADAM), bad[15];
 	static const char *const names[] = {"learning_rate", "noise",    "validation", "warmup",
 										"beta1",         "momentum", "epochs",     "batch_size",
-										"clip_norm",     "masking",  "masking"};
+										"clip_norm",     "masking",  "masking",    "sparse_weight",
+										"sparse_target", "dropout",  "sparse"};
 	AeError error;
 
 	(void) state;
 	assert_int_equal(ae_train_options_check(&good, &error), AE_OK);
-	for (int i = 0; i < 11; i++)
+	for (int i = 0; i < 15; i++)
 		bad[i] = good;
 	bad[0].learning_rate = NAN;
 	bad[1].noise = -1;
@@ -467,7 +475,11 @@ options_out_of_range_are_refused(void **state)
 	bad[8].clip_norm = INFINITY;
 	bad[9].masking = 1;
 	bad[10].masking = NAN;
-	for (int i = 0; i < 11; i++)
+	bad[11].sparse_weight = -1;
+	bad[12].sparse_target = 1;
+	bad[13].dropout = 1;
+	bad[14].sparse = AE_PENALTY_COUNT;
+	for (int i = 0; i < 15; i++)
 	{
 		assert_int_equal(ae_train_options_check(&bad[i], &error), AE_ERR_ARGUMENT);
 		assert_string_equal(error.what, names[i]);
@@ -895,7 +907,8 @@ largest_sine(const double *a, const double *b, size_t k, size_t d)
 }
 
 static void
-check_pca(const char *name, uint32_t k, AeOptimizer optimizer, double max_ratio, double max_angle)
+check_pca(const char *name, uint32_t k, AeOptimizer optimizer, bool tied, double max_ratio,
+		  double max_angle)
 {
 	UnitTable table = unit_load(name);
 	size_t n = table.n_rows, d = table.n_cols;
@@ -923,6 +936,7 @@ check_pca(const char *name, uint32_t k, AeOptimizer optimizer, double max_ratio,
 	options.epochs = optimizer == AE_OPTIMIZER_LBFGS ? 2000 : 6000 * 128 / n;
 	options.schedule = AE_SCHEDULE_COSINE;
 	options.final_rate = 0;
+	options.tied = tied;
 	trainer = unit_train(&memory, &net, &options, &rows, NULL);
 	ratio = ae_trainer_progress(trainer)->train_loss / exact;
 	decoder = ae_trainer_params(trainer) + ae_net_offset(&net, 1);
@@ -955,18 +969,163 @@ linear_lbfgs_is_pca(void **state)
 	bool exact = sizeof(AeReal) == 8;
 
 	(void) state;
-	check_pca("ad_cardio", 4, AE_OPTIMIZER_LBFGS, 1.01, 0.01);
-	check_pca("odds_wbc", 5, AE_OPTIMIZER_LBFGS, 1.01, 0.01);
-	check_pca("ad_optdigits", 8, AE_OPTIMIZER_LBFGS, 1.01, exact ? 0.01 : 0.1);
+	check_pca("ad_cardio", 4, AE_OPTIMIZER_LBFGS, false, 1.01, 0.01);
+	check_pca("odds_wbc", 5, AE_OPTIMIZER_LBFGS, false, 1.01, 0.01);
+	check_pca("ad_optdigits", 8, AE_OPTIMIZER_LBFGS, false, 1.01, exact ? 0.01 : 0.1);
+}
+
+/* With one matrix for both ways: the best linear decoder of a subspace is its encoder transposed.
+ */
+static void
+tied_linear_is_pca(void **state)
+{
+	(void) state;
+	check_pca("ad_cardio", 4, AE_OPTIMIZER_LBFGS, true, 1.01, 0.05);
+	check_pca("odds_wbc", 5, AE_OPTIMIZER_LBFGS, true, 1.01, 0.05);
+	check_pca("odds_wbc", 5, AE_OPTIMIZER_ADAM, true, 1.05, 1.6);
+}
+
+/* The decoder's weights stay those of the encoder, to the bit, whatever moves them. */
+static void
+tied_weights_stay_tied(void **state)
+{
+	AeBlock block = whole_mse(4);
+	AeNet net = make_net(4, 5, 3, AE_TANH, &block);
+	AeReal *x = make_rows(600, 4);
+	AeRows rows = {.n_rows = 600, .width = 4, .data = x};
+
+	(void) state;
+	for (int optimizer = 0; optimizer < AE_OPTIMIZER_COUNT; optimizer++)
+	{
+		AeTrainOptions options = make_options((AeOptimizer) optimizer);
+		const AeReal *params;
+		AeTrainer *trainer;
+		void *memory;
+
+		options.tied = true;
+		options.weight_decay = 0.01;
+		options.clip_norm = 0.1;
+		options.epochs = 20;
+		trainer = unit_train(&memory, &net, &options, &rows, NULL);
+		params = ae_trainer_params(trainer);
+		for (uint32_t l = 0; l < 2; l++)
+		{
+			const AeReal *w = params + ae_net_offset(&net, l);
+			const AeReal *twin = params + ae_net_offset(&net, 3 - l);
+
+			for (size_t i = 0; i < net.width[l]; i++)
+				for (size_t j = 0; j < net.width[l + 1]; j++)
+					assert_true(w[i * net.width[l + 1] + j] == twin[j * net.width[l] + i]);
+		}
+		assert_true(ae_trainer_progress(trainer)->train_loss < 0.9);
+		free(memory);
+	}
+	free(x);
+}
+
+static void
+asymmetric_nets_cannot_be_tied(void **state)
+{
+	AeBlock block = whole_mse(4);
+	AeNet net = make_net(4, 5, 3, AE_TANH, &block);
+	AeRows rows = {.n_rows = 600, .width = 4};
+	AeTrainOptions options = make_options(AE_OPTIMIZER_ADAM);
+	AeError error;
+	size_t bytes;
+
+	(void) state;
+	options.tied = true;
+	assert_int_equal(ae_trainer_size(&bytes, &net, &options, &rows, &error), AE_OK);
+	net.width[3] = 6;
+	assert_int_equal(ae_trainer_size(&bytes, &net, &options, &rows, &error), AE_ERR_SHAPE);
+	net.width[3] = 5;
+	net.n_encoder = 1;
+	assert_int_equal(ae_trainer_size(&bytes, &net, &options, &rows, &error), AE_ERR_SHAPE);
+}
+
+/* Parameters after training with some options, and their loss; to be freed. */
+static AeReal *
+trained(double *loss, const AeNet *net, const AeTrainOptions *options, const AeRows *rows)
+{
+	size_t bytes = ae_net_n_params(net) * sizeof(AeReal);
+	AeReal *params = malloc(bytes);
+	void *memory;
+	AeTrainer *trainer = unit_train(&memory, net, options, rows, NULL);
+
+	memcpy(params, ae_trainer_params(trainer), bytes);
+	*loss = ae_trainer_progress(trainer)->train_loss;
+	free(memory);
+	return params;
+}
+
+/* Penalties of weight 0, and dropout of 0, take no part; others do, with every optimizer. */
+static void
+penalties_take_part(void **state)
+{
+	AeBlock block = whole_mse(4);
+	AeNet net = make_net(4, 5, 3, AE_SIGMOID, &block);
+	AeReal *x = make_rows(600, 4);
+	AeRows rows = {.n_rows = 600, .width = 4, .data = x};
+	size_t bytes = ae_net_n_params(&net) * sizeof(AeReal);
+
+	(void) state;
+	for (int i = 0; i < AE_OPTIMIZER_COUNT * (AE_PENALTY_COUNT - 1); i++)
+	{
+		AeTrainOptions options = make_options((AeOptimizer) (i % AE_OPTIMIZER_COUNT));
+		AeReal *plain, *none, *some;
+		double loss, same_loss, other_loss;
+
+		plain = trained(&loss, &net, &options, &rows);
+		options.sparse = (AePenalty) (1 + i / AE_OPTIMIZER_COUNT);
+		options.sparse_target = 0.2;
+		options.sparse_hidden = i % 2 == 1;
+		none = trained(&same_loss, &net, &options, &rows);
+		options.sparse_weight = 0.05;
+		some = trained(&other_loss, &net, &options, &rows);
+		assert_memory_equal(plain, none, bytes);
+		assert_true(loss == same_loss);
+		assert_memory_not_equal(plain, some, bytes);
+		free(plain);
+		free(none);
+		free(some);
+	}
+	free(x);
+}
+
+/* The rate of kl needs units that have one. */
+static void
+kl_needs_sigmoids(void **state)
+{
+	AeBlock block = whole_mse(4);
+	AeNet net = make_net(4, 5, 3, AE_SIGMOID, &block);
+	AeRows rows = {.n_rows = 600, .width = 4};
+	AeTrainOptions options = make_options(AE_OPTIMIZER_ADAM);
+	AeError error;
+	size_t bytes;
+
+	(void) state;
+	options.sparse = AE_PENALTY_KL;
+	options.sparse_weight = 1;
+	assert_int_equal(ae_trainer_size(&bytes, &net, &options, &rows, &error), AE_ERR_ARGUMENT);
+	assert_string_equal(error.what, "sparse_target");
+	options.sparse_target = 0.1;
+	net.activation[0] = AE_TANH;
+	assert_int_equal(ae_trainer_size(&bytes, &net, &options, &rows, &error), AE_OK);
+	options.sparse_hidden = true;
+	assert_int_equal(ae_trainer_size(&bytes, &net, &options, &rows, &error), AE_ERR_ARGUMENT);
+	net.activation[0] = AE_SIGMOID;
+	net.activation[1] = AE_TANH;
+	options.sparse_hidden = false;
+	assert_int_equal(ae_trainer_size(&bytes, &net, &options, &rows, &error), AE_ERR_ARGUMENT);
 }
 
 static void
 linear_adam_nears_pca(void **state)
 {
 	(void) state;
-	check_pca("ad_cardio", 4, AE_OPTIMIZER_ADAM, 1.02, 1.6);
-	check_pca("odds_wbc", 5, AE_OPTIMIZER_ADAM, 1.02, 1.6);
-	check_pca("ad_optdigits", 8, AE_OPTIMIZER_ADAM, 1.02, 1.6);
+	check_pca("ad_cardio", 4, AE_OPTIMIZER_ADAM, false, 1.02, 1.6);
+	check_pca("odds_wbc", 5, AE_OPTIMIZER_ADAM, false, 1.02, 1.6);
+	check_pca("ad_optdigits", 8, AE_OPTIMIZER_ADAM, false, 1.02, 1.6);
 }
 
 int
@@ -994,6 +1153,11 @@ main(void)
 		cmocka_unit_test(small_nets_train),
 		cmocka_unit_test(linear_lbfgs_is_pca),
 		cmocka_unit_test(linear_adam_nears_pca),
+		cmocka_unit_test(tied_linear_is_pca),
+		cmocka_unit_test(tied_weights_stay_tied),
+		cmocka_unit_test(asymmetric_nets_cannot_be_tied),
+		cmocka_unit_test(penalties_take_part),
+		cmocka_unit_test(kl_needs_sigmoids),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
