@@ -318,7 +318,7 @@ summarize_code(StringInfo out, const AeModel *model)
 	appendStringInfo(out, "code units   %u, %u of them dead", code_width(model), model->n_dead);
 	if (model->net.top_k > 0)
 		appendStringInfo(out, "; the %u largest of each row are kept", model->net.top_k);
-	if (model->code_zeros > 0)
+	if (model->code_zeros >= 0.0005) /* what is shown as 0.0 is not worth a line */
 		appendStringInfo(out, "; %.1f %% of the codes' numbers are 0", 100 * model->code_zeros);
 	appendStringInfoChar(out, '\n');
 	if (options->sparse_weight == 0)
