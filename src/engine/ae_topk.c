@@ -3,7 +3,8 @@
  *
  * Numbers in order are unsigned integers in order once the bits of negative ones are inverted
  * and the sign bit of the others is set.  The k-th largest is found a byte at a time, from the
- * highest on: numbers that share the bytes found so far are counted by their next one.
+ * highest on: numbers that share the bytes found so far are counted by their next one.  Up to FEW
+ * numbers are simply compared with each other.
  */
 #include "ae_topk.h"
 
@@ -16,6 +17,7 @@ typedef uint32_t Key;
 #endif
 
 #define KEY_BITS (8 * (int) sizeof(Key))
+#define FEW 64
 #define SIGN ((Key) 1 << (KEY_BITS - 1))
 
 static inline Key
@@ -56,11 +58,38 @@ kth_key(size_t *n_equal, const AeReal *h, size_t n, size_t k)
 	return found;
 }
 
+/* The same by counting, for each number, how many are larger: less work where there are few. */
+static Key
+kth_key_of_few(size_t *n_equal, const AeReal *h, size_t n, size_t k)
+{
+	Key keys[FEW];
+
+	for (size_t i = 0; i < n; i++)
+		keys[i] = key_of(h[i]);
+	for (size_t i = 0; i < n; i++)
+	{
+		Key larger = 0, equal = 0;
+
+		for (size_t j = 0; j < n; j++)
+		{
+			larger += keys[j] > keys[i];
+			equal += keys[j] == keys[i];
+		}
+		if (larger < k && k <= larger + equal)
+		{
+			*n_equal = k - larger;
+			return keys[i];
+		}
+	}
+	*n_equal = 0; /* cannot be: one of them is the k-th */
+	return 0;
+}
+
 void
 ae_topk(AeReal *h, AeReal *mask, size_t n, size_t k)
 {
 	size_t n_equal;
-	Key least = kth_key(&n_equal, h, n, k);
+	Key least = n <= FEW ? kth_key_of_few(&n_equal, h, n, k) : kth_key(&n_equal, h, n, k);
 
 	for (size_t i = 0; i < n; i++)
 	{

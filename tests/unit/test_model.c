@@ -854,6 +854,26 @@ test_range_of_knots(void **state)
 }
 
 static void
+refuse_options(const uint8_t *b, size_t length, size_t at)
+{
+	const uint64_t nan_bits = 0x7ff8000000000000u;
+
+	refuses(b, length, at, AE_OPTIMIZER_COUNT, 1, at);
+	refuses(b, length, at + 1, AE_SCHEDULE_COUNT, 1, at + 1);
+	refuses(b, length, at + 2, AE_PENALTY_COUNT, 1, at + 2);
+	refuses(b, length, at + 3, 4, 1, at + 3);
+	refuses(b, length, at + 92, 0xbff0000000000000u, 8, at);  /* sparse_weight -1 */
+	refuses(b, length, at + 100, 0x3ff0000000000000u, 8, at); /* sparse_target 1 */
+	refuses(b, length, at + 108, 0x3ff0000000000000u, 8, at); /* dropout 1 */
+	refuses(b, length, at + 4, 0, 8, at);                     /* learning_rate 0 */
+	refuses(b, length, at + 4, nan_bits, 8, at + 4);
+	refuses(b, length, at + 84, nan_bits, 8, at + 84);
+	refuses(b, length, at + 84, 0x3ff0000000000000u, 8, at); /* masking 1 */
+	refuses(b, length, at + 116, 3, 8, at);                  /* epochs and updates */
+	refuses(b, length, at + 124, 0, 8, at);                  /* neither */
+}
+
+static void
 test_refused_rest(void **state)
 {
 	const uint64_t nan_bits = 0x7ff8000000000000u, inf_bits = 0x7ff0000000000000u;
@@ -877,19 +897,7 @@ test_refused_rest(void **state)
 	refuses(b, length, o.net + 16, AE_MAX_WIDTH, 4, length);
 	refuses(b, length, o.net + 24, 1, 4, o.net);
 	refuses(b, length, o.options - 1, AE_ACTIVATION_COUNT, 1, o.options - 1);
-	refuses(b, length, o.options, AE_OPTIMIZER_COUNT, 1, o.options);
-	refuses(b, length, o.options + 1, AE_SCHEDULE_COUNT, 1, o.options + 1);
-	refuses(b, length, o.options + 2, AE_PENALTY_COUNT, 1, o.options + 2);
-	refuses(b, length, o.options + 3, 4, 1, o.options + 3);
-	refuses(b, length, o.options + 92, 0xbff0000000000000u, 8, o.options);  /* sparse_weight -1 */
-	refuses(b, length, o.options + 100, 0x3ff0000000000000u, 8, o.options); /* sparse_target 1 */
-	refuses(b, length, o.options + 108, 0x3ff0000000000000u, 8, o.options); /* dropout 1 */
-	refuses(b, length, o.options + 4, 0, 8, o.options);                     /* learning_rate 0 */
-	refuses(b, length, o.options + 4, nan_bits, 8, o.options + 4);
-	refuses(b, length, o.options + 84, nan_bits, 8, o.options + 84);
-	refuses(b, length, o.options + 84, 0x3ff0000000000000u, 8, o.options); /* masking 1 */
-	refuses(b, length, o.options + 116, 3, 8, o.options);                  /* epochs and updates */
-	refuses(b, length, o.options + 124, 0, 8, o.options);                  /* neither */
+	refuse_options(b, length, o.options);
 	refuses(b, length, o.outcome, AE_TRAIN_STATE_COUNT, 1, o.outcome);
 	refuses(b, length, o.outcome + 4, ((uint64_t) 1 << 53) + 1, 8, o.outcome + 4);
 	refuses(b, length, o.outcome + 12, s->model.n_rows + 1, 8, o.outcome + 12);

@@ -52,7 +52,7 @@ keeps_the_largest(void **state)
 	for (int t = 0; t < 400; t++)
 	{
 		AeReal h[MAX_N];
-		size_t n = 1 + ae_rng_below(&rng, t < 300 ? 20 : MAX_N);
+		size_t n = 1 + ae_rng_below(&rng, t < 300 ? 70 : MAX_N);
 		double step = t % 3 == 0 ? 0.5 : 1e-6; /* many equal ones, or hardly any */
 
 		for (size_t i = 0; i < n; i++)
