@@ -140,6 +140,14 @@ typedef struct AeKernels
 	void (*add_noise)(AeReal *y, const AeReal *x, size_t n, AeReal sigma, uint64_t key,
 					  uint64_t visit);
 
+	/*
+	 * mask_i = 0 with probability below / 2^32, else kept, N elements.  Element i takes its number
+	 * from Philox block first + (i / 64) * 16 + i % 16, word (i % 64) / 16, of the counter (block,
+	 * low, high of visit, AE_STREAM_DROPOUT) under key.
+	 */
+	void (*drop)(AeReal *mask, size_t n, uint32_t below, AeReal kept, uint32_t first, uint64_t key,
+				 uint64_t visit);
+
 	/* sum_i a_i b_i in double, eight lanes. */
 	double (*dot)(const AeReal *a, const AeReal *b, size_t n);
 } AeKernels;

@@ -1113,14 +1113,14 @@ axpy(AeReal *restrict y, AeReal alpha, const AeReal *restrict x, size_t n)
 /* Philox of sixteen counters (first + lane, visit, stream), word by word. */
 static void
 philox_block(uint32_t *restrict w0, uint32_t *restrict w1, uint32_t *restrict w2,
-			 uint32_t *restrict w3, uint32_t first, uint64_t key, uint64_t visit)
+			 uint32_t *restrict w3, uint32_t first, uint64_t key, uint64_t visit, uint32_t stream)
 {
 	for (uint32_t lane = 0; lane < 16; lane++)
 	{
 		w0[lane] = first + lane;
 		w1[lane] = (uint32_t) visit;
 		w2[lane] = (uint32_t) (visit >> 32);
-		w3[lane] = AE_STREAM_NOISE;
+		w3[lane] = stream;
 	}
 	for (uint32_t round = 0; round < AE_PHILOX_ROUNDS; round++)
 	{
@@ -1175,7 +1175,8 @@ add_noise(AeReal *y, const AeReal *x, size_t n, AeReal sigma, uint64_t key, uint
 		AeReal normal[64];
 		size_t left = n - i;
 
-		philox_block(words[0], words[1], words[2], words[3], (uint32_t) (i / 4), key, visit);
+		philox_block(words[0], words[1], words[2], words[3], (uint32_t) (i / 4), key, visit,
+					 AE_STREAM_NOISE);
 		normal_block(normal, normal + 16, words[0], words[1]);
 		normal_block(normal + 32, normal + 48, words[2], words[3]);
 		if (left >= 64)
@@ -1189,6 +1190,24 @@ add_noise(AeReal *y, const AeReal *x, size_t n, AeReal sigma, uint64_t key, uint
 			for (size_t j = 0; j < left; j++)
 				y[i + j] = x[i + j] + sigma * normal[j];
 		}
+	}
+}
+
+static void
+drop(AeReal *mask, size_t n, uint32_t below, AeReal kept, uint32_t first, uint64_t key,
+	 uint64_t visit)
+{
+	for (size_t i = 0; i < n; i += 64)
+	{
+		uint32_t words[4][16];
+		size_t left = n - i < 64 ? n - i : 64;
+		AeReal drawn[64];
+
+		philox_block(words[0], words[1], words[2], words[3], first + (uint32_t) (i / 4), key, visit,
+					 AE_STREAM_DROPOUT);
+		for (int j = 0; j < 64; j++)
+			drawn[j] = words[j / 16][j % 16] < below ? 0 : kept;
+		memcpy(mask + i, drawn, left * sizeof(AeReal));
 	}
 }
 
@@ -1212,6 +1231,7 @@ const AeKernels AE_KERNELS = {
 	.adam = adam,
 	.sgd = sgd,
 	.add_noise = add_noise,
+	.drop = drop,
 	.dot = dot,
 };
 

@@ -173,25 +173,23 @@ ae_net_place_dropout(AePass *pass, AeArena *arena, const AeNet *net, size_t n_ro
 	}
 }
 
-/* Four draws a Philox block; layers follow each other. */
+/* Layers take their numbers from blocks that follow each other. */
 void
 ae_net_draw_dropout(AePass *pass, const AeNet *net, size_t n_rows, double rate, uint64_t seed,
-					uint64_t visit)
+					uint64_t visit, const AeKernels *kernels)
 {
-	uint32_t below = (uint32_t) (rate * 0x1p32), words[4];
-	uint32_t counter[4] = {0, (uint32_t) visit, (uint32_t) (visit >> 32), AE_STREAM_DROPOUT};
+	uint32_t below = (uint32_t) (rate * 0x1p32), first = 0;
 	AeReal kept = (AeReal) (1 / (1 - rate));
 
 	for (uint32_t l = 1; l < net->n_layers; l++)
-		for (size_t i = 0; pass->kept[l] && i < n_rows * net->width[l]; i++)
-		{
-			if (i % 4 == 0)
-			{
-				ae_philox(words, counter, seed);
-				counter[0]++;
-			}
-			pass->mask[l][i] = words[i % 4] < below ? 0 : kept;
-		}
+	{
+		size_t n = n_rows * net->width[l];
+
+		if (!pass->kept[l])
+			continue;
+		kernels->drop(pass->mask[l], n, below, kept, first, seed, visit);
+		first += (uint32_t) ((n + 63) / 64 * 16);
+	}
 }
 
 bool

@@ -83,7 +83,7 @@ void ae_net_place_dropout(AePass *pass, AeArena *arena, const AeNet *net, size_t
  * scaled when rows are scored).
  */
 void ae_net_draw_dropout(AePass *pass, const AeNet *net, size_t n_rows, double rate, uint64_t seed,
-						 uint64_t visit);
+						 uint64_t visit, const AeKernels *kernels);
 
 /* Whether the decoder has the widths of the encoder backwards, as tied weights need. */
 bool ae_net_is_symmetric(const AeNet *net);

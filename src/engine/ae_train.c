@@ -651,7 +651,8 @@ forward(AeTrainer *t, const AeReal **x, const AeReal *params, const AeReal *cell
 	if (masked)
 		mask(t, cells, n);
 	if (training && t->options.dropout > 0)
-		ae_net_draw_dropout(&t->pass, &t->net, n, t->options.dropout, t->options.seed, t->visits);
+		ae_net_draw_dropout(&t->pass, &t->net, n, t->options.dropout, t->options.seed, t->visits,
+							t->kernels);
 	ae_loss_inputs(x, t->levels, masked ? t->masked : cells, t->dense, t->filled, &t->net.layout, n,
 				   t->rows.nullable || masked, sigma, t->options.seed, t->visits, t->kernels);
 	ae_net_forward(&t->pass, &t->net, params, *x, t->levels, n, training, t->kernels, t->blas);

@@ -58,7 +58,7 @@ start(Job *job, AeReal sigma)
 	ae_net_place_penalty(&job->pass, &arena, &job->net, &job->term, job->everywhere);
 	if (job->dropout > 0)
 		ae_net_place_dropout(&job->pass, &arena, &job->net, ROWS);
-	ae_net_draw_dropout(&job->pass, &job->net, ROWS, job->dropout, 5, 1);
+	ae_net_draw_dropout(&job->pass, &job->net, ROWS, job->dropout, 5, 1, ae_kernels_best());
 	job->pass.penalty_scale = 1.0 / ROWS;
 	assert_true(ae_loss_scratch(&job->net.layout) <= 64);
 	ae_loss_inputs(&job->x, job->levels, job->entering, job->dense, job->filled, &job->net.layout,
@@ -667,7 +667,7 @@ dropout_drops_its_share(void **state)
 	ae_net_place(&pass, &arena, &net, 20, true);
 	ae_net_place_dropout(&pass, &arena, &net, 20);
 	assert_null(pass.mask[2]);
-	ae_net_draw_dropout(&pass, &net, 20, 0.25, 1, 1);
+	ae_net_draw_dropout(&pass, &net, 20, 0.25, 1, 1, ae_kernels_best());
 	memcpy(before, pass.mask[1], n * sizeof(AeReal));
 	for (size_t i = 0; i < n; i++)
 	{
@@ -677,9 +677,9 @@ dropout_drops_its_share(void **state)
 	}
 	assert_true(fabs((double) dropped / (double) n - 0.25) < 5 * sqrt(0.25 * 0.75 / (double) n));
 	assert_true(fabs((double) same / (double) n - 0.625) < 0.03); /* 1/16 + 9/16: independent */
-	ae_net_draw_dropout(&pass, &net, 20, 0.25, 1, 1);
+	ae_net_draw_dropout(&pass, &net, 20, 0.25, 1, 1, ae_kernels_best());
 	assert_memory_equal(before, pass.mask[1], n * sizeof(AeReal));
-	ae_net_draw_dropout(&pass, &net, 20, 0.25, 1, 2);
+	ae_net_draw_dropout(&pass, &net, 20, 0.25, 1, 2, ae_kernels_best());
 	assert_memory_not_equal(before, pass.mask[1], n * sizeof(AeReal));
 	free(before);
 	free(block);

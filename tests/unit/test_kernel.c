@@ -1364,6 +1364,35 @@ test_noise_is_normal(void **state)
 	free(y);
 }
 
+/* What is dropped, by its definition, in every table and for every length. */
+static void
+test_drop_is_its_definition(void **state)
+{
+	const AeKernels *tables[MAX_TABLES];
+	int n_tables = find_tables(tables);
+	const uint64_t key = 0x123456789abcdef0u, visit = 0x700000005u;
+	const uint32_t below = 0x60000000u, first = 48;
+
+	(void) state;
+	for (size_t n = 1; n <= 200; n += n < 70 ? 1 : 13)
+		for (int t = 0; t < n_tables; t++)
+		{
+			Guarded mask = guarded_new(n);
+
+			tables[t]->drop(mask.p, n, below, (AeReal) 1.5, first, key, visit);
+			for (size_t i = 0; i < n; i++)
+			{
+				uint32_t counter[4] = {first + (uint32_t) (i / 64 * 16 + i % 16), (uint32_t) visit,
+									   (uint32_t) (visit >> 32), AE_STREAM_DROPOUT};
+				uint32_t words[4];
+
+				ae_philox(words, counter, key);
+				assert_true(mask.p[i] == (words[i % 64 / 16] < below ? (AeReal) 0 : (AeReal) 1.5));
+			}
+			guarded_free(mask);
+		}
+}
+
 /* ---- committed results ---- */
 
 #ifndef AE_DOUBLE
@@ -1551,6 +1580,7 @@ main(void)
 		cmocka_unit_test(test_philox),
 		cmocka_unit_test(test_noise_is_its_definition),
 		cmocka_unit_test(test_noise_is_normal),
+		cmocka_unit_test(test_drop_is_its_definition),
 		cmocka_unit_test(test_no_libm),
 	};
 
