@@ -106,3 +106,8 @@ SELECT refusal_from(ae.sparse(top_k => 4)) AS top_k, refusal_from(ae.sparse(kind
 
 DROP TABLE data, models, kept;
 DROP FUNCTION base, zeros, size, refusal, refusal_from;
+
+-- the same under any settings
+SET extra_float_digits = -12;
+SELECT ae.sparse('l1', weight => 0.00123456789012345);
+RESET extra_float_digits;

@@ -202,6 +202,7 @@ CREATE FUNCTION ae.sparse(
 	top_k integer DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET extra_float_digits = 1
 AS $$
 	SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
 		'sparse', kind,
