@@ -565,48 +565,13 @@ activation_run(const AeActivation act, AeReal *h, AeReal *slope, const AeReal *b
 		activation_part(act, h + i, slope ? slope + i : NULL, bias ? bias + at : NULL, n - i);
 }
 
-static void
-activate(AeActivation act, AeReal *h, size_t n)
-{
-	switch (act)
-	{
-		case AE_SIGMOID:
-			activation_run(AE_SIGMOID, h, NULL, NULL, 0, n);
-			break;
-		case AE_TANH:
-			activation_run(AE_TANH, h, NULL, NULL, 0, n);
-			break;
-		case AE_RELU:
-			activation_run(AE_RELU, h, NULL, NULL, 0, n);
-			break;
-		case AE_GELU:
-			activation_run(AE_GELU, h, NULL, NULL, 0, n);
-			break;
-		case AE_SILU:
-			activation_run(AE_SILU, h, NULL, NULL, 0, n);
-			break;
-		case AE_LEAKY_RELU:
-			activation_run(AE_LEAKY_RELU, h, NULL, NULL, 0, n);
-			break;
-		case AE_ELU:
-			activation_run(AE_ELU, h, NULL, NULL, 0, n);
-			break;
-		case AE_SELU:
-			activation_run(AE_SELU, h, NULL, NULL, 0, n);
-			break;
-		case AE_SOFTPLUS:
-			activation_run(AE_SOFTPLUS, h, NULL, NULL, 0, n);
-			break;
-		case AE_IDENTITY:
-		default:
-			break;
-	}
-}
-
-/* activation_run with a bias; slope may be NULL, or is left alone if the activation needs none. */
-static void
-activate_biased(AeActivation act, AeReal *h, AeReal *slope, const AeReal *bias, size_t period,
-				size_t n)
+/*
+ * activation_run, compiled for each activation; slope may be NULL, or is left alone if the
+ * activation needs none.
+ */
+ALWAYS_INLINE void
+activation_any(AeActivation act, AeReal *h, AeReal *slope, const AeReal *bias, size_t period,
+			   size_t n)
 {
 	switch (act)
 	{
@@ -648,6 +613,20 @@ activate_biased(AeActivation act, AeReal *h, AeReal *slope, const AeReal *bias, 
 			activation_run(AE_IDENTITY, h, NULL, bias, period, n);
 			break;
 	}
+}
+
+static void
+activate(AeActivation act, AeReal *h, size_t n)
+{
+	if (act != AE_IDENTITY)
+		activation_any(act, h, NULL, NULL, 0, n);
+}
+
+static void
+activate_biased(AeActivation act, AeReal *h, AeReal *slope, const AeReal *bias, size_t period,
+				size_t n)
+{
+	activation_any(act, h, slope, bias, period, n);
 }
 
 /* Layers up to so many columns are run through as one row, with the biases over and over. */
@@ -740,14 +719,19 @@ activation_backward(AeActivation act, AeReal *d, const AeReal *h, const AeReal *
 
 /* ---- errors and losses ---------------------------------------------------------------------- */
 
-/* ((0+1)+(2+3))+((4+5)+(6+7)) */
+ALWAYS_INLINE double
+total_of_eight(const double s[8])
+{
+	return ((s[0] + s[1]) + (s[2] + s[3])) + ((s[4] + s[5]) + (s[6] + s[7]));
+}
+
 static double
 lanes_total(Lanes lanes)
 {
 	double s[8];
 
 	lanes_store(s, lanes);
-	return ((s[0] + s[1]) + (s[2] + s[3])) + ((s[4] + s[5]) + (s[6] + s[7]));
+	return total_of_eight(s);
 }
 
 static double
@@ -785,45 +769,6 @@ distance_block(double *restrict term, const AeReal *restrict r, const AeReal *re
 	}
 }
 
-/* Their sum, element j in lane j % 8. */
-ALWAYS_INLINE double
-distance_sum(const AeReal *r, const AeReal *x, size_t n, const bool huber)
-{
-	double lanes[8] = {0}, term[BLOCK];
-	size_t j;
-
-	for (j = 0; j + BLOCK <= n; j += BLOCK)
-	{
-		distance_block(term, r + j, x + j, huber);
-		for (int l = 0; l < 8; l++)
-			lanes[l] = (lanes[l] + term[l]) + term[l + 8];
-	}
-	if (j < n)
-	{
-		AeReal r_tail[BLOCK], x_tail[BLOCK];
-
-		block_load(r_tail, r + j, n - j);
-		block_load(x_tail, x + j, n - j);
-		distance_block(term, r_tail, x_tail, huber);
-		for (size_t l = 0; l < n - j; l++)
-			lanes[l % 8] += term[l];
-	}
-	return ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) +
-		   ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
-}
-
-static double
-absolute_error(const AeReal *r, const AeReal *x, size_t n)
-{
-	return distance_sum(r, x, n, false);
-}
-
-static double
-huber_error(const AeReal *r, const AeReal *x, size_t n)
-{
-	return distance_sum(r, x, n, true);
-}
-
 /*
  * term_j = softplus(z_j) - c_j z_j + (t_j - c_j)^2.  The two large parts, max(z, 0) and c z,
  * cancel in double, where their difference is exact but for one rounding.
@@ -842,30 +787,64 @@ cross_entropy_block(double *restrict term, const AeReal *restrict z, const AeRea
 	}
 }
 
-static double
-cross_entropy(const AeReal *z, const AeReal *t, size_t n)
+typedef enum Term
+{
+	TERM_ABSOLUTE,
+	TERM_HUBER,
+	TERM_CROSS_ENTROPY
+} Term;
+
+ALWAYS_INLINE void
+term_block(const Term kind, double *term, const AeReal *r, const AeReal *x)
+{
+	if (kind == TERM_CROSS_ENTROPY)
+		cross_entropy_block(term, r, x);
+	else
+		distance_block(term, r, x, kind == TERM_HUBER);
+}
+
+/* The sum of terms, element j in lane j % 8. */
+ALWAYS_INLINE double
+term_sum(const Term kind, const AeReal *r, const AeReal *x, size_t n)
 {
 	double lanes[8] = {0}, term[BLOCK];
 	size_t j;
 
 	for (j = 0; j + BLOCK <= n; j += BLOCK)
 	{
-		cross_entropy_block(term, z + j, t + j);
+		term_block(kind, term, r + j, x + j);
 		for (int l = 0; l < 8; l++)
 			lanes[l] = (lanes[l] + term[l]) + term[l + 8];
 	}
 	if (j < n)
 	{
-		AeReal z_tail[BLOCK], t_tail[BLOCK];
+		AeReal r_tail[BLOCK], x_tail[BLOCK];
 
-		block_load(z_tail, z + j, n - j);
-		block_load(t_tail, t + j, n - j);
-		cross_entropy_block(term, z_tail, t_tail);
+		block_load(r_tail, r + j, n - j);
+		block_load(x_tail, x + j, n - j);
+		term_block(kind, term, r_tail, x_tail);
 		for (size_t l = 0; l < n - j; l++)
 			lanes[l % 8] += term[l];
 	}
-	return ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) +
-		   ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
+	return total_of_eight(lanes);
+}
+
+static double
+absolute_error(const AeReal *r, const AeReal *x, size_t n)
+{
+	return term_sum(TERM_ABSOLUTE, r, x, n);
+}
+
+static double
+huber_error(const AeReal *r, const AeReal *x, size_t n)
+{
+	return term_sum(TERM_HUBER, r, x, n);
+}
+
+static double
+cross_entropy(const AeReal *z, const AeReal *t, size_t n)
+{
+	return term_sum(TERM_CROSS_ENTROPY, z, t, n);
 }
 
 /* e_j = exp(z_j - m), z_j <= m */
@@ -896,8 +875,7 @@ softmax(AeReal *p, const AeReal *z, size_t n)
 		if (p)
 			block_store(p + j, e, count);
 	}
-	sum = ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) +
-		  ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
+	sum = total_of_eight(lanes);
 	if (p)
 	{
 		AeReal share = (AeReal) (1.0 / sum);
