@@ -286,6 +286,15 @@ ae_clusters_begin(AeClusters *clusters, const AeKernels *kernels)
 	ae_distance_init(&clusters->distance, &clusters->centres, clusters->layout, kernels);
 }
 
+/* How often each level of a category occurs in cluster k. */
+static uint32_t *
+level_counts(const AeClusters *clusters, size_t k, const AeBlock *category)
+{
+	const AeLayout *layout = clusters->layout;
+
+	return clusters->level + k * layout->n_levels + category->first - layout->n_dense;
+}
+
 void
 ae_clusters_add(AeClusters *clusters, const AeReal *cells)
 {
@@ -311,7 +320,7 @@ ae_clusters_add(AeClusters *clusters, const AeReal *cells)
 		AeReal level = cells[n_dense + c];
 
 		if (level >= 0)
-			clusters->level[k * layout->n_levels + block->first - n_dense + (size_t) level]++;
+			level_counts(clusters, k, block)[(size_t) level]++;
 	}
 }
 
@@ -348,8 +357,8 @@ ae_clusters_end(AeClusters *clusters)
 		{
 			const AeBlock *block = &layout->blocks[first_category(layout) + c];
 
-			centre[n_dense + c] = (AeReal) most_frequent(
-				clusters->level + k * layout->n_levels + block->first - n_dense, block->count);
+			centre[n_dense + c] =
+				(AeReal) most_frequent(level_counts(clusters, k, block), block->count);
 		}
 	}
 }
@@ -368,9 +377,8 @@ forget_rare(AeClusters *clusters, size_t k)
 	for (uint32_t c = 0; c < layout->n_categories; c++)
 	{
 		const AeBlock *block = &layout->blocks[first_category(layout) + c];
-		const uint32_t *count = clusters->level + k * layout->n_levels + block->first - n_dense;
 
-		if (count[(size_t) centre[n_dense + c]] < AE_MIN_CLUSTER)
+		if (level_counts(clusters, k, block)[(size_t) centre[n_dense + c]] < AE_MIN_CLUSTER)
 			centre[n_dense + c] = 0;
 	}
 }
