@@ -176,12 +176,24 @@ pgae_budget_notice(PgaeBudget *budget, PgaeNotice notice)
 	return first;
 }
 
-static void
-seek_result(PgaeBudget *budget, uint64 position)
+/* A temporary file that lives as long as the budget. */
+static BufFile *
+create_file(PgaeBudget *budget)
 {
-	if (BufFileSeek(budget->results, 0, (off_t) position, SEEK_SET) != 0)
+	MemoryContext old = MemoryContextSwitchTo(budget->context);
+	BufFile *file = BufFileCreateTemp(false);
+
+	MemoryContextSwitchTo(old);
+	return file;
+}
+
+/* content: for the message; the file splits itself into segments. */
+static void
+seek(BufFile *file, uint64 position, const char *content)
+{
+	if (BufFileSeek(file, 0, (off_t) position, SEEK_SET) != 0)
 		ereport(ERROR, (errcode_for_file_access(),
-						errmsg("could not seek in the temporary file of models")));
+						errmsg("could not seek in the temporary file of %s", content)));
 }
 
 uint64
@@ -190,13 +202,8 @@ pgae_budget_keep(PgaeBudget *budget, const void *bytes, size_t size)
 	uint64 position = budget->results_end;
 
 	if (budget->results == NULL)
-	{
-		MemoryContext old = MemoryContextSwitchTo(budget->context);
-
-		budget->results = BufFileCreateTemp(false);
-		MemoryContextSwitchTo(old);
-	}
-	seek_result(budget, position);
+		budget->results = create_file(budget);
+	seek(budget->results, position, "models");
 	BufFileWrite(budget->results, bytes, size);
 	budget->results_end += size;
 	budget->n_results++;
@@ -206,7 +213,7 @@ pgae_budget_keep(PgaeBudget *budget, const void *bytes, size_t size)
 void
 pgae_budget_kept(void *bytes, size_t size, PgaeBudget *budget, uint64 position)
 {
-	seek_result(budget, position);
+	seek(budget->results, position, "models");
 	BufFileReadExact(budget->results, bytes, size);
 }
 
@@ -390,10 +397,7 @@ sort_in_memory(PgaeStore *store)
 static void
 seek_run(PgaeBudget *budget, uint64 position)
 {
-	/* the file splits itself into segments */
-	if (BufFileSeek(budget->file, 0, (off_t) position, SEEK_SET) != 0)
-		ereport(ERROR, (errcode_for_file_access(),
-						errmsg("could not seek in the temporary file of training rows")));
+	seek(budget->file, position, "training rows");
 	budget->at_end = position == budget->file_end;
 }
 
@@ -406,11 +410,8 @@ add_run(PgaeStore *store)
 
 	if (budget->file == NULL)
 	{
-		MemoryContext old = MemoryContextSwitchTo(budget->context);
-
-		budget->file = BufFileCreateTemp(false);
+		budget->file = create_file(budget);
 		budget->at_end = true;
-		MemoryContextSwitchTo(old);
 	}
 	if (store->max_runs == 0)
 	{
@@ -765,22 +766,14 @@ pgae_store_next(PgaeStore *store)
 
 /* ---- scaled rows ---- */
 
-static void
-seek_row(PgaeStore *store, size_t row)
-{
-	/* the product was checked when the file was made; the file splits itself into segments */
-	if (BufFileSeek(store->file, 0, (off_t) (row * store->row_bytes), SEEK_SET) != 0)
-		ereport(ERROR, (errcode_for_file_access(),
-						errmsg("could not seek in the temporary file of training rows")));
-}
-
 /* AeRows.read of rows in a file. */
 static void
 read_rows(void *context, AeReal *out, size_t first, size_t count)
 {
 	PgaeStore *store = context;
 
-	seek_row(store, first);
+	/* the product was checked when the file was made */
+	seek(store->file, (uint64) first * store->row_bytes, "training rows");
 	BufFileReadExact(store->file, out, count * store->row_bytes);
 }
 
