@@ -79,10 +79,6 @@ BufFileReadExact(BufFile *file, void *ptr, size_t size)
 
 #define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
 
-/* `sortopt` was `randomAccess`. */
-#define TUPLESORT_NONE false
-#define TUPLESORT_RANDOMACCESS true
-
 #endif
 
 #endif

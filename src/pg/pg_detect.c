@@ -10,15 +10,13 @@
 
 #include <ctype.h>
 
+#include "catalog/namespace.h"
 #include "executor/spi.h"
-#include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/varlena.h"
-
-#include "catalog/namespace.h"
 
 PG_FUNCTION_INFO_V1(pg_ae_detect);
 
@@ -42,8 +40,7 @@ static const char statement[] =
 	"pg_catalog.left(e.expected, 60), "
 	"pg_catalog.round((e.share OPERATOR(pg_catalog.*) 100)::pg_catalog.numeric)) "
 	"FROM ae.explain((SELECT m FROM ae_model), r) WITH ORDINALITY AS e(feature, value, expected, "
-	"error, "
-	"share, probability, n) WHERE e.n OPERATOR(pg_catalog.=) 1 OR e.share "
+	"error, share, probability, n) WHERE e.n OPERATOR(pg_catalog.=) 1 OR e.share "
 	"OPERATOR(pg_catalog.>=) " LEAST_SHARE " LIMIT " N_REASONS "), "
 	"pg_catalog.to_jsonb(r) FROM ae_top ORDER BY s DESC";
 
