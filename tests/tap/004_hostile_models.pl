@@ -50,24 +50,6 @@ SELECT ae.train(ARRAY[a, b]::real[], '{"code": 2, "decoder": [], "hidden": [], "
 SELECT ae.train(t, '{"hidden": [3], "epochs": 3, "kinds": {"c": "category"}, "quality": "accurate", "prototypes": 2}') FROM t;
 END
 
-my @table;
-
-for my $byte (0 .. 255)
-{
-	my $c = $byte;
-
-	$c = $c & 1 ? ($c >> 1) ^ 0x82F63B78 : $c >> 1 for 1 .. 8;
-	push @table, $c;
-}
-
-sub crc32c
-{
-	my $c = 0xFFFFFFFF;
-
-	$c = $table[($c ^ $_) & 255] ^ ($c >> 8) for unpack('C*', $_[0]);
-	return $c ^ 0xFFFFFFFF;
-}
-
 # One to four changes: a flipped bit, a byte or a word of a telling value, a cut, a repetition.
 sub mutate
 {
@@ -105,12 +87,10 @@ sub sealed
 		substr($bytes, $at, $length) = sealed(substr($bytes, $at, $length));
 		$at += $length;
 	}
-	substr($bytes, 16, 8) = pack('Q<', length $bytes);
-	substr($bytes, 24, 4) = pack('V', crc32c(substr($bytes, 0, 24) . substr($bytes, 28)));
-	return $bytes;
+	return AeCluster::sealed($bytes);
 }
 
-is(crc32c('123456789'), 0xE3069283, 'the checksum is CRC-32C');
+is(AeCluster::crc32c('123456789'), 0xE3069283, 'the checksum is CRC-32C');
 is($node->query('postgres', "SELECT try('\\x" . unpack('H*', $models[0]) . "')"), ' ok' x 16, 'the model itself is fine');
 is($node->query('postgres', "SELECT try('\\x" . unpack('H*', $models[2]) . "')"), ' ok' x 3 . ' 55000' x 2 . ' ok' x 11, 'so is the crossed one');
 srand 1;

@@ -29,38 +29,11 @@ END
 
 # ---- bytes: a bundle taken apart and put together --------------------------------------------------
 
-my @table;
-
-for my $byte (0 .. 255)
-{
-	my $c = $byte;
-
-	$c = $c & 1 ? ($c >> 1) ^ 0x82F63B78 : $c >> 1 for 1 .. 8;
-	push @table, $c;
-}
-
-sub crc32c
-{
-	my $c = 0xFFFFFFFF;
-
-	$c = $table[($c ^ $_) & 255] ^ ($c >> 8) for unpack('C*', $_[0]);
-	return $c ^ 0xFFFFFFFF;
-}
-
-sub sealed
-{
-	my ($bytes) = @_;
-
-	substr($bytes, 16, 8) = pack('Q<', length $bytes);
-	substr($bytes, 24, 4) = pack('V', crc32c(substr($bytes, 0, 24) . substr($bytes, 28)));
-	return $bytes;
-}
-
 sub bundle
 {
 	my ($folds, $members, @models) = @_;
 
-	return sealed("\x89AEM\r\n\x1a\n" . pack('vvVQ<VVVV', 1, 1, 4, 0, 0, 0, $folds, $members)
+	return AeCluster::sealed("\x89AEM\r\n\x1a\n" . pack('vvVQ<VVVV', 1, 1, 4, 0, 0, 0, $folds, $members)
 		  . join('', map { pack('Q<', length $_) . $_ } @models));
 }
 
@@ -297,7 +270,7 @@ $corrupt->(bundle(2, 1, $more_levels, $columns), 'different columns', 'folds of 
 $corrupt->(bundle(2, 1, $levels, bundle(1, 1, $levels)), 'a bundle where a single model should be', 'a bundle in a bundle');
 $corrupt->(bundle(2, 2, $levels, $levels, $levels), 'ends early', 'a model too few');
 $corrupt->(bundle(1, 1, $levels, $levels), 'bytes after the end', 'a model too many');
-$corrupt->(bundle(1, 2, $levels, sealed(substr($levels, 0, 200))), 'ends early', 'half a model');
+$corrupt->(bundle(1, 2, $levels, AeCluster::sealed(substr($levels, 0, 200))), 'ends early', 'half a model');
 like(($node->psql('postgres', "SELECT ae.describe(" . literal(bundle(1, 1, substr($levels, 0, 40) . "\xff" . substr($levels, 41))) . ')', errors => 1))[1],
 	qr/corrupt at byte 72: checksum does not match/, 'offsets count from the beginning of all');
 

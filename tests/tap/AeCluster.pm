@@ -82,6 +82,34 @@ sub slurp
 	return scalar(<$in>) // '';
 }
 
+my @table;
+
+for my $byte (0 .. 255)
+{
+	my $c = $byte;
+
+	$c = $c & 1 ? ($c >> 1) ^ 0x82F63B78 : $c >> 1 for 1 .. 8;
+	push @table, $c;
+}
+
+sub crc32c
+{
+	my $c = 0xFFFFFFFF;
+
+	$c = $table[($c ^ $_) & 255] ^ ($c >> 8) for unpack('C*', $_[0]);
+	return $c ^ 0xFFFFFFFF;
+}
+
+# A model's bytes with the length and the checksum that belong to them.
+sub sealed
+{
+	my ($bytes) = @_;
+
+	substr($bytes, 16, 8) = pack('Q<', length $bytes);
+	substr($bytes, 24, 4) = pack('V', crc32c(substr($bytes, 0, 24) . substr($bytes, 28)));
+	return $bytes;
+}
+
 # Builds a copy of the server's installation under $prefix and installs the extension there, so that
 # no directory of the system is touched: the programs are copied, all else is linked, and a server
 # finds its libraries relative to itself.  $source: tree to install from.  Returns its bindir.
