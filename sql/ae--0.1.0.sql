@@ -101,6 +101,7 @@ CREATE FUNCTION ae.options(
 	hidden integer[] DEFAULT NULL,
 	decoder integer[] DEFAULT NULL,
 	tied boolean DEFAULT NULL,
+	batch_norm boolean DEFAULT NULL,
 	activation text DEFAULT NULL,
 	code_activation text DEFAULT NULL,
 	output_activation text DEFAULT NULL,
@@ -125,6 +126,7 @@ CREATE FUNCTION ae.options(
 	beta2 double precision DEFAULT NULL,
 	epsilon double precision DEFAULT NULL,
 	weight_decay double precision DEFAULT NULL,
+	weight_prior text DEFAULT NULL,
 	clip_norm double precision DEFAULT NULL,
 	epochs bigint DEFAULT NULL,
 	updates bigint DEFAULT NULL,
@@ -150,6 +152,7 @@ AS $$
 		'hidden', hidden,
 		'decoder', decoder,
 		'tied', tied,
+		'batch_norm', batch_norm,
 		'activation', activation,
 		'code_activation', code_activation,
 		'output_activation', output_activation,
@@ -176,6 +179,7 @@ AS $$
 		'beta2', beta2,
 		'epsilon', epsilon,
 		'weight_decay', weight_decay,
+		'weight_prior', weight_prior,
 		'clip_norm', clip_norm,
 		'epochs', epochs,
 		'updates', updates,
@@ -186,11 +190,11 @@ AS $$
 		'seed', seed))
 $$;
 
-COMMENT ON FUNCTION ae.options(text[], text[], jsonb, text, integer, integer, text, integer, integer[], integer[], boolean, text,
-	text, text, text, text, text, double precision, integer, integer, boolean, text[],
+COMMENT ON FUNCTION ae.options(text[], text[], jsonb, text, integer, integer, text, integer, integer[], integer[], boolean,
+	boolean, text, text, text, text, text, text, double precision, integer, integer, boolean, text[],
 	double precision, double precision, double precision, text, double precision, text, double precision,
 	double precision, double precision, double precision, double precision, double precision,
-	double precision, double precision, bigint, bigint, integer, double precision, integer,
+	double precision, text, double precision, bigint, bigint, integer, double precision, integer,
 	double precision, bigint) IS
 'options of ae.train as jsonb; arguments left out get the defaults of the engine';
 
@@ -199,7 +203,9 @@ CREATE FUNCTION ae.sparse(
 	weight double precision DEFAULT NULL,
 	target double precision DEFAULT NULL,
 	layers text DEFAULT NULL,
-	top_k integer DEFAULT NULL)
+	top_k integer DEFAULT NULL,
+	batch_top_k integer DEFAULT NULL,
+	aux_weight double precision DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET extra_float_digits = 1
@@ -209,10 +215,84 @@ AS $$
 		'sparse_weight', weight,
 		'sparse_target', target,
 		'sparse_layers', layers,
-		'top_k', top_k))
+		'top_k', top_k,
+		'batch_top_k', batch_top_k,
+		'aux_weight', aux_weight))
 $$;
-COMMENT ON FUNCTION ae.sparse(text, double precision, double precision, text, integer) IS
+COMMENT ON FUNCTION ae.sparse(text, double precision, double precision, text, integer, integer,
+	double precision) IS
 'options of sparse codes, to be joined to those of ae.options: a penalty of the outputs of units, or how many units of the code are kept';
+
+CREATE FUNCTION ae.denoise(
+	kind text DEFAULT NULL,
+	level double precision DEFAULT NULL,
+	emphasis double precision DEFAULT NULL)
+RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET extra_float_digits = 1
+AS $$
+	SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
+		'denoise', kind,
+		'denoise_level', level,
+		'denoise_emphasis', emphasis))
+$$;
+COMMENT ON FUNCTION ae.denoise(text, double precision, double precision) IS
+'options of denoising, to be joined to those of ae.options: how rows are corrupted before they enter, while the loss is taken of the clean ones';
+
+CREATE FUNCTION ae.contract(
+	weight double precision DEFAULT NULL,
+	exact boolean DEFAULT NULL)
+RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET extra_float_digits = 1
+AS $$
+	SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
+		'contract_weight', weight,
+		'contract_exact', exact))
+$$;
+COMMENT ON FUNCTION ae.contract(double precision, boolean) IS
+'options of contraction, to be joined to those of ae.options: a penalty of the derivatives of the code by the inputs';
+
+CREATE FUNCTION ae.target(
+	"column" text DEFAULT NULL,
+	weight double precision DEFAULT NULL)
+RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET extra_float_digits = 1
+AS $$
+	SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
+		'target', "column",
+		'target_weight', weight))
+$$;
+COMMENT ON FUNCTION ae.target(text, double precision) IS
+'options of a supervised task, to be joined to those of ae.options: a column that is predicted from the code, where it is not NULL';
+
+CREATE FUNCTION ae.pretrain(
+	kind text DEFAULT 'plain',
+	updates bigint DEFAULT NULL)
+RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+	SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
+		'pretrain', kind,
+		'pretrain_updates', updates))
+$$;
+COMMENT ON FUNCTION ae.pretrain(text, bigint) IS
+'options of pretraining, to be joined to those of ae.options: layers are trained one after the other before all of them are together';
+
+CREATE FUNCTION ae.hash(
+	bits integer DEFAULT NULL,
+	noise double precision DEFAULT NULL)
+RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET extra_float_digits = 1
+AS $$
+	SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
+		'hash_bits', bits,
+		'hash_noise', noise))
+$$;
+COMMENT ON FUNCTION ae.hash(integer, double precision) IS
+'options of semantic hashing, to be joined to those of ae.options: a code of bits, which noise keeps near 0 and 1';
 
 CREATE FUNCTION ae.train_transfn(internal, anyelement) RETURNS internal
 AS 'MODULE_PATHNAME', 'pg_ae_train_transfn'

@@ -783,6 +783,8 @@ io_net(Io *io, AeModel *model, AeArena *arena)
 	io_u32(io, &net->n_layers);
 	io_u32(io, &net->n_encoder);
 	io_u32(io, &net->top_k);
+	io_u32(io, &net->gated);
+	io_u32(io, &net->n_target);
 	if (!within(io, start, "number of layers", net->n_layers, 2, AE_MAX_LAYERS))
 		return;
 	for (uint32_t l = 0; l <= net->n_layers; l++)
@@ -812,9 +814,19 @@ io_options(Io *io, AeTrainOptions *options)
 	options->schedule =
 		(AeSchedule) io_enum(io, (int) options->schedule, AE_SCHEDULE_COUNT, "schedule");
 	options->sparse = (AePenalty) io_enum(io, (int) options->sparse, AE_PENALTY_COUNT, "sparse");
-	flags = io_enum(io, options->sparse_hidden + 2 * options->tied, 4, "flags of options");
+	flags = io_enum(io,
+					options->sparse_hidden + 2 * options->tied + 4 * options->batch_norm +
+						8 * options->contract_exact,
+					16, "flags of options");
 	options->sparse_hidden = (flags & 1) != 0;
 	options->tied = (flags & 2) != 0;
+	options->batch_norm = (flags & 4) != 0;
+	options->contract_exact = (flags & 8) != 0;
+	options->weight_prior =
+		(AeWeightPrior) io_enum(io, (int) options->weight_prior, AE_PRIOR_COUNT, "weight_prior");
+	options->pretrain =
+		(AePretrain) io_enum(io, (int) options->pretrain, AE_PRETRAIN_COUNT, "pretrain");
+	io_reserved(io, 2);
 	io_f64(io, &options->learning_rate, FINITE, "learning_rate");
 	io_f64(io, &options->final_rate, FINITE, "final_rate");
 	io_f64(io, &options->warmup, FINITE, "warmup");
@@ -829,6 +841,13 @@ io_options(Io *io, AeTrainOptions *options)
 	io_f64(io, &options->sparse_weight, FINITE, "sparse_weight");
 	io_f64(io, &options->sparse_target, FINITE, "sparse_target");
 	io_f64(io, &options->dropout, FINITE, "dropout");
+	io_f64(io, &options->salt_pepper, FINITE, "salt_pepper");
+	io_f64(io, &options->swap, FINITE, "swap");
+	io_f64(io, &options->emphasis, FINITE, "emphasis");
+	io_f64(io, &options->contract_weight, FINITE, "contract_weight");
+	io_f64(io, &options->code_noise, FINITE, "code_noise");
+	io_f64(io, &options->aux_weight, FINITE, "aux_weight");
+	io_f64(io, &options->target_weight, FINITE, "target_weight");
 	io_u64(io, &options->epochs);
 	io_u64(io, &options->updates);
 	io_u32(io, &options->batch_size);
@@ -836,6 +855,8 @@ io_options(Io *io, AeTrainOptions *options)
 	io_f64(io, &options->validation, FINITE, "validation");
 	io_f64(io, &options->time_limit, FINITE, "time_limit");
 	io_u64(io, &options->seed);
+	io_u32(io, &options->batch_top_k);
+	io_u64(io, &options->pretrain_updates);
 	if (io->status == AE_OK)
 		judged(io, start, ae_train_options_check(options, &error), &error);
 }

@@ -58,24 +58,33 @@
  *  0  u32      n_layers         2 .. 64, encoder and decoder
  *  4  u32      n_encoder        1 .. n_layers - 1: layers up to the code
  *  8  u32      top_k            units of the code that are kept, at most its width; 0: all
- * 12  u32 x (n_layers + 1)      width: 1 .. 65536; the first and the last as the layout says
+ * 12  u32      gated            1: thresholds follow the weights, without top_k; 0: none
+ * 16  u32      n_target         outputs of the head of a supervised target; 0: none
+ * 20  u32 x (n_layers + 1)      width: 1 .. 65536; the first and the last as the layout says
  *     u8 x n_layers             activation: 0 identity, 1 sigmoid, 2 tanh, 3 relu, 4 gelu,
  *                               5 silu, 6 leaky_relu, 7 elu, 8 selu, 9 softplus
  * ---- options, as resolved; ranges in ae_train.h
  *  0  u8       optimizer        0 sgd, 1 adam, 2 adamw, 3 lbfgs
  *  1  u8       schedule         0 constant, 1 cosine, 2 step
  *  2  u8       sparse           0 none, 1 l1, 2 student_t, 3 log, 4 kl
- *  3  u8       flags            bit 0: sparse on every hidden layer; 1: tied
- *  4  f64 x 14 learning_rate, final_rate, warmup, momentum, beta1, beta2, epsilon,
+ *  3  u8       flags            bit 0: sparse on every hidden layer; 1: tied; 2: batch_norm;
+ *                               3: contract_exact
+ *  4  u8       weight_prior     0 gaussian, 1 laplace
+ *  5  u8       pretrain         0 none, 1 plain, 2 denoising
+ *  6  u8 x 2   0
+ *  8  f64 x 21 learning_rate, final_rate, warmup, momentum, beta1, beta2, epsilon,
  *              weight_decay, clip_norm, noise, masking, sparse_weight, sparse_target,
- *              dropout
- *116  u64      epochs
- *124  u64      updates
- *132  u32      batch_size
- *136  u32      patience
- *140  f64      validation
- *148  f64      time_limit
- *156  u64      seed
+ *              dropout, salt_pepper, swap, emphasis, contract_weight, code_noise,
+ *              aux_weight, target_weight
+ *176  u64      epochs
+ *184  u64      updates
+ *192  u32      batch_size
+ *196  u32      patience
+ *200  f64      validation
+ *208  f64      time_limit
+ *216  u64      seed
+ *224  u32      batch_top_k
+ *228  u64      pretrain_updates
  * ---- outcome; counts are <= 2^53
  *  0  u8       state            0 running, 1 finished, 2 converged, 3 early, 4 stopped,
  *                               5 diverged
@@ -95,7 +104,8 @@
  *100  u32      n_dead           <= width of the code
  *104  u32      server_version
  * ---- weights
- *     f32 x n                   for each layer W (width[l] x width[l + 1], row-major), then b
+ *     f32 x n                   for each layer W (width[l] x width[l + 1], row-major), then b;
+ *                               of the head W (code x n_target), then b; thresholds of the code
  * ---- calibration
  *  0  u64      n                <= 2^53; 0: none
  *  8  u32      n_points         <= 1024; 0 if and only if n is 0

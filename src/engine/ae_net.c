@@ -38,14 +38,21 @@ ae_net_check_shape(const AeNet *net, AeError *error)
 					   ae_layout_outputs(&net->layout), ae_layout_outputs(&net->layout));
 	if (net->top_k > net->width[net->n_encoder])
 		return ae_fail(error, AE_ERR_LIMIT, "top_k", net->top_k, 0, net->width[net->n_encoder]);
+	if (net->gated > (net->top_k == 0))
+		return ae_fail(error, AE_ERR_LIMIT, "gate of the code", net->gated, 0, net->top_k == 0);
+	if (net->n_target > AE_MAX_WIDTH)
+		return ae_fail(error, AE_ERR_LIMIT, "outputs of the target", net->n_target, 0,
+					   AE_MAX_WIDTH);
 	for (uint32_t l = 0; l < net->n_layers; l++)
 	{
 		if ((unsigned) net->activation[l] >= AE_ACTIVATION_COUNT)
 			return ae_fail(error, AE_ERR_ARGUMENT, "activation", net->activation[l], 0,
 						   AE_ACTIVATION_COUNT - 1);
-		/* at most 2^32 + 2^16 a layer: the sum of 64 cannot overflow */
+		/* at most 2^32 + 2^16 a layer: the sum of 66 cannot overflow */
 		n_params += (size_t) net->width[l] * net->width[l + 1] + net->width[l + 1];
 	}
+	n_params += ((size_t) net->width[net->n_encoder] + 1) * net->n_target;
+	n_params += net->gated ? net->width[net->n_encoder] : 0;
 	if (n_params > AE_MAX_MODEL / sizeof(float))
 		return ae_fail(error, AE_ERR_LIMIT, "number of weights", (double) n_params, 1,
 					   (double) (AE_MAX_MODEL / sizeof(float)));
@@ -71,9 +78,21 @@ ae_net_offset(const AeNet *net, uint32_t layer)
 }
 
 size_t
-ae_net_n_params(const AeNet *net)
+ae_net_head_offset(const AeNet *net)
 {
 	return ae_net_offset(net, net->n_layers);
+}
+
+size_t
+ae_net_threshold_offset(const AeNet *net)
+{
+	return ae_net_head_offset(net) + ((size_t) net->width[net->n_encoder] + 1) * net->n_target;
+}
+
+size_t
+ae_net_n_params(const AeNet *net)
+{
+	return ae_net_threshold_offset(net) + (net->gated ? net->width[net->n_encoder] : 0);
 }
 
 double

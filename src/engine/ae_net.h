@@ -7,7 +7,8 @@
  * adds a row of W_0 for each instead of multiplying by zeros.
  *
  * Parameters are one array: for each layer W (width[l] x width[l+1], row-major)
- * and then b (width[l+1]).
+ * and then b (width[l+1]); behind them the head's W (code x n_target) and b (n_target), and
+ * the thresholds of a gated code, one for each unit.
  */
 #ifndef AE_NET_H
 #define AE_NET_H
@@ -24,6 +25,8 @@ typedef struct AeNet
 	uint32_t n_layers;  /* encoder and decoder, >= 2 */
 	uint32_t n_encoder; /* layers up to the code, 1 .. n_layers - 1 */
 	uint32_t top_k;     /* units of the code that are kept, the others becoming 0; 0: all */
+	uint32_t gated;     /* 1: units of the code become 0 up to a threshold each; 0: they do not */
+	uint32_t n_target;  /* outputs of the head that predicts the target from the code; 0: none */
 	uint32_t width[AE_MAX_LAYERS + 1];
 	AeActivation activation[AE_MAX_LAYERS]; /* of layer l; the last for distances only */
 	AeLayout layout; /* of cells, inputs (width[0]) and outputs (width[n_layers]) */
@@ -44,6 +47,10 @@ double ae_net_macs(const AeNet *net);
 
 /* Offset of W_l in the parameters; b_l follows at + width[l] * width[l+1]. */
 size_t ae_net_offset(const AeNet *net, uint32_t layer);
+
+/* Offsets of the head's W, whose b follows, and of the thresholds. */
+size_t ae_net_head_offset(const AeNet *net);
+size_t ae_net_threshold_offset(const AeNet *net);
 
 /*
  * Initial parameters: biases 0; weights uniform with the variance that belongs to the

@@ -42,6 +42,17 @@ const char *const ae_optimizer_name[AE_OPTIMIZER_COUNT] = {
 	[AE_OPTIMIZER_LBFGS] = "lbfgs",
 };
 
+const char *const ae_prior_name[AE_PRIOR_COUNT] = {
+	[AE_PRIOR_GAUSSIAN] = "gaussian",
+	[AE_PRIOR_LAPLACE] = "laplace",
+};
+
+const char *const ae_pretrain_name[AE_PRETRAIN_COUNT] = {
+	[AE_PRETRAIN_NONE] = "none",
+	[AE_PRETRAIN_PLAIN] = "plain",
+	[AE_PRETRAIN_DENOISING] = "denoising",
+};
+
 const char *const ae_schedule_name[AE_SCHEDULE_COUNT] = {
 	[AE_SCHEDULE_CONSTANT] = "constant",
 	[AE_SCHEDULE_COSINE] = "cosine",
@@ -138,6 +149,17 @@ ae_train_options_check(const AeTrainOptions *o, AeError *error)
 		{"sparse_weight", o->sparse_weight, 0, 1e6},
 		{"sparse_target", o->sparse_target, 0, below_one},
 		{"dropout", o->dropout, 0, below_one},
+		{"weight_prior", o->weight_prior, 0, AE_PRIOR_COUNT - 1},
+		{"salt_pepper", o->salt_pepper, 0, below_one},
+		{"swap", o->swap, 0, below_one},
+		{"emphasis", o->emphasis, 0, 1},
+		{"contract_weight", o->contract_weight, 0, 1e6},
+		{"code_noise", o->code_noise, 0, 1e6},
+		{"batch_top_k", o->batch_top_k, 0, AE_MAX_WIDTH},
+		{"aux_weight", o->aux_weight, 0, 1e6},
+		{"target_weight", o->target_weight, 0, 1e6},
+		{"pretrain", o->pretrain, 0, AE_PRETRAIN_COUNT - 1},
+		{"pretrain_updates", (double) o->pretrain_updates, 0, 1e12},
 		{"epochs", (double) o->epochs, 0, 1e9},
 		{"updates", (double) o->updates, 0, 1e12},
 		{"batch_size", o->batch_size, 1, 1 << 24},

@@ -38,6 +38,25 @@ typedef enum AeSchedule
 	AE_SCHEDULE_COUNT
 } AeSchedule;
 
+/* Weight decay as the logarithm of a prior of the weights (Goodfellow et al. 2016, sec. 5.6.1). */
+typedef enum AeWeightPrior
+{
+	AE_PRIOR_GAUSSIAN = 0, /* lambda/2 |W|^2 */
+	AE_PRIOR_LAPLACE = 1,  /* lambda |W|_1 */
+	AE_PRIOR_COUNT
+} AeWeightPrior;
+
+/* What layers are pretrained as, one after the other (ae_pretrain.h). */
+typedef enum AePretrain
+{
+	AE_PRETRAIN_NONE = 0,
+	AE_PRETRAIN_PLAIN = 1,
+	AE_PRETRAIN_DENOISING = 2,
+	AE_PRETRAIN_COUNT
+} AePretrain;
+
+extern const char *const ae_prior_name[AE_PRIOR_COUNT];
+extern const char *const ae_pretrain_name[AE_PRETRAIN_COUNT];
 extern const char *const ae_optimizer_name[AE_OPTIMIZER_COUNT];
 extern const char *const ae_schedule_name[AE_SCHEDULE_COUNT];
 
@@ -61,14 +80,27 @@ typedef struct AeTrainOptions
 	bool sparse_hidden;   /* on every hidden layer, not on the code alone */
 	double sparse_weight; /* >= 0 */
 	double sparse_target; /* kl: rate of every unit, in (0, 1) */
-	double dropout;      /* share of units of hidden layers but the code that are dropped, [0, 1) */
-	bool tied;           /* the decoder's weights are the encoder's, transposed */
-	uint64_t epochs;     /* passes over the training rows, or 0 */
-	uint64_t updates;    /* updates of the weights (L-BFGS: iterations), or 0; one is set */
-	uint32_t batch_size; /* rows in a minibatch, >= 1; unused by L-BFGS */
-	double validation;   /* share of rows held out, [0, 1) */
-	uint32_t patience;   /* epochs without a better validation loss before stopping; 0: never */
-	double time_limit;   /* seconds; 0: none; kept by the caller (ae_trainer_stop) */
+	double dropout;  /* share of units of hidden layers but the code that are dropped, [0, 1) */
+	bool tied;       /* the decoder's weights are the encoder's, transposed */
+	bool batch_norm; /* hidden layers but the code are normalised over minibatches */
+	AeWeightPrior weight_prior;
+	double salt_pepper;     /* probability that a column enters as its least or largest, [0, 1) */
+	double swap;            /* probability that a column enters as another row's, [0, 1) */
+	double emphasis;        /* share of the loss that is taken of corrupted columns alone, [0, 1] */
+	double contract_weight; /* of the squared norm of the encoder's Jacobian, >= 0 */
+	bool contract_exact;    /* the norm itself, not an estimate of it */
+	double code_noise;      /* sd of Gaussian noise on the code before its activation */
+	uint32_t batch_top_k;   /* units kept for each row of a minibatch on the average; 0: all */
+	double aux_weight;      /* of the loss that dead units of the code are trained by, >= 0 */
+	double target_weight;   /* of the supervised loss, >= 0 */
+	AePretrain pretrain;    /* layer by layer before the whole */
+	uint64_t pretrain_updates; /* of each layer */
+	uint64_t epochs;           /* passes over the training rows, or 0 */
+	uint64_t updates;          /* updates of the weights (L-BFGS: iterations), or 0; one is set */
+	uint32_t batch_size;       /* rows in a minibatch, >= 1; unused by L-BFGS */
+	double validation;         /* share of rows held out, [0, 1) */
+	uint32_t patience; /* epochs without a better validation loss before stopping; 0: never */
+	double time_limit; /* seconds; 0: none; kept by the caller (ae_trainer_stop) */
 	uint64_t seed;
 } AeTrainOptions;
 

@@ -85,6 +85,11 @@ typedef struct PgaeOptions
 	int sparse_layers; /* 0 the code, 1 every hidden layer; -1: not given */
 	int top_k;         /* 0: not given */
 	bool tied_set;     /* train.tied was given */
+	int denoise;       /* number of a kind of ae.denoise; -1: not given */
+	double denoise_level;
+	bool contract_exact_set; /* train.contract_exact was given */
+	char *target;            /* column, or NULL */
+	int hash_bits;           /* 0: not given */
 	/* fields not given hold a negative number (or UINT64_MAX / UINT32_MAX) until resolved */
 	AeTrainOptions train;
 } PgaeOptions;

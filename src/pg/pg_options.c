@@ -37,6 +37,7 @@ typedef enum OptionType
 	OPTION_COUNT32, /* integer: uint32 */
 	OPTION_COUNT64, /* integer: uint64 */
 	OPTION_REAL,    /* number: double */
+	OPTION_NAME,    /* string: char * */
 	OPTION_TYPE_COUNT
 } OptionType;
 
@@ -52,6 +53,7 @@ static const char *const option_type_name[OPTION_TYPE_COUNT] = {
 	"an integer",
 	"an integer",
 	"a number",
+	"a string",
 };
 
 /* The optimizers that an option is for. */
@@ -153,6 +155,41 @@ scaling_choice(int number)
 }
 
 static const char *
+prior_choice(int number)
+{
+	return number < AE_PRIOR_COUNT ? ae_prior_name[number] : NULL;
+}
+
+/* AePretrain from 1 on. */
+static const char *
+pretrain_choice(int number)
+{
+	return number + 1 < AE_PRETRAIN_COUNT ? ae_pretrain_name[number + 1] : NULL;
+}
+
+/* Kinds of ae.denoise. */
+enum
+{
+	DENOISE_GAUSSIAN,
+	DENOISE_MASKING,
+	DENOISE_SALT_PEPPER,
+	DENOISE_SWAP
+};
+
+static const char *
+denoise_choice(int number)
+{
+	static const char *const names[] = {
+		[DENOISE_GAUSSIAN] = "gaussian",
+		[DENOISE_MASKING] = "masking",
+		[DENOISE_SALT_PEPPER] = "salt_pepper",
+		[DENOISE_SWAP] = "swap",
+	};
+
+	return number < (int) lengthof(names) ? names[number] : NULL;
+}
+
+static const char *
 schedule_choice(int number)
 {
 	return number < AE_SCHEDULE_COUNT ? ae_schedule_name[number] : NULL;
@@ -163,7 +200,8 @@ schedule_choice(int number)
 
 #define AT(field) offsetof(PgaeOptions, field)
 
-/* In the order of ae.options, then of ae.sparse; ranges are those of the engine. */
+/* In the order of ae.options, then of the functions joined to it; ranges are those of the engine.
+ */
 static const OptionInfo option_info[] = {
 	{"columns", OPTION_NAMES, 0, 0, false, FOR_ALL, AT(columns), NULL},
 	{"exclude", OPTION_NAMES, 0, 0, false, FOR_ALL, AT(exclude), NULL},
@@ -176,6 +214,7 @@ static const OptionInfo option_info[] = {
 	{"hidden", OPTION_WIDTHS, 1, AE_MAX_WIDTH, false, FOR_ALL, AT(hidden), NULL},
 	{"decoder", OPTION_WIDTHS, 1, AE_MAX_WIDTH, false, FOR_ALL, AT(decoder), NULL},
 	{"tied", OPTION_FLAG, 0, 0, false, FOR_ALL, AT(train.tied), NULL},
+	{"batch_norm", OPTION_FLAG, 0, 0, false, FOR_ALL, AT(train.batch_norm), NULL},
 	{"activation", OPTION_CHOICE, 0, 0, false, FOR_ALL, AT(activation), activation_choice},
 	{"code_activation", OPTION_CHOICE, 0, 0, false, FOR_ALL, AT(code_activation),
 	 activation_choice},
@@ -202,6 +241,7 @@ static const OptionInfo option_info[] = {
 	{"beta2", OPTION_REAL, 0, 1, true, FOR_ADAM, AT(train.beta2), NULL},
 	{"epsilon", OPTION_REAL, 1e-30, 1, false, FOR_ADAM, AT(train.epsilon), NULL},
 	{"weight_decay", OPTION_REAL, 0, 1e6, false, FOR_ALL, AT(train.weight_decay), NULL},
+	{"weight_prior", OPTION_CHOICE, 0, 0, false, FOR_ALL, AT(train.weight_prior), prior_choice},
 	{"clip_norm", OPTION_REAL, 0, 1e12, false, FOR_RATES, AT(train.clip_norm), NULL},
 	{"epochs", OPTION_COUNT64, 1, 1e9, false, FOR_ALL, AT(train.epochs), NULL},
 	{"updates", OPTION_COUNT64, 1, 1e12, false, FOR_ALL, AT(train.updates), NULL},
@@ -215,6 +255,19 @@ static const OptionInfo option_info[] = {
 	{"sparse_target", OPTION_REAL, 1e-6, 1, true, FOR_ALL, AT(train.sparse_target), NULL},
 	{"sparse_layers", OPTION_CHOICE, 0, 0, false, FOR_ALL, AT(sparse_layers), sparse_layers_choice},
 	{"top_k", OPTION_INT, 1, AE_MAX_WIDTH, false, FOR_ALL, AT(top_k), NULL},
+	{"batch_top_k", OPTION_COUNT32, 1, AE_MAX_WIDTH, false, FOR_ALL, AT(train.batch_top_k), NULL},
+	{"aux_weight", OPTION_REAL, 0, 1e6, false, FOR_ALL, AT(train.aux_weight), NULL},
+	{"denoise", OPTION_CHOICE, 0, 0, false, FOR_ALL, AT(denoise), denoise_choice},
+	{"denoise_level", OPTION_REAL, 0, 1e6, false, FOR_ALL, AT(denoise_level), NULL},
+	{"denoise_emphasis", OPTION_REAL, 0, 1, false, FOR_ALL, AT(train.emphasis), NULL},
+	{"contract_weight", OPTION_REAL, 0, 1e6, false, FOR_ALL, AT(train.contract_weight), NULL},
+	{"contract_exact", OPTION_FLAG, 0, 0, false, FOR_ALL, AT(train.contract_exact), NULL},
+	{"target", OPTION_NAME, 0, 0, false, FOR_ALL, AT(target), NULL},
+	{"target_weight", OPTION_REAL, 0, 1e6, false, FOR_ALL, AT(train.target_weight), NULL},
+	{"pretrain", OPTION_CHOICE, 0, 0, false, FOR_ALL, AT(train.pretrain), pretrain_choice},
+	{"pretrain_updates", OPTION_COUNT64, 1, 1e12, false, FOR_ALL, AT(train.pretrain_updates), NULL},
+	{"hash_bits", OPTION_INT, 1, AE_MAX_WIDTH, false, FOR_ALL, AT(hash_bits), NULL},
+	{"hash_noise", OPTION_REAL, 0, 1e6, false, FOR_ALL, AT(train.code_noise), NULL},
 };
 
 #define N_OPTIONS ((int) lengthof(option_info))
@@ -304,11 +357,12 @@ refuse_key(const char *key, int length)
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown option \"%s\"", shown(key)),
-			 nearest ? errhint("Perhaps you meant the option \"%s\". All options are arguments of "
-							   "the functions ae.options and ae.sparse.",
-							   nearest->name)
-					 : errhint("All options are arguments of the functions ae.options and "
-							   "ae.sparse.")));
+			 nearest
+				 ? errhint("Perhaps you meant the option \"%s\". All options are arguments of "
+						   "ae.options, or of a function that is joined to it, such as ae.sparse.",
+						   nearest->name)
+				 : errhint("All options are arguments of ae.options, or of a function "
+						   "that is joined to it, such as ae.sparse.")));
 }
 
 /* Two options that cannot stand together; `a` and `b` say what each holds. */
@@ -520,6 +574,11 @@ parse_value(PgaeOptions *options, const OptionInfo *info, const JsonbValue *valu
 		case OPTION_REAL:
 			*(double *) at = parse_number(info, value, false);
 			break;
+		case OPTION_NAME:
+			if (value->type != jbvString)
+				refuse_type(info, value, false);
+			*(char **) at = pnstrdup(value->val.string.val, value->val.string.len);
+			break;
 		case OPTION_TYPE_COUNT:
 			break;
 	}
@@ -700,6 +759,12 @@ options_not_given(void)
 	train->noise = train->masking = train->dropout = train->validation = train->time_limit = -1;
 	train->epochs = train->updates = train->seed = UINT64_MAX;
 	train->batch_size = train->patience = UINT32_MAX;
+	options->denoise = -1;
+	options->denoise_level = train->emphasis = -1;
+	train->weight_prior = (AeWeightPrior) -1;
+	train->pretrain = (AePretrain) -1;
+	train->pretrain_updates = UINT64_MAX;
+	train->contract_weight = train->code_noise = train->aux_weight = train->target_weight = -1;
 	return options;
 }
 
@@ -751,6 +816,7 @@ pgae_options_parse(Jsonb *jsonb)
 
 	options->purpose_set = was_given(given, "purpose");
 	options->tied_set = was_given(given, "tied");
+	options->contract_exact_set = was_given(given, "contract_exact");
 	options->validation_set = was_given(given, "validation");
 	options->patience_set = was_given(given, "patience");
 	options->length_set = was_given(given, "epochs") || was_given(given, "updates");
@@ -765,6 +831,8 @@ pgae_options_parse(Jsonb *jsonb)
 		options->loss = number_losses[options->loss];
 	if ((int) options->train.sparse >= 0)
 		options->train.sparse = (AePenalty) (options->train.sparse + 1);
+	if ((int) options->train.pretrain >= 0)
+		options->train.pretrain = (AePretrain) (options->train.pretrain + 1);
 	check_pairs(options);
 	check_sparse(options);
 	check_tied(options);
@@ -1140,6 +1208,17 @@ resolve_training(AeTrainOptions *train, const PgaeOptions *options, AePurpose pu
 	train->masking = given_or(train->masking, 0);
 	train->dropout = given_or(train->dropout, 0);
 	resolve_sparse(train, options);
+	train->emphasis = given_or(train->emphasis, 0);
+	train->contract_weight = given_or(train->contract_weight, 0);
+	train->code_noise = given_or(train->code_noise, 0);
+	train->aux_weight = given_or(train->aux_weight, 0);
+	train->target_weight = given_or(train->target_weight, 0);
+	if ((int) train->weight_prior < 0)
+		train->weight_prior = AE_PRIOR_GAUSSIAN;
+	if ((int) train->pretrain < 0)
+		train->pretrain = AE_PRETRAIN_NONE;
+	if (train->pretrain_updates == UINT64_MAX)
+		train->pretrain_updates = 0;
 	train->time_limit = given_or(train->time_limit, 0);
 	if (train->batch_size == UINT32_MAX)
 		train->batch_size = 128;

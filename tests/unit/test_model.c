@@ -279,8 +279,8 @@ offsets_of(const AeModel *m)
 			at += 12 + column->levels[i].len;
 	}
 	o.net = at;
-	o.options = o.net + 12 + 4 * (m->net.n_layers + 1) + m->net.n_layers;
-	o.outcome = o.options + 164;
+	o.options = o.net + 20 + 4 * (m->net.n_layers + 1) + m->net.n_layers;
+	o.outcome = o.options + 236;
 	o.weights = o.outcome + 108;
 	o.calibration = o.weights + 4 * ae_net_n_params(&m->net);
 	o.detector = o.calibration + 16 + 16 * (size_t) m->calibration.n_points;
@@ -360,7 +360,9 @@ check_front(const AeModel *m, const uint8_t *b, size_t length, const Offsets *o)
 	assert_true(sample_get(b, o->net, 4) == m->net.n_layers);
 	assert_true(sample_get(b, o->net + 4, 4) == m->net.n_encoder);
 	assert_true(sample_get(b, o->net + 8, 4) == m->net.top_k);
-	assert_true(sample_get(b, o->net + 12 + 4, 4) == m->net.width[1]);
+	assert_true(sample_get(b, o->net + 12, 4) == m->net.gated);
+	assert_true(sample_get(b, o->net + 16, 4) == m->net.n_target);
+	assert_true(sample_get(b, o->net + 20 + 4, 4) == m->net.width[1]);
 	assert_true(b[o->options - 1] == m->net.activation[m->net.n_layers - 1]);
 }
 
@@ -372,21 +374,34 @@ check_back(const AeModel *m, const uint8_t *b, const Offsets *o)
 	float weight;
 
 	assert_true(b[o->options] == m->options.optimizer);
-	assert_true(get_f64(b, o->options + 4) == m->options.learning_rate);
-	assert_true(get_f64(b, o->options + 76) == m->options.noise);
-	assert_true(get_f64(b, o->options + 84) == m->options.masking);
-	assert_true(get_f64(b, o->options + 92) == m->options.sparse_weight);
-	assert_true(get_f64(b, o->options + 100) == m->options.sparse_target);
-	assert_true(get_f64(b, o->options + 108) == m->options.dropout);
+	assert_true(get_f64(b, o->options + 8) == m->options.learning_rate);
+	assert_true(get_f64(b, o->options + 80) == m->options.noise);
+	assert_true(get_f64(b, o->options + 88) == m->options.masking);
+	assert_true(get_f64(b, o->options + 96) == m->options.sparse_weight);
+	assert_true(get_f64(b, o->options + 104) == m->options.sparse_target);
+	assert_true(get_f64(b, o->options + 112) == m->options.dropout);
+	assert_true(get_f64(b, o->options + 120) == m->options.salt_pepper);
+	assert_true(get_f64(b, o->options + 128) == m->options.swap);
+	assert_true(get_f64(b, o->options + 136) == m->options.emphasis);
+	assert_true(get_f64(b, o->options + 144) == m->options.contract_weight);
+	assert_true(get_f64(b, o->options + 152) == m->options.code_noise);
+	assert_true(get_f64(b, o->options + 160) == m->options.aux_weight);
+	assert_true(get_f64(b, o->options + 168) == m->options.target_weight);
 	assert_true(b[o->options + 2] == m->options.sparse);
-	assert_int_equal(b[o->options + 3], m->options.sparse_hidden + 2 * m->options.tied);
-	assert_true(sample_get(b, o->options + 116, 8) == m->options.epochs);
-	assert_true(sample_get(b, o->options + 124, 8) == m->options.updates);
-	assert_true(sample_get(b, o->options + 132, 4) == m->options.batch_size);
-	assert_true(sample_get(b, o->options + 136, 4) == m->options.patience);
-	assert_true(get_f64(b, o->options + 140) == m->options.validation);
-	assert_true(get_f64(b, o->options + 148) == m->options.time_limit);
-	assert_true(sample_get(b, o->options + 156, 8) == m->options.seed);
+	assert_int_equal(b[o->options + 3], m->options.sparse_hidden + 2 * m->options.tied +
+											4 * m->options.batch_norm +
+											8 * m->options.contract_exact);
+	assert_true(b[o->options + 4] == m->options.weight_prior);
+	assert_true(b[o->options + 5] == m->options.pretrain);
+	assert_true(sample_get(b, o->options + 176, 8) == m->options.epochs);
+	assert_true(sample_get(b, o->options + 184, 8) == m->options.updates);
+	assert_true(sample_get(b, o->options + 192, 4) == m->options.batch_size);
+	assert_true(sample_get(b, o->options + 196, 4) == m->options.patience);
+	assert_true(get_f64(b, o->options + 200) == m->options.validation);
+	assert_true(get_f64(b, o->options + 208) == m->options.time_limit);
+	assert_true(sample_get(b, o->options + 216, 8) == m->options.seed);
+	assert_true(sample_get(b, o->options + 224, 4) == m->options.batch_top_k);
+	assert_true(sample_get(b, o->options + 228, 8) == m->options.pretrain_updates);
 	assert_true(b[o->outcome] == m->state);
 	assert_true(sample_get(b, o->outcome + 4, 8) == m->n_rows);
 	assert_true(sample_get(b, o->outcome + 36, 8) == m->best_epoch);
@@ -857,20 +872,26 @@ static void
 refuse_options(const uint8_t *b, size_t length, size_t at)
 {
 	const uint64_t nan_bits = 0x7ff8000000000000u;
+	const uint64_t one = 0x3ff0000000000000u, minus_one = 0xbff0000000000000u;
 
 	refuses(b, length, at, AE_OPTIMIZER_COUNT, 1, at);
 	refuses(b, length, at + 1, AE_SCHEDULE_COUNT, 1, at + 1);
 	refuses(b, length, at + 2, AE_PENALTY_COUNT, 1, at + 2);
-	refuses(b, length, at + 3, 4, 1, at + 3);
-	refuses(b, length, at + 92, 0xbff0000000000000u, 8, at);  /* sparse_weight -1 */
-	refuses(b, length, at + 100, 0x3ff0000000000000u, 8, at); /* sparse_target 1 */
-	refuses(b, length, at + 108, 0x3ff0000000000000u, 8, at); /* dropout 1 */
-	refuses(b, length, at + 4, 0, 8, at);                     /* learning_rate 0 */
-	refuses(b, length, at + 4, nan_bits, 8, at + 4);
-	refuses(b, length, at + 84, nan_bits, 8, at + 84);
-	refuses(b, length, at + 84, 0x3ff0000000000000u, 8, at); /* masking 1 */
-	refuses(b, length, at + 116, 3, 8, at);                  /* epochs and updates */
-	refuses(b, length, at + 124, 0, 8, at);                  /* neither */
+	refuses(b, length, at + 3, 16, 1, at + 3);
+	refuses(b, length, at + 4, AE_PRIOR_COUNT, 1, at + 4);
+	refuses(b, length, at + 5, AE_PRETRAIN_COUNT, 1, at + 5);
+	refuses(b, length, at + 6, 1, 1, at + 6);
+	for (size_t field = 8; field < 176; field += 8)
+		refuses(b, length, at + field, nan_bits, 8, at + field);
+	refuses(b, length, at + 8, 0, 8, at); /* learning_rate */
+	for (size_t field = 88; field <= 168; field += 8)
+		refuses(b, length, at + field, minus_one, 8, at);
+	for (size_t field = 104; field <= 128; field += 8) /* sparse_target, dropout, swap, ... */
+		refuses(b, length, at + field, one, 8, at);
+	refuses(b, length, at + 88, one, 8, at);    /* masking */
+	refuses(b, length, at + 176, 3, 8, at);     /* epochs and updates */
+	refuses(b, length, at + 184, 0, 8, at);     /* neither */
+	refuses(b, length, at + 224, 65537, 4, at); /* batch_top_k */
 }
 
 static void
@@ -891,11 +912,13 @@ test_refused_rest(void **state)
 	refuses(b, length, o.net + 4, 0, 4, o.net);
 	refuses(b, length, o.net + 4, 3, 4, o.net);
 	refuses(b, length, o.net + 8, s->model.net.width[s->model.net.n_encoder] + 1, 4, o.net);
-	refuses(b, length, o.net + 12, 3, 4, o.net);
-	refuses(b, length, o.net + 16, 0, 4, o.net);
+	refuses(b, length, o.net + 12, 2, 4, o.net);
 	refuses(b, length, o.net + 16, AE_MAX_WIDTH + 1, 4, o.net);
-	refuses(b, length, o.net + 16, AE_MAX_WIDTH, 4, length);
-	refuses(b, length, o.net + 24, 1, 4, o.net);
+	refuses(b, length, o.net + 20, 3, 4, o.net);
+	refuses(b, length, o.net + 24, 0, 4, o.net);
+	refuses(b, length, o.net + 24, AE_MAX_WIDTH + 1, 4, o.net);
+	refuses(b, length, o.net + 24, AE_MAX_WIDTH, 4, length);
+	refuses(b, length, o.net + 32, 1, 4, o.net);
 	refuses(b, length, o.options - 1, AE_ACTIVATION_COUNT, 1, o.options - 1);
 	refuse_options(b, length, o.options);
 	refuses(b, length, o.outcome, AE_TRAIN_STATE_COUNT, 1, o.outcome);
