@@ -11,6 +11,9 @@
 #     tests/bench/run.sh explain            whether it names the wrong column   (explain.py)
 #     tests/bench/run.sh impute             how well it fills what is missing   (impute.py)
 #     tests/bench/run.sh onehot             categories against one-hot arrays   (onehot.py)
+#     tests/bench/run.sh chapter            each family as a textbook has it    (chapter.py)
+#
+# chapter writes docs/chapter.md and its plots.
 #
 # The extension goes into a throw-away server of its own.  Peers live in a virtual environment,
 # tmp_check/bench/venv unless AE_BENCH_VENV says otherwise; it is made once and kept.  PyTorch comes
@@ -61,9 +64,9 @@ find_torch()
 
 have_python()
 {
-	"$python" -c 'import numpy, sklearn' 2>/dev/null && return
+	"$python" -c 'import numpy, sklearn, matplotlib' 2>/dev/null && return
 	[ -x "$python" ] || python3 -m venv "$venv"
-	"$venv/bin/pip" install -q --disable-pip-version-check numpy scipy scikit-learn
+	"$python" -m pip install -q --disable-pip-version-check numpy scipy scikit-learn matplotlib
 }
 
 # Runs a command with a server of its own, which PGHOST and so on name.
@@ -111,14 +114,14 @@ case $what in
 		run_speed
 		have_python
 		failed=0
-		for one in quality mixed crossed calibration explain impute onehot; do
+		for one in quality mixed crossed calibration explain impute onehot chapter; do
 			with_server "$python" "tests/bench/$one.py" || failed=1
 		done
 		exit $failed
 		;;
 	kernels) run_kernels ;;
 	speed) run_speed "$@" ;;
-	quality | mixed | crossed | calibration | explain | impute | onehot)
+	quality | mixed | crossed | calibration | explain | impute | onehot | chapter)
 		have_python
 		with_server "$python" "tests/bench/$what.py" "$@"
 		;;

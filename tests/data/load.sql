@@ -1,5 +1,5 @@
 -- Loads one of the tables here into the database, by name.  Columns have the types that they would
--- have in somebody's database; label (integer, 1 = anomaly) comes last.
+-- have in somebody's database; label (integer: 1 = anomaly, or a class) comes last.
 --
 --     psql -v table=shuttle -f tests/data/load.sql
 --     \set table adult_train
