@@ -23,6 +23,7 @@ my @ENGINE_ORDER = (
 	'hash loss',
 	'net scaler',
 	'pca prototype',
+	'contract',
 	'train optim lbfgs',
 	'model',
 	'score',

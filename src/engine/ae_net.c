@@ -373,6 +373,15 @@ keep_largest(AePass *pass, const AeNet *net, size_t n_rows, bool keep_mask)
 		ae_topk(pass->h[l] + i * n, keep_mask ? pass->mask[l] + i * n : NULL, n, net->top_k);
 }
 
+/* pass->z[l], before the activation of layer l is put in its place. */
+static void
+keep_preactivations(AePass *pass, uint32_t l, const AeReal *bias, size_t n_rows, size_t n_out)
+{
+	for (size_t i = 0; i < n_rows; i++)
+		for (size_t j = 0; j < n_out; j++)
+			pass->z[l][i * n_out + j] = pass->h[l + 1][i * n_out + j] + bias[j];
+}
+
 /* What is kept of h[l]. */
 static const AeReal *
 drop_units(AePass *pass, uint32_t l, size_t n)
@@ -396,6 +405,8 @@ ae_net_forward(AePass *pass, const AeNet *net, const AeReal *params, const AeRea
 			first_layer(pass->h[1], net, params, x, levels, n_rows, kernels, blas);
 		else
 			multiply(pass->h[l + 1], x, params, false, false, n_rows, n_out, n_in, 0, blas);
+		if (keep_slopes && pass->z[l])
+			keep_preactivations(pass, l, bias, n_rows, n_out);
 		if (l + 1 == net->n_layers)
 			activate_output(pass, net, bias, n_rows, keep_slopes, kernels);
 		else
@@ -461,6 +472,8 @@ ae_net_backward(AeReal *grads, AePass *pass, const AeNet *net, const AeReal *par
 								pass->penalty_scale, pass->means);
 		kernels->activation_backward(net->activation[l - 1], d_below, pass->h[l],
 									 pass->slope[l - 1], n_rows, n_in, n_in);
+		if (pass->d_z[l - 1])
+			kernels->axpy(d_below, 1, pass->d_z[l - 1], n_rows * n_in);
 		d = d_below;
 		d_below = swap;
 	}

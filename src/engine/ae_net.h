@@ -72,6 +72,10 @@ typedef struct AePass
 	bool penalty_everywhere;
 	double penalty_scale; /* factor on its gradient, set before a backward pass */
 	double *means;        /* of the penalty */
+	/* of a penalty of derivatives (ae_contract.h): h[l] W_l + b_l, which a forward pass with slopes
+	 * keeps, and gradients by it, which a backward pass adds to its own; NULL where not needed */
+	AeReal *z[AE_MAX_LAYERS];
+	AeReal *d_z[AE_MAX_LAYERS];
 } AePass;
 
 /* Places the buffers; `backward` false leaves out slopes and gradients. */

@@ -19,7 +19,8 @@ typedef enum AeStream
 	AE_STREAM_SHUFFLE = 2, /* order of rows within an epoch */
 	AE_STREAM_MASK = 4,    /* cells that are hidden */
 	AE_STREAM_NOISE = 3,   /* corruption of inputs */
-	AE_STREAM_DROPOUT = 5  /* hidden units that are dropped */
+	AE_STREAM_DROPOUT = 5, /* hidden units that are dropped */
+	AE_STREAM_PROBE = 9    /* signs of the probes that a contraction is estimated by */
 } AeStream;
 
 #define AE_PHILOX_M0 0xD2511F53u

@@ -22,6 +22,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "ae_contract.h"
 #include "ae_lbfgs.h"
 #include "ae_optim.h"
 #include "ae_rng.h"
@@ -86,6 +87,7 @@ struct AeTrainer
 	AeOptim optim;        /* unless L-BFGS */
 	AeLbfgs lbfgs;        /* if L-BFGS */
 	AePass pass;
+	AeContraction contraction;
 	AeReal *clean;   /* slice_rows x width: cells as they are */
 	AeReal *masked;  /* slice_rows x width: cells as they enter, or NULL without masking */
 	AeReal *dense;   /* slice_rows x dense cells, or NULL where cells are used in place */
@@ -115,6 +117,9 @@ struct AeTrainer
 	double batch_penalty;      /* L-BFGS: sum over the rows of the current evaluation */
 	double validation_penalty; /* sum over validation rows */
 	double best_objective;     /* validation loss and penalty of the best epoch */
+	double batch_jacobian;     /* of |J|^2, as batch_loss, epoch_loss, validation_sum of the loss */
+	double epoch_jacobian;
+	double validation_jacobian;
 };
 
 static bool
@@ -192,6 +197,21 @@ check_rates(const AeNet *net, const AeTrainOptions *o, AeError *error)
 	return AE_OK;
 }
 
+/* The contractive penalty needs derivatives that exist, of a net that is the same at every visit.
+ */
+static AeStatus
+check_contraction(const AeNet *net, const AeTrainOptions *o, AeError *error)
+{
+	bool estimate = !o->contract_exact && net->n_encoder > 1;
+
+	if (o->contract_weight == 0)
+		return AE_OK;
+	if (o->dropout > 0 || o->batch_norm || o->batch_top_k > 0 ||
+		(estimate && o->optimizer == AE_OPTIMIZER_LBFGS))
+		return ae_fail(error, AE_ERR_ARGUMENT, "contract_weight", o->contract_weight, 0, 0);
+	return ae_contract_check(net, error);
+}
+
 static bool
 is_lbfgs(const AeTrainer *t)
 {
@@ -205,8 +225,8 @@ plan_sizes(AeTrainer *t, AeError *error)
 	const AeTrainOptions *o = &t->options;
 	size_t n = t->rows.n_rows, width = t->rows.width;
 	size_t n_validation = (size_t) (o->validation * (double) n);
-	double time_rows = SLICE_FLOPS / (6 * ae_net_macs(&t->net));
-	size_t wanted, window_blocks;
+	double macs = ae_net_macs(&t->net);
+	size_t wanted, window_blocks, time_rows, least = MIN_SLICE_ROWS;
 
 	if (o->validation > 0 && n_validation == 0)
 		n_validation = 1;
@@ -230,8 +250,14 @@ plan_sizes(AeTrainer *t, AeError *error)
 		if (batch > wanted)
 			wanted = batch;
 	}
-	if (time_rows < (double) wanted)
-		wanted = time_rows > MIN_SLICE_ROWS ? (size_t) time_rows : MIN_SLICE_ROWS;
+	if (o->contract_weight > 0)
+	{
+		macs += ae_contract_macs(&t->net, o->contract_exact);
+		least = 1; /* the exact norm of a wide code takes its time */
+	}
+	time_rows = (size_t) (SLICE_FLOPS / (6 * macs));
+	if (time_rows < wanted)
+		wanted = time_rows > least ? time_rows : least;
 	t->slice_rows = wanted < t->rows.n_rows ? wanted : t->rows.n_rows;
 	t->progress.total_updates = o->updates;
 	if (o->epochs > 0)
@@ -271,6 +297,8 @@ plan(AeArena *arena, AeTrainer *t)
 		ae_optim_place(&t->optim, arena, &t->net, &t->options, t->kernels);
 	ae_net_place(&t->pass, arena, &t->net, t->slice_rows, true);
 	ae_net_place_penalty(&t->pass, arena, &t->net, &penalty, t->options.sparse_hidden);
+	ae_contract_place(&t->contraction, &t->pass, arena, &t->net, t->slice_rows,
+					  t->options.contract_weight, t->options.contract_exact);
 	if (t->options.dropout > 0)
 		ae_net_place_dropout(&t->pass, arena, &t->net, slice);
 	t->clean = ae_arena_place(arena, slice * width, sizeof(AeReal));
@@ -303,6 +331,8 @@ prepare(AeTrainer *t, const AeNet *net, const AeTrainOptions *options, const AeR
 		status = ae_train_options_check(options, error);
 	if (status == AE_OK)
 		status = check_rates(net, options, error);
+	if (status == AE_OK)
+		status = check_contraction(net, options, error);
 	if (status == AE_OK && options->tied &&
 		(!ae_net_is_symmetric(net) || net->layout.n_indicators > 0))
 		status = ae_fail(error, AE_ERR_SHAPE, "layers of a tied decoder",
@@ -395,6 +425,7 @@ ae_trainer_init(AeTrainer **trainer, void *block, size_t bytes, const AeNet *net
 		ae_net_tie(home->params, net);
 	home->progress.history = home->history;
 	home->progress.train_loss = home->progress.validation_loss = home->progress.best_loss = NAN;
+	home->progress.jacobian = home->progress.best_jacobian = NAN;
 	home->best_objective = NAN;
 	home->history_stride = 1;
 	home->window = SIZE_MAX;
@@ -425,7 +456,7 @@ begin_epoch(AeTrainer *t)
 	t->window = SIZE_MAX;
 	t->batch = 0;
 	t->position = 0;
-	t->epoch_loss = 0;
+	t->epoch_loss = t->epoch_jacobian = 0;
 	t->epoch_rows = 0;
 	if (is_lbfgs(t))
 		return;
@@ -530,6 +561,20 @@ keep(AeTrainer *t)
 	t->kept_update = t->progress.update;
 }
 
+/* The mean of |J|^2 over validation rows, else over the rows of the epoch. */
+static void
+find_jacobian(AeTrainer *t)
+{
+	AeProgress *p = &t->progress;
+
+	if (t->contraction.weight == 0)
+		return;
+	if (p->n_validation > 0 && p->epoch > 0)
+		p->jacobian = t->validation_jacobian / (double) p->n_validation;
+	else
+		p->jacobian = t->epoch_jacobian / (double) t->epoch_rows;
+}
+
 static void
 finish(AeTrainer *t, AeTrainState state)
 {
@@ -537,7 +582,10 @@ finish(AeTrainer *t, AeTrainState state)
 
 	/* stopped within the first epoch: what there is of it */
 	if (p->epoch == 0 && t->epoch_rows > 0)
+	{
 		p->train_loss = t->epoch_loss / (double) t->epoch_rows;
+		find_jacobian(t);
+	}
 	if (is_lbfgs(t) && t->lbfgs.started && state != AE_TRAIN_DIVERGED)
 		memcpy(t->params, t->lbfgs.start, t->n_params * sizeof(AeReal));
 	if (state != AE_TRAIN_DIVERGED && t->options.patience > 0 && t->has_kept)
@@ -592,6 +640,7 @@ state_after_epoch(AeTrainer *t)
 		{
 			t->best_objective = objective;
 			p->best_loss = p->validation_loss;
+			p->best_jacobian = p->jacobian;
 			p->best_epoch = p->epoch;
 			if (t->options.patience > 0)
 				keep(t);
@@ -614,6 +663,7 @@ end_epoch(AeTrainer *t)
 	p->train_loss = t->epoch_loss / (double) t->epoch_rows;
 	if (p->n_validation > 0)
 		p->validation_loss = t->validation_sum / (double) p->n_validation;
+	find_jacobian(t);
 	t->validating = false;
 	state = state_after_epoch(t);
 	record(t, state != AE_TRAIN_RUNNING);
@@ -638,7 +688,7 @@ end_training_part(AeTrainer *t)
 	t->validating = true;
 	t->position = 0;
 	t->validation_sum = 0;
-	t->validation_penalty = 0;
+	t->validation_penalty = t->validation_jacobian = 0;
 }
 
 /* ---- one step ---- */
@@ -677,7 +727,8 @@ forward(AeTrainer *t, const AeReal **x, const AeReal *params, const AeReal *cell
 							t->kernels);
 	ae_loss_inputs(x, t->levels, masked ? t->masked : cells, t->dense, t->filled, &t->net.layout, n,
 				   t->rows.nullable || masked, sigma, t->options.seed, t->visits, t->kernels);
-	ae_net_forward(&t->pass, &t->net, params, *x, t->levels, n, training, t->kernels, t->blas);
+	ae_net_forward(&t->pass, &t->net, params, *x, t->levels, n,
+				   training || t->contraction.weight > 0, t->kernels, t->blas);
 }
 
 /* The loss of n rows just passed forward; with d its gradient for an evaluation of that share. */
@@ -688,9 +739,36 @@ loss(AeTrainer *t, AeReal *d, const AeReal *cells, size_t n, double share)
 						share, t->scratch, t->kernels);
 }
 
+/*
+ * The contractive penalty of n rows just passed forward in training, for an evaluation of that
+ * share: its gradient in grads, to which others are added from then on.
+ */
+static void
+contract(AeTrainer *t, size_t n, bool accumulate, double share)
+{
+	if (!accumulate)
+		memset(t->grads, 0, t->n_params * sizeof(AeReal));
+	ae_contract_draw(&t->contraction, &t->net, n, t->options.seed, t->visits);
+	t->batch_jacobian += ae_contract_gradient(t->grads, &t->contraction, &t->pass, &t->net,
+											  t->params, n, share, t->kernels, t->blas);
+}
+
+/* The same of validation rows, by the same probes in every epoch. */
+static double
+validate_contraction(AeTrainer *t, size_t n)
+{
+	if (t->contraction.weight == 0)
+		return 0;
+	ae_contract_draw(&t->contraction, &t->net, n, t->options.seed,
+					 UINT64_MAX - t->position / t->slice_rows);
+	return ae_contract_value(&t->contraction, &t->pass, &t->net, current_params(t), n, t->kernels,
+							 t->blas);
+}
+
 static void
 step_validation(AeTrainer *t)
 {
+	double jacobian;
 	size_t n = t->progress.n_validation - t->position;
 	const AeReal *cells, *x;
 
@@ -700,6 +778,9 @@ step_validation(AeTrainer *t)
 	forward(t, &x, current_params(t), cells, n, false);
 	t->validation_sum += loss(t, NULL, cells, n, 0);
 	t->validation_penalty += ae_net_penalty(&t->pass, &t->net, n);
+	jacobian = validate_contraction(t, n);
+	t->validation_jacobian += jacobian;
+	t->validation_penalty += t->contraction.weight * jacobian;
 	t->position += n;
 	if (t->position == t->progress.n_validation)
 		end_epoch(t);
@@ -709,7 +790,7 @@ static void
 update_lbfgs(AeTrainer *t)
 {
 	double n = (double) t->progress.n_train;
-	double f = (t->batch_loss + t->batch_penalty) / n;
+	double f = (t->batch_loss + t->batch_penalty + t->contraction.weight * t->batch_jacobian) / n;
 
 	if (t->options.weight_decay > 0)
 		f += ae_optim_decay(t->grads, t->params, &t->net, t->options.weight_decay, t->options.tied,
@@ -724,11 +805,13 @@ update_lbfgs(AeTrainer *t)
 		case AE_LBFGS_ACCEPTED:
 			t->progress.update++;
 			t->epoch_loss = t->batch_loss;
+			t->epoch_jacobian = t->batch_jacobian;
 			t->epoch_rows = t->progress.n_train;
 			end_training_part(t);
 			break;
 		case AE_LBFGS_CONVERGED:
 			t->epoch_loss = t->batch_loss;
+			t->epoch_jacobian = t->batch_jacobian;
 			t->epoch_rows = t->progress.n_train;
 			finish(t, AE_TRAIN_CONVERGED);
 			break;
@@ -752,6 +835,7 @@ update_first_order(AeTrainer *t)
 	p->update++;
 	t->batch++;
 	t->epoch_loss += t->batch_loss;
+	t->epoch_jacobian += t->batch_jacobian;
 	t->epoch_rows = t->position;
 	if (t->batch == t->n_batches || p->update >= p->total_updates)
 		end_training_part(t);
@@ -774,6 +858,7 @@ step_training(AeTrainer *t)
 {
 	size_t begin, end, n;
 	const AeReal *cells, *x;
+	bool accumulate;
 
 	batch_bounds(t, &begin, &end);
 	n = end - t->position < t->slice_rows ? end - t->position : t->slice_rows;
@@ -786,14 +871,20 @@ step_training(AeTrainer *t)
 	}
 	forward(t, &x, t->params, cells, n, true);
 	t->visits++;
+	accumulate = t->position != begin;
 	if (t->position == begin)
-		t->batch_loss = t->batch_penalty = 0;
+		t->batch_loss = t->batch_penalty = t->batch_jacobian = 0;
 	if (is_lbfgs(t))
 		t->batch_penalty += ae_net_penalty(&t->pass, &t->net, n);
 	t->pass.penalty_scale = 1 / (double) (end - begin);
 	t->batch_loss += loss(t, t->pass.d[0], cells, n, 1 / (double) (end - begin));
-	ae_net_backward(t->grads, &t->pass, &t->net, t->params, x, t->levels, n, t->position != begin,
-					t->kernels, t->blas);
+	if (t->contraction.weight > 0)
+	{
+		contract(t, n, accumulate, 1 / (double) (end - begin));
+		accumulate = true;
+	}
+	ae_net_backward(t->grads, &t->pass, &t->net, t->params, x, t->levels, n, accumulate, t->kernels,
+					t->blas);
 	t->position += n;
 	if (t->position < end)
 		return;

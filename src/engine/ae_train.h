@@ -157,8 +157,11 @@ typedef struct AeProgress
 	double best_loss;       /* validation loss of the best epoch so far, or NaN */
 	uint64_t best_epoch;    /* its epoch; 0: none */
 	bool restored;          /* the parameters are those of best_epoch */
-	size_t n_train;         /* training rows */
-	size_t n_validation;    /* validation rows: the first ones in canonical order */
+	double jacobian; /* contraction: mean |J|^2 of the last epoch, over validation rows if any; NaN
+					  * before, and without */
+	double best_jacobian; /* of best_epoch, or NaN */
+	size_t n_train;       /* training rows */
+	size_t n_validation;  /* validation rows: the first ones in canonical order */
 	uint32_t n_history;
 	const AeEpoch *history;
 } AeProgress;

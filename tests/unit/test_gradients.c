@@ -2,6 +2,7 @@
 /* build: double */
 #include "unit_data.h"
 
+#include "ae_contract.h"
 #include "ae_optim.h"
 #include "ae_rng.h"
 
@@ -32,6 +33,8 @@ typedef struct Job
 	double decay;
 	bool tied;
 	double dropout;
+	double contract; /* weight of the contractive penalty */
+	bool estimate;   /* of it, the probes held still */
 	AeReal entering[ROWS * MAX_CELLS];
 	AeReal target[ROWS * MAX_CELLS];
 	AeReal dense[ROWS * MAX_CELLS];
@@ -40,6 +43,7 @@ typedef struct Job
 	AeReal scratch[64];
 	const AeReal *x;
 	AePass pass;
+	AeContraction contraction;
 	char *block;
 } Job;
 
@@ -52,12 +56,17 @@ start(Job *job, AeReal sigma)
 	ae_net_place_penalty(&job->pass, &arena, &job->net, &job->term, job->everywhere);
 	if (job->dropout > 0)
 		ae_net_place_dropout(&job->pass, &arena, &job->net, ROWS);
+	ae_contract_place(&job->contraction, &job->pass, &arena, &job->net, ROWS, job->contract,
+					  !job->estimate);
 	job->block = malloc(arena.used + AE_ALIGN);
 	arena = (AeArena){.base = ae_arena_align(job->block)};
 	ae_net_place(&job->pass, &arena, &job->net, ROWS, true);
 	ae_net_place_penalty(&job->pass, &arena, &job->net, &job->term, job->everywhere);
 	if (job->dropout > 0)
 		ae_net_place_dropout(&job->pass, &arena, &job->net, ROWS);
+	ae_contract_place(&job->contraction, &job->pass, &arena, &job->net, ROWS, job->contract,
+					  !job->estimate);
+	ae_contract_draw(&job->contraction, &job->net, ROWS, 5, 1);
 	ae_net_draw_dropout(&job->pass, &job->net, ROWS, job->dropout, 5, 1, ae_kernels_best());
 	job->pass.penalty_scale = 1.0 / ROWS;
 	assert_true(ae_loss_scratch(&job->net.layout) <= 64);
@@ -79,10 +88,13 @@ objective(Job *job, const AeReal *params)
 		params = tied;
 	}
 	/* dropout is for training alone; its masks were drawn by `start` */
-	ae_net_forward(&job->pass, &job->net, params, job->x, job->levels, ROWS, job->dropout > 0,
-				   ae_kernels_best(), &unit_blas);
+	ae_net_forward(&job->pass, &job->net, params, job->x, job->levels, ROWS,
+				   job->dropout > 0 || job->contract > 0, ae_kernels_best(), &unit_blas);
 	loss = ae_loss_rows(NULL, job->pass.h[job->net.n_layers], job->target, &job->net.layout, ROWS,
 						job->nullable, 0, job->scratch, ae_kernels_best());
+	if (job->contract > 0)
+		loss += job->contract * ae_contract_value(&job->contraction, &job->pass, &job->net, params,
+												  ROWS, ae_kernels_best(), &unit_blas);
 	return (loss + ae_net_penalty(&job->pass, &job->net, ROWS)) / ROWS +
 		   ae_optim_decay(unused, params, &job->net, job->decay, job->tied, ae_kernels_best());
 }
@@ -100,6 +112,14 @@ gradient(AeReal *grads, Job *job, const AeReal *params, size_t first, size_t n, 
 	loss = ae_loss_rows(job->pass.d[0], job->pass.h[net->n_layers],
 						job->target + first * ae_layout_cells(&net->layout), &net->layout, n,
 						job->nullable, 1.0 / ROWS, job->scratch, ae_kernels_best());
+	if (job->contract > 0)
+	{
+		if (!accumulate)
+			memset(grads, 0, ae_net_n_params(net) * sizeof(AeReal));
+		accumulate = true;
+		ae_contract_gradient(grads, &job->contraction, &job->pass, net, params, n, 1.0 / ROWS,
+							 ae_kernels_best(), &unit_blas);
+	}
 	ae_net_backward(grads, &job->pass, net, params, x, levels, n, accumulate, ae_kernels_best(),
 					&unit_blas);
 	return loss;
@@ -435,14 +455,14 @@ static void
 slices_add_up(void **state)
 {
 	(void) state;
-	for (size_t i = 0; i < N_SHAPES; i++)
+	for (size_t i = 0; i < 2 * N_SHAPES; i++)
 	{
-		AeLayout layout = layout_of(&shapes[i]);
+		AeLayout layout = layout_of(&shapes[i / 2]);
 		AeReal params[MAX_PARAMS], whole[MAX_PARAMS], parts[MAX_PARAMS];
 		static Job job;
 		double loss;
 
-		job = (Job){.net = make_net(2, AE_GELU, &layout)};
+		job = (Job){.net = make_net(2, AE_GELU, &layout), .contract = i % 2};
 		draw_rows(&job, ALL);
 		ae_net_init(params, &job.net, 3);
 		start(&job, 0.2);
@@ -685,6 +705,65 @@ dropout_drops_its_share(void **state)
 	free(block);
 }
 
+/* The contractive penalty, larger than the loss: one layer in closed form, several by probes. */
+static void
+contraction_agrees(void **state)
+{
+	(void) state;
+	for (size_t s = 0; s < N_SHAPES; s += 9) /* numbers; all kinds of inputs */
+		for (int act = 0; act < AE_ACTIVATION_COUNT; act++)
+			for (int i = 0; i < 3 * 2; i++)
+			{
+				AeLayout layout = layout_of(&shapes[s]);
+				static Job job;
+				double error;
+
+				if (!ae_contract_is_smooth((AeActivation) act))
+					continue;
+				job = (Job){.name = "contraction",
+							.net = make_net(1 + i / 2, (AeActivation) act, &layout),
+							.contract = 2,
+							.estimate = i % 2 == 1};
+				draw_rows(&job, s == 0 ? PLAIN : ALL);
+				error = relative_error(&job, s == 0 ? 0 : 0.3);
+				if (error > 1e-6)
+					fail_msg("contraction, %s, %s, depth %d%s: relative error %g", shapes[s].name,
+							 ae_activation_info[act].name, 1 + i / 2, i % 2 ? ", estimate" : "",
+							 error);
+			}
+}
+
+/* With all that it may stand beside: noise, a penalty of every layer, weight decay, tied weights.
+ */
+static void
+contraction_agrees_in_company(void **state)
+{
+	static const AeActivation acts[] = {AE_TANH, AE_GELU, AE_SIGMOID};
+	AeLayout layout = layout_of(&shapes[0]);
+
+	(void) state;
+	for (int i = 0; i < 3 * 3 * 2; i++)
+	{
+		static Job job;
+		double error;
+
+		job = (Job){.name = "contraction in company",
+					.net = make_net(1 + i / 3 % 3, acts[i % 3], &layout),
+					.term = {AE_PENALTY_L1, 0.3, 0},
+					.everywhere = true,
+					.decay = 0.1,
+					.tied = true,
+					.contract = 0.5,
+					.estimate = i / 9 == 1};
+		draw_rows(&job, NOISE);
+		error = relative_error(&job, 0.3);
+		if (error > 1e-6)
+			fail_msg("%s, %s, depth %d%s: relative error %g", job.name,
+					 ae_activation_info[acts[i % 3]].name, 1 + i / 3 % 3, i / 9 ? ", estimate" : "",
+					 error);
+	}
+}
+
 static void
 weight_decay_agrees(void **state)
 {
@@ -733,6 +812,8 @@ main(void)
 		cmocka_unit_test(tied_weights_agree),
 		cmocka_unit_test(dropout_agrees),
 		cmocka_unit_test(dropout_drops_its_share),
+		cmocka_unit_test(contraction_agrees),
+		cmocka_unit_test(contraction_agrees_in_company),
 		cmocka_unit_test(weight_decay_agrees),
 	};
 

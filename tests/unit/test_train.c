@@ -2,6 +2,7 @@
  * subspace. */
 #include "unit_data.h"
 
+#include "ae_contract.h"
 #include "ae_lbfgs.h"
 #include "ae_optim.h"
 
@@ -216,7 +217,7 @@ options_have_effects(void **state)
 	AeRows rows = {.n_rows = 600, .width = 4, .data = x};
 	enum
 	{
-		N = 18
+		N = 20
 	};
 	AeTrainOptions variants[N];
 	double sums[N];
@@ -244,6 +245,9 @@ options_have_effects(void **state)
 	variants[16].sparse_weight = 0.01;
 	variants[17] = variants[16];
 	variants[17].sparse_hidden = true;
+	variants[18].contract_weight = 0.1;
+	variants[18].contract_exact = true;
+	variants[19].contract_weight = 0.1;
 	for (int i = 0; i < N; i++)
 	{
 		void *memory;
@@ -260,6 +264,120 @@ options_have_effects(void **state)
 		for (int k = 0; k < i; k++)
 			assert_true(sums[i] != sums[k]);
 		free(memory);
+	}
+	free(x);
+}
+
+/* The mean of |J|^2 of a model over its first n rows. */
+static double
+mean_jacobian(const AeNet *net, const AeReal *params, const AeReal *x, size_t n)
+{
+	AeArena arena = {0};
+	AePass pass;
+	AeContraction contraction;
+	char *block = NULL;
+	double sum;
+
+	for (int i = 0; i < 2; i++)
+	{
+		ae_net_place(&pass, &arena, net, n, true);
+		ae_contract_place(&contraction, &pass, &arena, net, n, 1, true);
+		if (i == 1)
+			break;
+		block = malloc(arena.used + AE_ALIGN);
+		arena = (AeArena){.base = ae_arena_align(block)};
+	}
+	ae_net_forward(&pass, net, params, x, NULL, n, true, ae_kernels_best(), &unit_blas);
+	sum = ae_contract_value(&contraction, &pass, net, params, n, ae_kernels_best(), &unit_blas);
+	free(block);
+	return sum / (double) n;
+}
+
+/*
+ * A larger weight makes the norm smaller, by every optimizer; what the trainer reports of it is
+ * that of the validation rows, of the estimate within chance.
+ */
+static void
+contraction_contracts(void **state)
+{
+	AeBlock block = whole_mse(4);
+	AeReal *x = make_rows(600, 4);
+	AeRows rows = {.n_rows = 600, .width = 4, .data = x};
+	static const double weights[] = {1e-6, 0.03, 0.3};
+
+	(void) state;
+	for (int i = 0; i < 3 * 2 * 2; i++)
+	{
+		AeNet net = make_net(4, i / 3 % 2 ? 8 : 0, 3, AE_TANH, &block);
+		AeTrainOptions options = make_options(i < 6 ? AE_OPTIMIZER_ADAM : AE_OPTIMIZER_LBFGS);
+		double first = INFINITY;
+
+		if (i % 3 == 2 && i >= 6 && net.n_encoder > 1)
+			continue;
+		options.tied = i % 3 == 1;
+		options.contract_exact = i % 3 < 2;
+		options.validation = 0.2;
+		options.epochs = 60;
+		for (int w = 0; w < 3; w++)
+		{
+			void *memory;
+			AeTrainer *trainer;
+			const AeProgress *progress;
+			double own;
+
+			options.contract_weight = weights[w];
+			trainer = unit_train(&memory, &net, &options, &rows, NULL);
+			progress = ae_trainer_progress(trainer);
+			own = mean_jacobian(&net, ae_trainer_params(trainer), x, 120);
+			assert_int_not_equal(progress->state, AE_TRAIN_DIVERGED);
+			assert_true(own > 0 && own < (w == 2 ? 0.5 : 1) * first);
+			first = w == 0 ? own : first;
+			if (options.contract_exact || net.n_encoder == 1)
+				assert_true(fabs(progress->jacobian / own - 1) < 1e-4);
+			else
+				assert_true(fabs(progress->jacobian / own - 1) < 0.5);
+			free(memory);
+		}
+	}
+	free(x);
+}
+
+/* What the norm of the Jacobian does not stand beside, and that without it nothing is reported. */
+static void
+contraction_refuses(void **state)
+{
+	AeBlock block = whole_mse(4);
+	AeNet net = make_net(4, 8, 3, AE_TANH, &block);
+	AeReal *x = make_rows(50, 4);
+	AeRows rows = {.n_rows = 50, .width = 4, .data = x};
+	AeTrainOptions options = make_options(AE_OPTIMIZER_ADAM), refused;
+	AeTrainer *trainer;
+	AeError error;
+	size_t bytes;
+	void *memory;
+
+	(void) state;
+	trainer = unit_train(&memory, &net, &options, &rows, NULL);
+	assert_true(isnan(ae_trainer_progress(trainer)->jacobian));
+	free(memory);
+	options.contract_weight = 0.1;
+	assert_int_equal(ae_trainer_size(&bytes, &net, &options, &rows, &error), AE_OK);
+	for (int i = 0; i < 6; i++)
+	{
+		AeNet other = net;
+
+		refused = options;
+		refused.dropout = i == 0 ? 0.1 : 0;
+		refused.batch_norm = i == 1;
+		refused.batch_top_k = i == 2;
+		if (i == 3)
+			refused.optimizer = AE_OPTIMIZER_LBFGS; /* of the estimate */
+		if (i == 4)
+			other.activation[0] = AE_RELU;
+		if (i == 5)
+			other.top_k = 1;
+		assert_int_equal(ae_trainer_size(&bytes, &other, &refused, &rows, &error), AE_ERR_ARGUMENT);
+		assert_string_equal(error.what, "contract_weight");
 	}
 	free(x);
 }
@@ -1138,6 +1256,8 @@ main(void)
 		cmocka_unit_test(weights_begin_with_their_variance),
 		cmocka_unit_test(clipping_bounds_the_step),
 		cmocka_unit_test(options_have_effects),
+		cmocka_unit_test(contraction_contracts),
+		cmocka_unit_test(contraction_refuses),
 		cmocka_unit_test(rows_from_a_file_train_the_same),
 		cmocka_unit_test(validation_rows_are_not_trained_on),
 		cmocka_unit_test(early_stopping_restores_the_best),

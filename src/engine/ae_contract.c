@@ -1,0 +1,391 @@
+/*
+ * ae_contract.c: the squared norm of the code's Jacobian and its gradient.
+ */
+#include "ae_contract.h"
+
+#include <string.h>
+
+#include "ae_math.h"
+#include "ae_rng.h"
+
+#define INVERSE_SQRT_2PI 0.398942280401432678
+
+bool
+ae_contract_is_smooth(AeActivation activation)
+{
+	/* elu: s' is continuous, s'' jumps at 0, as s' of a rectifier does: gradients bear that */
+	return activation != AE_RELU && activation != AE_LEAKY_RELU && activation != AE_SELU;
+}
+
+/* phi(z) (2 - z^2), the slope of Phi(z) + z phi(z); 0 far out, where z^2 may overflow. */
+static AeReal
+gelu_curve(AeReal z)
+{
+	AeReal c = z < -14 ? -14 : z > 14 ? 14 : z;
+
+	return (AeReal) INVERSE_SQRT_2PI * ae_exp(-c * c / 2) * (2 - c * c);
+}
+
+/* With s = sigmoid(z): s (1 - s) (2 + z (1 - 2 s)). */
+static AeReal
+silu_curve(AeReal z)
+{
+	AeReal c = z < -80 ? -80 : z > 80 ? 80 : z;
+	AeReal s = ae_sigmoid(c);
+
+	return s * (1 - s) * (2 + c * (1 - 2 * s));
+}
+
+void
+ae_contract_derivatives(AeReal *slope, AeReal *curve, AeActivation activation, const AeReal *h,
+						const AeReal *z, size_t n)
+{
+	switch (activation)
+	{
+		case AE_SIGMOID:
+			for (size_t i = 0; i < n; i++)
+			{
+				slope[i] = h[i] - h[i] * h[i];
+				curve[i] = slope[i] * (1 - 2 * h[i]);
+			}
+			break;
+		case AE_TANH:
+			for (size_t i = 0; i < n; i++)
+			{
+				slope[i] = 1 - h[i] * h[i];
+				curve[i] = -2 * h[i] * slope[i];
+			}
+			break;
+		case AE_GELU:
+			for (size_t i = 0; i < n; i++)
+				curve[i] = gelu_curve(z[i]);
+			break;
+		case AE_SILU:
+			for (size_t i = 0; i < n; i++)
+				curve[i] = silu_curve(z[i]);
+			break;
+		case AE_ELU:
+			for (size_t i = 0; i < n; i++)
+			{
+				slope[i] = h[i] < 0 ? h[i] + 1 : 1;
+				curve[i] = h[i] < 0 ? h[i] + 1 : 0;
+			}
+			break;
+		case AE_SOFTPLUS:
+			for (size_t i = 0; i < n; i++)
+			{
+				slope[i] = -ae_expm1_negative(-h[i]);
+				curve[i] = slope[i] * (1 - slope[i]);
+			}
+			break;
+		default: /* identity */
+			for (size_t i = 0; i < n; i++)
+			{
+				slope[i] = 1;
+				curve[i] = 0;
+			}
+			break;
+	}
+}
+
+AeStatus
+ae_contract_check(const AeNet *net, AeError *error)
+{
+	for (uint32_t l = 0; l < net->n_encoder; l++)
+		if (!ae_contract_is_smooth(net->activation[l]))
+			return ae_fail(error, AE_ERR_ARGUMENT, "contract_weight", 1, 0, 0);
+	if (net->top_k > 0 || net->gated)
+		return ae_fail(error, AE_ERR_ARGUMENT, "contract_weight", 1, 0, 0);
+	return AE_OK;
+}
+
+double
+ae_contract_macs(const AeNet *net, bool exact)
+{
+	double macs = 0;
+
+	if (net->n_encoder == 1)
+		return net->width[1];
+	for (uint32_t l = 0; l < net->n_encoder; l++)
+		macs += (double) net->width[l] * net->width[l + 1];
+	return macs * (exact ? net->width[net->n_encoder] : 1);
+}
+
+void
+ae_contract_place(AeContraction *c, AePass *pass, AeArena *arena, const AeNet *net, size_t n_rows,
+				  double weight, bool exact)
+{
+	uint32_t n_encoder = net->n_encoder;
+	size_t widest = 0;
+
+	memset(c, 0, sizeof(*c));
+	if (!(weight > 0))
+		return;
+	c->weight = weight;
+	c->exact = exact || n_encoder == 1;
+	for (uint32_t l = 0; l < n_encoder; l++)
+	{
+		size_t count = n_rows * net->width[l + 1];
+
+		if (ae_activation_info[net->activation[l]].needs_slope)
+			pass->z[l] = ae_arena_place(arena, count, sizeof(AeReal));
+		else
+			c->own_slope[l] = ae_arena_place(arena, count, sizeof(AeReal));
+		pass->d_z[l] = ae_arena_place(arena, count, sizeof(AeReal));
+		c->curve[l] = ae_arena_place(arena, count, sizeof(AeReal));
+		widest = net->width[l + 1] > widest ? net->width[l + 1] : widest;
+		if (n_encoder == 1)
+			continue;
+		c->g[l] = ae_arena_place(arena, n_rows * net->width[l], sizeof(AeReal));
+		/* of a unit that is e_k it is the unit's slope */
+		if (l + 1 < n_encoder || !c->exact)
+			c->a[l] = ae_arena_place(arena, count, sizeof(AeReal));
+	}
+	if (n_encoder == 1)
+	{
+		c->squares = ae_arena_place(arena, 2 * widest, sizeof(double));
+		return;
+	}
+	if (!c->exact)
+		c->probe = ae_arena_place(arena, n_rows * net->width[n_encoder], sizeof(AeReal));
+	c->back[0] = ae_arena_place(arena, n_rows * widest, sizeof(AeReal));
+	c->back[1] = ae_arena_place(arena, n_rows * widest, sizeof(AeReal));
+}
+
+void
+ae_contract_draw(AeContraction *c, const AeNet *net, size_t n_rows, uint64_t seed, uint64_t visit)
+{
+	uint32_t words[4] = {0};
+	uint32_t counter[4] = {0, (uint32_t) visit, (uint32_t) (visit >> 32), AE_STREAM_PROBE};
+	size_t n = n_rows * net->width[net->n_encoder];
+
+	for (size_t i = 0; c->probe && i < n; i++)
+	{
+		if (i % 128 == 0)
+		{
+			counter[0] = (uint32_t) (i / 128);
+			ae_philox(words, counter, seed);
+		}
+		c->probe[i] = words[i % 128 / 32] >> (i % 32) & 1 ? 1 : -1;
+	}
+}
+
+/* What all functions below work with; grads is NULL where the value alone is wanted. */
+typedef struct Sweep
+{
+	const AeContraction *c;
+	const AePass *pass;
+	const AeNet *net;
+	const AeReal *params;
+	AeReal *grads;
+	AeReal factor; /* on the gradient: 2 * scale * weight */
+	size_t n_rows;
+	const AeKernels *kernels;
+	const AeBlas *blas;
+} Sweep;
+
+static const AeReal *
+slope_of(const Sweep *s, uint32_t l)
+{
+	return s->c->own_slope[l] ? s->c->own_slope[l] : s->pass->slope[l];
+}
+
+/* A matrix as BLAS sees it: `ld` numbers from row to row; `transposed`: taken as its transpose. */
+typedef struct Matrix
+{
+	const AeReal *at;
+	size_t ld;
+	bool transposed;
+} Matrix;
+
+/* C (m x n, ldc from row to row) = alpha A B + beta C, k being the columns of A. */
+static void
+multiply(AeReal *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n, size_t k, AeReal alpha,
+		 AeReal beta, const AeBlas *blas)
+{
+	blas->gemm(CblasRowMajor, a.transposed ? CblasTrans : CblasNoTrans,
+			   b.transposed ? CblasTrans : CblasNoTrans, (int) m, (int) n, (int) k, alpha, a.at,
+			   (int) a.ld, b.at, (int) b.ld, beta, c, (int) ldc);
+}
+
+/* s' and s'' of every layer of the encoder, from what the pass kept. */
+static void
+find_derivatives(const Sweep *s)
+{
+	for (uint32_t l = 0; l < s->net->n_encoder; l++)
+		ae_contract_derivatives(s->c->own_slope[l], s->c->curve[l], s->net->activation[l],
+								s->pass->h[l + 1], s->pass->z[l], s->n_rows * s->net->width[l + 1]);
+}
+
+/* sum_j s'_j^2 |W_:j|^2, whose gradient by W_ij is 2 W_ij s'_j^2, by z_j 2 s'_j s''_j |W_:j|^2. */
+static double
+one_layer(const Sweep *s)
+{
+	size_t n_in = s->net->width[0], n = s->net->width[1];
+	const AeReal *slope = slope_of(s, 0), *curve = s->c->curve[0];
+	double *columns = s->c->squares, *slopes = columns + n, sum = 0;
+
+	memset(columns, 0, 2 * n * sizeof(double));
+	for (size_t i = 0; i < n_in; i++)
+		for (size_t j = 0; j < n; j++)
+			columns[j] += (double) s->params[i * n + j] * (double) s->params[i * n + j];
+	for (size_t i = 0; i < s->n_rows; i++)
+		for (size_t j = 0; j < n; j++)
+			slopes[j] += (double) slope[i * n + j] * (double) slope[i * n + j];
+	for (size_t j = 0; j < n; j++)
+		sum += slopes[j] * columns[j];
+	if (!s->grads)
+		return sum;
+	for (size_t i = 0; i < n_in; i++)
+		for (size_t j = 0; j < n; j++)
+			s->grads[i * n + j] += s->factor * (AeReal) slopes[j] * s->params[i * n + j];
+	for (size_t i = 0; i < s->n_rows; i++)
+		for (size_t j = 0; j < n; j++)
+			s->pass->d_z[0][i * n + j] =
+				s->factor * (AeReal) columns[j] * slope[i * n + j] * curve[i * n + j];
+	return sum;
+}
+
+/*
+ * g_l and a_l of a probe; top: its a of the last layer, of which columns first .. first + count - 1
+ * are not 0.  Returns |v|^2, the sum over rows.
+ */
+static double
+go_down(const Sweep *s, const AeReal *top, size_t first, size_t count)
+{
+	const AeNet *net = s->net;
+	uint32_t l = net->n_encoder - 1;
+	size_t n_code = net->width[l + 1], n_in = net->width[l];
+	const AeReal *w = s->params + ae_net_offset(net, l);
+
+	multiply(s->c->g[l], n_in, (Matrix){top + first, n_code, false},
+			 (Matrix){w + first, n_code, true}, s->n_rows, n_in, count, 1, 0, s->blas);
+	while (l-- > 0)
+	{
+		size_t n_out = net->width[l + 1];
+		const AeReal *slope = slope_of(s, l), *g = s->c->g[l + 1];
+		AeReal *a = s->c->a[l];
+
+		n_in = net->width[l];
+		for (size_t i = 0; i < s->n_rows * n_out; i++)
+			a[i] = g[i] * slope[i];
+		multiply(s->c->g[l], n_in, (Matrix){a, n_out, false},
+				 (Matrix){s->params + ae_net_offset(net, l), n_out, true}, s->n_rows, n_in, n_out,
+				 1, 0, s->blas);
+	}
+	return s->kernels->dot(s->c->g[0], s->c->g[0], s->n_rows * n_in);
+}
+
+/* The gradient of |v|^2, from dv = 2 v back up to the probe; arguments of go_down. */
+static void
+go_up(const Sweep *s, const AeReal *top, size_t first, size_t count)
+{
+	const AeNet *net = s->net;
+	uint32_t last = net->n_encoder - 1;
+	size_t n_code = net->width[last + 1];
+	const AeReal *d = s->c->g[0];
+	AeReal factor = s->factor, *up;
+
+	for (uint32_t l = 0; l < last; l++)
+	{
+		size_t n_in = net->width[l], n_out = net->width[l + 1], at = ae_net_offset(net, l);
+		const AeReal *slope = slope_of(s, l), *g = s->c->g[l + 1], *curve = s->c->curve[l];
+
+		up = s->c->back[l % 2];
+		multiply(s->grads + at, n_out, (Matrix){d, n_in, true}, (Matrix){s->c->a[l], n_out, false},
+				 n_in, n_out, s->n_rows, factor, 1, s->blas);
+		multiply(up, n_out, (Matrix){d, n_in, false}, (Matrix){s->params + at, n_out, false},
+				 s->n_rows, n_out, n_in, factor, 0, s->blas);
+		for (size_t i = 0; i < s->n_rows * n_out; i++)
+		{
+			s->pass->d_z[l][i] += up[i] * g[i] * curve[i];
+			up[i] *= slope[i];
+		}
+		d = up;
+		factor = 1;
+	}
+	up = s->c->back[last % 2];
+	multiply(s->grads + ae_net_offset(net, last) + first, n_code,
+			 (Matrix){d, net->width[last], true}, (Matrix){top + first, n_code, false},
+			 net->width[last], count, s->n_rows, factor, 1, s->blas);
+	multiply(up, count, (Matrix){d, net->width[last], false},
+			 (Matrix){s->params + ae_net_offset(net, last) + first, n_code, false}, s->n_rows,
+			 count, net->width[last], factor, 0, s->blas);
+	for (size_t i = 0; i < s->n_rows; i++)
+		for (size_t j = 0; j < count; j++)
+		{
+			size_t k = i * n_code + first + j;
+
+			s->pass->d_z[last][k] +=
+				up[i * count + j] * s->c->curve[last][k] * (s->c->probe ? s->c->probe[k] : 1);
+		}
+}
+
+static double
+one_probe(const Sweep *s, const AeReal *top, size_t first, size_t count)
+{
+	double sum = go_down(s, top, first, count);
+
+	if (s->grads)
+		go_up(s, top, first, count);
+	return sum;
+}
+
+static double
+sweep(const Sweep *s)
+{
+	const AeNet *net = s->net;
+	uint32_t last = net->n_encoder - 1;
+	size_t n_code = net->width[last + 1];
+	const AeReal *slope;
+	double sum = 0;
+
+	find_derivatives(s);
+	if (last == 0)
+		return one_layer(s);
+	for (uint32_t l = 0; s->grads && l <= last; l++)
+		memset(s->pass->d_z[l], 0, s->n_rows * net->width[l + 1] * sizeof(AeReal));
+	slope = slope_of(s, last);
+	if (s->c->exact)
+	{
+		for (size_t k = 0; k < n_code; k++)
+			sum += one_probe(s, slope, k, 1);
+		return sum;
+	}
+	for (size_t i = 0; i < s->n_rows * n_code; i++)
+		s->c->a[last][i] = s->c->probe[i] * slope[i];
+	return one_probe(s, s->c->a[last], 0, n_code);
+}
+
+double
+ae_contract_value(AeContraction *c, const AePass *pass, const AeNet *net, const AeReal *params,
+				  size_t n_rows, const AeKernels *kernels, const AeBlas *blas)
+{
+	Sweep s = {.c = c,
+			   .pass = pass,
+			   .net = net,
+			   .params = params,
+			   .n_rows = n_rows,
+			   .kernels = kernels,
+			   .blas = blas};
+
+	return sweep(&s);
+}
+
+double
+ae_contract_gradient(AeReal *grads, AeContraction *c, AePass *pass, const AeNet *net,
+					 const AeReal *params, size_t n_rows, double scale, const AeKernels *kernels,
+					 const AeBlas *blas)
+{
+	Sweep s = {.c = c,
+			   .pass = pass,
+			   .net = net,
+			   .params = params,
+			   .grads = grads,
+			   .factor = (AeReal) (2 * scale * c->weight),
+			   .n_rows = n_rows,
+			   .kernels = kernels,
+			   .blas = blas};
+
+	return sweep(&s);
+}

@@ -1,0 +1,82 @@
+/*
+ * ae_contract.h: a penalty that makes the code insensitive to small changes of the inputs.
+ *
+ *     Omega(x) = weight * |J|_F^2 = weight * sum over units i of the code |grad_x h_i(x)|^2
+ *
+ * added to the loss of every row, x being what the first layer saw of it, J (code x inputs) the
+ * derivatives of the code by all inputs (Rifai, Vincent, Muller, Glorot, Bengio, "Contractive
+ * auto-encoders", ICML 2011; Goodfellow, Bengio, Courville, Deep Learning, 2016, section 14.7).
+ * With s' and s'' the first two derivatives of a layer's activation at its pre-activations z:
+ *
+ *     one layer      |J|^2 = sum_j s'(z_j)^2 |W_:j|^2, in closed form
+ *     several        v = J^T u for a probe u of the code's width, from the code down to the inputs:
+ *                    a_l = g_{l+1} * s'(z_l), g_l = a_l W_l^T, g_L = u, v = g_0.  Exact: the sum of
+ *                    |v|^2 over the units u = e_k.  Estimate: |v|^2 of one probe of random signs a
+ *                    row, whose expectation it is (Hutchinson 1989).
+ *
+ * The gradient follows that chain back: to every W_l, and through s'' to every z_l, from where
+ * ae_net_backward takes it on.  s'' must exist: no rectifier, whose s' jumps.
+ */
+#ifndef AE_CONTRACT_H
+#define AE_CONTRACT_H
+
+#include "ae_net.h"
+
+/* Buffers of the penalty for a pass; filled by ae_contract_place. */
+typedef struct AeContraction
+{
+	double weight;                    /* >= 0; 0: no penalty, nothing else is set */
+	bool exact;                       /* all units of the code, not one probe */
+	AeReal *own_slope[AE_MAX_LAYERS]; /* s'(z_l): n_rows x width[l + 1], where the pass has none */
+	AeReal *curve[AE_MAX_LAYERS];     /* s''(z_l), likewise */
+	AeReal *g[AE_MAX_LAYERS];         /* of a probe, by h_l: n_rows x width[l] */
+	AeReal *a[AE_MAX_LAYERS];         /* of a probe, by z_l: n_rows x width[l + 1] */
+	AeReal *probe;                    /* n_rows x code, where one is needed, or NULL */
+	AeReal *back[2];                  /* gradients on the way back, ping and pong */
+	double *squares;                  /* one layer: of the columns of W, and of s' */
+} AeContraction;
+
+/* Whether an activation has the two derivatives that the penalty needs. */
+bool ae_contract_is_smooth(AeActivation activation);
+
+/*
+ * slope = s'(z) and curve = s''(z) of n units, from their outputs h or, of gelu and silu, from z
+ * (else unused) and the slope that is there already.
+ */
+void ae_contract_derivatives(AeReal *slope, AeReal *curve, AeActivation activation, const AeReal *h,
+							 const AeReal *z, size_t n);
+
+/* Refuses an encoder whose Jacobian jumps: AE_ERR_ARGUMENT, `what` being contract_weight. */
+AeStatus ae_contract_check(const AeNet *net, AeError *error);
+
+/* Multiply-adds of one row that the penalty adds to those of a forward pass. */
+double ae_contract_macs(const AeNet *net, bool exact);
+
+/*
+ * Places the buffers, and those of the pass (z, d_z) which the penalty is taken from and gives its
+ * gradient to.  After ae_net_place; weight 0: nothing.
+ */
+void ae_contract_place(AeContraction *c, AePass *pass, AeArena *arena, const AeNet *net,
+					   size_t n_rows, double weight, bool exact);
+
+/* Draws the signs of the estimate's probes; nothing where the norm is exact. */
+void ae_contract_draw(AeContraction *c, const AeNet *net, size_t n_rows, uint64_t seed,
+					  uint64_t visit);
+
+/*
+ * The sum of |J|^2 (or of its estimate, for the probes last drawn) over n_rows rows that were just
+ * passed forward with slopes, without the weight.
+ */
+double ae_contract_value(AeContraction *c, const AePass *pass, const AeNet *net,
+						 const AeReal *params, size_t n_rows, const AeKernels *kernels,
+						 const AeBlas *blas);
+
+/*
+ * The same, and its gradient times scale * weight: grads += that by the weights; pass->d_z of the
+ * encoder's layers = that by their pre-activations.  Before ae_net_backward, which adds the rest.
+ */
+double ae_contract_gradient(AeReal *grads, AeContraction *c, AePass *pass, const AeNet *net,
+							const AeReal *params, size_t n_rows, double scale,
+							const AeKernels *kernels, const AeBlas *blas);
+
+#endif
