@@ -882,6 +882,7 @@ io_outcome(Io *io, AeModel *model)
 	io_f64(io, &model->code_mean, FINITE, "mean of codes");
 	io_u32(io, &model->n_dead);
 	io_u32(io, &model->server_version);
+	io_f64(io, &model->jacobian, FINITE_OR_NAN, "norm of the Jacobian");
 	if (io->status != AE_OK)
 		return;
 	if (model->n_validation > model->n_rows)
@@ -890,6 +891,8 @@ io_outcome(Io *io, AeModel *model)
 		fault(io, start + 100, "number of dead code units");
 	if (model->code_zeros > 1.0)
 		fault(io, start + 84, "share of zeros in codes");
+	if (model->jacobian < 0)
+		fault(io, start + 108, "norm of the Jacobian");
 }
 
 /* ---- weights ---- */

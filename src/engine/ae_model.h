@@ -103,6 +103,7 @@
  * 92  f64      code_mean        mean of the codes' numbers
  *100  u32      n_dead           <= width of the code
  *104  u32      server_version
+ *108  f64      jacobian         >= 0: mean squared norm of the code's Jacobian, or NaN: not computed
  * ---- weights
  *     f32 x n                   for each layer W (width[l] x width[l + 1], row-major), then b;
  *                               of the head W (code x n_target), then b; thresholds of the code
@@ -190,6 +191,7 @@ typedef struct AeModel
 	double code_mean;        /* their mean */
 	uint32_t n_dead;         /* code units that never moved over the calibration rows */
 	uint32_t server_version; /* PG_VERSION_NUM of the writer, for information */
+	double jacobian;         /* contraction: mean |dh/dx|^2 (ae_contract.h); NaN: not computed */
 
 	AeCalibration calibration; /* of raw scores; in a bundle of a fold's first member */
 	AePrototypes prototypes;

@@ -180,6 +180,7 @@ assert_same_model(const AeModel *a, const AeModel *b)
 	assert_true(a->options.optimizer == b->options.optimizer && a->options.time_limit == 60);
 	assert_true(a->n_rows == b->n_rows && a->best_epoch == b->best_epoch);
 	assert_true(a->n_dead == b->n_dead && a->server_version == b->server_version);
+	assert_true(isnan(a->jacobian) ? isnan(b->jacobian) : a->jacobian == b->jacobian);
 	assert_true(isnan(a->pca_loss) ? isnan(b->pca_loss) : a->pca_loss == b->pca_loss);
 	assert_true(a->calibration.n == b->calibration.n);
 	assert_true(a->calibration.unseen == b->calibration.unseen);
@@ -281,7 +282,7 @@ offsets_of(const AeModel *m)
 	o.net = at;
 	o.options = o.net + 20 + 4 * (m->net.n_layers + 1) + m->net.n_layers;
 	o.outcome = o.options + 236;
-	o.weights = o.outcome + 108;
+	o.weights = o.outcome + 116;
 	o.calibration = o.weights + 4 * ae_net_n_params(&m->net);
 	o.detector = o.calibration + 16 + 16 * (size_t) m->calibration.n_points;
 	o.history = o.detector + 20 + 4 * (size_t) m->prototypes.n * ae_layout_cells(&m->net.layout);
@@ -410,6 +411,10 @@ check_back(const AeModel *m, const uint8_t *b, const Offsets *o)
 	assert_true(get_f64(b, o->outcome + 92) == m->code_mean);
 	assert_true(sample_get(b, o->outcome + 100, 4) == m->n_dead);
 	assert_true(sample_get(b, o->outcome + 104, 4) == m->server_version);
+	if (isnan(m->jacobian))
+		assert_true(sample_get(b, o->outcome + 108, 8) == 0x7ff8000000000000u);
+	else
+		assert_true(get_f64(b, o->outcome + 108) == m->jacobian);
 	memcpy(&weight, &bits, 4);
 	assert_true(weight == (float) m->params[0]);
 	assert_true(sample_get(b, o->calibration, 8) == calibration->n);
@@ -931,6 +936,8 @@ test_refused_rest(void **state)
 	refuses(b, length, o.outcome + 84, 0x3ff8000000000000u, 8, o.outcome + 84); /* zeros: 1.5 */
 	refuses(b, length, o.outcome + 92, nan_bits, 8, o.outcome + 92);
 	refuses(b, length, o.outcome + 100, 4, 4, o.outcome + 100);
+	refuses(b, length, o.outcome + 108, inf_bits, 8, o.outcome + 108);
+	refuses(b, length, o.outcome + 108, 0xbff0000000000000u, 8, o.outcome + 108);
 	refuses(b, length, o.weights, 0x7fc00000u, 4, o.weights);
 	refuses(b, length, o.calibration - 4, 0xff800000u, 4, o.calibration - 4);
 	refuses(b, length, o.calibration, s->model.calibration.n + 1, 8, o.detector);
