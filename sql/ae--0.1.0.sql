@@ -240,7 +240,7 @@ COMMENT ON FUNCTION ae.denoise(text, double precision, double precision) IS
 'options of denoising, to be joined to those of ae.options: how rows are corrupted before they enter, while the loss is taken of the clean ones';
 
 CREATE FUNCTION ae.contract(
-	weight double precision DEFAULT NULL,
+	weight double precision DEFAULT 0.03,
 	exact boolean DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

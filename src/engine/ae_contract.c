@@ -5,87 +5,13 @@
 
 #include <string.h>
 
-#include "ae_math.h"
 #include "ae_rng.h"
-
-#define INVERSE_SQRT_2PI 0.398942280401432678
 
 bool
 ae_contract_is_smooth(AeActivation activation)
 {
 	/* elu: s' is continuous, s'' jumps at 0, as s' of a rectifier does: gradients bear that */
 	return activation != AE_RELU && activation != AE_LEAKY_RELU && activation != AE_SELU;
-}
-
-/* phi(z) (2 - z^2), the slope of Phi(z) + z phi(z); 0 far out, where z^2 may overflow. */
-static AeReal
-gelu_curve(AeReal z)
-{
-	AeReal c = z < -14 ? -14 : z > 14 ? 14 : z;
-
-	return (AeReal) INVERSE_SQRT_2PI * ae_exp(-c * c / 2) * (2 - c * c);
-}
-
-/* With s = sigmoid(z): s (1 - s) (2 + z (1 - 2 s)). */
-static AeReal
-silu_curve(AeReal z)
-{
-	AeReal c = z < -80 ? -80 : z > 80 ? 80 : z;
-	AeReal s = ae_sigmoid(c);
-
-	return s * (1 - s) * (2 + c * (1 - 2 * s));
-}
-
-void
-ae_contract_derivatives(AeReal *slope, AeReal *curve, AeActivation activation, const AeReal *h,
-						const AeReal *z, size_t n)
-{
-	switch (activation)
-	{
-		case AE_SIGMOID:
-			for (size_t i = 0; i < n; i++)
-			{
-				slope[i] = h[i] - h[i] * h[i];
-				curve[i] = slope[i] * (1 - 2 * h[i]);
-			}
-			break;
-		case AE_TANH:
-			for (size_t i = 0; i < n; i++)
-			{
-				slope[i] = 1 - h[i] * h[i];
-				curve[i] = -2 * h[i] * slope[i];
-			}
-			break;
-		case AE_GELU:
-			for (size_t i = 0; i < n; i++)
-				curve[i] = gelu_curve(z[i]);
-			break;
-		case AE_SILU:
-			for (size_t i = 0; i < n; i++)
-				curve[i] = silu_curve(z[i]);
-			break;
-		case AE_ELU:
-			for (size_t i = 0; i < n; i++)
-			{
-				slope[i] = h[i] < 0 ? h[i] + 1 : 1;
-				curve[i] = h[i] < 0 ? h[i] + 1 : 0;
-			}
-			break;
-		case AE_SOFTPLUS:
-			for (size_t i = 0; i < n; i++)
-			{
-				slope[i] = -ae_expm1_negative(-h[i]);
-				curve[i] = slope[i] * (1 - slope[i]);
-			}
-			break;
-		default: /* identity */
-			for (size_t i = 0; i < n; i++)
-			{
-				slope[i] = 1;
-				curve[i] = 0;
-			}
-			break;
-	}
 }
 
 AeStatus
@@ -213,8 +139,9 @@ static void
 find_derivatives(const Sweep *s)
 {
 	for (uint32_t l = 0; l < s->net->n_encoder; l++)
-		ae_contract_derivatives(s->c->own_slope[l], s->c->curve[l], s->net->activation[l],
-								s->pass->h[l + 1], s->pass->z[l], s->n_rows * s->net->width[l + 1]);
+		s->kernels->activation_curve(s->net->activation[l], s->c->own_slope[l], s->c->curve[l],
+									 s->pass->h[l + 1], s->pass->z[l],
+									 s->n_rows * s->net->width[l + 1]);
 }
 
 /* sum_j s'_j^2 |W_:j|^2, whose gradient by W_ij is 2 W_ij s'_j^2, by z_j 2 s'_j s''_j |W_:j|^2. */

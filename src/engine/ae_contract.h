@@ -39,13 +39,6 @@ typedef struct AeContraction
 /* Whether an activation has the two derivatives that the penalty needs. */
 bool ae_contract_is_smooth(AeActivation activation);
 
-/*
- * slope = s'(z) and curve = s''(z) of n units, from their outputs h or, of gelu and silu, from z
- * (else unused) and the slope that is there already.
- */
-void ae_contract_derivatives(AeReal *slope, AeReal *curve, AeActivation activation, const AeReal *h,
-							 const AeReal *z, size_t n);
-
 /* Refuses an encoder whose Jacobian jumps: AE_ERR_ARGUMENT, `what` being contract_weight. */
 AeStatus ae_contract_check(const AeNet *net, AeError *error);
 

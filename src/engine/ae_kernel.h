@@ -96,6 +96,13 @@ typedef struct AeKernels
 								size_t n_rows, size_t n_cols, size_t ld);
 
 	/*
+	 * curve = act'', N elements, of the activations that have no kink: of gelu and silu from z,
+	 * slope being unused; of the others from the output h, slope receiving act', z being unused.
+	 */
+	void (*activation_curve)(AeActivation act, AeReal *slope, AeReal *curve, const AeReal *h,
+							 const AeReal *z, size_t n);
+
+	/*
 	 * d = scale * (r - x), unless d is NULL; returns sum (r - x)^2 in double; R x O.
 	 * ld: of d and r; ldx: of x.
 	 */

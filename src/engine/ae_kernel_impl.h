@@ -717,6 +717,79 @@ activation_backward(AeActivation act, AeReal *d, const AeReal *h, const AeReal *
 		backward_row(act, d + i * ld, h ? h + i * ld : NULL, slope ? slope + i * ld : NULL, n_cols);
 }
 
+/* phi(z) (2 - z^2); 0 far out, where z^2 may overflow. */
+ALWAYS_INLINE AeReal
+gelu_curve(AeReal z)
+{
+	AeReal c = z < -14 ? -14 : z > 14 ? 14 : z;
+
+	return (AeReal) 0.398942280401432678 * ae_exp(-c * c / 2) * (2 - c * c);
+}
+
+/* With s = sigmoid(z): s (1 - s) (2 + z (1 - 2 s)). */
+ALWAYS_INLINE AeReal
+silu_curve(AeReal z)
+{
+	AeReal c = z < -80 ? -80 : z > 80 ? 80 : z;
+	AeReal s = ae_sigmoid(c);
+
+	return s * (1 - s) * (2 + c * (1 - 2 * s));
+}
+
+/* The curve of elu, which jumps at 0, is 0 there. */
+static void
+activation_curve(AeActivation act, AeReal *restrict slope, AeReal *restrict curve,
+				 const AeReal *restrict h, const AeReal *restrict z, size_t n)
+{
+	switch (act)
+	{
+		case AE_SIGMOID:
+			for (size_t j = 0; j < n; j++)
+			{
+				slope[j] = h[j] - h[j] * h[j];
+				curve[j] = slope[j] * (1 - 2 * h[j]);
+			}
+			break;
+		case AE_TANH:
+			for (size_t j = 0; j < n; j++)
+			{
+				slope[j] = 1 - h[j] * h[j];
+				curve[j] = -2 * h[j] * slope[j];
+			}
+			break;
+		case AE_GELU:
+			for (size_t j = 0; j < n; j++)
+				curve[j] = gelu_curve(z[j]);
+			break;
+		case AE_SILU:
+			for (size_t j = 0; j < n; j++)
+				curve[j] = silu_curve(z[j]);
+			break;
+		case AE_ELU:
+			for (size_t j = 0; j < n; j++)
+			{
+				slope[j] = h[j] < 0 ? h[j] + 1 : 1;
+				curve[j] = h[j] < 0 ? h[j] + 1 : 0;
+			}
+			break;
+		case AE_SOFTPLUS:
+			for (size_t j = 0; j < n; j++)
+			{
+				slope[j] = -ae_expm1_negative(-h[j]);
+				curve[j] = slope[j] * (1 - slope[j]);
+			}
+			break;
+		case AE_IDENTITY:
+		default:
+			for (size_t j = 0; j < n; j++)
+			{
+				slope[j] = 1;
+				curve[j] = 0;
+			}
+			break;
+	}
+}
+
 /* ---- errors and losses ---------------------------------------------------------------------- */
 
 ALWAYS_INLINE double
@@ -1201,6 +1274,7 @@ const AeKernels AE_KERNELS = {
 	.axpy = axpy,
 	.bias_activate = bias_activate,
 	.activation_backward = activation_backward,
+	.activation_curve = activation_curve,
 	.square_loss = square_loss,
 	.absolute_loss = absolute_loss,
 	.huber_loss = huber_loss,

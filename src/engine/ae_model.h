@@ -103,7 +103,7 @@
  * 92  f64      code_mean        mean of the codes' numbers
  *100  u32      n_dead           <= width of the code
  *104  u32      server_version
- *108  f64      jacobian         >= 0: mean squared norm of the code's Jacobian, or NaN: not computed
+ *108  f64      jacobian         >= 0: mean squared norm of the code's Jacobian; NaN: none
  * ---- weights
  *     f32 x n                   for each layer W (width[l] x width[l + 1], row-major), then b;
  *                               of the head W (code x n_target), then b; thresholds of the code

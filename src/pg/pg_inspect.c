@@ -105,6 +105,12 @@ mean_loss_of(const AeModel *model)
 }
 
 static double
+jacobian_of(const AeModel *model)
+{
+	return model->jacobian;
+}
+
+static double
 pca_loss_of(const AeModel *model)
 {
 	return model->pca_loss;
@@ -166,6 +172,7 @@ can_copy(const AeModel *model)
 	}
 	return model->options.noise == 0 && model->options.masking == 0 &&
 		   model->options.weight_decay == 0 && model->options.sparse_weight == 0 &&
+		   model->options.contract_weight == 0 &&
 		   (net->top_k == 0 || net->top_k == code_width(model));
 }
 
@@ -333,6 +340,21 @@ summarize_code(StringInfo out, const AeModel *model)
 }
 
 static void
+summarize_contraction(StringInfo out, const PgaeModels *models)
+{
+	const AeTrainOptions *options = &models->models[0]->options;
+	double jacobian = mean_over(models, jacobian_of);
+
+	if (options->contract_weight == 0)
+		return;
+	appendStringInfo(out, "contract     weight %.4g, %s", options->contract_weight,
+					 options->contract_exact ? "exact" : "estimated");
+	if (!isnan(jacobian))
+		appendStringInfo(out, "; mean squared norm of the Jacobian of the code %.4g", jacobian);
+	appendStringInfoChar(out, '\n');
+}
+
+static void
 summarize_losses(StringInfo out, const PgaeModels *models)
 {
 	const AeModel *model = models->models[0];
@@ -364,6 +386,7 @@ summarize_losses(StringInfo out, const PgaeModels *models)
 			: models->n_folds > 1      ? "their network did not see"
 									   : "training did not see");
 	summarize_code(out, model);
+	summarize_contraction(out, models);
 }
 
 static void
@@ -643,6 +666,11 @@ add_options(StringInfo out, const PgaeModels *models)
 	add_number(out, "masking", options->masking);
 	add_number(out, "dropout", options->dropout);
 	add_sparse_options(out, model);
+	if (options->contract_weight > 0)
+	{
+		add_number(out, "contract_weight", options->contract_weight);
+		add_flag(out, "contract_exact", options->contract_exact);
+	}
 	add_optimizer_options(out, options);
 	add_number(out, "weight_decay", options->weight_decay);
 	if (options->epochs > 0)
@@ -692,6 +720,8 @@ add_outcome(StringInfo out, const PgaeModels *models)
 	add_count(out, "dead_code_units", model->n_dead);
 	add_number(out, "code_zeros", model->code_zeros);
 	add_number(out, "code_mean", model->code_mean);
+	if (model->options.contract_weight > 0)
+		add_number(out, "jacobian", mean_over(models, jacobian_of));
 	appendStringInfoChar(out, '}');
 
 	add_open(out, "calibration", '{');

@@ -23,6 +23,10 @@
 #define ACCURATE_MEMBERS 2
 #define DEFAULT_PROTOTYPES 64
 
+/* Contraction: its weight, as ae.contract has it, and units of a code whose norm is exact. */
+#define DEFAULT_CONTRACT_WEIGHT 0.03
+#define EXACT_CONTRACT_UNITS 32
+
 /* What a value must be. */
 typedef enum OptionType
 {
@@ -722,6 +726,70 @@ check_tied(const PgaeOptions *options)
 					"Tied weights are the encoder's: its layers, backwards, are the decoder.");
 }
 
+/* Hidden layers of the encoder before the code, as resolve_widths will have them. */
+static int
+encoder_hidden_layers(const PgaeOptions *options)
+{
+	bool unsqueezed = options->code == 0 && purpose_of(options) == AE_PURPOSE_DETECT;
+
+	if (options->n_hidden > 0)
+		return unsqueezed ? options->n_hidden - 1 : options->n_hidden;
+	if (options->n_hidden < 0 && options->train.tied && options->n_decoder >= 0)
+		return options->n_decoder;
+	return options->n_hidden < 0 && !unsqueezed ? 1 : 0;
+}
+
+/* Derivatives that jump have no penalty. */
+static void
+refuse_kink(const char *option, int activation, const char *of)
+{
+	static const AeActivation kinked[] = {AE_RELU, AE_LEAKY_RELU, AE_SELU};
+
+	for (int i = 0; i < (int) lengthof(kinked); i++)
+	{
+		if (activation == (int) kinked[i])
+			refuse_pair("\"contract_weight\" > 0",
+						psprintf("\"%s\" = %s%s", option, ae_activation_info[activation].name, of),
+						"The derivatives of the code jump where a unit has a kink: use gelu, silu, "
+						"elu, softplus, tanh or sigmoid in the encoder.");
+	}
+}
+
+static bool
+is_contractive(const PgaeOptions *options)
+{
+	return options->train.contract_weight > 0 ||
+		   (options->train.contract_weight < 0 && options->contract_exact_set);
+}
+
+/* The options of ae.contract. */
+static void
+check_contract(const PgaeOptions *options)
+{
+	const AeTrainOptions *train = &options->train;
+	bool detect = purpose_of(options) == AE_PURPOSE_DETECT;
+
+	if (!is_contractive(options))
+		return;
+	if (options->top_k > 0 || train->batch_top_k > 0)
+		refuse_pair("\"contract_weight\" > 0", options->top_k > 0 ? "\"top_k\"" : "\"batch_top_k\"",
+					"The derivatives of the code jump where another unit is kept.");
+	if (train->dropout > 0)
+		refuse_pair("\"contract_weight\" > 0", "\"dropout\" > 0",
+					"The derivatives would be those of another network at each visit.");
+	if (train->batch_norm)
+		refuse_pair("\"contract_weight\" > 0", "\"batch_norm\"",
+					"The derivatives of a row would depend on the others of its minibatch.");
+	if (options->contract_exact_set && !train->contract_exact &&
+		(int) train->optimizer == AE_OPTIMIZER_LBFGS)
+		refuse_pair("\"contract_exact\" = false", "\"optimizer\" = lbfgs",
+					"L-BFGS needs a loss that stays the same: an estimate is drawn anew at each "
+					"visit.");
+	refuse_kink("code_activation", options->code_activation, "");
+	if (encoder_hidden_layers(options) > 0 || (detect && options->code_activation < 0))
+		refuse_kink("activation", options->activation, "");
+}
+
 /* An option that the chosen optimizer does not look at does no harm, but no good either. */
 static void
 notice_unused(const PgaeOptions *options, const bool *given)
@@ -836,6 +904,7 @@ pgae_options_parse(Jsonb *jsonb)
 	check_pairs(options);
 	check_sparse(options);
 	check_tied(options);
+	check_contract(options);
 	notice_unused(options, given);
 	return options;
 }
@@ -961,6 +1030,20 @@ add_contradiction(StringInfo names, bool differs, const char *name)
 		appendStringInfo(names, "%s%s", names->len ? ", " : "", name);
 }
 
+/* What contraction cannot go on from. */
+static void
+check_contract_init(const AeNet *net)
+{
+	for (uint32_t l = 0; l < net->n_encoder; l++)
+		refuse_kink(l + 1 == net->n_encoder ? "code_activation" : "activation",
+					(int) net->activation[l], " of the model to start from");
+	if (net->top_k > 0 || net->gated)
+		refuse_pair("\"contract_weight\" > 0",
+					net->top_k > 0 ? "\"top_k\" of the model to start from"
+								   : "thresholds of the code of the model to start from",
+					"The derivatives of the code jump where a unit is left out.");
+}
+
 void
 pgae_options_check_init(const PgaeOptions *options, const PgaeModels *models)
 {
@@ -970,6 +1053,8 @@ pgae_options_check_init(const PgaeOptions *options, const PgaeModels *models)
 	uint32_t code = net->n_encoder;
 	StringInfoData names;
 
+	if (is_contractive(options))
+		check_contract_init(net);
 	initStringInfo(&names);
 	add_contradiction(&names, columns_differ(options, &init->schema), "columns");
 	add_contradiction(&names, options->purpose_set && options->purpose != init->purpose, "purpose");
@@ -1181,6 +1266,24 @@ resolve_sparse(AeTrainOptions *train, const PgaeOptions *options)
 	train->sparse_target = given_or(train->sparse_target, kl ? 0.05 : 0);
 }
 
+/*
+ * The norm is exact where that costs little: one layer, whose norm has a closed form, or a narrow
+ * code; and with L-BFGS, which an estimate is nothing for.
+ */
+static void
+resolve_contract(AeTrainOptions *train, const PgaeOptions *options, const AeNet *net)
+{
+	train->contract_weight =
+		given_or(train->contract_weight, is_contractive(options) ? DEFAULT_CONTRACT_WEIGHT : 0);
+	if (train->contract_weight == 0)
+		train->contract_exact = false;
+	else if (net->n_encoder == 1)
+		train->contract_exact = true;
+	else if (!options->contract_exact_set)
+		train->contract_exact = net->width[net->n_encoder] <= EXACT_CONTRACT_UNITS ||
+								train->optimizer == AE_OPTIMIZER_LBFGS;
+}
+
 static void
 resolve_training(AeTrainOptions *train, const PgaeOptions *options, AePurpose purpose,
 				 size_t n_rows, bool crossed)
@@ -1209,7 +1312,6 @@ resolve_training(AeTrainOptions *train, const PgaeOptions *options, AePurpose pu
 	train->dropout = given_or(train->dropout, 0);
 	resolve_sparse(train, options);
 	train->emphasis = given_or(train->emphasis, 0);
-	train->contract_weight = given_or(train->contract_weight, 0);
 	train->code_noise = given_or(train->code_noise, 0);
 	train->aux_weight = given_or(train->aux_weight, 0);
 	train->target_weight = given_or(train->target_weight, 0);
@@ -1235,14 +1337,25 @@ notice_overcomplete(const AeNet *net, const AeTrainOptions *train)
 	for (uint32_t l = 1; l < net->n_layers; l++)
 		narrowest = Min(narrowest, net->width[l]);
 	if (narrowest < net->width[0] || train->noise > 0 || train->masking > 0 ||
-		train->weight_decay > 0 || train->sparse_weight > 0 ||
+		train->weight_decay > 0 || train->sparse_weight > 0 || train->contract_weight > 0 ||
 		(net->top_k > 0 && net->top_k < net->width[net->n_encoder]))
 		return;
-	ereport(
-		NOTICE,
-		(errmsg("a code of %u units for %u inputs can copy them and learn nothing",
-				net->width[net->n_encoder], net->width[0]),
-		 errhint("It needs a regulariser: noise, for example 0.2, weight_decay, or ae.sparse.")));
+	ereport(NOTICE,
+			(errmsg("a code of %u units for %u inputs can copy them and learn nothing",
+					net->width[net->n_encoder], net->width[0]),
+			 errhint("It needs a regulariser: noise, for example 0.2, weight_decay, ae.sparse, or "
+					 "ae.contract.")));
+}
+
+/* A decoder of its own may multiply what the encoder divides (Deep Learning, section 14.7). */
+static void
+notice_undone(const AeTrainOptions *train)
+{
+	if (train->contract_weight > 0 && !train->tied && train->weight_decay == 0)
+		ereport(NOTICE,
+				(errmsg("a decoder that is not tied can undo the contraction of the code"),
+				 errhint("A small code may still carry everything: give tied or weight_decay as "
+						 "well.")));
 }
 
 /* Activations whose outputs end not far from 0 on one side or both. */
@@ -1343,10 +1456,12 @@ pgae_options_resolve(AeModel *model, const PgaeOptions *options, const AeModel *
 		notice_squashed_outputs(&model->net, model->loss, pgae_options_scaling(options));
 	}
 	resolve_training(&model->options, options, model->purpose, n_rows, crossed);
+	resolve_contract(&model->options, options, &model->net);
 	if (init)
 		model->options.tied = init->options.tied;
 	if (model->options.dropout > 0 && model->net.n_layers == 2)
 		ereport(NOTICE,
 				(errmsg("option \"dropout\" has no effect: the only hidden layer is the code")));
 	notice_overcomplete(&model->net, &model->options);
+	notice_undone(&model->options);
 }

@@ -736,6 +736,68 @@ test_bias_activate_and_backward(void **state)
 	}
 }
 
+/* Second derivatives of what has no kink: of formulas in double. */
+static double
+reference_curve(AeActivation act, double z)
+{
+	double s = reference_sigmoid(z), t = tanh(z);
+
+	switch (act)
+	{
+		case AE_SIGMOID:
+			return s * reference_sigmoid(-z) * (reference_sigmoid(-z) - s);
+		case AE_TANH:
+			return -2 * t * (1 - t * t);
+		case AE_GELU:
+			return exp(-0.5 * z * z) / sqrt(2 * M_PI) * (2 - z * z);
+		case AE_SILU:
+			return s * reference_sigmoid(-z) * (2 - z * tanh(z / 2));
+		case AE_ELU:
+			return z < 0 ? exp(z) : 0;
+		case AE_SOFTPLUS:
+			return s * reference_sigmoid(-z);
+		default:
+			return 0;
+	}
+}
+
+static void
+test_activation_curve(void **state)
+{
+	static const AeActivation acts[] = {AE_IDENTITY, AE_SIGMOID, AE_TANH,    AE_GELU,
+										AE_SILU,     AE_ELU,     AE_SOFTPLUS};
+	const AeKernels *tables[MAX_TABLES];
+	int n_tables = find_tables(tables);
+
+	(void) state;
+	for (int t = 0; t < n_tables; t++)
+		for (size_t a = 0; a < sizeof(acts) / sizeof(acts[0]); a++)
+			for (size_t n = 1; n < 70; n += 17)
+			{
+				Guarded z = guarded_new(n), h = guarded_new(n), bias = guarded_new(n);
+				Guarded slope = guarded_new(n), curve = guarded_new(n);
+
+				fill(z.p, n, 6 + n, 3);
+				memcpy(h.p, z.p, n * sizeof(AeReal));
+				memset(bias.p, 0, n * sizeof(AeReal));
+				tables[t]->bias_activate(acts[a], h.p, slope.p, bias.p, 1, n, n);
+				tables[t]->activation_curve(acts[a], slope.p, curve.p, h.p, z.p, n);
+				for (size_t i = 0; i < n; i++)
+				{
+					double want_slope;
+
+					reference_activation(acts[a], z.p[i], &want_slope);
+					assert_near(slope.p[i], want_slope, 1);
+					assert_near(curve.p[i], reference_curve(acts[a], z.p[i]), 1);
+				}
+				guarded_free(z);
+				guarded_free(h);
+				guarded_free(bias);
+				guarded_free(slope);
+				guarded_free(curve);
+			}
+}
+
 /* ---- errors and losses ---- */
 
 static double
@@ -1566,6 +1628,7 @@ main(void)
 		cmocka_unit_test(test_activate),
 		cmocka_unit_test(test_activate_extremes),
 		cmocka_unit_test(test_bias_activate_and_backward),
+		cmocka_unit_test(test_activation_curve),
 		cmocka_unit_test(test_row_errors_same_bits),
 		cmocka_unit_test(test_cross_entropy_excess),
 		cmocka_unit_test(test_losses),
