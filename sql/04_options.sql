@@ -67,6 +67,7 @@ INSERT INTO tried (option, value, base) VALUES
 	('beta2', '0.9', '{}'),
 	('epsilon', '0.1', '{}'),
 	('weight_decay', '0.1', '{}'),
+	('weight_prior', '"laplace"', '{"weight_decay": 0.1}'),
 	('clip_norm', '0.1', '{}'),
 	('epochs', '3', '{"updates": null}'),
 	('updates', '20', '{"updates": null}'),
@@ -79,7 +80,9 @@ INSERT INTO tried (option, value, base) VALUES
 	('sparse_weight', '1', '{"code": 2, "sparse": "l1"}'),
 	('sparse_target', '0.2', '{"code": 2, "sparse": "kl"}'),
 	('sparse_layers', '"hidden"', '{"code": 2, "sparse": "student_t"}'),
-	('top_k', '2', '{"code": 3, "purpose": "compress"}');
+	('top_k', '2', '{"code": 3, "purpose": "compress"}'),
+	('contract_weight', '0.1', '{"code": 2}'),
+	('contract_exact', 'false', '{"code": 2, "contract_weight": 0.1}');
 
 SELECT option, value,
 	outcome(full_base) = outcome(full_base) AS repeatable,
@@ -98,7 +101,8 @@ FROM (SELECT unnest(proargnames) FROM pg_proc WHERE oid = 'ae.options'::regproc)
 WHERE name NOT IN (SELECT option FROM tried);
 SELECT option AS no_argument FROM tried
 WHERE option NOT IN (SELECT unnest(proargnames) FROM pg_proc WHERE oid = 'ae.options'::regproc
-	UNION ALL SELECT jsonb_object_keys(ae.sparse('l1', 1, 0.1, 'code', 1)));
+	UNION ALL SELECT jsonb_object_keys(ae.sparse('l1', 1, 0.1, 'code', 1))
+	UNION ALL SELECT jsonb_object_keys(ae.contract(1, true)));
 
 -- every choice, of layers, losses and optimizers, gives a model of its own that has learnt
 SELECT count(*) AS activations, count(DISTINCT outcome(options)) AS outcomes

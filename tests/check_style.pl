@@ -20,7 +20,7 @@ my @ENGINE_ORDER = (
 	'status',
 	'math rng activation blas crc32c calibration penalty topk',
 	'kernel kernel_impl',
-	'hash loss',
+	'hash loss prior',
 	'net scaler',
 	'pca prototype',
 	'contract',

@@ -51,20 +51,28 @@ ae_optim_rate(const AeTrainOptions *options, uint64_t t, uint64_t total)
 }
 
 double
-ae_optim_decay(AeReal *grads, const AeReal *params, const AeNet *net, double lambda, bool tied,
-			   const AeKernels *kernels)
+ae_optim_decay(AeReal *grads, const AeReal *params, const AeNet *net, AeWeightPrior prior,
+			   double lambda, bool tied, const AeKernels *kernels)
 {
-	double square = 0;
+	double sum = 0;
 
 	for (uint32_t l = 0; l < (tied ? net->n_encoder : net->n_layers); l++)
 	{
 		size_t at = ae_net_offset(net, l);
 		size_t n = (size_t) net->width[l] * net->width[l + 1];
 
-		kernels->axpy(grads + at, (AeReal) lambda, params + at, n);
-		square += kernels->dot(params + at, params + at, n);
+		sum += ae_prior_gradient(grads + at, params + at, n, prior, lambda, kernels);
 	}
-	return 0.5 * lambda * square;
+	return sum;
+}
+
+/* All weights, not biases, nearer to 0 by a step. */
+static void
+shrink(AeReal *params, const AeNet *net, AeReal step)
+{
+	for (uint32_t l = 0; l < net->n_layers; l++)
+		ae_prior_shrink(params + ae_net_offset(net, l), (size_t) net->width[l] * net->width[l + 1],
+						step);
 }
 
 static void
@@ -83,10 +91,13 @@ adam(AeOptim *optim, AeReal *params, const AeReal *grads, uint64_t t, double rat
 		.g_scale = (AeReal) g_scale,
 	};
 	AeAdamStep decayed = step;
+	bool laplace = options->weight_prior == AE_PRIOR_LAPLACE;
 
-	if (options->optimizer == AE_OPTIMIZER_ADAM || options->weight_decay == 0)
+	if (options->optimizer == AE_OPTIMIZER_ADAM || options->weight_decay == 0 || laplace)
 	{
 		optim->kernels->adam(params, optim->first, optim->second, grads, optim->n_params, &step);
+		if (options->optimizer == AE_OPTIMIZER_ADAMW && options->weight_decay > 0)
+			shrink(params, net, (AeReal) (rate * options->weight_decay));
 		return;
 	}
 	decayed.keep = (AeReal) (1 - rate * options->weight_decay);
@@ -128,8 +139,8 @@ ae_optim_update(AeOptim *optim, AeReal *params, AeReal *grads, uint64_t t, uint6
 	double g_scale = 1;
 
 	if (options->weight_decay > 0 && options->optimizer != AE_OPTIMIZER_ADAMW)
-		ae_optim_decay(grads, params, optim->net, options->weight_decay, options->tied,
-					   optim->kernels);
+		ae_optim_decay(grads, params, optim->net, options->weight_prior, options->weight_decay,
+					   options->tied, optim->kernels);
 	if (options->tied)
 		ae_net_tie_gradient(grads, optim->net, 1);
 	if (options->clip_norm > 0)

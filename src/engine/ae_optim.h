@@ -40,10 +40,10 @@ double ae_optim_rate(const AeTrainOptions *options, uint64_t t, uint64_t total);
 bool ae_optim_update(AeOptim *optim, AeReal *params, AeReal *grads, uint64_t t, uint64_t total);
 
 /*
- * grads += lambda W for weights, not biases; returns lambda/2 |W|^2.  tied: of the encoder alone,
- * as the decoder has the same weights.
+ * grads += the gradient of the prior (ae_prior.h) for weights, not biases; returns its value. tied:
+ * of the encoder alone, as the decoder has the same weights.
  */
-double ae_optim_decay(AeReal *grads, const AeReal *params, const AeNet *net, double lambda,
-					  bool tied, const AeKernels *kernels);
+double ae_optim_decay(AeReal *grads, const AeReal *params, const AeNet *net, AeWeightPrior prior,
+					  double lambda, bool tied, const AeKernels *kernels);
 
 #endif

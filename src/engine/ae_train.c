@@ -43,11 +43,6 @@ const char *const ae_optimizer_name[AE_OPTIMIZER_COUNT] = {
 	[AE_OPTIMIZER_LBFGS] = "lbfgs",
 };
 
-const char *const ae_prior_name[AE_PRIOR_COUNT] = {
-	[AE_PRIOR_GAUSSIAN] = "gaussian",
-	[AE_PRIOR_LAPLACE] = "laplace",
-};
-
 const char *const ae_pretrain_name[AE_PRETRAIN_COUNT] = {
 	[AE_PRETRAIN_NONE] = "none",
 	[AE_PRETRAIN_PLAIN] = "plain",
@@ -212,6 +207,29 @@ check_contraction(const AeNet *net, const AeTrainOptions *o, AeError *error)
 	return ae_contract_check(net, error);
 }
 
+/* A gradient that jumps at 0 ends no line search. */
+static AeStatus
+check_prior(const AeTrainOptions *o, AeError *error)
+{
+	if (o->weight_decay > 0 && o->weight_prior == AE_PRIOR_LAPLACE &&
+		o->optimizer == AE_OPTIMIZER_LBFGS)
+		return ae_fail(error, AE_ERR_ARGUMENT, "weight_prior", o->weight_prior, AE_PRIOR_GAUSSIAN,
+					   AE_PRIOR_GAUSSIAN);
+	return AE_OK;
+}
+
+double
+ae_train_weight_penalty(const AeReal *params, const AeNet *net, const AeTrainOptions *options)
+{
+	double sum = 0;
+
+	for (uint32_t l = 0; l < (options->tied ? net->n_encoder : net->n_layers); l++)
+		sum += ae_prior_value(params + ae_net_offset(net, l),
+							  (size_t) net->width[l] * net->width[l + 1], options->weight_prior,
+							  options->weight_decay);
+	return sum;
+}
+
 static bool
 is_lbfgs(const AeTrainer *t)
 {
@@ -333,6 +351,8 @@ prepare(AeTrainer *t, const AeNet *net, const AeTrainOptions *options, const AeR
 		status = check_rates(net, options, error);
 	if (status == AE_OK)
 		status = check_contraction(net, options, error);
+	if (status == AE_OK)
+		status = check_prior(options, error);
 	if (status == AE_OK && options->tied &&
 		(!ae_net_is_symmetric(net) || net->layout.n_indicators > 0))
 		status = ae_fail(error, AE_ERR_SHAPE, "layers of a tied decoder",
@@ -793,8 +813,8 @@ update_lbfgs(AeTrainer *t)
 	double f = (t->batch_loss + t->batch_penalty + t->contraction.weight * t->batch_jacobian) / n;
 
 	if (t->options.weight_decay > 0)
-		f += ae_optim_decay(t->grads, t->params, &t->net, t->options.weight_decay, t->options.tied,
-							t->kernels);
+		f += ae_optim_decay(t->grads, t->params, &t->net, t->options.weight_prior,
+							t->options.weight_decay, t->options.tied, t->kernels);
 	if (t->options.tied)
 		ae_net_tie_gradient(t->grads, &t->net, (AeReal) 0.5);
 	t->position = 0;

@@ -18,6 +18,7 @@
 #include "ae_blas.h"
 #include "ae_kernel.h"
 #include "ae_net.h"
+#include "ae_prior.h"
 #include "ae_status.h"
 
 /* The numbers of these enums are part of the byte format. */
@@ -38,14 +39,6 @@ typedef enum AeSchedule
 	AE_SCHEDULE_COUNT
 } AeSchedule;
 
-/* Weight decay as the logarithm of a prior of the weights (Goodfellow et al. 2016, sec. 5.6.1). */
-typedef enum AeWeightPrior
-{
-	AE_PRIOR_GAUSSIAN = 0, /* lambda/2 |W|^2 */
-	AE_PRIOR_LAPLACE = 1,  /* lambda |W|_1 */
-	AE_PRIOR_COUNT
-} AeWeightPrior;
-
 /* What layers are pretrained as, one after the other (ae_pretrain.h). */
 typedef enum AePretrain
 {
@@ -55,7 +48,6 @@ typedef enum AePretrain
 	AE_PRETRAIN_COUNT
 } AePretrain;
 
-extern const char *const ae_prior_name[AE_PRIOR_COUNT];
 extern const char *const ae_pretrain_name[AE_PRETRAIN_COUNT];
 extern const char *const ae_optimizer_name[AE_OPTIMIZER_COUNT];
 extern const char *const ae_schedule_name[AE_SCHEDULE_COUNT];
@@ -72,7 +64,7 @@ typedef struct AeTrainOptions
 	double beta1;         /* adam, [0, 1) */
 	double beta2;         /* adam, [0, 1) */
 	double epsilon;       /* adam, > 0 */
-	double weight_decay;  /* lambda: + lambda/2 |W|^2 in the loss; adamw: decoupled; >= 0 */
+	double weight_decay;  /* lambda of weight_prior, beside the loss; adamw: decoupled; >= 0 */
 	double clip_norm;     /* largest global gradient norm; 0: no clipping */
 	double noise;         /* sd of Gaussian noise on the inputs, scaled units; 0: none */
 	double masking;       /* probability that a cell enters as if it were missing, [0, 1) */
@@ -83,7 +75,7 @@ typedef struct AeTrainOptions
 	double dropout;  /* share of units of hidden layers but the code that are dropped, [0, 1) */
 	bool tied;       /* the decoder's weights are the encoder's, transposed */
 	bool batch_norm; /* hidden layers but the code are normalised over minibatches */
-	AeWeightPrior weight_prior;
+	AeWeightPrior weight_prior; /* what weight_decay is of: lambda/2 |W|^2, or lambda |W|_1 */
 	double salt_pepper;     /* probability that a column enters as its least or largest, [0, 1) */
 	double swap;            /* probability that a column enters as another row's, [0, 1) */
 	double emphasis;        /* share of the loss that is taken of corrupted columns alone, [0, 1] */
@@ -106,6 +98,13 @@ typedef struct AeTrainOptions
 
 /* Checks every range above.  AE_ERR_ARGUMENT with `what` the option's name. */
 AeStatus ae_train_options_check(const AeTrainOptions *options, AeError *error);
+
+/*
+ * What weight_decay costs the weights (not biases) that training ended with: Omega of ae_prior.h,
+ * of tied weights once.  params: ae_net_n_params(net).
+ */
+double ae_train_weight_penalty(const AeReal *params, const AeNet *net,
+							   const AeTrainOptions *options);
 
 /*
  * The rows: n_rows x width cells (ae_loss.h) in canonical order.  Either `data`

@@ -116,6 +116,32 @@ pca_loss_of(const AeModel *model)
 	return model->pca_loss;
 }
 
+static double
+weight_penalty_of(const AeModel *model)
+{
+	return ae_train_weight_penalty(model->params, &model->net, &model->options);
+}
+
+/*
+ * Of the weights given the training rows, over all networks, but for a constant: rows times the
+ * mean loss stands for -log p(rows | weights), rows times the penalty for -log p(weights)
+ * (ae_prior.h).
+ */
+static double
+log_posterior(const PgaeModels *models)
+{
+	double sum = 0;
+
+	for (uint32 i = 0; i < count_networks(models); i++)
+	{
+		const AeModel *model = models->models[i];
+
+		sum -= (double) (model->n_rows - model->n_validation) *
+			   (model->train_loss + weight_penalty_of(model));
+	}
+	return sum;
+}
+
 /* Over folds, the mean of a quantile. */
 static double
 quantile_over(const PgaeModels *models, double share)
@@ -340,6 +366,22 @@ summarize_code(StringInfo out, const AeModel *model)
 }
 
 static void
+summarize_weights(StringInfo out, const PgaeModels *models)
+{
+	const AeTrainOptions *options = &models->models[0]->options;
+	double posterior = log_posterior(models);
+
+	if (options->weight_decay == 0)
+		return;
+	appendStringInfo(out, "weights      %s prior, decay %.4g: penalty %.4g",
+					 ae_prior_name[options->weight_prior], options->weight_decay,
+					 mean_over(models, weight_penalty_of));
+	if (!isnan(posterior))
+		appendStringInfo(out, ", log posterior %.6g and a constant", posterior);
+	appendStringInfoChar(out, '\n');
+}
+
+static void
 summarize_contraction(StringInfo out, const PgaeModels *models)
 {
 	const AeTrainOptions *options = &models->models[0]->options;
@@ -387,6 +429,7 @@ summarize_losses(StringInfo out, const PgaeModels *models)
 									   : "training did not see");
 	summarize_code(out, model);
 	summarize_contraction(out, models);
+	summarize_weights(out, models);
 }
 
 static void
@@ -673,6 +716,8 @@ add_options(StringInfo out, const PgaeModels *models)
 	}
 	add_optimizer_options(out, options);
 	add_number(out, "weight_decay", options->weight_decay);
+	if (options->weight_decay > 0)
+		add_text(out, "weight_prior", ae_prior_name[options->weight_prior]);
 	if (options->epochs > 0)
 		add_count(out, "epochs", options->epochs);
 	else
@@ -722,6 +767,8 @@ add_outcome(StringInfo out, const PgaeModels *models)
 	add_number(out, "code_mean", model->code_mean);
 	if (model->options.contract_weight > 0)
 		add_number(out, "jacobian", mean_over(models, jacobian_of));
+	add_number(out, "weight_penalty", mean_over(models, weight_penalty_of));
+	add_number(out, "log_posterior", log_posterior(models));
 	appendStringInfoChar(out, '}');
 
 	add_open(out, "calibration", '{');

@@ -790,6 +790,24 @@ check_contract(const PgaeOptions *options)
 		refuse_kink("activation", options->activation, "");
 }
 
+/* What weight_decay is the logarithm of. */
+static void
+check_prior(const PgaeOptions *options)
+{
+	const AeTrainOptions *train = &options->train;
+	int optimizer = (int) train->optimizer;
+
+	if ((int) train->weight_prior < 0)
+		return;
+	/* adamw decays by default */
+	if (train->weight_decay < 0 && optimizer != AE_OPTIMIZER_ADAMW)
+		refuse_alone("weight_prior", "weight_decay");
+	if (train->weight_prior == AE_PRIOR_LAPLACE && optimizer == AE_OPTIMIZER_LBFGS)
+		refuse_pair("\"weight_prior\" = laplace", "\"optimizer\" = lbfgs",
+					"L-BFGS needs a gradient that does not jump: train with adamw, which makes "
+					"weights 0.");
+}
+
 /* An option that the chosen optimizer does not look at does no harm, but no good either. */
 static void
 notice_unused(const PgaeOptions *options, const bool *given)
@@ -905,6 +923,7 @@ pgae_options_parse(Jsonb *jsonb)
 	check_sparse(options);
 	check_tied(options);
 	check_contract(options);
+	check_prior(options);
 	notice_unused(options, given);
 	return options;
 }

@@ -31,6 +31,7 @@ typedef struct Job
 	AePenaltyTerm term;
 	bool everywhere; /* the penalty, not on the code alone */
 	double decay;
+	AeWeightPrior prior;
 	bool tied;
 	double dropout;
 	double contract; /* weight of the contractive penalty */
@@ -96,7 +97,8 @@ objective(Job *job, const AeReal *params)
 		loss += job->contract * ae_contract_value(&job->contraction, &job->pass, &job->net, params,
 												  ROWS, ae_kernels_best(), &unit_blas);
 	return (loss + ae_net_penalty(&job->pass, &job->net, ROWS)) / ROWS +
-		   ae_optim_decay(unused, params, &job->net, job->decay, job->tied, ae_kernels_best());
+		   ae_optim_decay(unused, params, &job->net, job->prior, job->decay, job->tied,
+						  ae_kernels_best());
 }
 
 /* grads = gradient of rows first .. first + n - 1, divided by ROWS; returns their loss. */
@@ -160,7 +162,7 @@ relative_error(Job *job, AeReal sigma)
 	if (job->tied)
 		ae_net_tie(params, &job->net);
 	gradient(grads, job, params, 0, ROWS, false);
-	ae_optim_decay(grads, params, &job->net, job->decay, job->tied, ae_kernels_best());
+	ae_optim_decay(grads, params, &job->net, job->prior, job->decay, job->tied, ae_kernels_best());
 	if (job->tied)
 		ae_net_tie_gradient(grads, &job->net, 1);
 	for (size_t i = 0; i < n; i++)
@@ -752,6 +754,7 @@ contraction_agrees_in_company(void **state)
 					.term = {AE_PENALTY_L1, 0.3, 0},
 					.everywhere = true,
 					.decay = 0.1,
+					.prior = i % 2 ? AE_PRIOR_LAPLACE : AE_PRIOR_GAUSSIAN,
 					.tied = true,
 					.contract = 0.5,
 					.estimate = i / 9 == 1};
@@ -765,7 +768,7 @@ contraction_agrees_in_company(void **state)
 }
 
 static void
-weight_decay_agrees(void **state)
+check_decay(AeWeightPrior prior)
 {
 	AeLayout layout = layout_of(&shapes[0]);
 	AeNet net = make_net(2, AE_TANH, &layout);
@@ -774,18 +777,17 @@ weight_decay_agrees(void **state)
 	AeReal *scratch = malloc(n * sizeof(AeReal));
 	const double h = 1e-5, lambda = 0.3;
 
-	(void) state;
 	for (size_t i = 0; i < n; i++)
 		params[i] = sin(1 + (double) i);
-	ae_optim_decay(grads, params, &net, lambda, false, ae_kernels_best());
+	ae_optim_decay(grads, params, &net, prior, lambda, false, ae_kernels_best());
 	for (size_t i = 0; i < n; i++)
 	{
 		double keep = params[i], numeric;
 
 		params[i] = keep + h;
-		numeric = ae_optim_decay(scratch, params, &net, lambda, false, ae_kernels_best());
+		numeric = ae_optim_decay(scratch, params, &net, prior, lambda, false, ae_kernels_best());
 		params[i] = keep - h;
-		numeric -= ae_optim_decay(scratch, params, &net, lambda, false, ae_kernels_best());
+		numeric -= ae_optim_decay(scratch, params, &net, prior, lambda, false, ae_kernels_best());
 		params[i] = keep;
 		assert_true(fabs(numeric / (2 * h) - grads[i]) < 1e-7);
 	}
@@ -794,6 +796,32 @@ weight_decay_agrees(void **state)
 	free(params);
 	free(grads);
 	free(scratch);
+}
+
+static void
+weight_decay_agrees(void **state)
+{
+	(void) state;
+	check_decay(AE_PRIOR_GAUSSIAN);
+	check_decay(AE_PRIOR_LAPLACE);
+}
+
+/* Values by hand; the proximal step stops at 0, and there the gradient is 0. */
+static void
+priors_by_hand(void **state)
+{
+	const AeReal w[] = {0.5, -2, 0, 0.125};
+	AeReal grads[] = {1, 1, 1, 1}, shrunk[4];
+
+	(void) state;
+	assert_true(fabs(ae_prior_value(w, 4, AE_PRIOR_GAUSSIAN, 0.2) - 0.1 * 4.265625) < 1e-15);
+	assert_true(fabs(ae_prior_value(w, 4, AE_PRIOR_LAPLACE, 0.2) - 0.2 * 2.625) < 1e-15);
+	assert_true(fabs(ae_prior_gradient(grads, w, 4, AE_PRIOR_LAPLACE, 0.25, ae_kernels_best()) -
+					 0.25 * 2.625) < 1e-15);
+	assert_true(grads[0] == 1.25 && grads[1] == 0.75 && grads[2] == 1 && grads[3] == 1.25);
+	memcpy(shrunk, w, sizeof shrunk);
+	ae_prior_shrink(shrunk, 4, 0.25);
+	assert_true(shrunk[0] == 0.25 && shrunk[1] == -1.75 && shrunk[2] == 0 && shrunk[3] == 0);
 }
 
 int
@@ -815,6 +843,7 @@ main(void)
 		cmocka_unit_test(contraction_agrees),
 		cmocka_unit_test(contraction_agrees_in_company),
 		cmocka_unit_test(weight_decay_agrees),
+		cmocka_unit_test(priors_by_hand),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

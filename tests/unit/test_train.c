@@ -217,7 +217,7 @@ options_have_effects(void **state)
 	AeRows rows = {.n_rows = 600, .width = 4, .data = x};
 	enum
 	{
-		N = 20
+		N = 22
 	};
 	AeTrainOptions variants[N];
 	double sums[N];
@@ -248,6 +248,11 @@ options_have_effects(void **state)
 	variants[18].contract_weight = 0.1;
 	variants[18].contract_exact = true;
 	variants[19].contract_weight = 0.1;
+	variants[20] = variants[3];
+	variants[20].weight_prior = AE_PRIOR_LAPLACE;
+	variants[21] = variants[4];
+	variants[21].weight_decay = 0.01;
+	variants[21].weight_prior = AE_PRIOR_LAPLACE;
 	for (int i = 0; i < N; i++)
 	{
 		void *memory;
@@ -379,6 +384,85 @@ contraction_refuses(void **state)
 		assert_int_equal(ae_trainer_size(&bytes, &other, &refused, &rows, &error), AE_ERR_ARGUMENT);
 		assert_string_equal(error.what, "contract_weight");
 	}
+	free(x);
+}
+
+/* Share of the weights, not biases, that are nearer to 0 than bound times their mean size. */
+static double
+share_near_zero(const AeNet *net, const AeReal *params, double bound)
+{
+	double size = 0, n = 0, near = 0;
+
+	for (int pass = 0; pass < 2; pass++)
+		for (uint32_t l = 0; l < net->n_layers; l++)
+			for (size_t i = 0; i < (size_t) net->width[l] * net->width[l + 1]; i++)
+			{
+				double w = fabs((double) params[ae_net_offset(net, l) + i]);
+
+				size += pass == 0 ? w : 0;
+				n += pass == 0;
+				near += pass == 1 && w < bound * size / n;
+			}
+	return near / n;
+}
+
+/*
+ * Beside a gaussian of about the same size, laplace leaves more weights near 0: at 0 itself where
+ * it is decoupled.
+ */
+static void
+laplace_is_peaked(void **state)
+{
+	AeBlock block = whole_mse(4);
+	AeNet net = make_net(4, 16, 3, AE_TANH, &block);
+	AeReal *x = make_rows(600, 4);
+	AeRows rows = {.n_rows = 600, .width = 4, .data = x};
+
+	(void) state;
+	for (int i = 0; i < 2; i++)
+	{
+		AeTrainOptions options = make_options(i == 0 ? AE_OPTIMIZER_ADAM : AE_OPTIMIZER_ADAMW);
+		AeTrainer *gaussian, *laplace;
+		void *gaussian_memory, *laplace_memory;
+		const AeReal *params;
+		size_t n_zero = 0;
+
+		options.epochs = 200;
+		options.weight_decay = i == 0 ? 0.01 : 1;
+		gaussian = unit_train(&gaussian_memory, &net, &options, &rows, NULL);
+		options.weight_prior = AE_PRIOR_LAPLACE;
+		options.weight_decay = i == 0 ? 0.003 : 0.3;
+		laplace = unit_train(&laplace_memory, &net, &options, &rows, NULL);
+		params = ae_trainer_params(laplace);
+		assert_true(share_near_zero(&net, params, 0.1) >
+					5 * share_near_zero(&net, ae_trainer_params(gaussian), 0.1));
+		for (size_t k = 0; k < 4 * 16; k++)
+			n_zero += params[k] == 0;
+		assert_true(i == 0 || n_zero > 0);
+		free(gaussian_memory);
+		free(laplace_memory);
+	}
+	free(x);
+}
+
+/* L-BFGS has no use for a gradient that jumps; without weight decay there is none. */
+static void
+laplace_refuses_lbfgs(void **state)
+{
+	AeBlock block = whole_mse(4);
+	AeNet net = make_net(4, 0, 2, AE_TANH, &block);
+	AeReal *x = make_rows(50, 4);
+	AeRows rows = {.n_rows = 50, .width = 4, .data = x};
+	AeTrainOptions options = make_options(AE_OPTIMIZER_LBFGS);
+	AeError error;
+	size_t bytes;
+
+	(void) state;
+	options.weight_prior = AE_PRIOR_LAPLACE;
+	assert_int_equal(ae_trainer_size(&bytes, &net, &options, &rows, &error), AE_OK);
+	options.weight_decay = 0.1;
+	assert_int_equal(ae_trainer_size(&bytes, &net, &options, &rows, &error), AE_ERR_ARGUMENT);
+	assert_string_equal(error.what, "weight_prior");
 	free(x);
 }
 
@@ -1256,6 +1340,8 @@ main(void)
 		cmocka_unit_test(weights_begin_with_their_variance),
 		cmocka_unit_test(clipping_bounds_the_step),
 		cmocka_unit_test(options_have_effects),
+		cmocka_unit_test(laplace_is_peaked),
+		cmocka_unit_test(laplace_refuses_lbfgs),
 		cmocka_unit_test(contraction_contracts),
 		cmocka_unit_test(contraction_refuses),
 		cmocka_unit_test(rows_from_a_file_train_the_same),
