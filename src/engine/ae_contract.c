@@ -28,13 +28,15 @@ ae_contract_check(const AeNet *net, AeError *error)
 double
 ae_contract_macs(const AeNet *net, bool exact)
 {
-	double macs = 0;
+	uint32_t last = net->n_encoder - 1;
+	double code = net->width[last + 1], below = 0;
 
-	if (net->n_encoder == 1)
-		return net->width[1];
-	for (uint32_t l = 0; l < net->n_encoder; l++)
-		macs += (double) net->width[l] * net->width[l + 1];
-	return macs * (exact ? net->width[net->n_encoder] : 1);
+	if (last == 0)
+		return code;
+	for (uint32_t l = 0; l < last; l++)
+		below += (double) net->width[l] * net->width[l + 1];
+	/* of the last layer's weights each exact probe sees its column alone */
+	return below * (exact ? code : 1) + net->width[last] * code;
 }
 
 void

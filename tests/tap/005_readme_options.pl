@@ -29,14 +29,18 @@ for (split /\n/, AeCluster::slurp("$AeCluster::ROOT/README.md"))
 	$row{$option} = { type => $type, default => $default, range => $range };
 }
 my @sparse = qw(sparse sparse_weight sparse_target sparse_layers top_k);
+my @contract = qw(contract_weight contract_exact);
 
 is(join(' ', @order),
 	$node->query('postgres', q(SELECT array_to_string(proargnames, ' ') FROM pg_proc WHERE oid = 'ae.options'::regproc))
-	  . " @sparse",
-	'the tables list the arguments of ae.options in their order, then the options of ae.sparse');
+	  . " @sparse @contract",
+	'the tables list the arguments of ae.options in their order, then the options of ae.sparse and ae.contract');
 is(join(' ', sort @sparse),
 	$node->query('postgres', q(SELECT string_agg(k, ' ' ORDER BY k COLLATE "C") FROM jsonb_object_keys(ae.sparse('l1', 1, 0.1, 'code', 1)) k)),
 	'ae.sparse gives the options of its table');
+is(join(' ', sort @contract),
+	$node->query('postgres', q(SELECT string_agg(k, ' ' ORDER BY k COLLATE "C") FROM jsonb_object_keys(ae.contract(1, true)) k)),
+	'ae.contract gives the options of its table');
 
 # ---- types and ranges -----------------------------------------------------------------------------
 
@@ -104,6 +108,7 @@ for my $option (grep { $row{$_}{type} eq 'number' } grep { !/validation|weight_d
 	my %needed = (
 		momentum => '"optimizer": "sgd", ',
 		sparse_weight => '"sparse": "l1", ',
+		contract_weight => '"contract_exact": true, ',
 		sparse_target => '"sparse": "kl", ');
 	my $base = $needed{$option} // '';
 
@@ -140,6 +145,10 @@ my @worded = (
 	[ 'schedule', 'small', '{"updates": 2}', 'cosine' ],
 	[ 'weight_decay', 'small', '{"updates": 2}', 0 ],
 	[ 'weight_decay', 'small', '{"updates": 2, "optimizer": "adamw"}', 0.01 ],
+	[ 'weight_prior', 'small', '{"updates": 2, "weight_decay": 0.1}', 'gaussian' ],
+	[ 'contract_exact', 'small', '{"updates": 2, "contract_weight": 1}', 'true' ],
+	[ 'contract_exact', 'small', '{"updates": 2, "code": 32, "contract_weight": 1}', 'true' ],
+	[ 'contract_exact', 'small', '{"updates": 2, "code": 33, "contract_weight": 1}', 'false' ],
 	[ 'updates', 'small', '{}', 1500 ],
 	[ 'updates', 'small', '{"optimizer": "lbfgs", "hidden": [2]}', 500 ],
 	[ 'epochs', 'small', '{"code": 1}', 1000 ],
