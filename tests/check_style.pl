@@ -21,7 +21,7 @@ my @ENGINE_ORDER = (
 	'math rng activation blas crc32c calibration penalty topk',
 	'kernel kernel_impl',
 	'hash loss',
-	'net scaler',
+	'net scaler corrupt',
 	'pca prototype',
 	'train optim lbfgs',
 	'model',

@@ -22,6 +22,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "ae_corrupt.h"
 #include "ae_lbfgs.h"
 #include "ae_optim.h"
 #include "ae_rng.h"
@@ -86,8 +87,10 @@ struct AeTrainer
 	AeOptim optim;        /* unless L-BFGS */
 	AeLbfgs lbfgs;        /* if L-BFGS */
 	AePass pass;
-	AeReal *clean;   /* slice_rows x width: cells as they are */
-	AeReal *masked;  /* slice_rows x width: cells as they enter, or NULL without masking */
+	AeReal *clean;    /* slice_rows x width: cells as they are */
+	AeReal *entering; /* slice_rows x width: cells as they enter, or NULL where none is corrupted */
+	AeReal *chosen;   /* slice_rows x width: clean cells of what is corrupted, or NULL */
+	AeCorruption corruption;
 	AeReal *dense;   /* slice_rows x dense cells, or NULL where cells are used in place */
 	AeReal *filled;  /* slice_rows x numbers, or NULL where nothing is missing */
 	int32_t *levels; /* slice_rows x categories */
@@ -276,8 +279,10 @@ plan(AeArena *arena, AeTrainer *t)
 	t->clean = ae_arena_place(arena, slice * width, sizeof(AeReal));
 	if (t->options.noise > 0 || layout->n_categories > 0)
 		t->dense = ae_arena_place(arena, slice * layout->n_dense, sizeof(AeReal));
-	if (t->options.masking > 0)
-		t->masked = ae_arena_place(arena, slice * width, sizeof(AeReal));
+	if (ae_corrupt_any(&t->corruption))
+		t->entering = ae_arena_place(arena, slice * width, sizeof(AeReal));
+	if (t->options.emphasis > 0)
+		t->chosen = ae_arena_place(arena, slice * width, sizeof(AeReal));
 	if (t->rows.nullable || t->options.masking > 0 || layout->n_indicators > 0)
 		t->filled = ae_arena_place(arena, slice * ae_layout_dense_inputs(layout), sizeof(AeReal));
 	t->levels = ae_arena_place(arena, slice * layout->n_categories, sizeof(int32_t));
@@ -312,10 +317,15 @@ prepare(AeTrainer *t, const AeNet *net, const AeTrainOptions *options, const AeR
 	if (rows->width != ae_layout_cells(&net->layout))
 		return ae_fail(error, AE_ERR_SHAPE, "number of cells", (double) rows->width,
 					   ae_layout_cells(&net->layout), ae_layout_cells(&net->layout));
+	if (options->salt_pepper > 0 && net->layout.n_dense > 0 && (!rows->low || !rows->high))
+		return ae_fail(error, AE_ERR_ARGUMENT, "salt_pepper without bounds of cells",
+					   options->salt_pepper, 0, 0);
 	memset(t, 0, sizeof(*t));
 	t->net = *net;
 	t->options = *options;
 	t->rows = *rows;
+	t->corruption = (AeCorruption){options->masking, options->salt_pepper, options->swap, rows->low,
+								   rows->high};
 	return plan_sizes(t, error);
 }
 
@@ -643,40 +653,25 @@ end_training_part(AeTrainer *t)
 
 /* ---- one step ---- */
 
-/* t->masked = n rows of cells, some of them missing: four draws a Philox block. */
-static void
-mask(AeTrainer *t, const AeReal *cells, size_t n)
-{
-	uint32_t below = (uint32_t) (t->options.masking * 0x1p32);
-	uint32_t words[4];
-	uint32_t counter[4] = {0, (uint32_t) t->visits, (uint32_t) (t->visits >> 32), AE_STREAM_MASK};
-
-	for (size_t i = 0; i < n * t->rows.width; i++)
-	{
-		if (i % 4 == 0)
-		{
-			counter[0] = (uint32_t) (i / 4);
-			ae_philox(words, counter, t->options.seed);
-		}
-		t->masked[i] = words[i % 4] < below ? (AeReal) NAN : cells[i];
-	}
-}
-
 /* Forward pass of n rows of cells; *x: what the first layer saw of them. */
 static void
 forward(AeTrainer *t, const AeReal **x, const AeReal *params, const AeReal *cells, size_t n,
 		bool training)
 {
 	AeReal sigma = training ? (AeReal) t->options.noise : 0;
-	bool masked = training && t->masked;
+	bool nullable = t->rows.nullable || (training && t->options.masking > 0);
 
-	if (masked)
-		mask(t, cells, n);
+	if (training && t->entering)
+	{
+		ae_corrupt_rows(t->entering, t->chosen, cells, n, t->rows.width, &t->corruption,
+						&t->net.layout, t->options.seed, t->visits);
+		cells = t->entering;
+	}
 	if (training && t->options.dropout > 0)
 		ae_net_draw_dropout(&t->pass, &t->net, n, t->options.dropout, t->options.seed, t->visits,
 							t->kernels);
-	ae_loss_inputs(x, t->levels, masked ? t->masked : cells, t->dense, t->filled, &t->net.layout, n,
-				   t->rows.nullable || masked, sigma, t->options.seed, t->visits, t->kernels);
+	ae_loss_inputs(x, t->levels, cells, t->dense, t->filled, &t->net.layout, n, nullable, sigma,
+				   t->options.seed, t->visits, t->kernels);
 	ae_net_forward(&t->pass, &t->net, params, *x, t->levels, n, training, t->kernels, t->blas);
 }
 
@@ -686,6 +681,28 @@ loss(AeTrainer *t, AeReal *d, const AeReal *cells, size_t n, double share)
 {
 	return ae_loss_rows(d, t->pass.h[t->net.n_layers], cells, &t->net.layout, n, t->rows.nullable,
 						share, t->scratch, t->kernels);
+}
+
+/*
+ * The loss that training minimises, with its gradient in pass.d[0]: of all columns, or
+ * (1 - e) times that plus e times that of the columns that were corrupted alone; of a row that has
+ * none the second is 0.  Source: Vincent et al. 2010, section 4.2, with alpha = e, beta = 1 - e
+ * and means in the place of sums.
+ */
+static double
+training_loss(AeTrainer *t, const AeReal *cells, size_t n, double share)
+{
+	double e = t->options.emphasis, sum;
+	size_t n_outputs = t->net.width[t->net.n_layers];
+
+	sum = (1 - e) * loss(t, t->pass.d[0], cells, n, (1 - e) * share);
+	if (!t->chosen || !t->entering)
+		return sum;
+	/* d[1] is free until the backward pass */
+	sum += e * ae_loss_rows(t->pass.d[1], t->pass.h[t->net.n_layers], t->chosen, &t->net.layout, n,
+							true, e * share, t->scratch, t->kernels);
+	t->kernels->axpy(t->pass.d[0], 1, t->pass.d[1], n * n_outputs);
+	return sum;
 }
 
 static void
@@ -791,7 +808,7 @@ step_training(AeTrainer *t)
 	if (is_lbfgs(t))
 		t->batch_penalty += ae_net_penalty(&t->pass, &t->net, n);
 	t->pass.penalty_scale = 1 / (double) (end - begin);
-	t->batch_loss += loss(t, t->pass.d[0], cells, n, 1 / (double) (end - begin));
+	t->batch_loss += training_loss(t, cells, n, 1 / (double) (end - begin));
 	ae_net_backward(t->grads, &t->pass, &t->net, t->params, x, t->levels, n, t->position != begin,
 					t->kernels, t->blas);
 	t->position += n;

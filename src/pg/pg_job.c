@@ -331,6 +331,23 @@ add_distances(PgaeJob *job, AeMoments *cells)
 	pfree(block);
 }
 
+/* What salt-and-pepper noise makes of every cell. */
+static void
+keep_bounds(PgaeJob *job, const AeMoments *cells)
+{
+	uint32_t n = job->model->schema.n_dense;
+	AeReal *low = palloc(Max(n, 1) * 2 * sizeof(AeReal));
+	AeReal *high = low + n;
+
+	for (uint32_t j = 0; j < n; j++)
+	{
+		low[j] = (AeReal) cells[j].min;
+		high[j] = (AeReal) cells[j].max;
+	}
+	job->rows.low = low;
+	job->rows.high = high;
+}
+
 /* Rows of cells, and what predicting their mean would cost. */
 static void
 scale_rows(PgaeJob *job)
@@ -342,6 +359,7 @@ scale_rows(PgaeJob *job)
 	if (model->loss == AE_LOSS_MAE || model->loss == AE_LOSS_HUBER)
 		add_distances(job, cells);
 	model->mean_loss = ae_scaler_mean_loss(&model->schema, &model->net.layout, cells);
+	keep_bounds(job, cells);
 	pfree(cells);
 }
 

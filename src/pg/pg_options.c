@@ -693,6 +693,40 @@ check_sparse(const PgaeOptions *options)
 		check_top_k(options->top_k, options->hidden[options->n_hidden - 1]);
 }
 
+/* The options of ae.denoise. */
+static void
+check_denoise(const PgaeOptions *options)
+{
+	const AeTrainOptions *train = &options->train;
+	int kind = options->denoise;
+	const char *given = kind >= 0 ? psprintf("\"denoise\" = %s", denoise_choice(kind)) : NULL;
+
+	if (kind < 0 && options->denoise_level >= 0)
+		refuse_alone("denoise_level", "denoise");
+	if (kind < 0 && train->emphasis >= 0)
+		refuse_alone("denoise_emphasis", "denoise");
+	if (kind < 0)
+		return;
+	if (kind == DENOISE_GAUSSIAN && train->noise >= 0)
+		refuse_pair(given, "\"noise\"", "Both are the same noise: give one of them.");
+	if (kind == DENOISE_MASKING && train->masking >= 0)
+		refuse_pair(given, "\"masking\"", "Both hide cells: give one of them.");
+	if (kind == DENOISE_GAUSSIAN && train->emphasis >= 0)
+		refuse_pair(
+			given, "\"denoise_emphasis\"",
+			"Gaussian noise corrupts every column, and leaves none to emphasise it against.");
+	if (kind != DENOISE_GAUSSIAN && options->denoise_level >= 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"denoise_level\" is %.15g, outside its range [0, 1) with %s",
+						options->denoise_level, given),
+				 errhint("It is a share of the %s.",
+						 kind == DENOISE_SWAP ? "columns" : "cells that are corrupted")));
+	if ((int) train->optimizer == AE_OPTIMIZER_LBFGS)
+		refuse_pair("\"optimizer\" = lbfgs", given,
+					"L-BFGS needs a loss that stays the same; train with adam to use noise.");
+}
+
 /* to = from backwards */
 static void
 mirror(int *to, const int *from, int n)
@@ -835,6 +869,7 @@ pgae_options_parse(Jsonb *jsonb)
 		options->train.pretrain = (AePretrain) (options->train.pretrain + 1);
 	check_pairs(options);
 	check_sparse(options);
+	check_denoise(options);
 	check_tied(options);
 	notice_unused(options, given);
 	return options;
@@ -1181,6 +1216,35 @@ resolve_sparse(AeTrainOptions *train, const PgaeOptions *options)
 	train->sparse_target = given_or(train->sparse_target, kl ? 0.05 : 0);
 }
 
+/* What ae.denoise says, in the terms of the engine; beside it no noise that nobody asked for. */
+static void
+resolve_denoise(AeTrainOptions *train, const PgaeOptions *options)
+{
+	static const double levels[] = {
+		[DENOISE_GAUSSIAN] = 0.2,
+		[DENOISE_MASKING] = 0.25,
+		[DENOISE_SALT_PEPPER] = 0.1,
+		[DENOISE_SWAP] = 0.1,
+	};
+	int kind = options->denoise;
+
+	train->emphasis = given_or(train->emphasis, 0);
+	if (kind >= 0)
+	{
+		double *const corruptions[] = {
+			[DENOISE_GAUSSIAN] = &train->noise,
+			[DENOISE_MASKING] = &train->masking,
+			[DENOISE_SALT_PEPPER] = &train->salt_pepper,
+			[DENOISE_SWAP] = &train->swap,
+		};
+
+		train->noise = given_or(train->noise, 0);
+		*corruptions[kind] = given_or(options->denoise_level, levels[kind]);
+		if (*corruptions[kind] == 0)
+			train->emphasis = 0; /* of nothing */
+	}
+}
+
 static void
 resolve_training(AeTrainOptions *train, const PgaeOptions *options, AePurpose purpose,
 				 size_t n_rows, bool crossed)
@@ -1203,12 +1267,12 @@ resolve_training(AeTrainOptions *train, const PgaeOptions *options, AePurpose pu
 	train->weight_decay =
 		given_or(train->weight_decay, train->optimizer == AE_OPTIMIZER_ADAMW ? 0.01 : 0);
 	train->clip_norm = given_or(train->clip_norm, 0);
+	resolve_denoise(train, options);
 	train->noise =
 		given_or(train->noise, detect && train->optimizer != AE_OPTIMIZER_LBFGS ? 0.2 : 0);
 	train->masking = given_or(train->masking, 0);
 	train->dropout = given_or(train->dropout, 0);
 	resolve_sparse(train, options);
-	train->emphasis = given_or(train->emphasis, 0);
 	train->contract_weight = given_or(train->contract_weight, 0);
 	train->code_noise = given_or(train->code_noise, 0);
 	train->aux_weight = given_or(train->aux_weight, 0);
@@ -1235,8 +1299,8 @@ notice_overcomplete(const AeNet *net, const AeTrainOptions *train)
 	for (uint32_t l = 1; l < net->n_layers; l++)
 		narrowest = Min(narrowest, net->width[l]);
 	if (narrowest < net->width[0] || train->noise > 0 || train->masking > 0 ||
-		train->weight_decay > 0 || train->sparse_weight > 0 ||
-		(net->top_k > 0 && net->top_k < net->width[net->n_encoder]))
+		train->salt_pepper > 0 || train->swap > 0 || train->weight_decay > 0 ||
+		train->sparse_weight > 0 || (net->top_k > 0 && net->top_k < net->width[net->n_encoder]))
 		return;
 	ereport(
 		NOTICE,

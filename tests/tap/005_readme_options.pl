@@ -29,14 +29,19 @@ for (split /\n/, AeCluster::slurp("$AeCluster::ROOT/README.md"))
 	$row{$option} = { type => $type, default => $default, range => $range };
 }
 my @sparse = qw(sparse sparse_weight sparse_target sparse_layers top_k);
+my @denoise = qw(denoise denoise_level denoise_emphasis);
 
 is(join(' ', @order),
 	$node->query('postgres', q(SELECT array_to_string(proargnames, ' ') FROM pg_proc WHERE oid = 'ae.options'::regproc))
-	  . " @sparse",
-	'the tables list the arguments of ae.options in their order, then the options of ae.sparse');
+	  . " @sparse @denoise",
+	'the tables list the arguments of ae.options in their order, then the options of functions joined to it');
 is(join(' ', sort @sparse),
 	$node->query('postgres', q(SELECT string_agg(k, ' ' ORDER BY k COLLATE "C") FROM jsonb_object_keys(ae.sparse('l1', 1, 0.1, 'code', 1)) k)),
 	'ae.sparse gives the options of its table');
+
+is(join(' ', sort @denoise),
+	$node->query('postgres', q(SELECT string_agg(k, ' ' ORDER BY k COLLATE "C") FROM jsonb_object_keys(ae.denoise('swap', 0.1, 0.1)) k)),
+	'ae.denoise gives the options of its table');
 
 # ---- types and ranges -----------------------------------------------------------------------------
 
@@ -104,7 +109,9 @@ for my $option (grep { $row{$_}{type} eq 'number' } grep { !/validation|weight_d
 	my %needed = (
 		momentum => '"optimizer": "sgd", ',
 		sparse_weight => '"sparse": "l1", ',
-		sparse_target => '"sparse": "kl", ');
+		sparse_target => '"sparse": "kl", ',
+		denoise_level => '"denoise": "swap", ',
+		denoise_emphasis => '"denoise": "swap", ');
 	my $base = $needed{$option} // '';
 
 	$compress //= $detect;
@@ -160,6 +167,9 @@ my @worded = (
 	[ 'patience', 'large', '{"updates": 2, "validation": 0.2}', 20 ],
 	[ 'patience', 'large', '{"updates": 2, "code": 1}', 20 ],
 	[ 'sparse_weight', 'small', '{"updates": 2, "sparse": "kl"}', 1 ],
+	[ 'noise', 'small', '{"updates": 2, "denoise": "gaussian"}', 0.2 ],
+	[ 'masking', 'small', '{"updates": 2, "denoise": "masking"}', 0.25 ],
+	[ 'denoise_level', 'small', '{"updates": 2, "denoise": "salt_pepper"}', 0.1 ],
 	[ 'sparse_layers', 'small', '{"updates": 2, "sparse": "l1"}', 'code' ],
 	[ 'code_activation', 'small', '{"updates": 2, "code": 1, "sparse": "kl"}', 'sigmoid' ],
 	[ 'activation', 'small', '{"updates": 2, "code": 1, "sparse": "kl", "sparse_layers": "hidden"}', 'sigmoid' ],

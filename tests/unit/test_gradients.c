@@ -685,6 +685,90 @@ dropout_drops_its_share(void **state)
 	free(block);
 }
 
+/*
+ * The trainer's own gradient, seen from outside: one step of plain sgd moves the weights by it, and
+ * the loss of that step is what it is the gradient of.  Both have the noise of the first visit.
+ */
+static double
+trainer_error(const AeNet *net, AeTrainOptions options, const AeRows *rows)
+{
+	AeReal params[MAX_PARAMS], grads[MAX_PARAMS];
+	size_t n = ae_net_n_params(net), nonzero = 0;
+	double worst = 0, largest = 0;
+	AeTrainer *trainer;
+	void *memory;
+
+	assert_true(n <= MAX_PARAMS);
+	options.optimizer = AE_OPTIMIZER_SGD;
+	options.learning_rate = 1e-3;
+	options.epsilon = 1e-8;
+	options.updates = 1;
+	options.batch_size = (uint32_t) rows->n_rows;
+	ae_net_init(params, net, 42);
+	for (size_t i = 0; i < n; i++)
+		params[i] += 0.1 * sin(1 + (double) i);
+	trainer = unit_train(&memory, net, &options, rows, params);
+	for (size_t i = 0; i < n; i++)
+	{
+		grads[i] = (params[i] - ae_trainer_params(trainer)[i]) / options.learning_rate;
+		largest = fmax(largest, fabs(grads[i]));
+	}
+	free(memory);
+	for (size_t i = 0; i < n; i++)
+	{
+		const double h = 1e-5;
+		double keep = params[i], numeric = 0;
+
+		for (int side = 1; side >= -1; side -= 2)
+		{
+			params[i] = keep + side * h;
+			trainer = unit_train(&memory, net, &options, rows, params);
+			numeric += side * ae_trainer_progress(trainer)->train_loss / (2 * h);
+			free(memory);
+		}
+		params[i] = keep;
+		worst = fmax(worst, fabs(numeric - grads[i]) / largest);
+		nonzero += fabs(numeric) > 1e-6 * largest;
+	}
+	assert_true(largest > 1e-4 && nonzero > n / 3);
+	return worst;
+}
+
+/* Every way to corrupt rows, alone and together, and the emphasis on what was corrupted. */
+static void
+corruption_agrees(void **state)
+{
+	static const int which[] = {0, 6, 8, 9, 10};
+	const AeReal low[] = {-1, -1, -1, -1, -1, -1, -1, -1}, high[] = {2, 2, 2, 2, 2, 2, 2, 2};
+
+	(void) state;
+	for (size_t s = 0; s < sizeof which / sizeof which[0]; s++)
+		for (int i = 0; i < 5 * 3 * 2; i++)
+		{
+			AeLayout layout = layout_of(&shapes[which[s]]);
+			AeTrainOptions options = {.seed = 11, .emphasis = i / 5 % 3 * 0.5};
+			static Job job;
+			AeRows rows = {.n_rows = ROWS, .low = low, .high = high};
+			double error;
+
+			job = (Job){.net = make_net(1 + i % 2, AE_TANH, &layout)};
+			draw_rows(&job, i / 15 ? NULLS : PLAIN);
+			rows.width = ae_layout_cells(&layout);
+			rows.nullable = job.nullable;
+			rows.data = job.target;
+			options.noise = i % 5 == 0 || i % 5 == 4 ? 0.3 : 0;
+			options.masking = i % 5 == 1 || i % 5 == 4 ? 0.3 : 0;
+			options.salt_pepper = i % 5 == 2 || i % 5 == 4 ? 0.4 : 0;
+			options.swap = i % 5 == 3 || i % 5 == 4 ? 0.4 : 0;
+			if (i % 5 == 0)
+				options.emphasis = 0;
+			error = trainer_error(&job.net, options, &rows);
+			if (error > 1e-6)
+				fail_msg("%s, corruption %d, emphasis %g: relative error %g", shapes[which[s]].name,
+						 i % 5, options.emphasis, error);
+		}
+}
+
 static void
 weight_decay_agrees(void **state)
 {
@@ -733,6 +817,7 @@ main(void)
 		cmocka_unit_test(tied_weights_agree),
 		cmocka_unit_test(dropout_agrees),
 		cmocka_unit_test(dropout_drops_its_share),
+		cmocka_unit_test(corruption_agrees),
 		cmocka_unit_test(weight_decay_agrees),
 	};
 
