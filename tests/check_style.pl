@@ -23,14 +23,14 @@ my @ENGINE_ORDER = (
 	'hash loss',
 	'net scaler corrupt',
 	'pca prototype',
-	'train optim lbfgs',
+	'train optim lbfgs pretrain',
 	'model',
 	'score',
 );
 
 # What of the engine the binding may see: models and the phases that it drives step by step, so that
 # it can be interrupted between two steps.  These are training, scoring and the comparison with PCA.
-my %BINDING_MAY = map { $_ => 1 } qw(status net train model scaler score pca hash);
+my %BINDING_MAY = map { $_ => 1 } qw(status net train pretrain model scaler score pca hash);
 
 # Only the file that fills the tables of kernels and of BLAS functions needs to know them.
 my %BINDING_EXCEPTION = ('src/pg/pg_module.c' => { map { $_ => 1 } qw(blas kernel) });

@@ -410,6 +410,28 @@ ae_net_forward(AePass *pass, const AeNet *net, const AeReal *params, const AeRea
 	}
 }
 
+const AeReal *
+ae_net_hidden(AePass *pass, const AeNet *net, const AeReal *params, const AeReal *x,
+			  const int32_t *levels, size_t n_rows, uint32_t n_layers, const AeKernels *kernels,
+			  const AeBlas *blas)
+{
+	for (uint32_t l = 0; l < n_layers; l++)
+	{
+		size_t n_in = net->width[l], n_out = net->width[l + 1];
+		const AeReal *bias = params + n_in * n_out;
+
+		if (l == 0)
+			first_layer(pass->h[1], net, params, x, levels, n_rows, kernels, blas);
+		else
+			multiply(pass->h[l + 1], x, params, false, false, n_rows, n_out, n_in, 0, blas);
+		kernels->bias_activate(net->activation[l], pass->h[l + 1], NULL, bias, n_rows, n_out,
+							   n_out);
+		x = pass->h[l + 1];
+		params = bias + n_out;
+	}
+	return x;
+}
+
 /* D of the last layer: times the slope of the activation where there is one. */
 static void
 backward_output(AePass *pass, const AeNet *net, size_t n_rows, const AeKernels *kernels)

@@ -118,6 +118,14 @@ void ae_net_forward(AePass *pass, const AeNet *net, const AeReal *params, const 
 					const AeKernels *kernels, const AeBlas *blas);
 
 /*
+ * What the first n_layers layers make of x, n_layers >= 1, below the code: returns
+ * pass->h[n_layers], n_rows x width[n_layers].  No unit is dropped.
+ */
+const AeReal *ae_net_hidden(AePass *pass, const AeNet *net, const AeReal *params, const AeReal *x,
+							const int32_t *levels, size_t n_rows, uint32_t n_layers,
+							const AeKernels *kernels, const AeBlas *blas);
+
+/*
  * Backward: grads (+)= gradient of the loss from pass->d[0], which ae_loss_rows
  * filled, and of the penalty, with x and levels the (possibly corrupted) input of the forward pass.
  */

@@ -336,6 +336,11 @@ summarize_training(StringInfo out, const PgaeModels *models)
 	if (model->best_epoch > 0)
 		appendStringInfo(out, "; weights of epoch " UINT64_FORMAT, model->best_epoch);
 	appendStringInfoChar(out, '\n');
+	if (model->options.pretrain != AE_PRETRAIN_NONE)
+		appendStringInfo(
+			out, "pretrained   %u layers one after the other, %s, " UINT64_FORMAT " %s each\n",
+			model->net.n_encoder, ae_pretrain_name[model->options.pretrain],
+			model->options.pretrain_updates, lbfgs ? "iterations" : "updates");
 	summarize_corruption(out, &model->options);
 }
 
@@ -690,6 +695,11 @@ add_options(StringInfo out, const PgaeModels *models)
 	add_network_options(out, model);
 	add_count(out, "folds", models->n_folds);
 	add_count(out, "prototypes", model->prototypes.n);
+	if (options->pretrain != AE_PRETRAIN_NONE)
+	{
+		add_text(out, "pretrain", ae_pretrain_name[options->pretrain]);
+		add_count(out, "pretrain_updates", options->pretrain_updates);
+	}
 	add_text(out, "quality", models->n_members > 1 ? "accurate" : "standard");
 	/* of several members the first has half of what was asked for */
 	add_number(out, "noise", models->n_members > 1 ? 2 * options->noise : options->noise);

@@ -735,25 +735,56 @@ mirror(int *to, const int *from, int n)
 		to[i] = from[n - 1 - i];
 }
 
+/* Whether hidden and decoder, where both are given, are each other backwards. */
+static bool
+is_mirrored(const PgaeOptions *options)
+{
+	int n = options->n_hidden, mirrored[AE_MAX_LAYERS];
+
+	if (n < 0 || options->n_decoder < 0)
+		return true;
+	if (n > 0 && options->code == 0 && purpose_of(options) == AE_PURPOSE_DETECT)
+		n--; /* the last one is the code */
+	mirror(mirrored, options->hidden, n);
+	return n == options->n_decoder && memcmp(mirrored, options->decoder, n * sizeof(int)) == 0;
+}
+
 /* Tied weights, whose decoder must be the encoder backwards. */
 static void
 check_tied(const PgaeOptions *options)
 {
-	int n = options->n_hidden, mirrored[AE_MAX_LAYERS];
-
 	if (!options->train.tied)
 		return;
 	if (options->null_indicators)
 		refuse_pair("\"tied\"", "\"null_indicators\"",
 					"Indicators are inputs that have no output to share weights with.");
-	if (n < 0 || options->n_decoder < 0)
-		return;
-	if (n > 0 && options->code == 0 && purpose_of(options) == AE_PURPOSE_DETECT)
-		n--; /* the last one is the code */
-	mirror(mirrored, options->hidden, n);
-	if (n != options->n_decoder || memcmp(mirrored, options->decoder, n * sizeof(int)) != 0)
+	if (!is_mirrored(options))
 		refuse_pair("\"tied\"", "\"decoder\"",
 					"Tied weights are the encoder's: its layers, backwards, are the decoder.");
+}
+
+static bool
+is_pretrained(const PgaeOptions *options)
+{
+	return (int) options->train.pretrain > AE_PRETRAIN_NONE;
+}
+
+/* The options of ae.pretrain. */
+static void
+check_pretrain(const PgaeOptions *options)
+{
+	const AeTrainOptions *train = &options->train;
+
+	if (!is_pretrained(options) && train->pretrain_updates != UINT64_MAX)
+		refuse_alone("pretrain_updates", "pretrain");
+	if (is_pretrained(options) && !is_mirrored(options))
+		refuse_pair(
+			"\"pretrain\"", "\"decoder\"",
+			"Each layer is pretrained with its mirror: the layers of the encoder, backwards, "
+			"are the decoder.");
+	if (train->pretrain == AE_PRETRAIN_DENOISING && (int) train->optimizer == AE_OPTIMIZER_LBFGS)
+		refuse_pair("\"optimizer\" = lbfgs", "\"pretrain\" = denoising",
+					"L-BFGS needs a loss that stays the same; train with adam to use noise.");
 }
 
 /* An option that the chosen optimizer does not look at does no harm, but no good either. */
@@ -871,6 +902,7 @@ pgae_options_parse(Jsonb *jsonb)
 	check_sparse(options);
 	check_denoise(options);
 	check_tied(options);
+	check_pretrain(options);
 	notice_unused(options, given);
 	return options;
 }
@@ -1005,6 +1037,11 @@ pgae_options_check_init(const PgaeOptions *options, const PgaeModels *models)
 	uint32_t code = net->n_encoder;
 	StringInfoData names;
 
+	if (is_pretrained(options))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"pretrain\" contradicts a model to start from"),
+				 errhint("The layers of that model are trained already, and would be lost.")));
 	initStringInfo(&names);
 	add_contradiction(&names, columns_differ(options, &init->schema), "columns");
 	add_contradiction(&names, options->purpose_set && options->purpose != init->purpose, "purpose");
@@ -1087,7 +1124,7 @@ resolve_widths(AeNet *net, const PgaeOptions *options, AePurpose purpose, const 
 
 	memcpy(hidden, options->hidden, sizeof(hidden));
 	memcpy(decoder, options->decoder, sizeof(decoder));
-	if (options->train.tied && n_hidden < 0 && n_decoder >= 0)
+	if ((options->train.tied || is_pretrained(options)) && n_hidden < 0 && n_decoder >= 0)
 	{
 		n_hidden = n_decoder;
 		mirror(hidden, decoder, n_decoder);
@@ -1282,7 +1319,7 @@ resolve_training(AeTrainOptions *train, const PgaeOptions *options, AePurpose pu
 	if ((int) train->pretrain < 0)
 		train->pretrain = AE_PRETRAIN_NONE;
 	if (train->pretrain_updates == UINT64_MAX)
-		train->pretrain_updates = 0;
+		train->pretrain_updates = train->pretrain != AE_PRETRAIN_NONE ? 500 : 0;
 	train->time_limit = given_or(train->time_limit, 0);
 	if (train->batch_size == UINT32_MAX)
 		train->batch_size = 128;
@@ -1384,6 +1421,18 @@ pgae_options_scaling(const PgaeOptions *options)
 	return pgae_options_loss(options) == AE_LOSS_BCE ? AE_SCALING_MINMAX : AE_SCALING_STANDARD;
 }
 
+/* A single layer before the code is trained with its mirror in any case. */
+static void
+drop_pretraining(AeTrainOptions *train, const AeNet *net)
+{
+	if (train->pretrain == AE_PRETRAIN_NONE || net->n_encoder > 1)
+		return;
+	ereport(NOTICE, (errmsg("option \"pretrain\" has no effect: the encoder has a single layer"),
+					 errhint("Give \"hidden\" layers before the code.")));
+	train->pretrain = AE_PRETRAIN_NONE;
+	train->pretrain_updates = 0;
+}
+
 void
 pgae_options_resolve(AeModel *model, const PgaeOptions *options, const AeModel *init, size_t n_rows,
 					 bool crossed)
@@ -1412,5 +1461,6 @@ pgae_options_resolve(AeModel *model, const PgaeOptions *options, const AeModel *
 	if (model->options.dropout > 0 && model->net.n_layers == 2)
 		ereport(NOTICE,
 				(errmsg("option \"dropout\" has no effect: the only hidden layer is the code")));
+	drop_pretraining(&model->options, &model->net);
 	notice_overcomplete(&model->net, &model->options);
 }

@@ -30,10 +30,11 @@ for (split /\n/, AeCluster::slurp("$AeCluster::ROOT/README.md"))
 }
 my @sparse = qw(sparse sparse_weight sparse_target sparse_layers top_k);
 my @denoise = qw(denoise denoise_level denoise_emphasis);
+my @pretrain = qw(pretrain pretrain_updates);
 
 is(join(' ', @order),
 	$node->query('postgres', q(SELECT array_to_string(proargnames, ' ') FROM pg_proc WHERE oid = 'ae.options'::regproc))
-	  . " @sparse @denoise",
+	  . " @sparse @denoise @pretrain",
 	'the tables list the arguments of ae.options in their order, then the options of functions joined to it');
 is(join(' ', sort @sparse),
 	$node->query('postgres', q(SELECT string_agg(k, ' ' ORDER BY k COLLATE "C") FROM jsonb_object_keys(ae.sparse('l1', 1, 0.1, 'code', 1)) k)),
@@ -42,6 +43,10 @@ is(join(' ', sort @sparse),
 is(join(' ', sort @denoise),
 	$node->query('postgres', q(SELECT string_agg(k, ' ' ORDER BY k COLLATE "C") FROM jsonb_object_keys(ae.denoise('swap', 0.1, 0.1)) k)),
 	'ae.denoise gives the options of its table');
+
+is(join(' ', @pretrain),
+	$node->query('postgres', q(SELECT string_agg(k, ' ' ORDER BY k COLLATE "C") FROM jsonb_object_keys(ae.pretrain('plain', 1)) k)),
+	'ae.pretrain gives the options of its table');
 
 # ---- types and ranges -----------------------------------------------------------------------------
 
@@ -170,6 +175,7 @@ my @worded = (
 	[ 'noise', 'small', '{"updates": 2, "denoise": "gaussian"}', 0.2 ],
 	[ 'masking', 'small', '{"updates": 2, "denoise": "masking"}', 0.25 ],
 	[ 'denoise_level', 'small', '{"updates": 2, "denoise": "salt_pepper"}', 0.1 ],
+	[ 'pretrain_updates', 'small', '{"updates": 2, "code": 1, "pretrain": "plain"}', 500 ],
 	[ 'sparse_layers', 'small', '{"updates": 2, "sparse": "l1"}', 'code' ],
 	[ 'code_activation', 'small', '{"updates": 2, "code": 1, "sparse": "kl"}', 'sigmoid' ],
 	[ 'activation', 'small', '{"updates": 2, "code": 1, "sparse": "kl", "sparse_layers": "hidden"}', 'sigmoid' ],
