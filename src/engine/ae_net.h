@@ -17,6 +17,7 @@
 #include "ae_blas.h"
 #include "ae_kernel.h"
 #include "ae_loss.h"
+#include "ae_norm.h"
 #include "ae_penalty.h"
 #include "ae_status.h"
 
@@ -70,8 +71,11 @@ typedef struct AePass
 		*kept[AE_MAX_LAYERS]; /* dropout: h[l] times mask[l], what the next layer sees; or NULL */
 	AePenaltyTerm penalty;    /* of the code, or of every hidden layer */
 	bool penalty_everywhere;
-	double penalty_scale; /* factor on its gradient, set before a backward pass */
-	double *means;        /* of the penalty */
+	double penalty_scale;        /* factor on its gradient, set before a backward pass */
+	double *means;               /* of the penalty */
+	AeReal *unit[AE_MAX_LAYERS]; /* batch normalisation: u of layer l (ae_norm.h), or NULL */
+	AeNormMoments norm;          /* of all layers that have it, in their order */
+	double *norm_sums;
 } AePass;
 
 /* Places the buffers; `backward` false leaves out slopes and gradients. */
@@ -91,6 +95,22 @@ void ae_net_place_dropout(AePass *pass, AeArena *arena, const AeNet *net, size_t
  */
 void ae_net_draw_dropout(AePass *pass, const AeNet *net, size_t n_rows, double rate, uint64_t seed,
 						 uint64_t visit, const AeKernels *kernels);
+
+/*
+ * Batch normalisation of all layers but the code's and the last.  Their gammas, as many as
+ * ae_net_n_gammas, stand behind the other parameters, and their gradients likewise.
+ */
+size_t ae_net_n_gammas(const AeNet *net);
+
+/* Lets the pass normalise in forward passes with keep_slopes; params and grads then have gammas. */
+void ae_net_place_norm(AePass *pass, AeArena *arena, const AeNet *net, size_t n_rows);
+
+/*
+ * folded (ae_net_n_params) = params (with gammas), weights and biases having taken in the
+ * normalisation by running means; mean, variance: ae_net_n_gammas.
+ */
+void ae_net_fold(AeReal *folded, const AeReal *params, const AeNet *net, const double *mean,
+				 const double *variance);
 
 /* Whether the decoder has the widths of the encoder backwards, as tied weights need. */
 bool ae_net_is_symmetric(const AeNet *net);

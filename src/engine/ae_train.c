@@ -87,7 +87,12 @@ struct AeTrainer
 	AeOptim optim;        /* unless L-BFGS */
 	AeLbfgs lbfgs;        /* if L-BFGS */
 	AePass pass;
-	AeReal *clean;    /* slice_rows x width: cells as they are */
+	double *running_mean;     /* batch normalisation: ae_net_n_gammas, or NULL */
+	double *running_variance; /* likewise */
+	AeReal *folded;           /* n_params: weights that have taken it in */
+	bool tracked;             /* running means have begun */
+	bool settled;             /* params are folded: nothing is normalised any more */
+	AeReal *clean;            /* slice_rows x width: cells as they are */
 	AeReal *entering; /* slice_rows x width: cells as they enter, or NULL where none is corrupted */
 	AeReal *chosen;   /* slice_rows x width: clean cells of what is corrupted, or NULL */
 	AeCorruption corruption;
@@ -256,6 +261,7 @@ plan(AeArena *arena, AeTrainer *t)
 {
 	const AeLayout *layout = &t->net.layout;
 	size_t width = t->rows.width, slice = 0, window = 0;
+	size_t n_gammas = t->options.batch_norm ? ae_net_n_gammas(&t->net) : 0;
 	AeTrainer *home = ae_arena_place(arena, 1, sizeof(AeTrainer));
 	AePenaltyTerm penalty = {t->options.sparse, t->options.sparse_weight, t->options.sparse_target};
 
@@ -265,8 +271,8 @@ plan(AeArena *arena, AeTrainer *t)
 		arena->overflow = true;
 	slice = t->slice_rows;
 	t->history = ae_arena_place(arena, AE_MAX_HISTORY, sizeof(AeEpoch));
-	t->params = ae_arena_place(arena, t->n_params, sizeof(AeReal));
-	t->grads = ae_arena_place(arena, t->n_params, sizeof(AeReal));
+	t->params = ae_arena_place(arena, t->n_params + n_gammas, sizeof(AeReal));
+	t->grads = ae_arena_place(arena, t->n_params + n_gammas, sizeof(AeReal));
 	t->kept = ae_arena_place(arena, t->n_params, sizeof(AeReal));
 	if (is_lbfgs(t))
 		ae_lbfgs_place(&t->lbfgs, arena, t->n_params, t->kernels);
@@ -276,6 +282,13 @@ plan(AeArena *arena, AeTrainer *t)
 	ae_net_place_penalty(&t->pass, arena, &t->net, &penalty, t->options.sparse_hidden);
 	if (t->options.dropout > 0)
 		ae_net_place_dropout(&t->pass, arena, &t->net, slice);
+	if (t->options.batch_norm)
+	{
+		ae_net_place_norm(&t->pass, arena, &t->net, slice);
+		t->running_mean = ae_arena_place(arena, n_gammas, sizeof(double));
+		t->running_variance = ae_arena_place(arena, n_gammas, sizeof(double));
+		t->folded = ae_arena_place(arena, t->n_params, sizeof(AeReal));
+	}
 	t->clean = ae_arena_place(arena, slice * width, sizeof(AeReal));
 	if (t->options.noise > 0 || layout->n_categories > 0)
 		t->dense = ae_arena_place(arena, slice * layout->n_dense, sizeof(AeReal));
@@ -317,6 +330,10 @@ prepare(AeTrainer *t, const AeNet *net, const AeTrainOptions *options, const AeR
 	if (rows->width != ae_layout_cells(&net->layout))
 		return ae_fail(error, AE_ERR_SHAPE, "number of cells", (double) rows->width,
 					   ae_layout_cells(&net->layout), ae_layout_cells(&net->layout));
+	if (options->batch_norm &&
+		(options->tied || options->optimizer == AE_OPTIMIZER_LBFGS || options->contract_weight > 0))
+		return ae_fail(error, AE_ERR_ARGUMENT, "batch_norm beside tied, lbfgs or contraction", 1, 0,
+					   0);
 	if (options->salt_pepper > 0 && net->layout.n_dense > 0 && (!rows->low || !rows->high))
 		return ae_fail(error, AE_ERR_ARGUMENT, "salt_pepper without bounds of cells",
 					   options->salt_pepper, 0, 0);
@@ -368,6 +385,18 @@ begin_at_rate(AeTrainer *t)
 	}
 }
 
+/* Gammas of 1; running means as if every unit had been normal already. */
+static void
+begin_normal(AeTrainer *t)
+{
+	for (size_t i = 0; i < ae_net_n_gammas(&t->net); i++)
+	{
+		t->params[t->n_params + i] = 1;
+		t->running_mean[i] = 0;
+		t->running_variance[i] = 1;
+	}
+}
+
 AeStatus
 ae_trainer_init(AeTrainer **trainer, void *block, size_t bytes, const AeNet *net,
 				const AeTrainOptions *options, const AeRows *rows, const AeReal *init,
@@ -403,6 +432,8 @@ ae_trainer_init(AeTrainer **trainer, void *block, size_t bytes, const AeNet *net
 	}
 	if (options->tied)
 		ae_net_tie(home->params, net);
+	if (options->batch_norm)
+		begin_normal(home);
 	home->progress.history = home->history;
 	home->progress.train_loss = home->progress.validation_loss = home->progress.best_loss = NAN;
 	home->best_objective = NAN;
@@ -517,10 +548,18 @@ run_of_rows(AeTrainer *t, size_t first, size_t n)
 
 /* ---- keeping weights, the history, the end ---- */
 
-/* The weights that training stands at; L-BFGS has moved params on to its next trial point. */
+/*
+ * The weights that training stands at, as rows are scored with.  L-BFGS has moved params on to its
+ * next trial point; batch normalisation is folded in.
+ */
 static const AeReal *
 current_params(const AeTrainer *t)
 {
+	if (t->options.batch_norm && !t->settled)
+	{
+		ae_net_fold(t->folded, t->params, &t->net, t->running_mean, t->running_variance);
+		return t->folded;
+	}
 	return is_lbfgs(t) ? t->lbfgs.start : t->params;
 }
 
@@ -548,6 +587,11 @@ finish(AeTrainer *t, AeTrainState state)
 	/* stopped within the first epoch: what there is of it */
 	if (p->epoch == 0 && t->epoch_rows > 0)
 		p->train_loss = t->epoch_loss / (double) t->epoch_rows;
+	if (t->options.batch_norm)
+	{
+		memcpy(t->params, current_params(t), t->n_params * sizeof(AeReal));
+		t->settled = true;
+	}
 	if (is_lbfgs(t) && t->lbfgs.started && state != AE_TRAIN_DIVERGED)
 		memcpy(t->params, t->lbfgs.start, t->n_params * sizeof(AeReal));
 	if (state != AE_TRAIN_DIVERGED && t->options.patience > 0 && t->has_kept)
@@ -673,6 +717,9 @@ forward(AeTrainer *t, const AeReal **x, const AeReal *params, const AeReal *cell
 	ae_loss_inputs(x, t->levels, cells, t->dense, t->filled, &t->net.layout, n, nullable, sigma,
 				   t->options.seed, t->visits, t->kernels);
 	ae_net_forward(&t->pass, &t->net, params, *x, t->levels, n, training, t->kernels, t->blas);
+	if (training && t->options.batch_norm)
+		t->tracked |= ae_norm_track(t->running_mean, t->running_variance, &t->pass.norm,
+									ae_net_n_gammas(&t->net), n, !t->tracked);
 }
 
 /* The loss of n rows just passed forward; with d its gradient for an evaluation of that share. */
@@ -852,5 +899,5 @@ ae_trainer_params(const AeTrainer *t)
 {
 	if (t->progress.state == AE_TRAIN_DIVERGED && !t->has_kept)
 		return NULL;
-	return t->params;
+	return t->options.batch_norm ? current_params(t) : t->params;
 }

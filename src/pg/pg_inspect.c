@@ -241,8 +241,10 @@ summarize_network(StringInfo out, const AeModel *model)
 	appendStringInfo(out, ", code of %u, ", code_width(model));
 	for (uint32_t l = 0; l < net->n_layers; l++)
 		appendStringInfo(out, "%s%s", l ? "-" : "", ae_activation_info[net->activation[l]].name);
-	appendStringInfo(out, ", %zu weights%s\n", ae_net_n_params(net),
-					 model->options.tied ? ", the decoder's tied to the encoder's" : "");
+	appendStringInfo(
+		out, ", %zu weights%s%s\n", ae_net_n_params(net),
+		model->options.tied ? ", the decoder's tied to the encoder's" : "",
+		model->options.batch_norm && net->n_layers > 2 ? ", trained with batch normalisation" : "");
 }
 
 static const char *
@@ -611,6 +613,7 @@ add_network_options(StringInfo out, const AeModel *model)
 	add_widths(out, "hidden", net->width + 1, code - 1);
 	add_widths(out, "decoder", net->width + code + 1, net->n_layers - code - 1);
 	add_flag(out, "tied", model->options.tied);
+	add_flag(out, "batch_norm", model->options.batch_norm);
 	for (uint32_t l = 0; l + 1 < net->n_layers; l++)
 	{
 		/* all hidden layers have the same */

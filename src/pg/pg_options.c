@@ -787,6 +787,30 @@ check_pretrain(const PgaeOptions *options)
 					"L-BFGS needs a loss that stays the same; train with adam to use noise.");
 }
 
+/* What normalised layers cannot stand beside. */
+static void
+check_batch_norm(const PgaeOptions *options)
+{
+	const AeTrainOptions *train = &options->train;
+
+	if (!train->batch_norm)
+		return;
+	if (train->tied)
+		refuse_pair("\"batch_norm\"", "\"tied\"",
+					"Both layers of a pair would have to take the same normalisation in.");
+	if ((int) train->optimizer == AE_OPTIMIZER_LBFGS)
+		refuse_pair("\"batch_norm\"", "\"optimizer\" = lbfgs",
+					"Layers are normalised over minibatches, which L-BFGS does not have.");
+	if (train->contract_weight > 0)
+		refuse_pair("\"batch_norm\"", "\"contract_weight\" > 0",
+					"The derivatives of a normalised code depend on the other rows.");
+	if (is_pretrained(options))
+		refuse_pair("\"batch_norm\"", "\"pretrain\"",
+					"Layers that are pretrained would be normalised once more.");
+	if (train->batch_size == 1)
+		refuse_pair("\"batch_norm\"", "\"batch_size\" = 1", "A single row has no variance.");
+}
+
 /* An option that the chosen optimizer does not look at does no harm, but no good either. */
 static void
 notice_unused(const PgaeOptions *options, const bool *given)
@@ -903,6 +927,7 @@ pgae_options_parse(Jsonb *jsonb)
 	check_denoise(options);
 	check_tied(options);
 	check_pretrain(options);
+	check_batch_norm(options);
 	notice_unused(options, given);
 	return options;
 }
@@ -1042,6 +1067,10 @@ pgae_options_check_init(const PgaeOptions *options, const PgaeModels *models)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("option \"pretrain\" contradicts a model to start from"),
 				 errhint("The layers of that model are trained already, and would be lost.")));
+	if (options->train.batch_norm)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("option \"batch_norm\" contradicts a model to start from"),
+						errhint("The weights of that model have taken any normalisation in.")));
 	initStringInfo(&names);
 	add_contradiction(&names, columns_differ(options, &init->schema), "columns");
 	add_contradiction(&names, options->purpose_set && options->purpose != init->purpose, "purpose");
@@ -1461,6 +1490,9 @@ pgae_options_resolve(AeModel *model, const PgaeOptions *options, const AeModel *
 	if (model->options.dropout > 0 && model->net.n_layers == 2)
 		ereport(NOTICE,
 				(errmsg("option \"dropout\" has no effect: the only hidden layer is the code")));
+	if (model->options.batch_norm && model->net.n_layers == 2)
+		ereport(NOTICE,
+				(errmsg("option \"batch_norm\" has no effect: the only hidden layer is the code")));
 	drop_pretraining(&model->options, &model->net);
 	notice_overcomplete(&model->net, &model->options);
 }

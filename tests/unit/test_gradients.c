@@ -32,6 +32,7 @@ typedef struct Job
 	double decay;
 	bool tied;
 	double dropout;
+	bool batch_norm;
 	AeReal entering[ROWS * MAX_CELLS];
 	AeReal target[ROWS * MAX_CELLS];
 	AeReal dense[ROWS * MAX_CELLS];
@@ -52,12 +53,16 @@ start(Job *job, AeReal sigma)
 	ae_net_place_penalty(&job->pass, &arena, &job->net, &job->term, job->everywhere);
 	if (job->dropout > 0)
 		ae_net_place_dropout(&job->pass, &arena, &job->net, ROWS);
+	if (job->batch_norm)
+		ae_net_place_norm(&job->pass, &arena, &job->net, ROWS);
 	job->block = malloc(arena.used + AE_ALIGN);
 	arena = (AeArena){.base = ae_arena_align(job->block)};
 	ae_net_place(&job->pass, &arena, &job->net, ROWS, true);
 	ae_net_place_penalty(&job->pass, &arena, &job->net, &job->term, job->everywhere);
 	if (job->dropout > 0)
 		ae_net_place_dropout(&job->pass, &arena, &job->net, ROWS);
+	if (job->batch_norm)
+		ae_net_place_norm(&job->pass, &arena, &job->net, ROWS);
 	ae_net_draw_dropout(&job->pass, &job->net, ROWS, job->dropout, 5, 1, ae_kernels_best());
 	job->pass.penalty_scale = 1.0 / ROWS;
 	assert_true(ae_loss_scratch(&job->net.layout) <= 64);
@@ -78,9 +83,9 @@ objective(Job *job, const AeReal *params)
 		ae_net_tie(tied, &job->net);
 		params = tied;
 	}
-	/* dropout is for training alone; its masks were drawn by `start` */
-	ae_net_forward(&job->pass, &job->net, params, job->x, job->levels, ROWS, job->dropout > 0,
-				   ae_kernels_best(), &unit_blas);
+	/* dropout is for training alone, as batch normalisation; its masks were drawn by `start` */
+	ae_net_forward(&job->pass, &job->net, params, job->x, job->levels, ROWS,
+				   job->dropout > 0 || job->batch_norm, ae_kernels_best(), &unit_blas);
 	loss = ae_loss_rows(NULL, job->pass.h[job->net.n_layers], job->target, &job->net.layout, ROWS,
 						job->nullable, 0, job->scratch, ae_kernels_best());
 	return (loss + ae_net_penalty(&job->pass, &job->net, ROWS)) / ROWS +
@@ -131,6 +136,9 @@ relative_error(Job *job, AeReal sigma)
 	ae_net_init(params, &job->net, 42);
 	for (size_t i = 0; i < n; i++)
 		params[i] += 0.1 * sin(1 + (double) i);
+	for (size_t k = 0; job->batch_norm && k < ae_net_n_gammas(&job->net); k++)
+		params[n++] = 1 + 0.3 * sin(2 * (double) k);
+	assert_true(n <= MAX_PARAMS);
 	for (uint32_t l = 0; l < job->net.n_layers;
 		 l++) /* so that few rectifiers are off for all rows */
 		for (uint32_t o = 0; o < job->net.width[l + 1]; o++)
@@ -648,6 +656,41 @@ dropout_agrees(void **state)
 		}
 }
 
+/* Through means and variances of the rows, gammas too, with all else that may stand beside it. */
+static void
+batch_norm_agrees(void **state)
+{
+	static const int which[] = {0, 6, 9, 10};
+
+	(void) state;
+	for (size_t s = 0; s < sizeof which / sizeof which[0]; s++)
+		for (int i = 0; i < AE_ACTIVATION_COUNT * 2 * 2; i++)
+		{
+			AeLayout layout = layout_of(&shapes[which[s]]);
+			AeActivation act = (AeActivation) (i % AE_ACTIVATION_COUNT);
+			bool more = i / AE_ACTIVATION_COUNT % 2 == 1;
+			static Job job;
+			double error;
+
+			job = (Job){.name = shapes[which[s]].name,
+						.net = make_net(2 + i / AE_ACTIVATION_COUNT / 2, act, &layout),
+						.batch_norm = true};
+			if (more)
+			{
+				job.decay = 0.1;
+				job.dropout = 0.3;
+				job.term = (AePenaltyTerm){AE_PENALTY_STUDENT_T, 0.3, 0};
+				job.everywhere = true;
+				job.net.top_k = 2;
+			}
+			draw_rows(&job, more ? ALL : PLAIN);
+			error = relative_error(&job, more ? 0.2 : 0);
+			if (error > 1e-6)
+				fail_msg("batch normalisation, %s, %s, %d: relative error %g", job.name,
+						 ae_activation_info[act].name, i, error);
+		}
+}
+
 /* As many units are dropped as were asked for, none of the code, others at another visit. */
 static void
 dropout_drops_its_share(void **state)
@@ -816,6 +859,7 @@ main(void)
 		cmocka_unit_test(top_k_agrees),
 		cmocka_unit_test(tied_weights_agree),
 		cmocka_unit_test(dropout_agrees),
+		cmocka_unit_test(batch_norm_agrees),
 		cmocka_unit_test(dropout_drops_its_share),
 		cmocka_unit_test(corruption_agrees),
 		cmocka_unit_test(weight_decay_agrees),
