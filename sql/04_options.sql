@@ -43,6 +43,7 @@ INSERT INTO tried (option, value, base) VALUES
 	('hidden', '[7, 5]', '{"code": 2}'),
 	('decoder', '[6]', '{"code": 2}'),
 	('tied', 'true', '{"code": 2}'),
+	('batch_norm', 'true', '{"code": 2}'),
 	('activation', '"tanh"', '{"code": 2}'),
 	('code_activation', '"sigmoid"', '{"code": 2}'),
 	('output_activation', '"silu"', '{"code": 2}'),

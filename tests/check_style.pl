@@ -18,20 +18,20 @@ chdir "$FindBin::Bin/.." or die "$!\n";
 # instruction set's file of the module kernel compiles for itself.
 my @ENGINE_ORDER = (
 	'status',
-	'math rng activation blas crc32c calibration penalty topk',
+	'math rng activation blas crc32c calibration penalty topk norm',
 	'kernel kernel_impl',
 	'hash loss prior',
-	'net scaler',
+	'net scaler corrupt',
 	'pca prototype',
 	'contract',
-	'train optim lbfgs',
+	'train optim lbfgs pretrain',
 	'model',
 	'score',
 );
 
 # What of the engine the binding may see: models and the phases that it drives step by step, so that
 # it can be interrupted between two steps.  These are training, scoring and the comparison with PCA.
-my %BINDING_MAY = map { $_ => 1 } qw(status net train model scaler score pca hash);
+my %BINDING_MAY = map { $_ => 1 } qw(status net train pretrain model scaler score pca hash);
 
 # Only the file that fills the tables of kernels and of BLAS functions needs to know them.
 my %BINDING_EXCEPTION = ('src/pg/pg_module.c' => { map { $_ => 1 } qw(blas kernel) });

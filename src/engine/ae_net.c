@@ -211,6 +211,100 @@ ae_net_draw_dropout(AePass *pass, const AeNet *net, size_t n_rows, double rate, 
 	}
 }
 
+/* Whether layer l can be normalised. */
+static bool
+is_normal(const AeNet *net, uint32_t l)
+{
+	return l + 1 < net->n_layers && l + 1 != net->n_encoder;
+}
+
+/* The first gamma of layer l among all gammas; l = n_layers: how many there are. */
+static size_t
+gamma_index(const AeNet *net, uint32_t layer)
+{
+	size_t n = 0;
+
+	for (uint32_t l = 0; l < layer; l++)
+		if (is_normal(net, l))
+			n += net->width[l + 1];
+	return n;
+}
+
+size_t
+ae_net_n_gammas(const AeNet *net)
+{
+	return gamma_index(net, net->n_layers);
+}
+
+void
+ae_net_place_norm(AePass *pass, AeArena *arena, const AeNet *net, size_t n_rows)
+{
+	size_t n = ae_net_n_gammas(net), widest = 0;
+
+	for (uint32_t l = 0; l < net->n_layers; l++)
+	{
+		if (!is_normal(net, l))
+			continue;
+		pass->unit[l] = ae_arena_place(arena, n_rows * net->width[l + 1], sizeof(AeReal));
+		if (net->width[l + 1] > widest)
+			widest = net->width[l + 1];
+	}
+	pass->norm.mean = ae_arena_place(arena, n, sizeof(double));
+	pass->norm.variance = ae_arena_place(arena, n, sizeof(double));
+	pass->norm.inverse = ae_arena_place(arena, n, sizeof(double));
+	pass->norm_sums = ae_arena_place(arena, 2 * widest, sizeof(double));
+}
+
+/* The part of the moments that is of layer l, whose first gamma is `first`. */
+static AeNormMoments
+moments_at(const AePass *pass, size_t first)
+{
+	return (AeNormMoments){pass->norm.mean + first, pass->norm.variance + first,
+						   pass->norm.inverse + first};
+}
+
+/* h[l + 1], before bias and activation; params: of the whole. */
+static void
+normalize(AePass *pass, const AeNet *net, const AeReal *params, uint32_t l, size_t n_rows)
+{
+	size_t first = gamma_index(net, l);
+	AeNormMoments moments = moments_at(pass, first);
+
+	ae_norm_forward(pass->h[l + 1], pass->unit[l], &moments, params + ae_net_n_params(net) + first,
+					n_rows, net->width[l + 1]);
+}
+
+/* d, by what the bias was added to, becomes that by the product; gradients of gamma and bias. */
+static void
+normalize_backward(AeReal *d, AeReal *grads, AePass *pass, const AeNet *net, const AeReal *params,
+				   uint32_t l, size_t n_rows, bool accumulate)
+{
+	size_t first = gamma_index(net, l), at = ae_net_n_params(net) + first;
+	AeReal *bias = grads + ae_net_offset(net, l) + (size_t) net->width[l] * net->width[l + 1];
+	AeNormMoments moments = moments_at(pass, first);
+
+	ae_norm_backward(d, grads + at, bias, pass->unit[l], &moments, params + at, n_rows,
+					 net->width[l + 1], accumulate, pass->norm_sums);
+}
+
+void
+ae_net_fold(AeReal *folded, const AeReal *params, const AeNet *net, const double *mean,
+			const double *variance)
+{
+	size_t n = ae_net_n_params(net);
+
+	memcpy(folded, params, n * sizeof(AeReal));
+	for (uint32_t l = 0; l < net->n_layers; l++)
+	{
+		AeReal *w = folded + ae_net_offset(net, l);
+		size_t first = gamma_index(net, l);
+
+		if (is_normal(net, l))
+			ae_norm_fold(w, w + (size_t) net->width[l] * net->width[l + 1], params + n + first,
+						 mean + first, variance + first, net->width[l], net->width[l + 1]);
+	}
+}
+
 bool
 ae_net_is_symmetric(const AeNet *net)
 {
@@ -396,6 +490,8 @@ ae_net_forward(AePass *pass, const AeNet *net, const AeReal *params, const AeRea
 			   const int32_t *levels, size_t n_rows, bool keep_slopes, const AeKernels *kernels,
 			   const AeBlas *blas)
 {
+	const AeReal *all = params;
+
 	for (uint32_t l = 0; l < net->n_layers; l++)
 	{
 		size_t n_in = net->width[l], n_out = net->width[l + 1];
@@ -407,6 +503,8 @@ ae_net_forward(AePass *pass, const AeNet *net, const AeReal *params, const AeRea
 			multiply(pass->h[l + 1], x, params, false, false, n_rows, n_out, n_in, 0, blas);
 		if (keep_slopes && pass->z[l])
 			keep_preactivations(pass, l, bias, n_rows, n_out);
+		if (keep_slopes && pass->unit[l])
+			normalize(pass, net, all, l, n_rows);
 		if (l + 1 == net->n_layers)
 			activate_output(pass, net, bias, n_rows, keep_slopes, kernels);
 		else
@@ -419,6 +517,28 @@ ae_net_forward(AePass *pass, const AeNet *net, const AeReal *params, const AeRea
 			x = drop_units(pass, l + 1, n_rows * n_out);
 		params = bias + n_out;
 	}
+}
+
+const AeReal *
+ae_net_hidden(AePass *pass, const AeNet *net, const AeReal *params, const AeReal *x,
+			  const int32_t *levels, size_t n_rows, uint32_t n_layers, const AeKernels *kernels,
+			  const AeBlas *blas)
+{
+	for (uint32_t l = 0; l < n_layers; l++)
+	{
+		size_t n_in = net->width[l], n_out = net->width[l + 1];
+		const AeReal *bias = params + n_in * n_out;
+
+		if (l == 0)
+			first_layer(pass->h[1], net, params, x, levels, n_rows, kernels, blas);
+		else
+			multiply(pass->h[l + 1], x, params, false, false, n_rows, n_out, n_in, 0, blas);
+		kernels->bias_activate(net->activation[l], pass->h[l + 1], NULL, bias, n_rows, n_out,
+							   n_out);
+		x = pass->h[l + 1];
+		params = bias + n_out;
+	}
+	return x;
 }
 
 /* D of the last layer: times the slope of the activation where there is one. */
@@ -455,12 +575,15 @@ ae_net_backward(AeReal *grads, AePass *pass, const AeNet *net, const AeReal *par
 		size_t offset = ae_net_offset(net, l);
 		AeReal *swap = d;
 
+		if (pass->unit[l])
+			normalize_backward(d, grads, pass, net, params, l, n_rows, accumulate);
 		if (l == 0)
 			first_layer_backward(grads, net, d, x, levels, n_rows, accumulate, kernels, blas);
 		else
 			multiply(grads + offset, pass->kept[l] ? pass->kept[l] : pass->h[l], d, true, false,
 					 n_in, n_out, n_rows, beta, blas);
-		kernels->column_sum(grads + offset + n_in * n_out, d, accumulate, n_rows, n_out);
+		if (!pass->unit[l])
+			kernels->column_sum(grads + offset + n_in * n_out, d, accumulate, n_rows, n_out);
 		if (l == 0)
 			break;
 		multiply(d_below, d, params + offset, false, true, n_rows, n_in, n_out, 0, blas);

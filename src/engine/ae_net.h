@@ -17,6 +17,7 @@
 #include "ae_blas.h"
 #include "ae_kernel.h"
 #include "ae_loss.h"
+#include "ae_norm.h"
 #include "ae_penalty.h"
 #include "ae_status.h"
 
@@ -76,6 +77,9 @@ typedef struct AePass
 	 * keeps, and gradients by it, which a backward pass adds to its own; NULL where not needed */
 	AeReal *z[AE_MAX_LAYERS];
 	AeReal *d_z[AE_MAX_LAYERS];
+	AeReal *unit[AE_MAX_LAYERS]; /* batch normalisation: u of layer l (ae_norm.h), or NULL */
+	AeNormMoments norm; /* of all layers that have it, in their order */
+	double *norm_sums;
 } AePass;
 
 /* Places the buffers; `backward` false leaves out slopes and gradients. */
@@ -95,6 +99,22 @@ void ae_net_place_dropout(AePass *pass, AeArena *arena, const AeNet *net, size_t
  */
 void ae_net_draw_dropout(AePass *pass, const AeNet *net, size_t n_rows, double rate, uint64_t seed,
 						 uint64_t visit, const AeKernels *kernels);
+
+/*
+ * Batch normalisation of all layers but the code's and the last.  Their gammas, as many as
+ * ae_net_n_gammas, stand behind the other parameters, and their gradients likewise.
+ */
+size_t ae_net_n_gammas(const AeNet *net);
+
+/* Lets the pass normalise in forward passes with keep_slopes; params and grads then have gammas. */
+void ae_net_place_norm(AePass *pass, AeArena *arena, const AeNet *net, size_t n_rows);
+
+/*
+ * folded (ae_net_n_params) = params (with gammas), weights and biases having taken in the
+ * normalisation by running means; mean, variance: ae_net_n_gammas.
+ */
+void ae_net_fold(AeReal *folded, const AeReal *params, const AeNet *net, const double *mean,
+				 const double *variance);
 
 /* Whether the decoder has the widths of the encoder backwards, as tied weights need. */
 bool ae_net_is_symmetric(const AeNet *net);
@@ -120,6 +140,14 @@ double ae_net_penalty(const AePass *pass, const AeNet *net, size_t n_rows);
 void ae_net_forward(AePass *pass, const AeNet *net, const AeReal *params, const AeReal *x,
 					const int32_t *levels, size_t n_rows, bool keep_slopes,
 					const AeKernels *kernels, const AeBlas *blas);
+
+/*
+ * What the first n_layers layers make of x, n_layers >= 1, below the code: returns
+ * pass->h[n_layers], n_rows x width[n_layers].  No unit is dropped.
+ */
+const AeReal *ae_net_hidden(AePass *pass, const AeNet *net, const AeReal *params, const AeReal *x,
+							const int32_t *levels, size_t n_rows, uint32_t n_layers,
+							const AeKernels *kernels, const AeBlas *blas);
 
 /*
  * Backward: grads (+)= gradient of the loss from pass->d[0], which ae_loss_rows

@@ -17,7 +17,7 @@ ae_optim_place(AeOptim *optim, AeArena *arena, const AeNet *net, const AeTrainOp
 	optim->net = net;
 	optim->options = options;
 	optim->kernels = kernels;
-	optim->n_params = ae_net_n_params(net);
+	optim->n_params = ae_net_n_params(net) + (options->batch_norm ? ae_net_n_gammas(net) : 0);
 	optim->first = ae_arena_place(arena, optim->n_params, sizeof(AeReal));
 	optim->second = NULL;
 	if (options->optimizer != AE_OPTIMIZER_SGD)
@@ -92,6 +92,7 @@ adam(AeOptim *optim, AeReal *params, const AeReal *grads, uint64_t t, double rat
 	};
 	AeAdamStep decayed = step;
 	bool laplace = options->weight_prior == AE_PRIOR_LAPLACE;
+	size_t behind;
 
 	if (options->optimizer == AE_OPTIMIZER_ADAM || options->weight_decay == 0 || laplace)
 	{
@@ -111,6 +112,11 @@ adam(AeOptim *optim, AeReal *params, const AeReal *grads, uint64_t t, double rat
 		optim->kernels->adam(params + b, optim->first + b, optim->second + b, grads + b,
 							 net->width[l + 1], &step);
 	}
+	/* what stands behind the layers does not decay */
+	behind = ae_net_offset(net, net->n_layers);
+	if (behind < optim->n_params)
+		optim->kernels->adam(params + behind, optim->first + behind, optim->second + behind,
+							 grads + behind, optim->n_params - behind, &step);
 }
 
 /* |gradient|^2, by weights that are tied once. */

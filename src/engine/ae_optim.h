@@ -14,9 +14,9 @@ typedef struct AeOptim
 	const AeNet *net;
 	const AeTrainOptions *options;
 	const AeKernels *kernels;
-	size_t n_params;
-	AeReal *first;  /* n_params: velocity or first moment */
-	AeReal *second; /* n_params: second moment (Adam) or NULL */
+	size_t n_params; /* of the net, and gammas where layers are normalised */
+	AeReal *first;   /* n_params: velocity or first moment */
+	AeReal *second;  /* n_params: second moment (Adam) or NULL */
 } AeOptim;
 
 /* Places the state; zeroed by ae_optim_reset. */

@@ -15,12 +15,14 @@
 /* What a draw is for: two uses never share numbers. */
 typedef enum AeStream
 {
-	AE_STREAM_INIT = 1,    /* initial weights */
-	AE_STREAM_SHUFFLE = 2, /* order of rows within an epoch */
-	AE_STREAM_MASK = 4,    /* cells that are hidden */
-	AE_STREAM_NOISE = 3,   /* corruption of inputs */
-	AE_STREAM_DROPOUT = 5, /* hidden units that are dropped */
-	AE_STREAM_PROBE = 9    /* signs of the probes that a contraction is estimated by */
+	AE_STREAM_INIT = 1,         /* initial weights */
+	AE_STREAM_SHUFFLE = 2,      /* order of rows within an epoch */
+	AE_STREAM_MASK = 4,         /* cells that are hidden */
+	AE_STREAM_NOISE = 3,        /* corruption of inputs */
+	AE_STREAM_DROPOUT = 5,      /* hidden units that are dropped */
+	AE_STREAM_PROBE = 9,        /* signs of the probes that a contraction is estimated by */
+	AE_STREAM_SALT_PEPPER = 16, /* cells that become their least or largest */
+	AE_STREAM_SWAP = 17         /* columns that become another row's */
 } AeStream;
 
 #define AE_PHILOX_M0 0xD2511F53u

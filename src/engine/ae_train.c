@@ -23,6 +23,7 @@
 #include <string.h>
 
 #include "ae_contract.h"
+#include "ae_corrupt.h"
 #include "ae_lbfgs.h"
 #include "ae_optim.h"
 #include "ae_rng.h"
@@ -83,8 +84,15 @@ struct AeTrainer
 	AeLbfgs lbfgs;        /* if L-BFGS */
 	AePass pass;
 	AeContraction contraction;
-	AeReal *clean;   /* slice_rows x width: cells as they are */
-	AeReal *masked;  /* slice_rows x width: cells as they enter, or NULL without masking */
+	double *running_mean;     /* batch normalisation: ae_net_n_gammas, or NULL */
+	double *running_variance; /* likewise */
+	AeReal *folded;           /* n_params: weights that have taken it in */
+	bool tracked;             /* running means have begun */
+	bool settled;             /* params are folded: nothing is normalised any more */
+	AeReal *clean;            /* slice_rows x width: cells as they are */
+	AeReal *entering; /* slice_rows x width: cells as they enter, or NULL where none is corrupted */
+	AeReal *chosen;   /* slice_rows x width: clean cells of what is corrupted, or NULL */
+	AeCorruption corruption;
 	AeReal *dense;   /* slice_rows x dense cells, or NULL where cells are used in place */
 	AeReal *filled;  /* slice_rows x numbers, or NULL where nothing is missing */
 	int32_t *levels; /* slice_rows x categories */
@@ -297,6 +305,7 @@ plan(AeArena *arena, AeTrainer *t)
 {
 	const AeLayout *layout = &t->net.layout;
 	size_t width = t->rows.width, slice = 0, window = 0;
+	size_t n_gammas = t->options.batch_norm ? ae_net_n_gammas(&t->net) : 0;
 	AeTrainer *home = ae_arena_place(arena, 1, sizeof(AeTrainer));
 	AePenaltyTerm penalty = {t->options.sparse, t->options.sparse_weight, t->options.sparse_target};
 
@@ -306,8 +315,8 @@ plan(AeArena *arena, AeTrainer *t)
 		arena->overflow = true;
 	slice = t->slice_rows;
 	t->history = ae_arena_place(arena, AE_MAX_HISTORY, sizeof(AeEpoch));
-	t->params = ae_arena_place(arena, t->n_params, sizeof(AeReal));
-	t->grads = ae_arena_place(arena, t->n_params, sizeof(AeReal));
+	t->params = ae_arena_place(arena, t->n_params + n_gammas, sizeof(AeReal));
+	t->grads = ae_arena_place(arena, t->n_params + n_gammas, sizeof(AeReal));
 	t->kept = ae_arena_place(arena, t->n_params, sizeof(AeReal));
 	if (is_lbfgs(t))
 		ae_lbfgs_place(&t->lbfgs, arena, t->n_params, t->kernels);
@@ -319,11 +328,20 @@ plan(AeArena *arena, AeTrainer *t)
 					  t->options.contract_weight, t->options.contract_exact);
 	if (t->options.dropout > 0)
 		ae_net_place_dropout(&t->pass, arena, &t->net, slice);
+	if (t->options.batch_norm)
+	{
+		ae_net_place_norm(&t->pass, arena, &t->net, slice);
+		t->running_mean = ae_arena_place(arena, n_gammas, sizeof(double));
+		t->running_variance = ae_arena_place(arena, n_gammas, sizeof(double));
+		t->folded = ae_arena_place(arena, t->n_params, sizeof(AeReal));
+	}
 	t->clean = ae_arena_place(arena, slice * width, sizeof(AeReal));
 	if (t->options.noise > 0 || layout->n_categories > 0)
 		t->dense = ae_arena_place(arena, slice * layout->n_dense, sizeof(AeReal));
-	if (t->options.masking > 0)
-		t->masked = ae_arena_place(arena, slice * width, sizeof(AeReal));
+	if (ae_corrupt_any(&t->corruption))
+		t->entering = ae_arena_place(arena, slice * width, sizeof(AeReal));
+	if (t->options.emphasis > 0)
+		t->chosen = ae_arena_place(arena, slice * width, sizeof(AeReal));
 	if (t->rows.nullable || t->options.masking > 0 || layout->n_indicators > 0)
 		t->filled = ae_arena_place(arena, slice * ae_layout_dense_inputs(layout), sizeof(AeReal));
 	t->levels = ae_arena_place(arena, slice * layout->n_categories, sizeof(int32_t));
@@ -362,10 +380,19 @@ prepare(AeTrainer *t, const AeNet *net, const AeTrainOptions *options, const AeR
 	if (rows->width != ae_layout_cells(&net->layout))
 		return ae_fail(error, AE_ERR_SHAPE, "number of cells", (double) rows->width,
 					   ae_layout_cells(&net->layout), ae_layout_cells(&net->layout));
+	if (options->batch_norm &&
+		(options->tied || options->optimizer == AE_OPTIMIZER_LBFGS || options->contract_weight > 0))
+		return ae_fail(error, AE_ERR_ARGUMENT, "batch_norm beside tied, lbfgs or contraction", 1, 0,
+					   0);
+	if (options->salt_pepper > 0 && net->layout.n_dense > 0 && (!rows->low || !rows->high))
+		return ae_fail(error, AE_ERR_ARGUMENT, "salt_pepper without bounds of cells",
+					   options->salt_pepper, 0, 0);
 	memset(t, 0, sizeof(*t));
 	t->net = *net;
 	t->options = *options;
 	t->rows = *rows;
+	t->corruption = (AeCorruption){options->masking, options->salt_pepper, options->swap, rows->low,
+								   rows->high};
 	return plan_sizes(t, error);
 }
 
@@ -408,6 +435,18 @@ begin_at_rate(AeTrainer *t)
 	}
 }
 
+/* Gammas of 1; running means as if every unit had been normal already. */
+static void
+begin_normal(AeTrainer *t)
+{
+	for (size_t i = 0; i < ae_net_n_gammas(&t->net); i++)
+	{
+		t->params[t->n_params + i] = 1;
+		t->running_mean[i] = 0;
+		t->running_variance[i] = 1;
+	}
+}
+
 AeStatus
 ae_trainer_init(AeTrainer **trainer, void *block, size_t bytes, const AeNet *net,
 				const AeTrainOptions *options, const AeRows *rows, const AeReal *init,
@@ -443,6 +482,8 @@ ae_trainer_init(AeTrainer **trainer, void *block, size_t bytes, const AeNet *net
 	}
 	if (options->tied)
 		ae_net_tie(home->params, net);
+	if (options->batch_norm)
+		begin_normal(home);
 	home->progress.history = home->history;
 	home->progress.train_loss = home->progress.validation_loss = home->progress.best_loss = NAN;
 	home->progress.jacobian = home->progress.best_jacobian = NAN;
@@ -558,10 +599,18 @@ run_of_rows(AeTrainer *t, size_t first, size_t n)
 
 /* ---- keeping weights, the history, the end ---- */
 
-/* The weights that training stands at; L-BFGS has moved params on to its next trial point. */
+/*
+ * The weights that training stands at, as rows are scored with.  L-BFGS has moved params on to its
+ * next trial point; batch normalisation is folded in.
+ */
 static const AeReal *
 current_params(const AeTrainer *t)
 {
+	if (t->options.batch_norm && !t->settled)
+	{
+		ae_net_fold(t->folded, t->params, &t->net, t->running_mean, t->running_variance);
+		return t->folded;
+	}
 	return is_lbfgs(t) ? t->lbfgs.start : t->params;
 }
 
@@ -605,6 +654,11 @@ finish(AeTrainer *t, AeTrainState state)
 	{
 		p->train_loss = t->epoch_loss / (double) t->epoch_rows;
 		find_jacobian(t);
+	}
+	if (t->options.batch_norm)
+	{
+		memcpy(t->params, current_params(t), t->n_params * sizeof(AeReal));
+		t->settled = true;
 	}
 	if (is_lbfgs(t) && t->lbfgs.started && state != AE_TRAIN_DIVERGED)
 		memcpy(t->params, t->lbfgs.start, t->n_params * sizeof(AeReal));
@@ -713,42 +767,30 @@ end_training_part(AeTrainer *t)
 
 /* ---- one step ---- */
 
-/* t->masked = n rows of cells, some of them missing: four draws a Philox block. */
-static void
-mask(AeTrainer *t, const AeReal *cells, size_t n)
-{
-	uint32_t below = (uint32_t) (t->options.masking * 0x1p32);
-	uint32_t words[4];
-	uint32_t counter[4] = {0, (uint32_t) t->visits, (uint32_t) (t->visits >> 32), AE_STREAM_MASK};
-
-	for (size_t i = 0; i < n * t->rows.width; i++)
-	{
-		if (i % 4 == 0)
-		{
-			counter[0] = (uint32_t) (i / 4);
-			ae_philox(words, counter, t->options.seed);
-		}
-		t->masked[i] = words[i % 4] < below ? (AeReal) NAN : cells[i];
-	}
-}
-
 /* Forward pass of n rows of cells; *x: what the first layer saw of them. */
 static void
 forward(AeTrainer *t, const AeReal **x, const AeReal *params, const AeReal *cells, size_t n,
 		bool training)
 {
 	AeReal sigma = training ? (AeReal) t->options.noise : 0;
-	bool masked = training && t->masked;
+	bool nullable = t->rows.nullable || (training && t->options.masking > 0);
 
-	if (masked)
-		mask(t, cells, n);
+	if (training && t->entering)
+	{
+		ae_corrupt_rows(t->entering, t->chosen, cells, n, t->rows.width, &t->corruption,
+						&t->net.layout, t->options.seed, t->visits);
+		cells = t->entering;
+	}
 	if (training && t->options.dropout > 0)
 		ae_net_draw_dropout(&t->pass, &t->net, n, t->options.dropout, t->options.seed, t->visits,
 							t->kernels);
-	ae_loss_inputs(x, t->levels, masked ? t->masked : cells, t->dense, t->filled, &t->net.layout, n,
-				   t->rows.nullable || masked, sigma, t->options.seed, t->visits, t->kernels);
+	ae_loss_inputs(x, t->levels, cells, t->dense, t->filled, &t->net.layout, n, nullable, sigma,
+				   t->options.seed, t->visits, t->kernels);
 	ae_net_forward(&t->pass, &t->net, params, *x, t->levels, n,
 				   training || t->contraction.weight > 0, t->kernels, t->blas);
+	if (training && t->options.batch_norm)
+		t->tracked |= ae_norm_track(t->running_mean, t->running_variance, &t->pass.norm,
+									ae_net_n_gammas(&t->net), n, !t->tracked);
 }
 
 /* The loss of n rows just passed forward; with d its gradient for an evaluation of that share. */
@@ -783,6 +825,28 @@ validate_contraction(AeTrainer *t, size_t n)
 					 UINT64_MAX - t->position / t->slice_rows);
 	return ae_contract_value(&t->contraction, &t->pass, &t->net, current_params(t), n, t->kernels,
 							 t->blas);
+}
+
+/*
+ * The loss that training minimises, with its gradient in pass.d[0]: of all columns, or
+ * (1 - e) times that plus e times that of the columns that were corrupted alone; of a row that has
+ * none the second is 0.  Source: Vincent et al. 2010, section 4.2, with alpha = e, beta = 1 - e
+ * and means in the place of sums.
+ */
+static double
+training_loss(AeTrainer *t, const AeReal *cells, size_t n, double share)
+{
+	double e = t->options.emphasis, sum;
+	size_t n_outputs = t->net.width[t->net.n_layers];
+
+	sum = (1 - e) * loss(t, t->pass.d[0], cells, n, (1 - e) * share);
+	if (!t->chosen || !t->entering)
+		return sum;
+	/* d[1] is free until the backward pass */
+	sum += e * ae_loss_rows(t->pass.d[1], t->pass.h[t->net.n_layers], t->chosen, &t->net.layout, n,
+							true, e * share, t->scratch, t->kernels);
+	t->kernels->axpy(t->pass.d[0], 1, t->pass.d[1], n * n_outputs);
+	return sum;
 }
 
 static void
@@ -897,7 +961,7 @@ step_training(AeTrainer *t)
 	if (is_lbfgs(t))
 		t->batch_penalty += ae_net_penalty(&t->pass, &t->net, n);
 	t->pass.penalty_scale = 1 / (double) (end - begin);
-	t->batch_loss += loss(t, t->pass.d[0], cells, n, 1 / (double) (end - begin));
+	t->batch_loss += training_loss(t, cells, n, 1 / (double) (end - begin));
 	if (t->contraction.weight > 0)
 	{
 		contract(t, n, accumulate, 1 / (double) (end - begin));
@@ -946,5 +1010,5 @@ ae_trainer_params(const AeTrainer *t)
 {
 	if (t->progress.state == AE_TRAIN_DIVERGED && !t->has_kept)
 		return NULL;
-	return t->params;
+	return t->options.batch_norm ? current_params(t) : t->params;
 }

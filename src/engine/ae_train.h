@@ -76,7 +76,7 @@ typedef struct AeTrainOptions
 	bool tied;       /* the decoder's weights are the encoder's, transposed */
 	bool batch_norm; /* hidden layers but the code are normalised over minibatches */
 	AeWeightPrior weight_prior; /* what weight_decay is of: lambda/2 |W|^2, or lambda |W|_1 */
-	double salt_pepper;     /* probability that a column enters as its least or largest, [0, 1) */
+	double salt_pepper;     /* probability that a cell enters as its least or largest, [0, 1) */
 	double swap;            /* probability that a column enters as another row's, [0, 1) */
 	double emphasis;        /* share of the loss that is taken of corrupted columns alone, [0, 1] */
 	double contract_weight; /* of the squared norm of the encoder's Jacobian, >= 0 */
@@ -115,7 +115,9 @@ typedef struct AeRows
 {
 	size_t n_rows;
 	size_t width;
-	bool nullable; /* cells may be missing */
+	bool nullable;     /* cells may be missing */
+	const AeReal *low; /* n_dense: least cells, and largest ones: for salt_pepper, else NULL */
+	const AeReal *high;
 	const AeReal *data;
 	void (*read)(void *context, AeReal *out, size_t first, size_t count);
 	void *context;

@@ -16,6 +16,7 @@
 #include "utils/jsonb.h"
 
 #include "ae_model.h"
+#include "ae_pretrain.h"
 #include "ae_score.h"
 #include "ae_train.h"
 #include "pg_compat.h"
@@ -432,7 +433,8 @@ typedef struct PgaeJob
 	AeModel *models; /* n_members */
 	/* where the job stands */
 	uint32 member;
-	AeModel *model; /* of that member */
+	uint32 pretraining; /* layer of the encoder that is pretrained, from 1 on; 0: none */
+	AeModel *model;     /* of that member */
 	AeRows rows;
 	AeTrainer *trainer;
 	void *trainer_block;

@@ -197,6 +197,7 @@ can_copy(const AeModel *model)
 			return false;
 	}
 	return model->options.noise == 0 && model->options.masking == 0 &&
+		   model->options.salt_pepper == 0 && model->options.swap == 0 &&
 		   model->options.weight_decay == 0 && model->options.sparse_weight == 0 &&
 		   model->options.contract_weight == 0 &&
 		   (net->top_k == 0 || net->top_k == code_width(model));
@@ -273,8 +274,10 @@ summarize_network(StringInfo out, const AeModel *model)
 	appendStringInfo(out, ", code of %u, ", code_width(model));
 	for (uint32_t l = 0; l < net->n_layers; l++)
 		appendStringInfo(out, "%s%s", l ? "-" : "", ae_activation_info[net->activation[l]].name);
-	appendStringInfo(out, ", %zu weights%s\n", ae_net_n_params(net),
-					 model->options.tied ? ", the decoder's tied to the encoder's" : "");
+	appendStringInfo(
+		out, ", %zu weights%s%s\n", ae_net_n_params(net),
+		model->options.tied ? ", the decoder's tied to the encoder's" : "",
+		model->options.batch_norm && net->n_layers > 2 ? ", trained with batch normalisation" : "");
 }
 
 static const char *
@@ -315,6 +318,34 @@ summarize_crossing(StringInfo out, const PgaeModels *models)
 }
 
 static void
+add_corruption(StringInfo out, double level, const char *what)
+{
+	if (level > 0)
+		appendStringInfo(out, "%s%.4g %s", out->len ? ", " : "", level, what);
+}
+
+/* How rows were corrupted before they entered. */
+static void
+summarize_corruption(StringInfo out, const AeTrainOptions *options)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	add_corruption(&text, options->noise, "standard deviations of Gaussian noise");
+	add_corruption(&text, 100 * options->masking, "% of cells as if missing");
+	add_corruption(&text, 100 * options->salt_pepper, "% of cells as their least or largest");
+	add_corruption(&text, 100 * options->swap, "% of columns as another row's");
+	if (text.len)
+		appendStringInfo(out, "corruption   %s", text.data);
+	if (text.len && options->emphasis > 0)
+		appendStringInfo(out, "; %.4g %% of the loss is of what was corrupted alone",
+						 100 * options->emphasis);
+	if (text.len)
+		appendStringInfoChar(out, '\n');
+	pfree(text.data);
+}
+
+static void
 summarize_training(StringInfo out, const PgaeModels *models)
 {
 	const AeModel *model = models->models[0];
@@ -340,6 +371,20 @@ summarize_training(StringInfo out, const PgaeModels *models)
 	if (model->best_epoch > 0)
 		appendStringInfo(out, "; weights of epoch " UINT64_FORMAT, model->best_epoch);
 	appendStringInfoChar(out, '\n');
+	if (model->options.pretrain != AE_PRETRAIN_NONE)
+		appendStringInfo(
+			out, "pretrained   %u layers one after the other, %s, " UINT64_FORMAT " %s each\n",
+			model->net.n_encoder, ae_pretrain_name[model->options.pretrain],
+			model->options.pretrain_updates, lbfgs ? "iterations" : "updates");
+	summarize_corruption(out, &model->options);
+}
+
+/* Whether rows enter, or pass through the network, otherwise than they are. */
+static bool
+has_noise(const AeTrainOptions *options)
+{
+	return options->noise > 0 || options->dropout > 0 || options->masking > 0 ||
+		   options->salt_pepper > 0 || options->swap > 0;
 }
 
 /* What kept the code sparse, and how sparse it came out. */
@@ -409,8 +454,7 @@ summarize_losses(StringInfo out, const PgaeModels *models)
 		appendStringInfo(out, "%.4g on validation rows, ", validation_loss);
 	if (!isnan(train_loss))
 		appendStringInfo(out, "%.4g in training%s, ", train_loss,
-						 model->options.noise > 0 || model->options.dropout > 0 ? " (with noise)"
-																				: "");
+						 has_noise(&model->options) ? " (with noise)" : "");
 	appendStringInfo(out, "%.4g by predicting the mean", mean_over(models, mean_loss_of));
 	if (!isnan(pca_loss))
 		appendStringInfo(out, ", %.4g by %u principal component%s", pca_loss, code_width(model),
@@ -635,6 +679,7 @@ add_network_options(StringInfo out, const AeModel *model)
 	add_widths(out, "hidden", net->width + 1, code - 1);
 	add_widths(out, "decoder", net->width + code + 1, net->n_layers - code - 1);
 	add_flag(out, "tied", model->options.tied);
+	add_flag(out, "batch_norm", model->options.batch_norm);
 	for (uint32_t l = 0; l + 1 < net->n_layers; l++)
 	{
 		/* all hidden layers have the same */
@@ -692,6 +737,22 @@ add_sparse_options(StringInfo out, const AeModel *model)
 	add_text(out, "sparse_layers", options->sparse_hidden ? "hidden" : "code");
 }
 
+/* Masking and those of ae.denoise; Gaussian noise is the option noise. */
+static void
+add_denoise_options(StringInfo out, const AeTrainOptions *options)
+{
+	double level = options->swap > 0 ? options->swap : options->salt_pepper;
+	bool masking = level == 0 && options->emphasis > 0;
+
+	if (!masking)
+		add_number(out, "masking", options->masking);
+	if (level == 0 && !masking)
+		return;
+	add_text(out, "denoise", options->swap > 0 ? "swap" : masking ? "masking" : "salt_pepper");
+	add_number(out, "denoise_level", masking ? options->masking : level);
+	add_number(out, "denoise_emphasis", options->emphasis);
+}
+
 /* All options as they were resolved: given to ae.train again, they train the same model. */
 static void
 add_options(StringInfo out, const PgaeModels *models)
@@ -703,10 +764,15 @@ add_options(StringInfo out, const PgaeModels *models)
 	add_network_options(out, model);
 	add_count(out, "folds", models->n_folds);
 	add_count(out, "prototypes", model->prototypes.n);
+	if (options->pretrain != AE_PRETRAIN_NONE)
+	{
+		add_text(out, "pretrain", ae_pretrain_name[options->pretrain]);
+		add_count(out, "pretrain_updates", options->pretrain_updates);
+	}
 	add_text(out, "quality", models->n_members > 1 ? "accurate" : "standard");
 	/* of several members the first has half of what was asked for */
 	add_number(out, "noise", models->n_members > 1 ? 2 * options->noise : options->noise);
-	add_number(out, "masking", options->masking);
+	add_denoise_options(out, options);
 	add_number(out, "dropout", options->dropout);
 	add_sparse_options(out, model);
 	if (options->contract_weight > 0)

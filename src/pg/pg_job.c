@@ -331,6 +331,23 @@ add_distances(PgaeJob *job, AeMoments *cells)
 	pfree(block);
 }
 
+/* What salt-and-pepper noise makes of every cell. */
+static void
+keep_bounds(PgaeJob *job, const AeMoments *cells)
+{
+	uint32_t n = job->model->schema.n_dense;
+	AeReal *low = palloc(Max(n, 1) * 2 * sizeof(AeReal));
+	AeReal *high = low + n;
+
+	for (uint32_t j = 0; j < n; j++)
+	{
+		low[j] = (AeReal) cells[j].min;
+		high[j] = (AeReal) cells[j].max;
+	}
+	job->rows.low = low;
+	job->rows.high = high;
+}
+
 /* Rows of cells, and what predicting their mean would cost. */
 static void
 scale_rows(PgaeJob *job)
@@ -342,6 +359,7 @@ scale_rows(PgaeJob *job)
 	if (model->loss == AE_LOSS_MAE || model->loss == AE_LOSS_HUBER)
 		add_distances(job, cells);
 	model->mean_loss = ae_scaler_mean_loss(&model->schema, &model->net.layout, cells);
+	keep_bounds(job, cells);
 	pfree(cells);
 }
 
@@ -380,7 +398,10 @@ describe_progress(const PgaeJob *job)
 	if (job->n_networks > 1)
 		appendStringInfo(&text, "network %u of %u, ", job->number + job->member + 1,
 						 job->n_networks);
-	if (options->epochs > 0)
+	if (job->pretraining > 0)
+		appendStringInfo(&text, "pretraining layer %u of %u, ", job->pretraining,
+						 job->model->net.n_encoder);
+	if (options->epochs > 0 && job->pretraining == 0)
 		appendStringInfo(&text, "epoch " UINT64_FORMAT " of " UINT64_FORMAT, p->epoch,
 						 options->epochs);
 	else
@@ -437,27 +458,28 @@ report_end(const PgaeJob *job)
 								seconds_since(job->start), describe_progress(job))));
 }
 
+/* init: parameters to start from, or NULL. */
 static void
-make_trainer(PgaeJob *job)
+make_trainer(PgaeJob *job, const AeNet *net, const AeTrainOptions *options, const AeRows *rows,
+			 const AeReal *init)
 {
 	AeModel *model = job->model;
 	size_t bytes;
 	void *block;
 	AeError error;
 
-	raise_unless_ok(ae_trainer_size(&bytes, &model->net, &model->options, &job->rows, &error),
-					&error, &model->schema);
+	raise_unless_ok(ae_trainer_size(&bytes, net, options, rows, &error), &error, &model->schema);
 	if (bytes > MaxAllocHugeSize)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 						errmsg("training would take %zu bytes of memory", bytes)));
 	block = MemoryContextAllocHuge(CurrentMemoryContext, bytes);
-	raise_unless_ok(ae_trainer_init(&job->trainer, block, bytes, &model->net, &model->options,
-									&job->rows,
-									job->init[job->member] ? job->init[job->member]->params : NULL,
+	raise_unless_ok(ae_trainer_init(&job->trainer, block, bytes, net, options, rows, init,
 									pgae_kernels(), pgae_blas(), &error),
 					&error, &model->schema);
 	job->trainer_block = block;
 	job->progress = ae_trainer_progress(job->trainer);
+	job->last_report = seconds_since(job->start);
+	job->last_epoch = job->last_update = 0;
 }
 
 /* A loss as the model keeps it: NaN stands for one that could not be had. */
@@ -524,24 +546,20 @@ keep_params(PgaeJob *job)
 	job->trainer = NULL;
 }
 
-/* Every network has its share of the time limit. */
+/* Every network has its share of the time limit; half of it may go into pretraining. */
 static bool
 time_is_up(const PgaeJob *job, double now)
 {
 	double limit = job->model->options.time_limit;
+	double share = job->pretraining > 0 ? 0.5 : 1;
 
-	return limit > 0 && now >= limit * (job->number + job->member + 1) / job->n_networks;
+	return limit > 0 && now >= limit * (job->number + job->member + share) / job->n_networks;
 }
 
 /* The loop. */
 static void
-train(PgaeJob *job)
+run_trainer(PgaeJob *job)
 {
-	AeModel *model = job->model;
-	const AeProgress *p;
-
-	make_trainer(job);
-	p = job->progress;
 	while (ae_trainer_step(job->trainer))
 	{
 		double now = seconds_since(job->start);
@@ -550,25 +568,97 @@ train(PgaeJob *job)
 		if (report_is_due(job, now))
 			report(job, now);
 		/* at least one update: a model needs a loss */
-		if (time_is_up(job, now) && p->update > 0)
+		if (time_is_up(job, now) && job->progress->update > 0)
 			ae_trainer_stop(job->trainer);
 	}
+}
+
+/* What came out of the trainer; a warning where that diverged, an error where nothing did. */
+static const AeReal *
+take_params(PgaeJob *job)
+{
+	const AeReal *params = ae_trainer_params(job->trainer);
+	uint64 update = job->progress->update;
+	AeError error;
+
+	if (job->progress->state != AE_TRAIN_DIVERGED)
+		return params;
+	ae_fail(&error, AE_ERR_DIVERGED, "training", (double) update, 0, 0);
+	if (params == NULL)
+		pgae_raise(&error, &job->model->schema);
+	ereport(WARNING, (errcode(ERRCODE_WARNING),
+					  errmsg("training diverged after " UINT64_FORMAT
+							 " updates, the model has the last good weights",
+							 update),
+					  errhint("Lower the option \"learning_rate\", or set \"clip_norm\".")));
+	return params;
+}
+
+static void
+check_for_interrupts(void)
+{
+	CHECK_FOR_INTERRUPTS();
+}
+
+/* Trains one layer of the encoder and its mirror, and puts them into params. */
+static void
+pretrain_layer(PgaeJob *job, AeReal *params, uint32 layer)
+{
+	AeModel *model = job->model;
+	AePretrainer *pretrainer;
+	size_t bytes;
+	void *block;
+	AeError error;
+
+	raise_unless_ok(ae_pretrainer_size(&bytes, &model->net, &job->rows, layer, &error), &error,
+					&model->schema);
+	block = MemoryContextAllocHuge(CurrentMemoryContext, bytes);
+	pretrainer = ae_pretrainer_init(block, &model->net, &model->options, &job->rows, params, layer,
+									pgae_kernels(), pgae_blas());
+	pretrainer->check = check_for_interrupts;
+	make_trainer(job, &pretrainer->net, &pretrainer->options, &pretrainer->rows, NULL);
+	run_trainer(job);
 	report_end(job);
+	ae_pretrainer_install(params, pretrainer, take_params(job));
+	pfree(job->trainer_block);
+	pfree(block);
+	job->trainer = NULL;
+}
 
-	model->params = ae_trainer_params(job->trainer);
-	if (p->state == AE_TRAIN_DIVERGED)
+/* Weights to start from, as far as the time limit lets them be pretrained; palloc'd. */
+static AeReal *
+pretrain(PgaeJob *job)
+{
+	AeModel *model = job->model;
+	size_t n = ae_net_n_params(&model->net);
+	AeReal *params = MemoryContextAllocHuge(CurrentMemoryContext, n * sizeof(AeReal));
+
+	ae_net_init(params, &model->net, model->options.seed);
+	for (uint32 layer = 0; layer < model->net.n_encoder; layer++)
 	{
-		AeError error;
-
-		ae_fail(&error, AE_ERR_DIVERGED, "training", (double) p->update, 0, 0);
-		if (model->params == NULL)
-			pgae_raise(&error, &model->schema);
-		ereport(WARNING, (errcode(ERRCODE_WARNING),
-						  errmsg("training diverged after " UINT64_FORMAT
-								 " updates, the model has the last good weights",
-								 p->update),
-						  errhint("Lower the option \"learning_rate\", or set \"clip_norm\".")));
+		job->pretraining = layer + 1;
+		if (!time_is_up(job, seconds_since(job->start)))
+			pretrain_layer(job, params, layer);
 	}
+	job->pretraining = 0;
+	return params;
+}
+
+static void
+train(PgaeJob *job)
+{
+	AeModel *model = job->model;
+	const AeReal *init = job->init[job->member] ? job->init[job->member]->params : NULL;
+	AeReal *pretrained = NULL;
+
+	if (model->options.pretrain != AE_PRETRAIN_NONE)
+		init = pretrained = pretrain(job);
+	make_trainer(job, &model->net, &model->options, &job->rows, init);
+	if (pretrained)
+		pfree(pretrained);
+	run_trainer(job);
+	report_end(job);
+	model->params = take_params(job);
 	keep_outcome(job);
 	keep_params(job);
 }
@@ -918,8 +1008,6 @@ pgae_job_run(PgaeJob *job)
 	for (job->member = 0; job->member < job->n_members; job->member++)
 	{
 		job->model = &job->models[job->member];
-		job->last_report = seconds_since(job->start);
-		job->last_epoch = job->last_update = 0;
 		train(job);
 	}
 	job->member = 0;

@@ -697,6 +697,40 @@ check_sparse(const PgaeOptions *options)
 		check_top_k(options->top_k, options->hidden[options->n_hidden - 1]);
 }
 
+/* The options of ae.denoise. */
+static void
+check_denoise(const PgaeOptions *options)
+{
+	const AeTrainOptions *train = &options->train;
+	int kind = options->denoise;
+	const char *given = kind >= 0 ? psprintf("\"denoise\" = %s", denoise_choice(kind)) : NULL;
+
+	if (kind < 0 && options->denoise_level >= 0)
+		refuse_alone("denoise_level", "denoise");
+	if (kind < 0 && train->emphasis >= 0)
+		refuse_alone("denoise_emphasis", "denoise");
+	if (kind < 0)
+		return;
+	if (kind == DENOISE_GAUSSIAN && train->noise >= 0)
+		refuse_pair(given, "\"noise\"", "Both are the same noise: give one of them.");
+	if (kind == DENOISE_MASKING && train->masking >= 0)
+		refuse_pair(given, "\"masking\"", "Both hide cells: give one of them.");
+	if (kind == DENOISE_GAUSSIAN && train->emphasis >= 0)
+		refuse_pair(
+			given, "\"denoise_emphasis\"",
+			"Gaussian noise corrupts every column, and leaves none to emphasise it against.");
+	if (kind != DENOISE_GAUSSIAN && options->denoise_level >= 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"denoise_level\" is %.15g, outside its range [0, 1) with %s",
+						options->denoise_level, given),
+				 errhint("It is a share of the %s.",
+						 kind == DENOISE_SWAP ? "columns" : "cells that are corrupted")));
+	if ((int) train->optimizer == AE_OPTIMIZER_LBFGS)
+		refuse_pair("\"optimizer\" = lbfgs", given,
+					"L-BFGS needs a loss that stays the same; train with adam to use noise.");
+}
+
 /* to = from backwards */
 static void
 mirror(int *to, const int *from, int n)
@@ -705,23 +739,30 @@ mirror(int *to, const int *from, int n)
 		to[i] = from[n - 1 - i];
 }
 
+/* Whether hidden and decoder, where both are given, are each other backwards. */
+static bool
+is_mirrored(const PgaeOptions *options)
+{
+	int n = options->n_hidden, mirrored[AE_MAX_LAYERS];
+
+	if (n < 0 || options->n_decoder < 0)
+		return true;
+	if (n > 0 && options->code == 0 && purpose_of(options) == AE_PURPOSE_DETECT)
+		n--; /* the last one is the code */
+	mirror(mirrored, options->hidden, n);
+	return n == options->n_decoder && memcmp(mirrored, options->decoder, n * sizeof(int)) == 0;
+}
+
 /* Tied weights, whose decoder must be the encoder backwards. */
 static void
 check_tied(const PgaeOptions *options)
 {
-	int n = options->n_hidden, mirrored[AE_MAX_LAYERS];
-
 	if (!options->train.tied)
 		return;
 	if (options->null_indicators)
 		refuse_pair("\"tied\"", "\"null_indicators\"",
 					"Indicators are inputs that have no output to share weights with.");
-	if (n < 0 || options->n_decoder < 0)
-		return;
-	if (n > 0 && options->code == 0 && purpose_of(options) == AE_PURPOSE_DETECT)
-		n--; /* the last one is the code */
-	mirror(mirrored, options->hidden, n);
-	if (n != options->n_decoder || memcmp(mirrored, options->decoder, n * sizeof(int)) != 0)
+	if (!is_mirrored(options))
 		refuse_pair("\"tied\"", "\"decoder\"",
 					"Tied weights are the encoder's: its layers, backwards, are the decoder.");
 }
@@ -806,6 +847,54 @@ check_prior(const PgaeOptions *options)
 		refuse_pair("\"weight_prior\" = laplace", "\"optimizer\" = lbfgs",
 					"L-BFGS needs a gradient that does not jump: train with adamw, which makes "
 					"weights 0.");
+}
+
+static bool
+is_pretrained(const PgaeOptions *options)
+{
+	return (int) options->train.pretrain > AE_PRETRAIN_NONE;
+}
+
+/* The options of ae.pretrain. */
+static void
+check_pretrain(const PgaeOptions *options)
+{
+	const AeTrainOptions *train = &options->train;
+
+	if (!is_pretrained(options) && train->pretrain_updates != UINT64_MAX)
+		refuse_alone("pretrain_updates", "pretrain");
+	if (is_pretrained(options) && !is_mirrored(options))
+		refuse_pair(
+			"\"pretrain\"", "\"decoder\"",
+			"Each layer is pretrained with its mirror: the layers of the encoder, backwards, "
+			"are the decoder.");
+	if (train->pretrain == AE_PRETRAIN_DENOISING && (int) train->optimizer == AE_OPTIMIZER_LBFGS)
+		refuse_pair("\"optimizer\" = lbfgs", "\"pretrain\" = denoising",
+					"L-BFGS needs a loss that stays the same; train with adam to use noise.");
+}
+
+/* What normalised layers cannot stand beside. */
+static void
+check_batch_norm(const PgaeOptions *options)
+{
+	const AeTrainOptions *train = &options->train;
+
+	if (!train->batch_norm)
+		return;
+	if (train->tied)
+		refuse_pair("\"batch_norm\"", "\"tied\"",
+					"Both layers of a pair would have to take the same normalisation in.");
+	if ((int) train->optimizer == AE_OPTIMIZER_LBFGS)
+		refuse_pair("\"batch_norm\"", "\"optimizer\" = lbfgs",
+					"Layers are normalised over minibatches, which L-BFGS does not have.");
+	if (train->contract_weight > 0)
+		refuse_pair("\"batch_norm\"", "\"contract_weight\" > 0",
+					"The derivatives of a normalised code depend on the other rows.");
+	if (is_pretrained(options))
+		refuse_pair("\"batch_norm\"", "\"pretrain\"",
+					"Layers that are pretrained would be normalised once more.");
+	if (train->batch_size == 1)
+		refuse_pair("\"batch_norm\"", "\"batch_size\" = 1", "A single row has no variance.");
 }
 
 /* An option that the chosen optimizer does not look at does no harm, but no good either. */
@@ -921,9 +1010,12 @@ pgae_options_parse(Jsonb *jsonb)
 		options->train.pretrain = (AePretrain) (options->train.pretrain + 1);
 	check_pairs(options);
 	check_sparse(options);
+	check_denoise(options);
 	check_tied(options);
 	check_contract(options);
 	check_prior(options);
+	check_pretrain(options);
+	check_batch_norm(options);
 	notice_unused(options, given);
 	return options;
 }
@@ -1074,6 +1166,15 @@ pgae_options_check_init(const PgaeOptions *options, const PgaeModels *models)
 
 	if (is_contractive(options))
 		check_contract_init(net);
+	if (is_pretrained(options))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"pretrain\" contradicts a model to start from"),
+				 errhint("The layers of that model are trained already, and would be lost.")));
+	if (options->train.batch_norm)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("option \"batch_norm\" contradicts a model to start from"),
+						errhint("The weights of that model have taken any normalisation in.")));
 	initStringInfo(&names);
 	add_contradiction(&names, columns_differ(options, &init->schema), "columns");
 	add_contradiction(&names, options->purpose_set && options->purpose != init->purpose, "purpose");
@@ -1156,7 +1257,7 @@ resolve_widths(AeNet *net, const PgaeOptions *options, AePurpose purpose, const 
 
 	memcpy(hidden, options->hidden, sizeof(hidden));
 	memcpy(decoder, options->decoder, sizeof(decoder));
-	if (options->train.tied && n_hidden < 0 && n_decoder >= 0)
+	if ((options->train.tied || is_pretrained(options)) && n_hidden < 0 && n_decoder >= 0)
 	{
 		n_hidden = n_decoder;
 		mirror(hidden, decoder, n_decoder);
@@ -1303,6 +1404,35 @@ resolve_contract(AeTrainOptions *train, const PgaeOptions *options, const AeNet 
 								train->optimizer == AE_OPTIMIZER_LBFGS;
 }
 
+/* What ae.denoise says, in the terms of the engine; beside it no noise that nobody asked for. */
+static void
+resolve_denoise(AeTrainOptions *train, const PgaeOptions *options)
+{
+	static const double levels[] = {
+		[DENOISE_GAUSSIAN] = 0.2,
+		[DENOISE_MASKING] = 0.25,
+		[DENOISE_SALT_PEPPER] = 0.1,
+		[DENOISE_SWAP] = 0.1,
+	};
+	int kind = options->denoise;
+
+	train->emphasis = given_or(train->emphasis, 0);
+	if (kind >= 0)
+	{
+		double *const corruptions[] = {
+			[DENOISE_GAUSSIAN] = &train->noise,
+			[DENOISE_MASKING] = &train->masking,
+			[DENOISE_SALT_PEPPER] = &train->salt_pepper,
+			[DENOISE_SWAP] = &train->swap,
+		};
+
+		train->noise = given_or(train->noise, 0);
+		*corruptions[kind] = given_or(options->denoise_level, levels[kind]);
+		if (*corruptions[kind] == 0)
+			train->emphasis = 0; /* of nothing */
+	}
+}
+
 static void
 resolve_training(AeTrainOptions *train, const PgaeOptions *options, AePurpose purpose,
 				 size_t n_rows, bool crossed)
@@ -1325,12 +1455,12 @@ resolve_training(AeTrainOptions *train, const PgaeOptions *options, AePurpose pu
 	train->weight_decay =
 		given_or(train->weight_decay, train->optimizer == AE_OPTIMIZER_ADAMW ? 0.01 : 0);
 	train->clip_norm = given_or(train->clip_norm, 0);
+	resolve_denoise(train, options);
 	train->noise =
 		given_or(train->noise, detect && train->optimizer != AE_OPTIMIZER_LBFGS ? 0.2 : 0);
 	train->masking = given_or(train->masking, 0);
 	train->dropout = given_or(train->dropout, 0);
 	resolve_sparse(train, options);
-	train->emphasis = given_or(train->emphasis, 0);
 	train->code_noise = given_or(train->code_noise, 0);
 	train->aux_weight = given_or(train->aux_weight, 0);
 	train->target_weight = given_or(train->target_weight, 0);
@@ -1339,7 +1469,7 @@ resolve_training(AeTrainOptions *train, const PgaeOptions *options, AePurpose pu
 	if ((int) train->pretrain < 0)
 		train->pretrain = AE_PRETRAIN_NONE;
 	if (train->pretrain_updates == UINT64_MAX)
-		train->pretrain_updates = 0;
+		train->pretrain_updates = train->pretrain != AE_PRETRAIN_NONE ? 500 : 0;
 	train->time_limit = given_or(train->time_limit, 0);
 	if (train->batch_size == UINT32_MAX)
 		train->batch_size = 128;
@@ -1356,7 +1486,8 @@ notice_overcomplete(const AeNet *net, const AeTrainOptions *train)
 	for (uint32_t l = 1; l < net->n_layers; l++)
 		narrowest = Min(narrowest, net->width[l]);
 	if (narrowest < net->width[0] || train->noise > 0 || train->masking > 0 ||
-		train->weight_decay > 0 || train->sparse_weight > 0 || train->contract_weight > 0 ||
+		train->salt_pepper > 0 || train->swap > 0 || train->weight_decay > 0 ||
+		train->sparse_weight > 0 || train->contract_weight > 0 ||
 		(net->top_k > 0 && net->top_k < net->width[net->n_encoder]))
 		return;
 	ereport(NOTICE,
@@ -1452,6 +1583,18 @@ pgae_options_scaling(const PgaeOptions *options)
 	return pgae_options_loss(options) == AE_LOSS_BCE ? AE_SCALING_MINMAX : AE_SCALING_STANDARD;
 }
 
+/* A single layer before the code is trained with its mirror in any case. */
+static void
+drop_pretraining(AeTrainOptions *train, const AeNet *net)
+{
+	if (train->pretrain == AE_PRETRAIN_NONE || net->n_encoder > 1)
+		return;
+	ereport(NOTICE, (errmsg("option \"pretrain\" has no effect: the encoder has a single layer"),
+					 errhint("Give \"hidden\" layers before the code.")));
+	train->pretrain = AE_PRETRAIN_NONE;
+	train->pretrain_updates = 0;
+}
+
 void
 pgae_options_resolve(AeModel *model, const PgaeOptions *options, const AeModel *init, size_t n_rows,
 					 bool crossed)
@@ -1481,6 +1624,10 @@ pgae_options_resolve(AeModel *model, const PgaeOptions *options, const AeModel *
 	if (model->options.dropout > 0 && model->net.n_layers == 2)
 		ereport(NOTICE,
 				(errmsg("option \"dropout\" has no effect: the only hidden layer is the code")));
+	if (model->options.batch_norm && model->net.n_layers == 2)
+		ereport(NOTICE,
+				(errmsg("option \"batch_norm\" has no effect: the only hidden layer is the code")));
+	drop_pretraining(&model->options, &model->net);
 	notice_overcomplete(&model->net, &model->options);
 	notice_undone(&model->options);
 }

@@ -5,6 +5,7 @@ PyTorch in double precision with its own autograd: forward outputs, loss, every
 gradient, and the weights after three steps of sgd with momentum, Adam and AdamW.
 Then the same of two nets over rows of every kind, some of whose cells are missing:
 categories under cross-entropy of their softmax, and under the squared error of one-hot.
+Then the first net with batch normalisation, in training and as it scores.
 Run: python3 make_training.py > training.h   (made with PyTorch 1.13)
 """
 import math
@@ -197,3 +198,68 @@ def mixed(name, one_hot):
 
 mixed("softmax", False)
 mixed("onehot", True)
+
+
+# ---- batch normalisation, by torch's own ----
+
+NORMAL = [0, 2]  # layers; the code's and the last have none
+
+
+def normal_start():
+    gammas = sum(WIDTHS[l + 1] for l in NORMAL)
+    return torch.cat([start(), torch.tensor([1 + 0.3 * math.sin(2.0 * i) for i in range(gammas)])])
+
+
+def normal_forward(pieces, x, running, momentum):
+    """pieces: w, b of each layer, then gammas; running: a mean and a variance of each of NORMAL."""
+    h = x
+    for l in range(len(WIDTHS) - 1):
+        z = h @ pieces[2 * l]
+        if l in NORMAL:
+            k = NORMAL.index(l)
+            z = torch.nn.functional.batch_norm(
+                z, running[2 * k], running[2 * k + 1], weight=pieces[8 + k],
+                bias=pieces[2 * l + 1], training=momentum is not None, momentum=momentum or 0.0)
+        else:
+            z = z + pieces[2 * l + 1]
+        h = act(ACTIVATIONS[l], z)
+    return h
+
+
+def normal_pieces(params):
+    pieces, at = [], 0
+    for a, b in zip(WIDTHS, WIDTHS[1:]):
+        pieces += [params[at:at + a * b].reshape(a, b), params[at + a * b:at + a * b + b]]
+        at += a * b + b
+    for l in NORMAL:
+        pieces.append(params[at:at + WIDTHS[l + 1]])
+        at += WIDTHS[l + 1]
+    return pieces
+
+
+def normal_running():
+    return [t for l in NORMAL for t in (torch.zeros(WIDTHS[l + 1]), torch.ones(WIDTHS[l + 1]))]
+
+
+def normal_steps(name, make, decay):
+    """Three steps from gammas of 1; the first one's means and variances begin the running ones."""
+    params = normal_start()
+    params[len(start()):] = 1
+    pieces = [p.clone().requires_grad_() for p in normal_pieces(params)]
+    optimizer = make([{"params": [p], "weight_decay": decay if p.dim() == 2 else 0.0}
+                      for p in pieces])
+    x, running = data(), normal_running()
+    for step in range(3):
+        optimizer.zero_grad()
+        loss_of(normal_forward(pieces, x, running, 1.0 if step == 0 else 0.1), x).backward()
+        optimizer.step()
+    emit(name, normal_forward(pieces, x, running, None).detach())
+
+
+p = normal_start().requires_grad_()
+out = normal_forward(normal_pieces(p), data(), normal_running(), 1.0)
+loss_of(out, data()).backward()
+emit("norm_output", out.detach())
+emit("norm_gradient", p.grad)
+normal_steps("norm_sgd", lambda g: torch.optim.SGD(g, lr=0.1, momentum=0.9), 0.02)
+normal_steps("norm_adamw", lambda g: torch.optim.AdamW(g, lr=0.01, betas=(0.9, 0.99), eps=1e-8), 0.5)

@@ -30,17 +30,27 @@ for (split /\n/, AeCluster::slurp("$AeCluster::ROOT/README.md"))
 }
 my @sparse = qw(sparse sparse_weight sparse_target sparse_layers top_k);
 my @contract = qw(contract_weight contract_exact);
+my @denoise = qw(denoise denoise_level denoise_emphasis);
+my @pretrain = qw(pretrain pretrain_updates);
 
 is(join(' ', @order),
 	$node->query('postgres', q(SELECT array_to_string(proargnames, ' ') FROM pg_proc WHERE oid = 'ae.options'::regproc))
-	  . " @sparse @contract",
-	'the tables list the arguments of ae.options in their order, then the options of ae.sparse and ae.contract');
+	  . " @sparse @denoise @contract @pretrain",
+	'the tables list the arguments of ae.options in their order, then the options of functions joined to it');
 is(join(' ', sort @sparse),
 	$node->query('postgres', q(SELECT string_agg(k, ' ' ORDER BY k COLLATE "C") FROM jsonb_object_keys(ae.sparse('l1', 1, 0.1, 'code', 1)) k)),
 	'ae.sparse gives the options of its table');
 is(join(' ', sort @contract),
 	$node->query('postgres', q(SELECT string_agg(k, ' ' ORDER BY k COLLATE "C") FROM jsonb_object_keys(ae.contract(1, true)) k)),
 	'ae.contract gives the options of its table');
+
+is(join(' ', sort @denoise),
+	$node->query('postgres', q(SELECT string_agg(k, ' ' ORDER BY k COLLATE "C") FROM jsonb_object_keys(ae.denoise('swap', 0.1, 0.1)) k)),
+	'ae.denoise gives the options of its table');
+
+is(join(' ', @pretrain),
+	$node->query('postgres', q(SELECT string_agg(k, ' ' ORDER BY k COLLATE "C") FROM jsonb_object_keys(ae.pretrain('plain', 1)) k)),
+	'ae.pretrain gives the options of its table');
 
 # ---- types and ranges -----------------------------------------------------------------------------
 
@@ -109,7 +119,9 @@ for my $option (grep { $row{$_}{type} eq 'number' } grep { !/validation|weight_d
 		momentum => '"optimizer": "sgd", ',
 		sparse_weight => '"sparse": "l1", ',
 		contract_weight => '"contract_exact": true, ',
-		sparse_target => '"sparse": "kl", ');
+		sparse_target => '"sparse": "kl", ',
+		denoise_level => '"denoise": "swap", ',
+		denoise_emphasis => '"denoise": "swap", ');
 	my $base = $needed{$option} // '';
 
 	$compress //= $detect;
@@ -169,6 +181,10 @@ my @worded = (
 	[ 'patience', 'large', '{"updates": 2, "validation": 0.2}', 20 ],
 	[ 'patience', 'large', '{"updates": 2, "code": 1}', 20 ],
 	[ 'sparse_weight', 'small', '{"updates": 2, "sparse": "kl"}', 1 ],
+	[ 'noise', 'small', '{"updates": 2, "denoise": "gaussian"}', 0.2 ],
+	[ 'masking', 'small', '{"updates": 2, "denoise": "masking"}', 0.25 ],
+	[ 'denoise_level', 'small', '{"updates": 2, "denoise": "salt_pepper"}', 0.1 ],
+	[ 'pretrain_updates', 'small', '{"updates": 2, "code": 1, "pretrain": "plain"}', 500 ],
 	[ 'sparse_layers', 'small', '{"updates": 2, "sparse": "l1"}', 'code' ],
 	[ 'code_activation', 'small', '{"updates": 2, "code": 1, "sparse": "kl"}', 'sigmoid' ],
 	[ 'activation', 'small', '{"updates": 2, "code": 1, "sparse": "kl", "sparse_layers": "hidden"}', 'sigmoid' ],

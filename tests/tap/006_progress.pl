@@ -27,6 +27,10 @@ like($notices, qr/NOTICE:  epoch 1 of 2: /, 'epochs where their number was given
 (undef, $notices) = $node->psql('postgres',
 	q(SELECT length(ae.train(t, '{"code": 1, "hidden": [], "optimizer": "lbfgs", "updates": 3}')) FROM t));
 like($notices, qr/NOTICE:  iteration 1 of 3: /, 'iterations of lbfgs');
+(undef, $notices) = $node->psql('postgres',
+	q(SELECT length(ae.train(t, '{"code": 1, "hidden": [3], "epochs": 1, "pretrain": "plain", "pretrain_updates": 2}')) FROM t));
+like($notices, qr/NOTICE:  training ended .*: pretraining layer 1 of 2, update 2 of 2: .*pretraining layer 2 of 2, .*: epoch 1 of 1: /s,
+	'layers that are pretrained');
 (undef, $notices) = $node->psql('postgres', 'SET ae.progress = off; SELECT length(ae.train(t)) FROM t');
 is($notices, '', 'none with ae.progress = off');
 

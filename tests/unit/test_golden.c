@@ -110,6 +110,82 @@ steps_match(void **state)
 	check_steps(&options, golden_adamw);
 }
 
+/* ---- batch normalisation ---- */
+
+/* Outputs of params, whose gammas count where normal; with `grads` their gradient too. */
+static void
+normal_pass(AeReal *outputs, AeReal *grads, const AeReal *params, const AeReal *x, bool normal)
+{
+	AeArena arena = {0};
+	AeReal scratch[8];
+	AePass pass;
+	char *memory;
+
+	for (int placing = 0; placing < 2; placing++)
+	{
+		memory = placing ? malloc(arena.used + AE_ALIGN) : NULL;
+		arena = (AeArena){.base = placing ? ae_arena_align(memory) : NULL};
+		ae_net_place(&pass, &arena, &net, ROWS, true);
+		if (normal)
+			ae_net_place_norm(&pass, &arena, &net, ROWS);
+	}
+	ae_net_forward(&pass, &net, params, x, NULL, ROWS, true, ae_kernels_best(), &unit_blas);
+	memcpy(outputs, pass.h[4], ROWS * 5 * sizeof(AeReal));
+	if (grads)
+	{
+		ae_loss_rows(pass.d[0], pass.h[4], x, &net.layout, ROWS, false, 1.0 / ROWS, scratch,
+					 ae_kernels_best());
+		ae_net_backward(grads, &pass, &net, params, x, NULL, ROWS, false, ae_kernels_best(),
+						&unit_blas);
+	}
+	free(memory);
+}
+
+/* Outputs and gradients in training; then the outputs of what three steps are folded into. */
+static void
+normal_matches(void **state)
+{
+	AeReal params[128], grads[128], x[ROWS * 5], outputs[ROWS * 5];
+	AeTrainOptions options = {.learning_rate = 0.1,
+							  .momentum = 0.9,
+							  .beta1 = 0.9,
+							  .beta2 = 0.99,
+							  .epsilon = 1e-8,
+							  .weight_decay = 0.02,
+							  .batch_norm = true,
+							  .updates = 3,
+							  .batch_size = ROWS};
+	AeRows rows = {.n_rows = ROWS, .width = 5, .data = x};
+	size_t n = ae_net_n_params(&net);
+
+	(void) state;
+	make_start(params);
+	make_data(x);
+	assert_int_equal(ae_net_n_gammas(&net), 8);
+	for (int i = 0; i < 8; i++)
+		params[n + (size_t) i] = (AeReal) (1 + 0.3 * sin(2.0 * i));
+	normal_pass(outputs, grads, params, x, true);
+	check(outputs, golden_norm_output, ROWS * 5);
+	assert_int_equal(sizeof(golden_norm_gradient) / sizeof(double), n + 8);
+	check(grads, golden_norm_gradient, n + 8);
+	for (int i = 0; i < 2; i++)
+	{
+		AeTrainer *trainer;
+		void *memory;
+
+		if (i == 1)
+		{
+			options.optimizer = AE_OPTIMIZER_ADAMW;
+			options.learning_rate = 0.01;
+			options.weight_decay = 0.5;
+		}
+		trainer = unit_train(&memory, &net, &options, &rows, params);
+		normal_pass(outputs, NULL, ae_trainer_params(trainer), x, false);
+		check(outputs, i ? golden_norm_adamw : golden_norm_sgd, ROWS * 5);
+		free(memory);
+	}
+}
+
 /* ---- rows of every kind, some of whose cells are missing ---- */
 
 #define MIXED_ROWS 8
@@ -249,9 +325,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(pass_matches),
-		cmocka_unit_test(steps_match),
-		cmocka_unit_test(softmax_matches),
+		cmocka_unit_test(pass_matches),   cmocka_unit_test(steps_match),
+		cmocka_unit_test(normal_matches), cmocka_unit_test(softmax_matches),
 		cmocka_unit_test(onehot_matches),
 	};
 

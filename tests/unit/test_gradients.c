@@ -36,6 +36,7 @@ typedef struct Job
 	double dropout;
 	double contract; /* weight of the contractive penalty */
 	bool estimate;   /* of it, the probes held still */
+	bool batch_norm;
 	AeReal entering[ROWS * MAX_CELLS];
 	AeReal target[ROWS * MAX_CELLS];
 	AeReal dense[ROWS * MAX_CELLS];
@@ -59,6 +60,8 @@ start(Job *job, AeReal sigma)
 		ae_net_place_dropout(&job->pass, &arena, &job->net, ROWS);
 	ae_contract_place(&job->contraction, &job->pass, &arena, &job->net, ROWS, job->contract,
 					  !job->estimate);
+	if (job->batch_norm)
+		ae_net_place_norm(&job->pass, &arena, &job->net, ROWS);
 	job->block = malloc(arena.used + AE_ALIGN);
 	arena = (AeArena){.base = ae_arena_align(job->block)};
 	ae_net_place(&job->pass, &arena, &job->net, ROWS, true);
@@ -68,6 +71,8 @@ start(Job *job, AeReal sigma)
 	ae_contract_place(&job->contraction, &job->pass, &arena, &job->net, ROWS, job->contract,
 					  !job->estimate);
 	ae_contract_draw(&job->contraction, &job->net, ROWS, 5, 1);
+	if (job->batch_norm)
+		ae_net_place_norm(&job->pass, &arena, &job->net, ROWS);
 	ae_net_draw_dropout(&job->pass, &job->net, ROWS, job->dropout, 5, 1, ae_kernels_best());
 	job->pass.penalty_scale = 1.0 / ROWS;
 	assert_true(ae_loss_scratch(&job->net.layout) <= 64);
@@ -88,9 +93,9 @@ objective(Job *job, const AeReal *params)
 		ae_net_tie(tied, &job->net);
 		params = tied;
 	}
-	/* dropout is for training alone; its masks were drawn by `start` */
+	/* dropout is for training alone, as batch normalisation; its masks were drawn by `start` */
 	ae_net_forward(&job->pass, &job->net, params, job->x, job->levels, ROWS,
-				   job->dropout > 0 || job->contract > 0, ae_kernels_best(), &unit_blas);
+				   job->dropout > 0 || job->batch_norm || job->contract > 0, ae_kernels_best(), &unit_blas);
 	loss = ae_loss_rows(NULL, job->pass.h[job->net.n_layers], job->target, &job->net.layout, ROWS,
 						job->nullable, 0, job->scratch, ae_kernels_best());
 	if (job->contract > 0)
@@ -153,6 +158,9 @@ relative_error(Job *job, AeReal sigma)
 	ae_net_init(params, &job->net, 42);
 	for (size_t i = 0; i < n; i++)
 		params[i] += 0.1 * sin(1 + (double) i);
+	for (size_t k = 0; job->batch_norm && k < ae_net_n_gammas(&job->net); k++)
+		params[n++] = 1 + 0.3 * sin(2 * (double) k);
+	assert_true(n <= MAX_PARAMS);
 	for (uint32_t l = 0; l < job->net.n_layers;
 		 l++) /* so that few rectifiers are off for all rows */
 		for (uint32_t o = 0; o < job->net.width[l + 1]; o++)
@@ -670,6 +678,41 @@ dropout_agrees(void **state)
 		}
 }
 
+/* Through means and variances of the rows, gammas too, with all else that may stand beside it. */
+static void
+batch_norm_agrees(void **state)
+{
+	static const int which[] = {0, 6, 9, 10};
+
+	(void) state;
+	for (size_t s = 0; s < sizeof which / sizeof which[0]; s++)
+		for (int i = 0; i < AE_ACTIVATION_COUNT * 2 * 2; i++)
+		{
+			AeLayout layout = layout_of(&shapes[which[s]]);
+			AeActivation act = (AeActivation) (i % AE_ACTIVATION_COUNT);
+			bool more = i / AE_ACTIVATION_COUNT % 2 == 1;
+			static Job job;
+			double error;
+
+			job = (Job){.name = shapes[which[s]].name,
+						.net = make_net(2 + i / AE_ACTIVATION_COUNT / 2, act, &layout),
+						.batch_norm = true};
+			if (more)
+			{
+				job.decay = 0.1;
+				job.dropout = 0.3;
+				job.term = (AePenaltyTerm){AE_PENALTY_STUDENT_T, 0.3, 0};
+				job.everywhere = true;
+				job.net.top_k = 2;
+			}
+			draw_rows(&job, more ? ALL : PLAIN);
+			error = relative_error(&job, more ? 0.2 : 0);
+			if (error > 1e-6)
+				fail_msg("batch normalisation, %s, %s, %d: relative error %g", job.name,
+						 ae_activation_info[act].name, i, error);
+		}
+}
+
 /* As many units are dropped as were asked for, none of the code, others at another visit. */
 static void
 dropout_drops_its_share(void **state)
@@ -705,6 +748,90 @@ dropout_drops_its_share(void **state)
 	assert_memory_not_equal(before, pass.mask[1], n * sizeof(AeReal));
 	free(before);
 	free(block);
+}
+
+/*
+ * The trainer's own gradient, seen from outside: one step of plain sgd moves the weights by it, and
+ * the loss of that step is what it is the gradient of.  Both have the noise of the first visit.
+ */
+static double
+trainer_error(const AeNet *net, AeTrainOptions options, const AeRows *rows)
+{
+	AeReal params[MAX_PARAMS], grads[MAX_PARAMS];
+	size_t n = ae_net_n_params(net), nonzero = 0;
+	double worst = 0, largest = 0;
+	AeTrainer *trainer;
+	void *memory;
+
+	assert_true(n <= MAX_PARAMS);
+	options.optimizer = AE_OPTIMIZER_SGD;
+	options.learning_rate = 1e-3;
+	options.epsilon = 1e-8;
+	options.updates = 1;
+	options.batch_size = (uint32_t) rows->n_rows;
+	ae_net_init(params, net, 42);
+	for (size_t i = 0; i < n; i++)
+		params[i] += 0.1 * sin(1 + (double) i);
+	trainer = unit_train(&memory, net, &options, rows, params);
+	for (size_t i = 0; i < n; i++)
+	{
+		grads[i] = (params[i] - ae_trainer_params(trainer)[i]) / options.learning_rate;
+		largest = fmax(largest, fabs(grads[i]));
+	}
+	free(memory);
+	for (size_t i = 0; i < n; i++)
+	{
+		const double h = 1e-5;
+		double keep = params[i], numeric = 0;
+
+		for (int side = 1; side >= -1; side -= 2)
+		{
+			params[i] = keep + side * h;
+			trainer = unit_train(&memory, net, &options, rows, params);
+			numeric += side * ae_trainer_progress(trainer)->train_loss / (2 * h);
+			free(memory);
+		}
+		params[i] = keep;
+		worst = fmax(worst, fabs(numeric - grads[i]) / largest);
+		nonzero += fabs(numeric) > 1e-6 * largest;
+	}
+	assert_true(largest > 1e-4 && nonzero > n / 3);
+	return worst;
+}
+
+/* Every way to corrupt rows, alone and together, and the emphasis on what was corrupted. */
+static void
+corruption_agrees(void **state)
+{
+	static const int which[] = {0, 6, 8, 9, 10};
+	const AeReal low[] = {-1, -1, -1, -1, -1, -1, -1, -1}, high[] = {2, 2, 2, 2, 2, 2, 2, 2};
+
+	(void) state;
+	for (size_t s = 0; s < sizeof which / sizeof which[0]; s++)
+		for (int i = 0; i < 5 * 3 * 2; i++)
+		{
+			AeLayout layout = layout_of(&shapes[which[s]]);
+			AeTrainOptions options = {.seed = 11, .emphasis = i / 5 % 3 * 0.5};
+			static Job job;
+			AeRows rows = {.n_rows = ROWS, .low = low, .high = high};
+			double error;
+
+			job = (Job){.net = make_net(1 + i % 2, AE_TANH, &layout)};
+			draw_rows(&job, i / 15 ? NULLS : PLAIN);
+			rows.width = ae_layout_cells(&layout);
+			rows.nullable = job.nullable;
+			rows.data = job.target;
+			options.noise = i % 5 == 0 || i % 5 == 4 ? 0.3 : 0;
+			options.masking = i % 5 == 1 || i % 5 == 4 ? 0.3 : 0;
+			options.salt_pepper = i % 5 == 2 || i % 5 == 4 ? 0.4 : 0;
+			options.swap = i % 5 == 3 || i % 5 == 4 ? 0.4 : 0;
+			if (i % 5 == 0)
+				options.emphasis = 0;
+			error = trainer_error(&job.net, options, &rows);
+			if (error > 1e-6)
+				fail_msg("%s, corruption %d, emphasis %g: relative error %g", shapes[which[s]].name,
+						 i % 5, options.emphasis, error);
+		}
 }
 
 /* The contractive penalty, larger than the loss: one layer in closed form, several by probes. */
@@ -839,9 +966,11 @@ main(void)
 		cmocka_unit_test(top_k_agrees),
 		cmocka_unit_test(tied_weights_agree),
 		cmocka_unit_test(dropout_agrees),
+		cmocka_unit_test(batch_norm_agrees),
 		cmocka_unit_test(dropout_drops_its_share),
 		cmocka_unit_test(contraction_agrees),
 		cmocka_unit_test(contraction_agrees_in_company),
+		cmocka_unit_test(corruption_agrees),
 		cmocka_unit_test(weight_decay_agrees),
 		cmocka_unit_test(priors_by_hand),
 	};

@@ -837,6 +837,8 @@ mixed_rows_train_the_same_twice(void **state)
 			read.context = &source;
 			options.noise = 0.1;
 			options.masking = 0.2;
+			options.swap = 0.1;
+			options.emphasis = 0.3;
 			options.validation = 0.1;
 			assert_same_training(&net, &options, &rows, &rows);
 			assert_same_training(&net, &options, &rows, &read);

@@ -1,0 +1,47 @@
+/*
+ * ae_corrupt.h: rows as they enter a network that learns to give back the clean ones.
+ *
+ * A denoising autoencoder minimises L(x, g(f(x~))), x~ drawn anew from q(x~ | x) whenever the row
+ * is visited (Vincent, Larochelle, Lajoie, Bengio, Manzagol 2010, JMLR 11, section 4).  Gaussian
+ * noise is added where cells become inputs (ae_loss_inputs); here are the other q:
+ *
+ *     salt_pepper   a cell becomes the least or the largest one of the training rows, by a fair
+ *                   coin; a category the level of another row
+ *     swap          a source column, all its cells together, becomes that of another row
+ *     masking       a cell becomes missing
+ *
+ * Each cell, or column, is drawn for itself with its kind's probability, in this order.  Other rows
+ * are those that are passed at once: of a minibatch, or of a slice of it where it is cut; a row
+ * alone has none, and keeps its columns.  A missing cell stays missing.
+ *
+ * Knows cells and layouts; knows no network and no loss.
+ */
+#ifndef AE_CORRUPT_H
+#define AE_CORRUPT_H
+
+#include "ae_loss.h"
+#include "ae_status.h"
+
+typedef struct AeCorruption
+{
+	double masking;     /* probabilities, [0, 1) */
+	double salt_pepper; /* needs low and high where there are dense cells */
+	double swap;
+	const AeReal *low;  /* n_dense: least cells of the training rows */
+	const AeReal *high; /* n_dense: largest ones */
+} AeCorruption;
+
+/* Whether there is anything to do. */
+bool ae_corrupt_any(const AeCorruption *corruption);
+
+/*
+ * entering: n_rows x width, cells as they enter, the first of them those of the layout, which alone
+ * change.  chosen: likewise, or NULL: the clean cells of what was drawn, all else NaN, so that the
+ * loss of them is that of the corrupted part of the rows (section 3 of the same, "emphasis").  What
+ * is drawn depends on (seed, visit) and on the sizes alone.  Neither may be cells itself.
+ */
+void ae_corrupt_rows(AeReal *entering, AeReal *chosen, const AeReal *cells, size_t n_rows,
+					 size_t width, const AeCorruption *corruption, const AeLayout *layout,
+					 uint64_t seed, uint64_t visit);
+
+#endif

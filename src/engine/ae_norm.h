@@ -1,0 +1,59 @@
+/*
+ * ae_norm.h: batch normalisation of what enters the activations of a layer.
+ *
+ *     u = (z - m) / sqrt(v + epsilon)      y = gamma u + beta
+ *
+ * with m and v the mean and variance (1/n) of each unit over the rows that are passed at once: a
+ * minibatch, or a slice of it where it is cut.  Of a single row v is 0 and u is 0: it says nothing
+ * but beta, and is not tracked.  beta is the layer's bias, which the caller adds.
+ *
+ * Where rows are scored, m and v are running means of training, and the whole is a change of
+ * weights and bias: W gamma / sqrt(v + epsilon), beta - m gamma / sqrt(v + epsilon).
+ *
+ * Source: Ioffe, Szegedy 2015, "Batch normalization", algorithms 1 and 2.  Knows arrays; knows no
+ * network.
+ */
+#ifndef AE_NORM_H
+#define AE_NORM_H
+
+#include "ae_status.h"
+
+#define AE_NORM_EPSILON 1e-5
+#define AE_NORM_MOMENTUM 0.1 /* share of the newest minibatch in running means */
+
+/* What the rows last passed were like; n_units each, owned by the caller. */
+typedef struct AeNormMoments
+{
+	double *mean;
+	double *variance; /* 1/n */
+	double *inverse;  /* 1 / sqrt(variance + epsilon) */
+} AeNormMoments;
+
+/*
+ * z: n_rows x n_units, row-major, becomes gamma u.  unit: likewise, u, for the backward pass.
+ * gamma: n_units.
+ */
+void ae_norm_forward(AeReal *z, AeReal *unit, const AeNormMoments *moments, const AeReal *gamma,
+					 size_t n_rows, size_t n_units);
+
+/*
+ * d, the gradient by y, becomes that by z; d_gamma and d_beta (+)= those by gamma and beta.  sums:
+ * 2 n_units, scratch.
+ */
+void ae_norm_backward(AeReal *d, AeReal *d_gamma, AeReal *d_beta, const AeReal *unit,
+					  const AeNormMoments *moments, const AeReal *gamma, size_t n_rows,
+					  size_t n_units, bool accumulate, double *sums);
+
+/*
+ * Running means of mean and variance, the latter of the population (n / (n - 1)): the first rows as
+ * they are, then a tenth of each that follow.  A single row says nothing of a variance, and is
+ * passed over; false then.
+ */
+bool ae_norm_track(double *mean, double *variance, const AeNormMoments *moments, size_t n_units,
+				   size_t n_rows, bool first);
+
+/* w: n_in x n_units and bias: n_units take gamma and running means in. */
+void ae_norm_fold(AeReal *w, AeReal *bias, const AeReal *gamma, const double *mean,
+				  const double *variance, size_t n_in, size_t n_units);
+
+#endif

@@ -1,0 +1,72 @@
+/*
+ * ae_pretrain.h: a deep autoencoder, one layer after the other.
+ *
+ * Layer l of the encoder, with h_0 the row and h_l what layers 0 .. l-1 that are pretrained already
+ * make of it, is first the encoder of a shallow autoencoder [width[l], width[l+1], width[l]] of
+ * h_l; its two layers then are layer l of the whole and the mirror of it.  Of the first one inputs,
+ * outputs and losses are those of the rows; above, the loss is the squared error.  Activations are
+ * those of the whole net, but for a gate of the code, which the shallow nets do not have.
+ *
+ * Source: Bengio, Lamblin, Popovici, Larochelle 2007, "Greedy layer-wise training of deep
+ * networks"; Goodfellow, Bengio, Courville, Deep Learning, 2016, section 15.1.  Denoising: Vincent
+ * et al. 2010, section 3.3: corrupted is what enters the layer at hand alone, h_l being that of
+ * clean rows.
+ *
+ *     for every layer of the encoder
+ *         ae_pretrainer_size, ae_pretrainer_init     net, options and rows of the shallow net
+ *         a trainer of those, to its end             ae_train.h
+ *         ae_pretrainer_install                      into the parameters of the whole
+ */
+#ifndef AE_PRETRAIN_H
+#define AE_PRETRAIN_H
+
+#include "ae_train.h"
+
+/* The shallow net of a layer, ready to be trained.  Lives in the caller's block. */
+typedef struct AePretrainer
+{
+	AeNet net;
+	AeTrainOptions options;
+	AeRows rows;
+	/* called before each block of rows that passes the layers below, or NULL; may longjmp */
+	void (*check)(void);
+	/* its own */
+	AeBlock block; /* of net.layout above the first layer */
+	const AeNet *whole;
+	const AeReal *params;
+	const AeRows *source;
+	uint32_t layer;
+	size_t n_rows; /* of one pass through the layers below */
+	AePass pass;
+	AeReal *cells; /* n_rows x source->width */
+	AeReal *dense;
+	AeReal *filled;
+	int32_t *levels;
+	const AeKernels *kernels;
+	const AeBlas *blas;
+} AePretrainer;
+
+/* Whether net can be pretrained: the hidden layers of the decoder mirror those of the encoder. */
+bool ae_pretrain_fits(const AeNet *net);
+
+/* Bytes for ae_pretrainer_init.  AE_ERR_SHAPE where net does not fit, AE_ERR_LIMIT. */
+AeStatus ae_pretrainer_size(size_t *bytes, const AeNet *net, const AeRows *rows, uint32_t layer,
+							AeError *error);
+
+/*
+ * The shallow net of a layer of the encoder of net, from block (bytes of ae_pretrainer_size).
+ * options are those of the whole; of them stay what says how steps are taken, weight decay and the
+ * penalty that falls on the layer.  Denoising keeps their corruption, or where they have none takes
+ * Gaussian noise of 0.2; salt_pepper, which needs bounds, is for the first layer alone.
+ *
+ * params: ae_net_n_params of net, those of layers below `layer` pretrained.  They, net, rows,
+ * kernels and blas must outlive the pretrainer.
+ */
+AePretrainer *ae_pretrainer_init(void *block, const AeNet *net, const AeTrainOptions *options,
+								 const AeRows *rows, const AeReal *params, uint32_t layer,
+								 const AeKernels *kernels, const AeBlas *blas);
+
+/* Puts both layers of the shallow net into params; trained: its own, ae_net_n_params. */
+void ae_pretrainer_install(AeReal *params, const AePretrainer *pretrainer, const AeReal *trained);
+
+#endif
