@@ -42,6 +42,20 @@ ae_lbfgs_reset(AeLbfgs *lbfgs)
 	lbfgs->started = false;
 }
 
+void
+ae_lbfgs_resume(AeLbfgs *lbfgs, const AeLbfgs *from)
+{
+	AeLbfgs placed = *lbfgs;
+
+	*lbfgs = *from;
+	lbfgs->kernels = placed.kernels;
+	lbfgs->start = placed.start;
+	lbfgs->start_grad = placed.start_grad;
+	lbfgs->direction = placed.direction;
+	memcpy(lbfgs->s, placed.s, sizeof(placed.s));
+	memcpy(lbfgs->y, placed.y, sizeof(placed.y));
+}
+
 /* direction = -H grad, H the inverse Hessian that the pairs imply. */
 static void
 find_direction(AeLbfgs *lbfgs, const AeReal *grad)

@@ -46,6 +46,9 @@ typedef struct AeLbfgs
 void ae_lbfgs_place(AeLbfgs *lbfgs, AeArena *arena, size_t n, const AeKernels *kernels);
 void ae_lbfgs_reset(AeLbfgs *lbfgs);
 
+/* Takes over the numbers of another one, but not where its vectors lie. */
+void ae_lbfgs_resume(AeLbfgs *lbfgs, const AeLbfgs *from);
+
 /*
  * f and grad (n) belong to x (n).  On AE_LBFGS_TRY and AE_LBFGS_ACCEPTED x is
  * overwritten with the next point; after ACCEPTED lbfgs->start holds the accepted

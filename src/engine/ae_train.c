@@ -73,6 +73,7 @@ struct AeTrainer
 	AeEpoch *history;
 	uint32_t history_stride;
 
+	size_t n_saved; /* bytes at the start of the block that ae_trainer_save keeps */
 	size_t n_params;
 	size_t slice_rows;
 	AeReal *params;
@@ -322,6 +323,12 @@ plan(AeArena *arena, AeTrainer *t)
 		ae_lbfgs_place(&t->lbfgs, arena, t->n_params, t->kernels);
 	else
 		ae_optim_place(&t->optim, arena, &t->net, &t->options, t->kernels);
+	if (t->options.batch_norm)
+	{
+		t->running_mean = ae_arena_place(arena, n_gammas, sizeof(double));
+		t->running_variance = ae_arena_place(arena, n_gammas, sizeof(double));
+	}
+	t->n_saved = arena->used;
 	ae_net_place(&t->pass, arena, &t->net, t->slice_rows, true);
 	ae_net_place_penalty(&t->pass, arena, &t->net, &penalty, t->options.sparse_hidden);
 	ae_contract_place(&t->contraction, &t->pass, arena, &t->net, t->slice_rows,
@@ -331,8 +338,6 @@ plan(AeArena *arena, AeTrainer *t)
 	if (t->options.batch_norm)
 	{
 		ae_net_place_norm(&t->pass, arena, &t->net, slice);
-		t->running_mean = ae_arena_place(arena, n_gammas, sizeof(double));
-		t->running_variance = ae_arena_place(arena, n_gammas, sizeof(double));
 		t->folded = ae_arena_place(arena, t->n_params, sizeof(AeReal));
 	}
 	t->clean = ae_arena_place(arena, slice * width, sizeof(AeReal));
@@ -414,6 +419,15 @@ ae_trainer_size(size_t *bytes, const AeNet *net, const AeTrainOptions *options, 
 	return AE_OK;
 }
 
+/* What points into the trainer itself. */
+static void
+settle(AeTrainer *home)
+{
+	home->optim.net = &home->net;
+	home->optim.options = &home->options;
+	home->progress.history = home->history;
+}
+
 /* Units under kl begin at their rate, from which biases of 0 would be far. */
 static void
 begin_at_rate(AeTrainer *t)
@@ -464,13 +478,11 @@ ae_trainer_init(AeTrainer **trainer, void *block, size_t bytes, const AeNet *net
 	if (arena.overflow || arena.used + AE_ALIGN > bytes)
 		return ae_fail(error, AE_ERR_LIMIT, "bytes to train in", (double) arena.used, 0,
 					   (double) bytes);
+	memset(home, 0, t.n_saved); /* it may be written somewhere before all of it was used */
 	*home = t;
+	settle(home);
 	if (!is_lbfgs(home))
-	{
-		home->optim.net = &home->net;
-		home->optim.options = &home->options;
 		ae_optim_reset(&home->optim);
-	}
 	else
 		ae_lbfgs_reset(&home->lbfgs);
 	if (init)
@@ -484,7 +496,6 @@ ae_trainer_init(AeTrainer **trainer, void *block, size_t bytes, const AeNet *net
 		ae_net_tie(home->params, net);
 	if (options->batch_norm)
 		begin_normal(home);
-	home->progress.history = home->history;
 	home->progress.train_loss = home->progress.validation_loss = home->progress.best_loss = NAN;
 	home->progress.jacobian = home->progress.best_jacobian = NAN;
 	home->best_objective = NAN;
@@ -976,6 +987,84 @@ step_training(AeTrainer *t)
 		update_lbfgs(t);
 	else
 		update_first_order(t);
+}
+
+/* ---- to go on later ---- */
+
+bool
+ae_trainer_at_rest(const AeTrainer *t)
+{
+	size_t begin, end;
+
+	if (t->progress.state != AE_TRAIN_RUNNING)
+		return true;
+	if (is_lbfgs(t))
+		return !t->validating && t->position == 0;
+	batch_bounds(t, &begin, &end);
+	return !t->validating && t->position == begin;
+}
+
+size_t
+ae_trainer_saved_size(const AeTrainer *t)
+{
+	return t->n_saved;
+}
+
+/* The trainer stands at the start of its block, and what lasts longer than a step behind it. */
+void
+ae_trainer_save(void *saved, const AeTrainer *t)
+{
+	memcpy(saved, t, t->n_saved);
+}
+
+/* The order of rows where an epoch was left: windows before that one have had their draws. */
+static void
+restore_order(AeTrainer *t)
+{
+	size_t n_windows = t->position / t->window_rows;
+
+	t->window = SIZE_MAX;
+	if (is_lbfgs(t) || t->progress.state != AE_TRAIN_RUNNING)
+		return;
+	ae_rng_init(&t->shuffle, t->options.seed, AE_STREAM_SHUFFLE, (uint32_t) t->progress.epoch);
+	permute(t->block_order, t->n_blocks, &t->shuffle);
+	for (size_t window = 0; window < n_windows; window++)
+		permute(t->window_order, t->window_rows, &t->shuffle);
+}
+
+AeStatus
+ae_trainer_restore(AeTrainer *trainer, const void *saved, size_t bytes, AeError *error)
+{
+	AeArena arena = {.base = (void *) trainer, .used = 0, .overflow = false};
+	AeTrainer t;
+	AeLbfgs lbfgs;
+
+	if (bytes != trainer->n_saved)
+		return ae_fail(error, AE_ERR_SHAPE, "bytes of a saved training", (double) bytes,
+					   (double) trainer->n_saved, (double) trainer->n_saved);
+	memcpy(&t, saved, sizeof(t));
+	if (t.n_saved != trainer->n_saved || t.rows.n_rows != trainer->rows.n_rows ||
+		t.rows.width != trainer->rows.width || t.n_params != trainer->n_params ||
+		t.progress.n_train != trainer->progress.n_train ||
+		t.progress.total_updates != trainer->progress.total_updates ||
+		t.slice_rows != trainer->slice_rows || t.options.seed != trainer->options.seed)
+		return ae_fail(error, AE_ERR_SHAPE, "rows of a saved training", (double) t.rows.n_rows,
+					   (double) trainer->rows.n_rows, (double) trainer->rows.n_rows);
+	t.net = trainer->net;
+	t.options = trainer->options;
+	t.rows = trainer->rows;
+	t.corruption = trainer->corruption;
+	t.kernels = trainer->kernels;
+	t.blas = trainer->blas;
+	memcpy((char *) trainer + sizeof(t), (const char *) saved + sizeof(t), bytes - sizeof(t));
+	/* pointers anew, by the same plan; it clears the numbers of the line search */
+	lbfgs = t.lbfgs;
+	plan(&arena, &t);
+	ae_lbfgs_resume(&t.lbfgs, &lbfgs);
+	*trainer = t;
+	settle(trainer);
+	restore_order(trainer);
+	return AE_OK;
 }
 
 bool

@@ -191,6 +191,18 @@ void ae_trainer_stop(AeTrainer *trainer);
 const AeProgress *ae_trainer_progress(const AeTrainer *trainer);
 
 /*
+ * A training that goes on later, in another process: all that its next steps depend on but net,
+ * options, rows and kernels.  It can be saved between two evaluations, ae_trainer_at_rest, and
+ * when it has ended.  saved: ae_trainer_saved_size bytes in the order of this machine, of this
+ * build.  ae_trainer_restore puts them into a trainer just made for the same net, options and
+ * number of rows: AE_ERR_SHAPE where they belong to another one; they are trusted otherwise.
+ */
+bool ae_trainer_at_rest(const AeTrainer *trainer);
+size_t ae_trainer_saved_size(const AeTrainer *trainer);
+void ae_trainer_save(void *saved, const AeTrainer *trainer);
+AeStatus ae_trainer_restore(AeTrainer *trainer, const void *saved, size_t bytes, AeError *error);
+
+/*
  * The resulting parameters (ae_net_n_params), owned by the trainer.  After a
  * divergence the last good ones; NULL if there never were any.
  */

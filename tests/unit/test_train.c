@@ -1332,12 +1332,159 @@ linear_adam_nears_pca(void **state)
 	check_pca("ad_optdigits", 8, AE_OPTIMIZER_ADAM, false, 1.02, 1.6);
 }
 
+/* ---- to go on later ---- */
+
+static AeTrainer *
+begin_again(void **memory, const AeNet *net, const AeTrainOptions *options, const AeRows *rows)
+{
+	AeTrainer *trainer;
+	AeError error;
+	size_t bytes;
+
+	assert_int_equal(ae_trainer_size(&bytes, net, options, rows, &error), AE_OK);
+	*memory = malloc(bytes);
+	memset(*memory, 0xa5, bytes);
+	assert_int_equal(ae_trainer_init(&trainer, *memory, bytes, net, options, rows, NULL,
+									 ae_kernels_best(), &unit_blas, &error),
+					 AE_OK);
+	return trainer;
+}
+
+/* Trains in pieces: after every so many rests the training moves into another trainer. */
+static void
+train_in_pieces(const AeNet *net, const AeTrainOptions *options, const AeRows *rows, int piece)
+{
+	void *whole_memory, *memory, *next;
+	AeTrainer *whole = unit_train(&whole_memory, net, options, rows, NULL);
+	AeTrainer *trainer = begin_again(&memory, net, options, rows);
+	const AeProgress *a, *b;
+	size_t size = ae_trainer_saved_size(trainer);
+	uint8_t *saved = malloc(size);
+	int n_moves = 0;
+	AeError error;
+
+	for (int rests = 0; ae_trainer_step(trainer);)
+	{
+		if (!ae_trainer_at_rest(trainer) || ++rests % piece != 0)
+			continue;
+		ae_trainer_save(saved, trainer);
+		memset(memory, 0x5a, size);
+		free(memory);
+		trainer = begin_again(&next, net, options, rows);
+		memory = next;
+		assert_int_equal(ae_trainer_restore(trainer, saved, size, &error), AE_OK);
+		n_moves++;
+	}
+	assert_true(n_moves > 2);
+	a = ae_trainer_progress(whole);
+	b = ae_trainer_progress(trainer);
+	assert_memory_equal(ae_trainer_params(whole), ae_trainer_params(trainer),
+						ae_net_n_params(net) * sizeof(AeReal));
+	assert_int_equal(a->state, b->state);
+	assert_true(a->epoch == b->epoch && a->update == b->update && a->n_history == b->n_history);
+	assert_memory_equal(a->history, b->history, a->n_history * sizeof(AeEpoch));
+	assert_true(a->best_epoch == b->best_epoch && a->restored == b->restored);
+	ae_trainer_save(saved, trainer); /* one that has ended */
+	free(memory);
+	trainer = begin_again(&memory, net, options, rows);
+	assert_int_equal(ae_trainer_restore(trainer, saved, size, &error), AE_OK);
+	assert_false(ae_trainer_step(trainer));
+	assert_memory_equal(ae_trainer_params(whole), ae_trainer_params(trainer),
+						ae_net_n_params(net) * sizeof(AeReal));
+	assert_int_equal(ae_trainer_restore(trainer, saved, size - 1, &error), AE_ERR_SHAPE);
+	free(saved);
+	free(memory);
+	free(whole_memory);
+}
+
+static void
+goes_on_where_it_was(void **state)
+{
+	AeBlock block = whole_mse(4);
+	AeNet net = make_net(4, 8, 2, AE_TANH, &block);
+	AeReal *x = make_rows(3000, 4);
+	AeRows rows = {.n_rows = 3000, .width = 4, .data = x};
+
+	(void) state;
+	for (int optimizer = 0; optimizer < AE_OPTIMIZER_COUNT; optimizer++)
+	{
+		AeTrainOptions options = make_options((AeOptimizer) optimizer);
+
+		options.epochs = 12;
+		options.schedule = AE_SCHEDULE_COSINE;
+		train_in_pieces(&net, &options, &rows, optimizer == AE_OPTIMIZER_LBFGS ? 3 : 17);
+		options.validation = 0.1;
+		options.patience = 2;
+		if (optimizer != AE_OPTIMIZER_LBFGS)
+		{
+			options.noise = 0.3;
+			options.masking = 0.1;
+			options.dropout = 0.1;
+		}
+		train_in_pieces(&net, &options, &rows, 1);
+	}
+	for (int what = 0; what < 3; what++)
+	{
+		const AeReal low[4] = {-1, -1, -1, -1}, high[4] = {1, 1, 1, 1};
+		AeTrainOptions options = make_options(AE_OPTIMIZER_ADAM);
+
+		options.validation = 0.1;
+		options.patience = 3;
+		options.batch_norm = what == 0;
+		options.salt_pepper = options.swap = what == 1 ? 0.1 : 0;
+		options.emphasis = what == 1 ? 0.5 : 0;
+		options.contract_weight = what == 2 ? 0.1 : 0;
+		rows.low = low;
+		rows.high = high;
+		train_in_pieces(&net, &options, &rows, 5);
+	}
+	free(x);
+}
+
+/* The order of an epoch of several windows is found again in the middle of it. */
+static void
+goes_on_beyond_a_window(void **state)
+{
+	enum
+	{
+		N = 70000
+	};
+	AeBlock block = whole_mse(64);
+	AeNet net = make_net(64, 0, 2, AE_IDENTITY, &block);
+	AeTrainOptions options = make_options(AE_OPTIMIZER_ADAM);
+	AeReal *x = make_rows(N, 64);
+	AeRows rows = {.n_rows = N, .width = 64, .data = x};
+	AeTrainer *trainer;
+	void *memory;
+	AeError error;
+	size_t size;
+	uint8_t *saved;
+
+	(void) state;
+	options.epochs = 2;
+	options.batch_size = 1000;
+	train_in_pieces(&net, &options, &rows, 23);
+	trainer = begin_again(&memory, &net, &options, &rows);
+	size = ae_trainer_saved_size(trainer);
+	saved = malloc(size);
+	ae_trainer_save(saved, trainer);
+	free(memory);
+	rows.n_rows--;
+	trainer = begin_again(&memory, &net, &options, &rows);
+	assert_int_equal(ae_trainer_restore(trainer, saved, size, &error), AE_ERR_SHAPE);
+	free(memory);
+	free(saved);
+	free(x);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lbfgs_solves_rosenbrock),
 		cmocka_unit_test(sgd_by_hand),
+		cmocka_unit_test(goes_on_where_it_was),
+		cmocka_unit_test(goes_on_beyond_a_window),
 		cmocka_unit_test(schedule_by_hand),
 		cmocka_unit_test(weights_begin_with_their_variance),
 		cmocka_unit_test(clipping_bounds_the_step),
