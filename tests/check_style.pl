@@ -18,11 +18,11 @@ chdir "$FindBin::Bin/.." or die "$!\n";
 # instruction set's file of the module kernel compiles for itself.
 my @ENGINE_ORDER = (
 	'status',
-	'math rng activation blas crc32c calibration penalty topk',
+	'math rng activation blas crc32c calibration penalty topk gate',
 	'kernel kernel_impl',
 	'hash loss',
 	'net scaler',
-	'pca prototype',
+	'pca prototype auxiliary',
 	'train optim lbfgs',
 	'model',
 	'score',

@@ -100,6 +100,13 @@ adam(AeOptim *optim, AeReal *params, const AeReal *grads, uint64_t t, double rat
 		optim->kernels->adam(params + b, optim->first + b, optim->second + b, grads + b,
 							 net->width[l + 1], &step);
 	}
+	if (net->gated)
+	{
+		size_t at = ae_net_threshold_offset(net);
+
+		optim->kernels->adam(params + at, optim->first + at, optim->second + at, grads + at,
+							 net->width[net->n_encoder], &step);
+	}
 }
 
 /* |gradient|^2, by weights that are tied once. */
@@ -116,6 +123,12 @@ gradient_square(const AeOptim *optim, const AeReal *grads)
 			grads + ae_net_offset(net, l) + (size_t) net->width[l] * net->width[l + 1];
 
 		square += optim->kernels->dot(bias, bias, net->width[l + 1]);
+	}
+	if (optim->options->tied && net->gated)
+	{
+		const AeReal *thresholds = grads + ae_net_threshold_offset(net);
+
+		square += optim->kernels->dot(thresholds, thresholds, net->width[net->n_encoder]);
 	}
 	return square;
 }

@@ -22,6 +22,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "ae_auxiliary.h"
 #include "ae_lbfgs.h"
 #include "ae_optim.h"
 #include "ae_rng.h"
@@ -86,6 +87,7 @@ struct AeTrainer
 	AeOptim optim;        /* unless L-BFGS */
 	AeLbfgs lbfgs;        /* if L-BFGS */
 	AePass pass;
+	AeAuxiliary auxiliary; /* if aux_weight > 0 */
 	AeReal *clean;   /* slice_rows x width: cells as they are */
 	AeReal *masked;  /* slice_rows x width: cells as they enter, or NULL without masking */
 	AeReal *dense;   /* slice_rows x dense cells, or NULL where cells are used in place */
@@ -192,6 +194,32 @@ check_rates(const AeNet *net, const AeTrainOptions *o, AeError *error)
 	return AE_OK;
 }
 
+/* What a gate needs, and what does not stand beside it (ae_gate.h, ae_auxiliary.h). */
+static AeStatus
+check_gate(const AeNet *net, const AeTrainOptions *o, AeError *error)
+{
+	bool jump = o->sparse == AE_PENALTY_JUMPRELU, batch = o->batch_top_k > 0;
+	bool lbfgs = o->optimizer == AE_OPTIMIZER_LBFGS;
+	uint32_t n_code = net->width[net->n_encoder];
+
+	if (net->gated != (jump || batch))
+		return ae_fail(error, AE_ERR_ARGUMENT, "gate of the code", net->gated, jump || batch,
+					   jump || batch);
+	if (o->batch_top_k > (jump || o->sparse == AE_PENALTY_KL ? 0 : n_code))
+		return ae_fail(error, AE_ERR_ARGUMENT, "batch_top_k", o->batch_top_k, 0,
+					   jump || o->sparse == AE_PENALTY_KL ? 0 : n_code);
+	if (jump && o->sparse_hidden)
+		return ae_fail(error, AE_ERR_ARGUMENT, "sparse_layers under jumprelu", 1, 0, 0);
+	if (lbfgs && (net->gated || o->aux_weight > 0))
+		return ae_fail(error, AE_ERR_ARGUMENT, "optimizer of a gate", o->optimizer, 0,
+					   AE_OPTIMIZER_ADAMW);
+	if (lbfgs && o->code_noise > 0)
+		return ae_fail(error, AE_ERR_ARGUMENT, "code_noise under lbfgs", o->code_noise, 0, 0);
+	if (o->aux_weight > 0 && net->top_k == 0 && !net->gated)
+		return ae_fail(error, AE_ERR_ARGUMENT, "aux_weight without a gate", o->aux_weight, 0, 0);
+	return o->aux_weight > 0 ? ae_auxiliary_check(net, error) : AE_OK;
+}
+
 static bool
 is_lbfgs(const AeTrainer *t)
 {
@@ -273,6 +301,11 @@ plan(AeArena *arena, AeTrainer *t)
 	ae_net_place_penalty(&t->pass, arena, &t->net, &penalty, t->options.sparse_hidden);
 	if (t->options.dropout > 0)
 		ae_net_place_dropout(&t->pass, arena, &t->net, slice);
+	ae_net_place_gate(&t->pass, arena, &t->net, slice, t->options.batch_top_k,
+					  t->options.aux_weight > 0);
+	t->auxiliary.weight = t->options.aux_weight;
+	if (t->options.aux_weight > 0)
+		ae_auxiliary_place(&t->auxiliary, arena, &t->net, slice);
 	t->clean = ae_arena_place(arena, slice * width, sizeof(AeReal));
 	if (t->options.noise > 0 || layout->n_categories > 0)
 		t->dense = ae_arena_place(arena, slice * layout->n_dense, sizeof(AeReal));
@@ -303,6 +336,8 @@ prepare(AeTrainer *t, const AeNet *net, const AeTrainOptions *options, const AeR
 		status = ae_train_options_check(options, error);
 	if (status == AE_OK)
 		status = check_rates(net, options, error);
+	if (status == AE_OK)
+		status = check_gate(net, options, error);
 	if (status == AE_OK && options->tied &&
 		(!ae_net_is_symmetric(net) || net->layout.n_indicators > 0))
 		status = ae_fail(error, AE_ERR_SHAPE, "layers of a tied decoder",
@@ -393,6 +428,7 @@ ae_trainer_init(AeTrainer **trainer, void *block, size_t bytes, const AeNet *net
 	}
 	if (options->tied)
 		ae_net_tie(home->params, net);
+	ae_gate_begin(&home->pass.gate, net->width[net->n_encoder], init != NULL);
 	home->progress.history = home->history;
 	home->progress.train_loss = home->progress.validation_loss = home->progress.best_loss = NAN;
 	home->best_objective = NAN;
@@ -675,6 +711,8 @@ forward(AeTrainer *t, const AeReal **x, const AeReal *params, const AeReal *cell
 	if (training && t->options.dropout > 0)
 		ae_net_draw_dropout(&t->pass, &t->net, n, t->options.dropout, t->options.seed, t->visits,
 							t->kernels);
+	if (training && t->options.code_noise > 0)
+		ae_net_draw_code_noise(&t->pass, t->options.code_noise, t->options.seed, t->visits);
 	ae_loss_inputs(x, t->levels, masked ? t->masked : cells, t->dense, t->filled, &t->net.layout, n,
 				   t->rows.nullable || masked, sigma, t->options.seed, t->visits, t->kernels);
 	ae_net_forward(&t->pass, &t->net, params, *x, t->levels, n, training, t->kernels, t->blas);
@@ -749,6 +787,8 @@ update_first_order(AeTrainer *t)
 		finish(t, AE_TRAIN_DIVERGED);
 		return;
 	}
+	ae_gate_end_update(&t->pass.gate, t->params + ae_net_threshold_offset(&t->net),
+					   t->net.width[t->net.n_encoder]);
 	p->update++;
 	t->batch++;
 	t->epoch_loss += t->batch_loss;
@@ -792,8 +832,13 @@ step_training(AeTrainer *t)
 		t->batch_penalty += ae_net_penalty(&t->pass, &t->net, n);
 	t->pass.penalty_scale = 1 / (double) (end - begin);
 	t->batch_loss += loss(t, t->pass.d[0], cells, n, 1 / (double) (end - begin));
+	if (t->options.aux_weight > 0)
+		ae_auxiliary_loss(&t->auxiliary, &t->pass, &t->net, t->params, cells, n, t->rows.nullable,
+						  1 / (double) (end - begin), t->scratch, t->kernels, t->blas);
 	ae_net_backward(t->grads, &t->pass, &t->net, t->params, x, t->levels, n, t->position != begin,
 					t->kernels, t->blas);
+	if (t->options.aux_weight > 0)
+		ae_auxiliary_gradient(t->grads, &t->auxiliary, &t->net, n, t->blas);
 	t->position += n;
 	if (t->position < end)
 		return;
