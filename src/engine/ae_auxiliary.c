@@ -87,9 +87,9 @@ ae_auxiliary_loss(AeAuxiliary *auxiliary, AePass *pass, const AeNet *net, const 
 			   auxiliary->outputs, (int) n_outputs);
 	sum = ae_loss_rows(auxiliary->d, auxiliary->outputs, cells, &net->layout, n_rows, nullable,
 					   scale * auxiliary->weight, scratch, kernels);
-	blas->gemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int) n_rows, (int) n_code,
-			   (int) n_outputs, 1, auxiliary->d, (int) n_outputs, w, (int) n_outputs, 0,
-			   auxiliary->d_code, (int) n_code);
+	blas->gemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int) n_rows, (int) n_code, (int) n_outputs,
+			   1, auxiliary->d, (int) n_outputs, w, (int) n_outputs, 0, auxiliary->d_code,
+			   (int) n_code);
 	for (size_t i = 0; i < n_rows * n_code; i++)
 		auxiliary->d_code[i] *= auxiliary->mask[i];
 	pass->gate.d_before = auxiliary->d_code;

@@ -20,15 +20,15 @@
 
 typedef struct AeAuxiliary
 {
-	double weight;     /* > 0 */
-	bool active;       /* in the current pass: some unit is dead */
+	double weight;      /* > 0 */
+	bool active;        /* in the current pass: some unit is dead */
 	AeReal *candidates; /* n_code: activations of dead units of one row */
 	AeReal *chosen;     /* n_code */
-	AeReal *code;      /* n_rows x n_code: z in S, else 0 */
-	AeReal *mask;      /* n_rows x n_code: 1 in S, else 0 */
-	AeReal *outputs;   /* n_rows x n_outputs: r + e */
-	AeReal *d;         /* n_rows x n_outputs */
-	AeReal *d_code;    /* n_rows x n_code */
+	AeReal *code;       /* n_rows x n_code: z in S, else 0 */
+	AeReal *mask;       /* n_rows x n_code: 1 in S, else 0 */
+	AeReal *outputs;    /* n_rows x n_outputs: r + e */
+	AeReal *d;          /* n_rows x n_outputs */
+	AeReal *d_code;     /* n_rows x n_code */
 } AeAuxiliary;
 
 /* Refuses a net whose decoder is no single layer with outputs that are not bent.  AE_ERR_SHAPE. */

@@ -546,10 +546,10 @@ ae_net_backward(AeReal *grads, AePass *pass, const AeNet *net, const AeReal *par
 		if (is_penalized(pass, net, l))
 			ae_penalty_gradient(d_below, pass->h[l], n_rows, n_in, &pass->penalty,
 								pass->penalty_scale, pass->means);
-		kernels->activation_backward(
-			net->activation[l - 1], d_below,
-			l == net->n_encoder && pass->gate.before ? pass->gate.before : pass->h[l],
-			pass->slope[l - 1], n_rows, n_in, n_in);
+		kernels->activation_backward(net->activation[l - 1], d_below,
+									 l == net->n_encoder && pass->gate.before ? pass->gate.before
+																			  : pass->h[l],
+									 pass->slope[l - 1], n_rows, n_in, n_in);
 		d = d_below;
 		d_below = swap;
 	}

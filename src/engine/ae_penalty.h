@@ -10,7 +10,7 @@
  *     kl         phi = rho log(rho / r) + (1 - rho) log((1 - rho) / (1 - r)), r the mean of h over
  *                the rows, rho the target rate: Ng, Sparse autoencoder (CS294A), 2011.
  *                h in (0, 1): sigmoid units.
- *     jumprelu   phi = 1 where h > 0, else 0: how many units are on (Rajamanoharan et al. 2024).  By
+ *     jumprelu   phi = 1 where h > 0, else 0: how many units are on (Rajamanoharan et al. 2024). By
  *                h it has no gradient; by the thresholds of units ae_gate_gradient makes one.
  *
  * The mean of kl is taken over the rows that are passed at once: a minibatch, or a slice of it

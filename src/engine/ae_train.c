@@ -88,12 +88,12 @@ struct AeTrainer
 	AeLbfgs lbfgs;        /* if L-BFGS */
 	AePass pass;
 	AeAuxiliary auxiliary; /* if aux_weight > 0 */
-	AeReal *clean;   /* slice_rows x width: cells as they are */
-	AeReal *masked;  /* slice_rows x width: cells as they enter, or NULL without masking */
-	AeReal *dense;   /* slice_rows x dense cells, or NULL where cells are used in place */
-	AeReal *filled;  /* slice_rows x numbers, or NULL where nothing is missing */
-	int32_t *levels; /* slice_rows x categories */
-	AeReal *scratch; /* of the loss */
+	AeReal *clean;         /* slice_rows x width: cells as they are */
+	AeReal *masked;        /* slice_rows x width: cells as they enter, or NULL without masking */
+	AeReal *dense;         /* slice_rows x dense cells, or NULL where cells are used in place */
+	AeReal *filled;        /* slice_rows x numbers, or NULL where nothing is missing */
+	int32_t *levels;       /* slice_rows x categories */
+	AeReal *scratch;       /* of the loss */
 
 	/* the order of one epoch */
 	size_t n_blocks; /* full blocks; a shorter last one keeps its place */

@@ -35,7 +35,7 @@ typedef struct Job
 	double dropout;
 	uint32_t batch_top_k;
 	double code_noise;
-	AeAuxiliary auxiliary;        /* weight > 0: every other unit of the code is dead */
+	AeAuxiliary auxiliary;         /* weight > 0: every other unit of the code is dead */
 	AeReal held[ROWS * MAX_CELLS]; /* the reconstruction that it adds to */
 	AeReal entering[ROWS * MAX_CELLS];
 	AeReal target[ROWS * MAX_CELLS];
