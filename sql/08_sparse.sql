@@ -68,7 +68,7 @@ CREATE TABLE gated AS SELECT 'batch_top_k' AS name, ae.train(t, base(ae.options(
 INSERT INTO gated SELECT 'jumprelu', ae.train(t, base(ae.options(updates => 1500) || ae.sparse(kind => 'jumprelu', weight => 0.01))) FROM data t;
 CREATE TABLE codes AS
 SELECT name, id, t.a, ae.encode(model, t) AS h, (SELECT count(*) FROM unnest(ae.encode(model, t)) u WHERE u <> 0) AS n FROM gated, data t;
-SELECT name, abs(avg(n) - 3) < 0.3 AS three, count(DISTINCT n) > 2 AS not_always_the_same, (SELECT min(u) > 0 FROM codes c, unnest(h) u WHERE c.name = codes.name AND u <> 0) AS positive
+SELECT name, name = 'jumprelu' OR abs(avg(n) - 3) < 0.3 AS as_many, count(DISTINCT n) > 2 AS not_always_the_same, (SELECT min(u) > 0 FROM codes c, unnest(h) u WHERE c.name = codes.name AND u <> 0) AS positive
 FROM codes GROUP BY name ORDER BY name;
 SELECT g.name, bool_and(ae.encode(g.model, t) = c.h) AS same_alone FROM gated g, data t, codes c WHERE c.name = g.name AND c.id = t.id AND t.id % 50 = 7 GROUP BY g.name ORDER BY g.name;
 SELECT g.name, abs((ae.evaluate(g.model, t ORDER BY t.a)).mean_error / (SELECT avg(ae.reconstruction_error(g.model, u)) FROM data u) - 1) < 1e-12 AS same_from_batches
@@ -81,21 +81,23 @@ SELECT bool_and(fewer) AS fall FROM (
 	SELECT (1 - zeros(m.model)) < lag(1 - zeros(m.model)) OVER (ORDER BY w) AS fewer
 	FROM (SELECT w, ae.train(t, base(ae.options(updates => 1500) || ae.sparse(kind => 'jumprelu', weight => w))) AS model
 		FROM data t, unnest(ARRAY[0, 0.01, 0.03, 0.1]) w GROUP BY w) m) s;
-SELECT d -> 'options' ->> 'code_activation' AS code_activation, (d -> 'options' ->> 'sparse_weight')::float8 AS weight,
-	ae.summary(ae.train(t, base(ae.sparse(kind => 'jumprelu')))) ~ 'sparse       jumprelu on the code, weight 0.01; [\d.]+ units of the code are on in a row, on the average' AS summary
-FROM data t, (SELECT ae.describe(ae.train(t, base(ae.sparse(kind => 'jumprelu')))) AS d FROM data t) m GROUP BY d;
+SELECT ae.describe(model) -> 'options' ->> 'code_activation' AS code_activation, ae.describe(model) -> 'options' -> 'sparse_weight' AS weight,
+	ae.summary(model) ~ 'sparse       jumprelu on the code, weight 0.01; [\d.]+ units of the code are on in a row, on the average' AS summary
+FROM (SELECT ae.train(t, base(ae.sparse(kind => 'jumprelu'))) AS model FROM data t) m;
 
 -- training goes on from such models with the gate that they have, and with no other
 SELECT name, d -> 'options' -> 'batch_top_k' AS batch_top_k, d -> 'options' -> 'sparse' AS sparse, d -> 'options' -> 'sparse_weight' AS weight
 FROM (SELECT g.name, ae.describe(ae.train(t, '{"updates": 5}', g.model)) AS d FROM data t, gated g GROUP BY g.name, g.model) s ORDER BY name;
 
--- the auxiliary loss trains units that are never on, of every gate
-CREATE FUNCTION base_dead(more jsonb) RETURNS jsonb LANGUAGE sql AS $$ SELECT base(ae.options(code => 64, updates => 300, seed => 3) || more) $$;
-SELECT o.name, (ae.describe(m.plain) #>> '{training,dead_code_units}')::int > 5 AS some_are_dead,
-	(ae.describe(m.helped) #>> '{training,dead_code_units}')::int < 0.7 * (ae.describe(m.plain) #>> '{training,dead_code_units}')::int AS fewer_then,
-	ae.describe(m.helped) #> '{options,aux_weight}' AS aux_weight
-FROM (VALUES ('top_k', ae.sparse(top_k => 1)), ('batch_top_k', ae.sparse(batch_top_k => 1))) o(name, options),
-	LATERAL (SELECT ae.train(t, base_dead(o.options)) AS plain, ae.train(t, base_dead(o.options || ae.sparse(aux_weight => 1))) AS helped FROM data t) m ORDER BY 1;
+-- the auxiliary loss brings units back that are never on, of every gate
+CREATE TABLE wide AS SELECT (SELECT array_agg(sin(j * (1 + i % 47) * 0.7) + 0.7 * cos(j * (1 + i % 31) * 1.3) ORDER BY j) FROM generate_series(1, 16) j) AS x FROM generate_series(1, 1000) i;
+CREATE FUNCTION dead(options jsonb) RETURNS int LANGUAGE sql AS $$
+	SELECT (ae.describe(ae.train(x, ae.options(code => 128, hidden => '{}', updates => 1000, validation => 0) || options)) #>> '{training,dead_code_units}')::int FROM wide
+$$;
+SELECT o.name, dead(options) > 50 AS many_are_dead, dead(options || ae.sparse(aux_weight => 1)) < 0.85 * dead(options) AS fewer_then
+FROM (VALUES ('top_k', ae.sparse(top_k => 2)), ('batch_top_k', ae.sparse(batch_top_k => 2))) o(name, options) ORDER BY 1;
+SELECT ae.describe(ae.train(x, ae.options(code => 20, decoder => '{}', hidden => '{9}', updates => 3) || o)) #> '{options,aux_weight}' AS aux_weight
+FROM wide, unnest(ARRAY[ae.sparse(top_k => 2, aux_weight => 0.5), ae.sparse(batch_top_k => 2)]) o GROUP BY o ORDER BY 1;
 
 -- a penalty of weight 0, and all units kept, change nothing but the record of the options
 SELECT o.name, string_agg(ae.raw_score(m.model, t)::text, ' ' ORDER BY id) = string_agg(ae.raw_score(p.model, t)::text, ' ' ORDER BY id) AS same
@@ -159,8 +161,8 @@ SELECT g AS gate, o AS options, refusal_from_gated(g, o || '{"updates": 1}') AS 
 FROM unnest('{batch_top_k,jumprelu}'::text[]) g, unnest(ARRAY[ae.sparse(batch_top_k => 3), ae.sparse(batch_top_k => 4), ae.sparse(top_k => 3), ae.sparse(kind => 'jumprelu'), ae.sparse(kind => 'l1'),
 	ae.options(optimizer => 'lbfgs')]) o ORDER BY g, o;
 
-DROP TABLE data, models, kept, gated, codes;
-DROP FUNCTION base, base_dead, zeros, size, refusal, refusal_from, refusal_from_gated;
+DROP TABLE data, models, kept, gated, codes, wide;
+DROP FUNCTION base, dead, zeros, size, refusal, refusal_from, refusal_from_gated;
 
 -- the same under any settings
 SET extra_float_digits = -12;

@@ -15,7 +15,7 @@ CREATE FUNCTION base(more jsonb) RETURNS jsonb LANGUAGE sql AS $$
 $$;
 
 -- bits are what units say, from the first on, for every activation and any number of them
-SELECT act, n, pg_typeof(min(ae.encode_bits(m.model, t))) AS type, min(length(ae.encode_bits(m.model, t))) AS bits,
+SELECT act, n, min(pg_typeof(ae.encode_bits(m.model, t))::text) AS type, min(length(ae.encode_bits(m.model, t))) AS bits,
 	bool_and(ae.encode_bits(m.model, t)::text = (SELECT string_agg((u > CASE act WHEN 'sigmoid' THEN 0.5 ELSE 0 END)::int::text, '' ORDER BY i) FROM unnest(ae.encode(m.model, t)) WITH ORDINALITY e(u, i))) AS agree,
 	count(DISTINCT ae.encode_bits(m.model, t)) > 1 AS differ
 FROM data t, unnest('{sigmoid,tanh,identity,relu}'::text[]) act, unnest('{1,8,13}'::int[]) n,
@@ -24,19 +24,20 @@ GROUP BY act, n ORDER BY act, n;
 
 -- ae.hash is a code of sigmoids that noise drives to 0 and 1
 CREATE TABLE models AS
-SELECT noise, ae.train(t, base(ae.hash(bits => 6, noise => noise))) AS model FROM data t, unnest(ARRAY[0, 1, 4]) noise GROUP BY noise;
+SELECT noise, ae.train(t, base(ae.hash(bits => 6, noise => noise))) AS model FROM data t, unnest(ARRAY[0, 0.3, 4]) noise GROUP BY noise;
 CREATE FUNCTION saturated(model bytea) RETURNS float8 LANGUAGE sql AS $$
 	SELECT avg((h < 0.1 OR h > 0.9)::int) FROM data t, unnest(ae.encode(model, t)) h
 $$;
 SELECT noise, saturated(model) > lag(saturated(model)) OVER (ORDER BY noise) AS more, saturated(model) > 0.8 AS bits,
 	d #> '{options,code}' AS code, d #> '{options,code_activation}' AS act, d #> '{options,purpose}' AS purpose, d #> '{options,hash_bits}' AS hash_bits, d #> '{options,hash_noise}' AS hash_noise,
-	ae.summary(model) ~ 'bits         6, trained with noise of [14] before the sigmoid' AS summary
+	ae.summary(model) ~ 'bits         6, trained with noise of (0.3|4) before the sigmoid' AS summary
 FROM models, ae.describe(model) d ORDER BY noise;
 SELECT ae.describe(ae.train(t, base(ae.hash(16)))) #> '{options,hash_noise}' AS by_default, ae.describe(ae.train(t, base(ae.hash(16) || ae.options(optimizer => 'lbfgs', updates => 3)))) #> '{options,hash_noise}' AS with_lbfgs FROM data t;
 
 -- noise is for training alone; other noise makes another model; options as resolved make the same one
 SELECT bool_and(ae.encode(m.model, t) = ae.encode(m.model, u)) AS same_again FROM models m, data t JOIN data u USING (id) WHERE id < 20 AND noise = 4;
-SELECT count(DISTINCT ae.train(t, o)) AS models FROM data t, unnest(ARRAY[base(ae.hash(6, 1)), base(ae.hash(6, 2)), base(ae.hash(6, 2) || ae.options(seed => 1))]) o GROUP BY o;
+SELECT count(DISTINCT h) AS codes FROM (SELECT (SELECT string_agg(ae.encode(m.model, t)::text, ' ' ORDER BY id) FROM data t) AS h
+	FROM (SELECT ae.train(t, o) AS model FROM data t, unnest(ARRAY[base(ae.hash(6, 1)), base(ae.hash(6, 2)), base(ae.hash(6, 2) || ae.options(seed => 1))]) o GROUP BY o) m) s;
 SELECT ae.train(t, ae.describe(m.model) -> 'options') = m.model AS same FROM data t, models m WHERE noise = 4 GROUP BY m.model;
 
 -- rows of a kind have equal bits, or nearly; those of others do not

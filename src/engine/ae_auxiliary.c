@@ -42,12 +42,23 @@ ae_auxiliary_place(AeAuxiliary *auxiliary, AeArena *arena, const AeNet *net, siz
 	auxiliary->d_code = ae_arena_place(arena, codes, sizeof(AeReal));
 }
 
+/* Units that are on in a row, the mean over rows, rounded up; at least 1. */
+static size_t
+count_on(const AeReal *h, size_t n_rows, size_t n_code)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < n_rows * n_code; i++)
+		n += h[i] != 0;
+	return n > n_rows ? (n + n_rows - 1) / n_rows : 1;
+}
+
 /* One row of code and mask: the k largest activations of dead units. */
 static void
 choose(AeAuxiliary *auxiliary, AeReal *code, AeReal *mask, const AeReal *before, const AeGate *gate,
-	   size_t n_code, size_t n_dead)
+	   size_t n_code, size_t n_dead, size_t k)
 {
-	size_t k = n_dead / 2 > 0 ? n_dead / 2 : 1, at = 0;
+	size_t at = 0;
 
 	for (size_t j = 0; j < n_code; j++)
 		if (gate->idle[j] >= AE_DEAD_UPDATES)
@@ -70,7 +81,7 @@ ae_auxiliary_loss(AeAuxiliary *auxiliary, AePass *pass, const AeNet *net, const 
 				  const AeKernels *kernels, const AeBlas *blas)
 {
 	size_t n_code = net->width[net->n_encoder], n_outputs = net->width[net->n_layers];
-	size_t n_dead = ae_gate_n_dead(&pass->gate, n_code);
+	size_t n_dead = ae_gate_n_dead(&pass->gate, n_code), k;
 	const AeReal *w = params + ae_net_offset(net, net->n_encoder);
 	double sum;
 
@@ -78,9 +89,11 @@ ae_auxiliary_loss(AeAuxiliary *auxiliary, AePass *pass, const AeNet *net, const 
 	pass->gate.d_before = NULL;
 	if (n_dead == 0)
 		return 0;
+	k = count_on(pass->h[net->n_encoder], n_rows, n_code);
+	k = k < n_dead ? k : n_dead;
 	for (size_t i = 0; i < n_rows; i++)
 		choose(auxiliary, auxiliary->code + i * n_code, auxiliary->mask + i * n_code,
-			   pass->gate.before + i * n_code, &pass->gate, n_code, n_dead);
+			   pass->gate.before + i * n_code, &pass->gate, n_code, n_dead, k);
 	memcpy(auxiliary->outputs, pass->h[net->n_layers], n_rows * n_outputs * sizeof(AeReal));
 	blas->gemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int) n_rows, (int) n_outputs,
 			   (int) n_code, 1, auxiliary->code, (int) n_code, w, (int) n_outputs, 1,

@@ -7,9 +7,11 @@
  *     e = sum over j in S of z_j W_j       W_j: row j of the decoder's weights, no bias
  *     weight * loss(r + e, x)
  *
- * is added to the loss: dead units learn to explain what the others left over.  k is half of the
- * dead units, at least 1.  Taken as the loss of r + e it is one loss for blocks of every kind; for
- * squared errors it is |x - r - e|^2.  The decoder must be one layer whose outputs are not bent.
+ * is added to the loss: dead units learn to explain what the others left over.  k is the number of
+ * units that are on in a row, the mean over the rows passed at once (for top_k, k), at most all
+ * dead ones: where more of them share the rest, none gets large enough to be on by itself
+ * (measured). Taken as the loss of r + e it is one loss for blocks of every kind; for squared
+ * errors it is |x - r - e|^2.  The decoder must be one layer whose outputs are not bent.
  *
  * Source: Gao et al., "Scaling and evaluating sparse autoencoders", 2024, appendix A.2 (AuxK).
  */

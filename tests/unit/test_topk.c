@@ -85,7 +85,8 @@ keeps_the_largest_of_a_batch(void **state)
 	ae_rng_init(&rng, 2, AE_STREAM_SHUFFLE, 0);
 	for (int t = 0; t < 300; t++)
 	{
-		AeReal h[MAX_N] = {0}, got[MAX_N], mask[MAX_N], least = -7, wanted_least = (AeReal) INFINITY;
+		AeReal h[MAX_N] = {0}, got[MAX_N], mask[MAX_N], least = -7,
+			   wanted_least = (AeReal) INFINITY;
 		size_t n = 1 + ae_rng_below(&rng, MAX_N), k, n_kept = 0, n_positive = 0;
 		double step = t % 3 == 0 ? 0.5 : 1e-6, low = t % 4 == 1 ? 4 : t % 4 == 2 ? 0.2 : 1;
 
