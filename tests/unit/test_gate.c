@@ -271,6 +271,7 @@ jumprelu_trains(void **state)
 
 			options.sparse = AE_PENALTY_JUMPRELU;
 			options.sparse_weight = weights[w];
+			options.weight_decay = 1e-4; /* of weights alone, but thresholds move */
 			params = ae_trainer_params(unit_train(&memory, &net, &options, &rows, NULL));
 			theta = params + ae_net_threshold_offset(&net);
 			on = mean_on(&net, params, x, ROWS);
