@@ -11,6 +11,12 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION ae.encode(bytea, anyelement) IS
 'code of a row, f(x); the row is a composite value or an array of numbers';
 
+CREATE FUNCTION ae.encode_bits(model bytea, input anyelement) RETURNS bit
+AS 'MODULE_PATHNAME', 'pg_ae_encode_bits'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION ae.encode_bits(bytea, anyelement) IS
+'code of a row as bits: whether a sigmoid is above 1/2, and any other unit above 0';
+
 CREATE FUNCTION ae.decode(model bytea, code real[]) RETURNS real[]
 AS 'MODULE_PATHNAME', 'pg_ae_decode'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;

@@ -18,11 +18,11 @@ chdir "$FindBin::Bin/.." or die "$!\n";
 # instruction set's file of the module kernel compiles for itself.
 my @ENGINE_ORDER = (
 	'status',
-	'math rng activation blas crc32c calibration penalty topk norm',
+	'math rng activation blas crc32c calibration penalty topk norm gate',
 	'kernel kernel_impl',
 	'hash loss prior',
 	'net scaler corrupt',
-	'pca prototype',
+	'pca prototype auxiliary',
 	'contract',
 	'train optim lbfgs pretrain',
 	'model',

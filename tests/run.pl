@@ -175,7 +175,7 @@ sub run_libm
 {
 	my %allowed = map { $_ => 1, $_ . 'f' => 1 } qw(sqrt fma floor rint);
 	my @objects = grep { -e } glob('src/engine/ae_kernel*.o'),
-	  map { "src/engine/ae_$_.o" } qw(score loss scaler calibration prototype topk);
+	  map { "src/engine/ae_$_.o" } qw(score loss scaler calibration prototype topk gate);
 	my $libm = qx(\${CC:-cc} -print-file-name=libm.so.6);
 	my %libm;
 

@@ -66,7 +66,7 @@
  * ---- options, as resolved; ranges in ae_train.h
  *  0  u8       optimizer        0 sgd, 1 adam, 2 adamw, 3 lbfgs
  *  1  u8       schedule         0 constant, 1 cosine, 2 step
- *  2  u8       sparse           0 none, 1 l1, 2 student_t, 3 log, 4 kl
+ *  2  u8       sparse           0 none, 1 l1, 2 student_t, 3 log, 4 kl, 5 jumprelu
  *  3  u8       flags            bit 0: sparse on every hidden layer; 1: tied; 2: batch_norm;
  *                               3: contract_exact
  *  4  u8       weight_prior     0 gaussian, 1 laplace

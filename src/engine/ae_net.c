@@ -125,6 +125,9 @@ ae_net_init(AeReal *params, const AeNet *net, uint64_t seed)
 		memset(params, 0, n_out * sizeof(AeReal));
 		params += n_out;
 	}
+	params += ae_net_threshold_offset(net) - ae_net_head_offset(net);
+	for (uint32_t j = 0; net->gated && j < net->width[net->n_encoder]; j++)
+		params[j] = (AeReal) AE_FIRST_THRESHOLD;
 }
 
 void
@@ -141,7 +144,7 @@ ae_net_place(AePass *pass, AeArena *arena, const AeNet *net, size_t n_rows, bool
 		pass->h[l + 1] = ae_arena_place(arena, count, sizeof(AeReal));
 		if (backward && ae_activation_info[net->activation[l]].needs_slope)
 			pass->slope[l] = ae_arena_place(arena, count, sizeof(AeReal));
-		if (backward && net->top_k > 0 && l + 1 == net->n_encoder)
+		if (backward && (net->top_k > 0 || net->gated) && l + 1 == net->n_encoder)
 			pass->mask[l + 1] = ae_arena_place(arena, count, sizeof(AeReal));
 		if (net->width[l + 1] > widest)
 			widest = net->width[l + 1];
@@ -190,6 +193,31 @@ ae_net_place_dropout(AePass *pass, AeArena *arena, const AeNet *net, size_t n_ro
 		pass->mask[l] = ae_arena_place(arena, n_rows * net->width[l], sizeof(AeReal));
 		pass->kept[l] = ae_arena_place(arena, n_rows * net->width[l], sizeof(AeReal));
 	}
+}
+
+void
+ae_net_place_gate(AePass *pass, AeArena *arena, const AeNet *net, size_t n_rows,
+				  uint32_t batch_top_k, bool counts, uint32_t *idle, uint8_t *was_on)
+{
+	size_t n_code = net->width[net->n_encoder];
+
+	pass->gate.batch_top_k = batch_top_k;
+	pass->gate.learned = net->gated && batch_top_k == 0;
+	pass->gate.idle = idle;
+	pass->gate.was_on = was_on;
+	if (pass->gate.learned || counts)
+		pass->gate.before = ae_arena_place(arena, n_rows * n_code, sizeof(AeReal));
+}
+
+/* Noise of inputs has the visits below this one. */
+#define CODE_VISITS ((uint64_t) 1 << 63)
+
+void
+ae_net_draw_code_noise(AePass *pass, double sigma, uint64_t key, uint64_t visit)
+{
+	pass->code_sigma = (AeReal) sigma;
+	pass->noise_key = key;
+	pass->noise_visit = CODE_VISITS | visit;
 }
 
 /* Layers take their numbers from blocks that follow each other. */
@@ -476,6 +504,32 @@ keep_preactivations(AePass *pass, uint32_t l, const AeReal *bias, size_t n_rows,
 			pass->z[l][i * n_out + j] = pass->h[l + 1][i * n_out + j] + bias[j];
 }
 
+/* What the gate lets through of the code, or the largest units of each row. */
+static void
+gate_code(AePass *pass, const AeNet *net, const AeReal *thresholds, size_t n_rows, bool training)
+{
+	uint32_t l = net->n_encoder;
+	size_t n = n_rows * net->width[l];
+	AeGate *gate = &pass->gate;
+	AeReal least;
+
+	if (training && gate->before)
+		memcpy(gate->before, pass->h[l], n * sizeof(AeReal));
+	if (net->top_k > 0)
+		keep_largest(pass, net, n_rows, training);
+	else if (net->gated && (!training || gate->batch_top_k == 0))
+		ae_gate_apply(pass->h[l], training ? pass->mask[l] : NULL, thresholds, n_rows,
+					  net->width[l]);
+	else if (net->gated &&
+			 ae_topk_batch(&least, pass->h[l], pass->mask[l], n, n_rows * gate->batch_top_k) > 0)
+	{
+		gate->least_sum += (double) least;
+		gate->n_least++;
+	}
+	if (training)
+		ae_gate_see(gate, pass->h[l], n_rows, net->width[l]);
+}
+
 /* What is kept of h[l]. */
 static const AeReal *
 drop_units(AePass *pass, uint32_t l, size_t n)
@@ -491,6 +545,7 @@ ae_net_forward(AePass *pass, const AeNet *net, const AeReal *params, const AeRea
 			   const AeBlas *blas)
 {
 	const AeReal *all = params;
+	const AeReal *thresholds = params + ae_net_threshold_offset(net);
 
 	for (uint32_t l = 0; l < net->n_layers; l++)
 	{
@@ -501,6 +556,9 @@ ae_net_forward(AePass *pass, const AeNet *net, const AeReal *params, const AeRea
 			first_layer(pass->h[1], net, params, x, levels, n_rows, kernels, blas);
 		else
 			multiply(pass->h[l + 1], x, params, false, false, n_rows, n_out, n_in, 0, blas);
+		if (keep_slopes && l + 1 == net->n_encoder && pass->code_sigma > 0)
+			kernels->add_noise(pass->h[l + 1], pass->h[l + 1], n_rows * n_out, pass->code_sigma,
+							   pass->noise_key, pass->noise_visit);
 		if (keep_slopes && pass->z[l])
 			keep_preactivations(pass, l, bias, n_rows, n_out);
 		if (keep_slopes && pass->unit[l])
@@ -510,8 +568,8 @@ ae_net_forward(AePass *pass, const AeNet *net, const AeReal *params, const AeRea
 		else
 			kernels->bias_activate(net->activation[l], pass->h[l + 1],
 								   keep_slopes ? pass->slope[l] : NULL, bias, n_rows, n_out, n_out);
-		if (net->top_k > 0 && l + 1 == net->n_encoder)
-			keep_largest(pass, net, n_rows, keep_slopes);
+		if (l + 1 == net->n_encoder)
+			gate_code(pass, net, thresholds, n_rows, keep_slopes);
 		x = pass->h[l + 1];
 		if (keep_slopes && l + 1 < net->n_layers && pass->kept[l + 1])
 			x = drop_units(pass, l + 1, n_rows * n_out);
@@ -560,6 +618,26 @@ backward_output(AePass *pass, const AeNet *net, size_t n_rows, const AeKernels *
 	}
 }
 
+/*
+ * What the gate makes of d: n_rows x n_code, the gradient by the code: that by the activations
+ * before it, and the gradient by learned thresholds.
+ */
+static void
+gate_backward(AeReal *d_thresholds, AeReal *d, const AePass *pass, const AeNet *net,
+			  const AeReal *thresholds, size_t n_rows)
+{
+	size_t n_code = net->width[net->n_encoder];
+	const AeReal *mask = pass->mask[net->n_encoder], *more = pass->gate.d_before;
+
+	if (pass->gate.learned)
+		ae_gate_gradient(d_thresholds, d, pass->gate.before, thresholds,
+						 pass->penalty_scale * pass->penalty.weight, n_rows, n_code);
+	for (size_t i = 0; mask && i < n_rows * n_code; i++)
+		d[i] *= mask[i];
+	for (size_t i = 0; more && i < n_rows * n_code; i++)
+		d[i] += more[i];
+}
+
 void
 ae_net_backward(AeReal *grads, AePass *pass, const AeNet *net, const AeReal *params,
 				const AeReal *x, const int32_t *levels, size_t n_rows, bool accumulate,
@@ -567,7 +645,10 @@ ae_net_backward(AeReal *grads, AePass *pass, const AeNet *net, const AeReal *par
 {
 	AeReal *d = pass->d[0], *d_below = pass->d[1];
 	AeReal beta = accumulate ? 1 : 0;
+	size_t at_thresholds = ae_net_threshold_offset(net);
 
+	if (net->gated && !accumulate)
+		memset(grads + at_thresholds, 0, net->width[net->n_encoder] * sizeof(AeReal));
 	backward_output(pass, net, n_rows, kernels);
 	for (uint32_t l = net->n_layers; l-- > 0;)
 	{
@@ -587,13 +668,18 @@ ae_net_backward(AeReal *grads, AePass *pass, const AeNet *net, const AeReal *par
 		if (l == 0)
 			break;
 		multiply(d_below, d, params + offset, false, true, n_rows, n_in, n_out, 0, blas);
-		if (pass->mask[l])
+		if (l == net->n_encoder)
+			gate_backward(grads + at_thresholds, d_below, pass, net, params + at_thresholds,
+						  n_rows);
+		else if (pass->mask[l])
 			for (size_t i = 0; i < n_rows * n_in; i++)
 				d_below[i] *= pass->mask[l][i];
 		if (is_penalized(pass, net, l))
 			ae_penalty_gradient(d_below, pass->h[l], n_rows, n_in, &pass->penalty,
 								pass->penalty_scale, pass->means);
-		kernels->activation_backward(net->activation[l - 1], d_below, pass->h[l],
+		kernels->activation_backward(net->activation[l - 1], d_below,
+									 l == net->n_encoder && pass->gate.before ? pass->gate.before
+																			  : pass->h[l],
 									 pass->slope[l - 1], n_rows, n_in, n_in);
 		if (pass->d_z[l - 1])
 			kernels->axpy(d_below, 1, pass->d_z[l - 1], n_rows * n_in);

@@ -15,6 +15,7 @@
 
 #include "ae_activation.h"
 #include "ae_blas.h"
+#include "ae_gate.h"
 #include "ae_kernel.h"
 #include "ae_loss.h"
 #include "ae_norm.h"
@@ -55,7 +56,7 @@ size_t ae_net_threshold_offset(const AeNet *net);
 
 /*
  * Initial parameters: biases 0; weights uniform with the variance that belongs to the
- * layer's activation (AeInit); the last layer times 0.5.
+ * layer's activation (AeInit); the last layer times 0.5; thresholds AE_FIRST_THRESHOLD.
  */
 void ae_net_init(AeReal *params, const AeNet *net, uint64_t seed);
 
@@ -80,6 +81,10 @@ typedef struct AePass
 	AeReal *unit[AE_MAX_LAYERS]; /* batch normalisation: u of layer l (ae_norm.h), or NULL */
 	AeNormMoments norm; /* of all layers that have it, in their order */
 	double *norm_sums;
+	AeGate gate;          /* of the code */
+	AeReal code_sigma;    /* of Gaussian noise on the code before its activation; 0: none */
+	uint64_t noise_key;   /* and where its numbers come from */
+	uint64_t noise_visit;
 } AePass;
 
 /* Places the buffers; `backward` false leaves out slopes and gradients. */
@@ -116,6 +121,21 @@ void ae_net_place_norm(AePass *pass, AeArena *arena, const AeNet *net, size_t n_
 void ae_net_fold(AeReal *folded, const AeReal *params, const AeNet *net, const double *mean,
 				 const double *variance);
 
+/*
+ * Gives the pass what training needs of a gated code, or of the k largest units where `counts`:
+ * how long units have been off is then counted for ae_auxiliary_loss, in idle and was_on, one
+ * for each unit of the code, which the caller keeps from one minibatch to the next.
+ */
+void ae_net_place_gate(AePass *pass, AeArena *arena, const AeNet *net, size_t n_rows,
+					   uint32_t batch_top_k, bool counts, uint32_t *idle, uint8_t *was_on);
+
+/*
+ * The next forward passes with keep_slopes add Gaussian noise of deviation sigma to the code before
+ * its activation, which drives sigmoids to 0 and 1 (Salakhutdinov, Hinton, "Semantic hashing",
+ * 2009, section 2.2).  It is a function of (key, visit), and no other noise.
+ */
+void ae_net_draw_code_noise(AePass *pass, double sigma, uint64_t key, uint64_t visit);
+
 /* Whether the decoder has the widths of the encoder backwards, as tied weights need. */
 bool ae_net_is_symmetric(const AeNet *net);
 
@@ -135,7 +155,8 @@ double ae_net_penalty(const AePass *pass, const AeNet *net, size_t n_rows);
 /*
  * Forward: pass->h[1..n_layers] from x: n_rows x (dense + indicators) and levels:
  * n_rows x n_categories, from ae_loss_inputs.  Outputs of BCE blocks and categories
- * stay logits.  keep_slopes for a backward pass to come.
+ * stay logits.  keep_slopes for a backward pass to come: in training, where batch_top_k looks at
+ * all rows, and units are dropped.
  */
 void ae_net_forward(AePass *pass, const AeNet *net, const AeReal *params, const AeReal *x,
 					const int32_t *levels, size_t n_rows, bool keep_slopes,

@@ -134,6 +134,12 @@ gradient_square(const AeOptim *optim, const AeReal *grads)
 
 		square += optim->kernels->dot(bias, bias, net->width[l + 1]);
 	}
+	if (optim->options->tied && net->gated)
+	{
+		const AeReal *thresholds = grads + ae_net_threshold_offset(net);
+
+		square += optim->kernels->dot(thresholds, thresholds, net->width[net->n_encoder]);
+	}
 	return square;
 }
 

@@ -7,7 +7,7 @@
 
 const char *const ae_penalty_name[AE_PENALTY_COUNT] = {
 	[AE_PENALTY_NONE] = "none", [AE_PENALTY_L1] = "l1", [AE_PENALTY_STUDENT_T] = "student_t",
-	[AE_PENALTY_LOG] = "log",   [AE_PENALTY_KL] = "kl",
+	[AE_PENALTY_LOG] = "log",   [AE_PENALTY_KL] = "kl", [AE_PENALTY_JUMPRELU] = "jumprelu",
 };
 
 /* A rate closer to 0 or 1 has the slope that it has here. */
@@ -63,6 +63,10 @@ ae_penalty_value(const AeReal *h, size_t n_rows, size_t n_units, const AePenalty
 			find_rates(means, h, n_rows, n_units);
 			for (size_t j = 0; j < n_units; j++)
 				sum += (double) n_rows * divergence(term->target, means[j]);
+			break;
+		case AE_PENALTY_JUMPRELU:
+			for (size_t i = 0; i < n; i++)
+				sum += h[i] > 0;
 			break;
 		default:
 			break;

@@ -10,6 +10,8 @@
  *     kl         phi = rho log(rho / r) + (1 - rho) log((1 - rho) / (1 - r)), r the mean of h over
  *                the rows, rho the target rate: Ng, Sparse autoencoder (CS294A), 2011.
  *                h in (0, 1): sigmoid units.
+ *     jumprelu   phi = 1 where h > 0, else 0: how many units are on (Rajamanoharan et al. 2024). By
+ *                h it has no gradient; by the thresholds of units ae_gate_gradient makes one.
  *
  * The mean of kl is taken over the rows that are passed at once: a minibatch, or a slice of it
  * where it is cut.  Knows arrays; knows no network.
@@ -27,6 +29,7 @@ typedef enum AePenalty
 	AE_PENALTY_STUDENT_T = 2,
 	AE_PENALTY_LOG = 3,
 	AE_PENALTY_KL = 4,
+	AE_PENALTY_JUMPRELU = 5,
 	AE_PENALTY_COUNT
 } AePenalty;
 

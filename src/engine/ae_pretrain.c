@@ -87,7 +87,9 @@ make_options(AePretrainer *p, const AeTrainOptions *options)
 	o->batch_norm = false;
 	o->contract_weight = o->code_noise = o->aux_weight = o->target_weight = 0;
 	o->batch_top_k = 0;
-	if (!o->sparse_hidden && p->layer + 1 != p->whole->n_encoder)
+	/* a gate is for the whole network */
+	if (o->sparse == AE_PENALTY_JUMPRELU ||
+		(!o->sparse_hidden && p->layer + 1 != p->whole->n_encoder))
 	{
 		o->sparse = AE_PENALTY_NONE;
 		o->sparse_weight = 0;

@@ -13,6 +13,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "ae_gate.h"
 #include "ae_topk.h"
 
 /* Inputs of layer l that are numbers; the others are levels, whose rows are added one by one. */
@@ -171,6 +172,9 @@ run_layers(AeScorer *scorer, const AeReal *x, size_t n_rows, uint32_t first, uin
 		if (net->top_k > 0 && l + 1 == net->n_encoder)
 			for (size_t r = 0; r < n_rows; r++)
 				ae_topk(y + r * n_out, NULL, n_out, net->top_k);
+		if (net->gated && l + 1 == net->n_encoder)
+			ae_gate_apply(y, NULL, scorer->model->params + ae_net_threshold_offset(net), n_rows,
+						  n_out);
 		x = y;
 		into = 1 - into;
 	}

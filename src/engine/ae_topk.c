@@ -1,5 +1,5 @@
 /*
- * ae_topk.c: the k largest numbers of a row, by counting the bytes of their bits.
+ * ae_topk.c: the k largest numbers of a row or batch, by counting the bytes of their bits.
  *
  * Numbers in order are unsigned integers in order once the bits of negative ones are inverted
  * and the sign bit of the others is set.  The k-th largest is found a byte at a time, from the
@@ -102,4 +102,28 @@ ae_topk(AeReal *h, AeReal *mask, size_t n, size_t k)
 		if (mask)
 			mask[i] = keeps ? 1 : 0;
 	}
+}
+
+size_t
+ae_topk_batch(AeReal *least, AeReal *h, AeReal *mask, size_t n, size_t k)
+{
+	size_t n_equal, n_kept = 0;
+	Key kth = kth_key(&n_equal, h, n, k), smallest = 0;
+
+	for (size_t i = 0; i < n; i++)
+	{
+		Key key = key_of(h[i]);
+		bool keeps = key > SIGN && (key > kth || (key == kth && n_equal > 0));
+
+		n_equal -= keeps && key == kth;
+		if (!keeps)
+			h[i] = 0;
+		else if (n_kept++ == 0 || key < smallest)
+		{
+			smallest = key;
+			*least = h[i];
+		}
+		mask[i] = keeps ? 1 : 0;
+	}
+	return n_kept;
 }

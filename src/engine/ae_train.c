@@ -22,6 +22,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "ae_auxiliary.h"
 #include "ae_contract.h"
 #include "ae_corrupt.h"
 #include "ae_lbfgs.h"
@@ -84,6 +85,7 @@ struct AeTrainer
 	AeOptim optim;        /* unless L-BFGS */
 	AeLbfgs lbfgs;        /* if L-BFGS */
 	AePass pass;
+	AeAuxiliary auxiliary; /* if aux_weight > 0 */
 	AeContraction contraction;
 	double *running_mean;     /* batch normalisation: ae_net_n_gammas, or NULL */
 	double *running_variance; /* likewise */
@@ -239,6 +241,32 @@ ae_train_weight_penalty(const AeReal *params, const AeNet *net, const AeTrainOpt
 	return sum;
 }
 
+/* What a gate needs, and what does not stand beside it (ae_gate.h, ae_auxiliary.h). */
+static AeStatus
+check_gate(const AeNet *net, const AeTrainOptions *o, AeError *error)
+{
+	bool jump = o->sparse == AE_PENALTY_JUMPRELU, batch = o->batch_top_k > 0;
+	bool lbfgs = o->optimizer == AE_OPTIMIZER_LBFGS;
+	uint32_t n_code = net->width[net->n_encoder];
+
+	if (net->gated != (jump || batch))
+		return ae_fail(error, AE_ERR_ARGUMENT, "gate of the code", net->gated, jump || batch,
+					   jump || batch);
+	if (o->batch_top_k > (jump || o->sparse == AE_PENALTY_KL ? 0 : n_code))
+		return ae_fail(error, AE_ERR_ARGUMENT, "batch_top_k", o->batch_top_k, 0,
+					   jump || o->sparse == AE_PENALTY_KL ? 0 : n_code);
+	if (jump && o->sparse_hidden)
+		return ae_fail(error, AE_ERR_ARGUMENT, "sparse_layers under jumprelu", 1, 0, 0);
+	if (lbfgs && (net->gated || o->aux_weight > 0))
+		return ae_fail(error, AE_ERR_ARGUMENT, "optimizer of a gate", o->optimizer, 0,
+					   AE_OPTIMIZER_ADAMW);
+	if (lbfgs && o->code_noise > 0)
+		return ae_fail(error, AE_ERR_ARGUMENT, "code_noise under lbfgs", o->code_noise, 0, 0);
+	if (o->aux_weight > 0 && net->top_k == 0 && !net->gated)
+		return ae_fail(error, AE_ERR_ARGUMENT, "aux_weight without a gate", o->aux_weight, 0, 0);
+	return o->aux_weight > 0 ? ae_auxiliary_check(net, error) : AE_OK;
+}
+
 static bool
 is_lbfgs(const AeTrainer *t)
 {
@@ -309,6 +337,8 @@ plan(AeArena *arena, AeTrainer *t)
 	size_t n_gammas = t->options.batch_norm ? ae_net_n_gammas(&t->net) : 0;
 	AeTrainer *home = ae_arena_place(arena, 1, sizeof(AeTrainer));
 	AePenaltyTerm penalty = {t->options.sparse, t->options.sparse_weight, t->options.sparse_target};
+	uint32_t *idle = NULL;
+	uint8_t *was_on = NULL;
 
 	/* no part of a slice is wider than this */
 	if (!ae_size_mul(&slice, t->slice_rows, t->net.width[0] + width) ||
@@ -328,6 +358,11 @@ plan(AeArena *arena, AeTrainer *t)
 		t->running_mean = ae_arena_place(arena, n_gammas, sizeof(double));
 		t->running_variance = ae_arena_place(arena, n_gammas, sizeof(double));
 	}
+	if (t->options.aux_weight > 0)
+	{
+		idle = ae_arena_place(arena, t->net.width[t->net.n_encoder], sizeof(uint32_t));
+		was_on = ae_arena_place(arena, t->net.width[t->net.n_encoder], sizeof(uint8_t));
+	}
 	t->n_saved = arena->used;
 	ae_net_place(&t->pass, arena, &t->net, t->slice_rows, true);
 	ae_net_place_penalty(&t->pass, arena, &t->net, &penalty, t->options.sparse_hidden);
@@ -340,6 +375,11 @@ plan(AeArena *arena, AeTrainer *t)
 		ae_net_place_norm(&t->pass, arena, &t->net, slice);
 		t->folded = ae_arena_place(arena, t->n_params, sizeof(AeReal));
 	}
+	ae_net_place_gate(&t->pass, arena, &t->net, slice, t->options.batch_top_k,
+					  t->options.aux_weight > 0, idle, was_on);
+	t->auxiliary.weight = t->options.aux_weight;
+	if (t->options.aux_weight > 0)
+		ae_auxiliary_place(&t->auxiliary, arena, &t->net, slice);
 	t->clean = ae_arena_place(arena, slice * width, sizeof(AeReal));
 	if (t->options.noise > 0 || layout->n_categories > 0)
 		t->dense = ae_arena_place(arena, slice * layout->n_dense, sizeof(AeReal));
@@ -376,6 +416,8 @@ prepare(AeTrainer *t, const AeNet *net, const AeTrainOptions *options, const AeR
 		status = check_contraction(net, options, error);
 	if (status == AE_OK)
 		status = check_prior(options, error);
+	if (status == AE_OK)
+		status = check_gate(net, options, error);
 	if (status == AE_OK && options->tied &&
 		(!ae_net_is_symmetric(net) || net->layout.n_indicators > 0))
 		status = ae_fail(error, AE_ERR_SHAPE, "layers of a tied decoder",
@@ -496,6 +538,7 @@ ae_trainer_init(AeTrainer **trainer, void *block, size_t bytes, const AeNet *net
 		ae_net_tie(home->params, net);
 	if (options->batch_norm)
 		begin_normal(home);
+	ae_gate_begin(&home->pass.gate, net->width[net->n_encoder], init != NULL);
 	home->progress.train_loss = home->progress.validation_loss = home->progress.best_loss = NAN;
 	home->progress.jacobian = home->progress.best_jacobian = NAN;
 	home->best_objective = NAN;
@@ -795,6 +838,8 @@ forward(AeTrainer *t, const AeReal **x, const AeReal *params, const AeReal *cell
 	if (training && t->options.dropout > 0)
 		ae_net_draw_dropout(&t->pass, &t->net, n, t->options.dropout, t->options.seed, t->visits,
 							t->kernels);
+	if (training && t->options.code_noise > 0)
+		ae_net_draw_code_noise(&t->pass, t->options.code_noise, t->options.seed, t->visits);
 	ae_loss_inputs(x, t->levels, cells, t->dense, t->filled, &t->net.layout, n, nullable, sigma,
 				   t->options.seed, t->visits, t->kernels);
 	ae_net_forward(&t->pass, &t->net, params, *x, t->levels, n,
@@ -927,6 +972,8 @@ update_first_order(AeTrainer *t)
 		finish(t, AE_TRAIN_DIVERGED);
 		return;
 	}
+	ae_gate_end_update(&t->pass.gate, t->params + ae_net_threshold_offset(&t->net),
+					   t->net.width[t->net.n_encoder]);
 	p->update++;
 	t->batch++;
 	t->epoch_loss += t->batch_loss;
@@ -973,6 +1020,9 @@ step_training(AeTrainer *t)
 		t->batch_penalty += ae_net_penalty(&t->pass, &t->net, n);
 	t->pass.penalty_scale = 1 / (double) (end - begin);
 	t->batch_loss += training_loss(t, cells, n, 1 / (double) (end - begin));
+	if (t->options.aux_weight > 0)
+		ae_auxiliary_loss(&t->auxiliary, &t->pass, &t->net, t->params, cells, n, t->rows.nullable,
+						  1 / (double) (end - begin), t->scratch, t->kernels, t->blas);
 	if (t->contraction.weight > 0)
 	{
 		contract(t, n, accumulate, 1 / (double) (end - begin));
@@ -980,6 +1030,8 @@ step_training(AeTrainer *t)
 	}
 	ae_net_backward(t->grads, &t->pass, &t->net, t->params, x, t->levels, n, accumulate, t->kernels,
 					t->blas);
+	if (t->options.aux_weight > 0)
+		ae_auxiliary_gradient(t->grads, &t->auxiliary, &t->net, n, t->blas);
 	t->position += n;
 	if (t->position < end)
 		return;
@@ -1038,6 +1090,7 @@ ae_trainer_restore(AeTrainer *trainer, const void *saved, size_t bytes, AeError 
 	AeArena arena = {.base = (void *) trainer, .used = 0, .overflow = false};
 	AeTrainer t;
 	AeLbfgs lbfgs;
+	AeGate gate;
 
 	if (bytes != trainer->n_saved)
 		return ae_fail(error, AE_ERR_SHAPE, "bytes of a saved training", (double) bytes,
@@ -1057,10 +1110,12 @@ ae_trainer_restore(AeTrainer *trainer, const void *saved, size_t bytes, AeError 
 	t.kernels = trainer->kernels;
 	t.blas = trainer->blas;
 	memcpy((char *) trainer + sizeof(t), (const char *) saved + sizeof(t), bytes - sizeof(t));
-	/* pointers anew, by the same plan; it clears the numbers of the line search */
+	/* pointers anew, by the same plan; it clears the numbers of line search and gate */
 	lbfgs = t.lbfgs;
+	gate = t.pass.gate;
 	plan(&arena, &t);
 	ae_lbfgs_resume(&t.lbfgs, &lbfgs);
+	t.pass.gate.n_averaged = gate.n_averaged; /* the others are 0 at rest */
 	*trainer = t;
 	settle(trainer);
 	restore_order(trainer);

@@ -200,6 +200,7 @@ can_copy(const AeModel *model)
 		   model->options.salt_pepper == 0 && model->options.swap == 0 &&
 		   model->options.weight_decay == 0 && model->options.sparse_weight == 0 &&
 		   model->options.contract_weight == 0 &&
+		   model->options.code_noise == 0 && !net->gated &&
 		   (net->top_k == 0 || net->top_k == code_width(model));
 }
 
@@ -384,6 +385,7 @@ static bool
 has_noise(const AeTrainOptions *options)
 {
 	return options->noise > 0 || options->dropout > 0 || options->masking > 0 ||
+		   options->code_noise > 0 ||
 		   options->salt_pepper > 0 || options->swap > 0;
 }
 
@@ -396,9 +398,15 @@ summarize_code(StringInfo out, const AeModel *model)
 	appendStringInfo(out, "code units   %u, %u of them dead", code_width(model), model->n_dead);
 	if (model->net.top_k > 0)
 		appendStringInfo(out, "; the %u largest of each row are kept", model->net.top_k);
+	if (model->net.gated && options->batch_top_k > 0)
+		appendStringInfo(out, "; those above %.4g are kept, %u of a row on the average of training",
+						 model->params[ae_net_threshold_offset(&model->net)], options->batch_top_k);
 	if (model->code_zeros >= 0.0005) /* what is shown as 0.0 is not worth a line */
 		appendStringInfo(out, "; %.1f %% of the codes' numbers are 0", 100 * model->code_zeros);
 	appendStringInfoChar(out, '\n');
+	if (options->code_noise > 0)
+		appendStringInfo(out, "bits         %u, trained with noise of %.4g before the sigmoid\n",
+						 code_width(model), options->code_noise);
 	if (options->sparse_weight == 0)
 		return;
 	appendStringInfo(out, "sparse       %s on %s, weight %.4g", ae_penalty_name[options->sparse],
@@ -407,6 +415,9 @@ summarize_code(StringInfo out, const AeModel *model)
 	if (options->sparse == AE_PENALTY_KL)
 		appendStringInfo(out, "; units of the code are on at a rate of %.4g, the target is %.4g",
 						 model->code_mean, options->sparse_target);
+	if (options->sparse == AE_PENALTY_JUMPRELU)
+		appendStringInfo(out, "; %.4g units of the code are on in a row, on the average",
+						 (1 - model->code_zeros) * code_width(model));
 	appendStringInfoChar(out, '\n');
 }
 
@@ -728,6 +739,15 @@ add_sparse_options(StringInfo out, const AeModel *model)
 
 	if (model->net.top_k > 0)
 		add_count(out, "top_k", model->net.top_k);
+	if (model->net.gated && options->batch_top_k > 0)
+		add_count(out, "batch_top_k", options->batch_top_k);
+	if (model->net.top_k > 0 || model->net.gated)
+		add_number(out, "aux_weight", options->aux_weight);
+	if (options->code_noise > 0)
+	{
+		add_count(out, "hash_bits", code_width(model));
+		add_number(out, "hash_noise", options->code_noise);
+	}
 	if (options->sparse == AE_PENALTY_NONE)
 		return;
 	add_text(out, "sparse", ae_penalty_name[options->sparse]);

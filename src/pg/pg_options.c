@@ -26,6 +26,8 @@
 /* Contraction: its weight, as ae.contract has it, and units of a code whose norm is exact. */
 #define DEFAULT_CONTRACT_WEIGHT 0.03
 #define EXACT_CONTRACT_UNITS 32
+/* Deviation of the noise that makes a code of bits (measured, see the README). */
+#define DEFAULT_HASH_NOISE 4
 
 /* What a value must be. */
 typedef enum OptionType
@@ -595,7 +597,7 @@ purpose_of(const PgaeOptions *options)
 {
 	if (options->purpose_set)
 		return options->purpose;
-	return options->code ? AE_PURPOSE_COMPRESS : AE_PURPOSE_DETECT;
+	return options->code || options->hash_bits ? AE_PURPOSE_COMPRESS : AE_PURPOSE_DETECT;
 }
 
 StaticAssertDecl(offsetof(PgaeOptions, n_hidden) + sizeof(int) == offsetof(PgaeOptions, hidden),
@@ -659,11 +661,113 @@ refuse_kl_without_sigmoid(const char *option, int activation)
 }
 
 static void
-check_top_k(int top_k, int code)
+check_top_k(const PgaeOptions *options, int code)
 {
-	if (top_k > code)
-		refuse_pair(psprintf("\"top_k\" = %d", top_k), psprintf("\"code\" = %d", code),
+	uint32 batch_top_k = options->train.batch_top_k;
+
+	if (options->top_k > code)
+		refuse_pair(psprintf("\"top_k\" = %d", options->top_k), psprintf("\"code\" = %d", code),
 					"No more units can be kept than the code has.");
+	if (batch_top_k > (uint32) code)
+		refuse_pair(psprintf("\"batch_top_k\" = %u", batch_top_k), psprintf("\"code\" = %d", code),
+					"No more units can be kept than the code has.");
+}
+
+/* Whether the decoder is one layer, for all that was given. */
+static bool
+has_flat_decoder(const PgaeOptions *options)
+{
+	bool detect = options->code == 0 && purpose_of(options) == AE_PURPOSE_DETECT;
+
+	if (options->n_decoder >= 0)
+		return options->n_decoder == 0;
+	if (options->n_hidden < 0)
+		return detect && options->train.tied; /* see resolve_widths */
+	return options->n_hidden == 0 || (detect && options->n_hidden == 1);
+}
+
+/* The auxiliary loss decodes dead units by themselves: linearly, and if there can be any. */
+static void
+check_auxiliary(const PgaeOptions *options, bool gated)
+{
+	const AeTrainOptions *train = &options->train;
+
+	if (!(train->aux_weight >= 0))
+		return;
+	if (!gated)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("option \"aux_weight\" means nothing without option \"top_k\", "
+							   "\"batch_top_k\" or \"sparse\" = jumprelu")));
+	if (train->aux_weight == 0)
+		return;
+	if (!has_flat_decoder(options))
+		refuse_pair("\"aux_weight\"",
+					options->n_decoder > 0 ? "\"decoder\"" : "a \"decoder\" with hidden layers",
+					"Dead units are decoded by themselves, which takes a linear decoder: "
+					"use decoder => '{}'.");
+	if (options->output_activation > AE_IDENTITY && options->loss != AE_LOSS_BCE)
+		refuse_pair("\"aux_weight\"",
+					psprintf("\"output_activation\" = %s",
+							 ae_activation_info[options->output_activation].name),
+					"Dead units are decoded by themselves, which takes a linear decoder.");
+}
+
+/* What does not stand beside thresholds of the code, or beside each other. */
+static void
+check_gates(const PgaeOptions *options)
+{
+	const AeTrainOptions *train = &options->train;
+	bool jump = (int) train->sparse == AE_PENALTY_JUMPRELU;
+	bool gated = jump || options->top_k > 0 || train->batch_top_k > 0;
+	const char *rule = train->batch_top_k > 0 ? "\"batch_top_k\"" : "\"top_k\"";
+
+	if (options->top_k > 0 && train->batch_top_k > 0)
+		refuse_pair("\"top_k\"", "\"batch_top_k\"", "Both say how many units are on.");
+	if (jump && (options->top_k > 0 || train->batch_top_k > 0))
+		refuse_pair("\"sparse\" = jumprelu", rule, "Both say which units are on.");
+	if (jump && options->sparse_layers == 1)
+		refuse_pair("\"sparse\" = jumprelu", "\"sparse_layers\" = hidden",
+					"Only units of the code have thresholds.");
+	if ((int) train->optimizer == AE_OPTIMIZER_LBFGS &&
+		(jump || train->batch_top_k > 0 || train->aux_weight > 0))
+		refuse_pair("\"optimizer\" = lbfgs",
+					jump                     ? "\"sparse\" = jumprelu"
+					: train->batch_top_k > 0 ? "\"batch_top_k\""
+											 : "\"aux_weight\"",
+					"L-BFGS needs a loss that stays the same; train with adam.");
+	check_auxiliary(options, gated);
+}
+
+/* The options of ae.hash, and what follows from them. */
+static void
+check_hash(PgaeOptions *options)
+{
+	const AeTrainOptions *train = &options->train;
+	char *bits = psprintf("\"hash_bits\" = %d", options->hash_bits);
+
+	if (options->hash_bits == 0 && train->code_noise >= 0)
+		refuse_alone("hash_noise", "hash_bits");
+	if (options->hash_bits == 0)
+		return;
+	if (options->code > 0 && options->code != options->hash_bits)
+		refuse_pair(bits, psprintf("\"code\" = %d", options->code),
+					"The code has one unit for each bit.");
+	if (options->code_activation >= 0 && options->code_activation != AE_SIGMOID)
+		refuse_pair(
+			bits,
+			psprintf("\"code_activation\" = %s", ae_activation_info[options->code_activation].name),
+			"Bits are units between 0 and 1: use sigmoid.");
+	if (purpose_of(options) != AE_PURPOSE_COMPRESS)
+		refuse_pair(bits, "\"purpose\" = detect", "Bits are a code: use purpose compress.");
+	if (options->folds > 1)
+		refuse_pair(bits, "\"folds\" = 2", "Codes of two networks do not compare.");
+	if (options->quality > 0)
+		refuse_pair(bits, "\"quality\" = accurate", "Codes of several networks do not compare.");
+	if ((int) train->optimizer == AE_OPTIMIZER_LBFGS && train->code_noise > 0)
+		refuse_pair("\"optimizer\" = lbfgs", "\"hash_noise\" > 0",
+					"L-BFGS needs a loss that stays the same; train with adam to use noise.");
+	options->code = options->hash_bits;
+	options->code_activation = AE_SIGMOID;
 }
 
 /* The options of ae.sparse. */
@@ -689,12 +793,14 @@ check_sparse(const PgaeOptions *options)
 			refuse_kl_without_sigmoid("activation", options->activation);
 		if (options->top_k > 0)
 			refuse_pair("\"sparse\" = kl", "\"top_k\"", "Both say how often a unit is on.");
+		if (train->batch_top_k > 0)
+			refuse_pair("\"sparse\" = kl", "\"batch_top_k\"", "Both say how often a unit is on.");
 	}
-	if (options->top_k > 0 && options->code > 0)
-		check_top_k(options->top_k, options->code);
-	if (options->top_k > 0 && options->code == 0 && options->n_hidden > 0 &&
-		purpose_of(options) == AE_PURPOSE_DETECT)
-		check_top_k(options->top_k, options->hidden[options->n_hidden - 1]);
+	if (options->code > 0)
+		check_top_k(options, options->code);
+	if (options->code == 0 && options->n_hidden > 0 && purpose_of(options) == AE_PURPOSE_DETECT)
+		check_top_k(options, options->hidden[options->n_hidden - 1]);
+	check_gates(options);
 }
 
 /* The options of ae.denoise. */
@@ -1008,6 +1114,7 @@ pgae_options_parse(Jsonb *jsonb)
 		options->train.sparse = (AePenalty) (options->train.sparse + 1);
 	if ((int) options->train.pretrain >= 0)
 		options->train.pretrain = (AePretrain) (options->train.pretrain + 1);
+	check_hash(options);
 	check_pairs(options);
 	check_sparse(options);
 	check_denoise(options);
@@ -1130,8 +1237,21 @@ kl_differs(const PgaeOptions *options, const AeNet *net)
 {
 	if ((int) options->train.sparse != AE_PENALTY_KL)
 		return false;
-	return net->top_k > 0 || net->activation[net->n_encoder - 1] != AE_SIGMOID ||
+	return net->top_k > 0 || net->gated || net->activation[net->n_encoder - 1] != AE_SIGMOID ||
 		   (options->sparse_layers == 1 && hidden_activation_differs(AE_SIGMOID, net));
+}
+
+/* Whether options ask for thresholds, or for a penalty, that the code's gate does not have. */
+static bool
+gate_differs(const PgaeOptions *options, const AeModel *init, bool batch)
+{
+	bool averaged = init->net.gated && init->options.batch_top_k > 0;
+	int sparse = (int) options->train.sparse;
+
+	if (batch)
+		return options->train.batch_top_k > 0 &&
+			   (!averaged || options->train.batch_top_k != init->options.batch_top_k);
+	return sparse >= 0 && (sparse == AE_PENALTY_JUMPRELU) != (init->net.gated && !averaged);
 }
 
 static void
@@ -1183,7 +1303,8 @@ pgae_options_check_init(const PgaeOptions *options, const PgaeModels *models)
 	add_contradiction(&names,
 					  options->quality >= 0 && pgae_options_members(options) != models->n_members,
 					  "quality");
-	add_contradiction(&names, options->code && (uint32_t) options->code != width[code], "code");
+	add_contradiction(&names, options->code && (uint32_t) options->code != width[code],
+					  options->hash_bits ? "hash_bits" : "code");
 	add_contradiction(
 		&names, widths_differ(options->hidden, options->n_hidden, width + 1, code - 1), "hidden");
 	add_contradiction(&names,
@@ -1207,9 +1328,13 @@ pgae_options_check_init(const PgaeOptions *options, const PgaeModels *models)
 	add_contradiction(&names, kinds_differ(options, &init->schema), "kinds");
 	add_contradiction(&names, options->top_k > 0 && (uint32_t) options->top_k != net->top_k,
 					  "top_k");
+	add_contradiction(&names, net->gated && (int) options->train.optimizer == AE_OPTIMIZER_LBFGS,
+					  "optimizer");
 	add_contradiction(&names, options->tied_set && options->train.tied != init->options.tied,
 					  "tied");
-	add_contradiction(&names, kl_differs(options, net), "sparse");
+	add_contradiction(&names, gate_differs(options, init, true), "batch_top_k");
+	add_contradiction(&names, kl_differs(options, net) || gate_differs(options, init, false),
+					  "sparse");
 	add_contradiction(&names, options->clip > 0 && options->clip != init->schema.clip, "clip");
 	if (names.len)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -1314,6 +1439,8 @@ resolve_activations(AeNet *net, const PgaeOptions *options, AePurpose purpose, A
 		hidden = AE_SIGMOID;
 	if (kl && code < 0)
 		code = AE_SIGMOID;
+	if ((int) options->train.sparse == AE_PENALTY_JUMPRELU && code < 0)
+		code = AE_RELU;
 	if (code < 0)
 		code = purpose == AE_PURPOSE_DETECT ? hidden : AE_IDENTITY;
 	if (output < 0)
@@ -1461,7 +1588,9 @@ resolve_training(AeTrainOptions *train, const PgaeOptions *options, AePurpose pu
 	train->masking = given_or(train->masking, 0);
 	train->dropout = given_or(train->dropout, 0);
 	resolve_sparse(train, options);
-	train->code_noise = given_or(train->code_noise, 0);
+	train->code_noise = given_or(
+		train->code_noise,
+		options->hash_bits > 0 && train->optimizer != AE_OPTIMIZER_LBFGS ? DEFAULT_HASH_NOISE : 0);
 	train->aux_weight = given_or(train->aux_weight, 0);
 	train->target_weight = given_or(train->target_weight, 0);
 	if ((int) train->weight_prior < 0)
@@ -1487,7 +1616,8 @@ notice_overcomplete(const AeNet *net, const AeTrainOptions *train)
 		narrowest = Min(narrowest, net->width[l]);
 	if (narrowest < net->width[0] || train->noise > 0 || train->masking > 0 ||
 		train->salt_pepper > 0 || train->swap > 0 || train->weight_decay > 0 ||
-		train->sparse_weight > 0 || train->contract_weight > 0 ||
+		train->sparse_weight > 0 || train->contract_weight > 0 || train->code_noise > 0 ||
+		(train->batch_top_k > 0 && train->batch_top_k < net->width[net->n_encoder]) ||
 		(net->top_k > 0 && net->top_k < net->width[net->n_encoder]))
 		return;
 	ereport(NOTICE,
@@ -1595,6 +1725,18 @@ drop_pretraining(AeTrainOptions *train, const AeNet *net)
 	train->pretrain_updates = 0;
 }
 
+/* A gate goes on as it was, as the network does. */
+static void
+inherit_gate(AeTrainOptions *train, const PgaeOptions *options, const AeTrainOptions *init)
+{
+	train->batch_top_k = init->batch_top_k;
+	if (init->batch_top_k > 0)
+		return;
+	train->sparse = AE_PENALTY_JUMPRELU;
+	train->sparse_weight =
+		options->train.sparse_weight >= 0 ? options->train.sparse_weight : init->sparse_weight;
+}
+
 void
 pgae_options_resolve(AeModel *model, const PgaeOptions *options, const AeModel *init, size_t n_rows,
 					 bool crossed)
@@ -1612,8 +1754,10 @@ pgae_options_resolve(AeModel *model, const PgaeOptions *options, const AeModel *
 		model->loss = pgae_options_loss(options);
 		model->category_loss = pgae_options_category_loss(options);
 		resolve_widths(&model->net, options, model->purpose, &model->schema);
-		check_top_k(options->top_k, (int) model->net.width[model->net.n_encoder]);
+		check_top_k(options, (int) model->net.width[model->net.n_encoder]);
 		model->net.top_k = (uint32_t) options->top_k;
+		model->net.gated =
+			options->train.batch_top_k > 0 || (int) options->train.sparse == AE_PENALTY_JUMPRELU;
 		resolve_activations(&model->net, options, model->purpose, model->loss);
 		notice_squashed_outputs(&model->net, model->loss, pgae_options_scaling(options));
 	}
@@ -1621,6 +1765,8 @@ pgae_options_resolve(AeModel *model, const PgaeOptions *options, const AeModel *
 	resolve_contract(&model->options, options, &model->net);
 	if (init)
 		model->options.tied = init->options.tied;
+	if (init && init->net.gated)
+		inherit_gate(&model->options, options, &init->options);
 	if (model->options.dropout > 0 && model->net.n_layers == 2)
 		ereport(NOTICE,
 				(errmsg("option \"dropout\" has no effect: the only hidden layer is the code")));

@@ -16,11 +16,13 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
+#include "utils/varbit.h"
 
 #include "ae_hash.h"
 #include "pg_ae.h"
 
 PG_FUNCTION_INFO_V1(pg_ae_encode);
+PG_FUNCTION_INFO_V1(pg_ae_encode_bits);
 PG_FUNCTION_INFO_V1(pg_ae_decode);
 PG_FUNCTION_INFO_V1(pg_ae_reconstruct);
 PG_FUNCTION_INFO_V1(pg_ae_reconstruction_error);
@@ -229,6 +231,35 @@ pg_ae_encode(PG_FUNCTION_ARGS)
 	for (uint32 i = 0; i < n_code; i++)
 		elements[i] = (float4) code[i];
 	PG_RETURN_ARRAYTYPE_P(result);
+}
+
+/*
+ * encode_bits(model, row): the code, a bit for each unit, the first one leftmost: 1 where a
+ * sigmoid is above 1/2, and any other unit above 0.
+ */
+Datum
+pg_ae_encode_bits(PG_FUNCTION_ARGS)
+{
+	const PgaeRow *row;
+	PgaeSight sight;
+	PgaeCached *cached = pgae_see_row(fcinfo, 0, &row, &sight);
+	const AeNet *net = &cached->unit->model.net;
+	uint32 n_code = code_width(&cached->unit->model);
+	AeReal middle = net->activation[net->n_encoder - 1] == AE_SIGMOID ? 0.5f : 0;
+	const AeReal *code;
+	VarBit *result;
+
+	refuse_code(cached);
+	code = ae_scorer_encode(&cached->unit->scorer, 1);
+	result = palloc0(VARBITTOTALLEN(n_code));
+	SET_VARSIZE(result, VARBITTOTALLEN(n_code));
+	VARBITLEN(result) = (int32) n_code;
+	for (uint32 i = 0; i < n_code; i++)
+	{
+		if (code[i] > middle)
+			VARBITS(result)[i / BITS_PER_BYTE] |= (bits8) (HIGHBIT >> (i % BITS_PER_BYTE));
+	}
+	PG_RETURN_VARBIT_P(result);
 }
 
 /* decode(model, code): reconstruction r = g(h), one value per column in the model's order. */

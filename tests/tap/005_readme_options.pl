@@ -28,17 +28,19 @@ for (split /\n/, AeCluster::slurp("$AeCluster::ROOT/README.md"))
 	push @order, $option;
 	$row{$option} = { type => $type, default => $default, range => $range };
 }
-my @sparse = qw(sparse sparse_weight sparse_target sparse_layers top_k);
+my @sparse = qw(sparse sparse_weight sparse_target sparse_layers top_k batch_top_k aux_weight);
 my @contract = qw(contract_weight contract_exact);
 my @denoise = qw(denoise denoise_level denoise_emphasis);
 my @pretrain = qw(pretrain pretrain_updates);
 
+my @hash = qw(hash_bits hash_noise);
+
 is(join(' ', @order),
 	$node->query('postgres', q(SELECT array_to_string(proargnames, ' ') FROM pg_proc WHERE oid = 'ae.options'::regproc))
-	  . " @sparse @denoise @contract @pretrain",
+	  . " @sparse @denoise @contract @pretrain @hash",
 	'the tables list the arguments of ae.options in their order, then the options of functions joined to it');
 is(join(' ', sort @sparse),
-	$node->query('postgres', q(SELECT string_agg(k, ' ' ORDER BY k COLLATE "C") FROM jsonb_object_keys(ae.sparse('l1', 1, 0.1, 'code', 1)) k)),
+	$node->query('postgres', q(SELECT string_agg(k, ' ' ORDER BY k COLLATE "C") FROM jsonb_object_keys(ae.sparse('l1', 1, 0.1, 'code', 1, 1, 1)) k)),
 	'ae.sparse gives the options of its table');
 is(join(' ', sort @contract),
 	$node->query('postgres', q(SELECT string_agg(k, ' ' ORDER BY k COLLATE "C") FROM jsonb_object_keys(ae.contract(1, true)) k)),
@@ -51,6 +53,9 @@ is(join(' ', sort @denoise),
 is(join(' ', @pretrain),
 	$node->query('postgres', q(SELECT string_agg(k, ' ' ORDER BY k COLLATE "C") FROM jsonb_object_keys(ae.pretrain('plain', 1)) k)),
 	'ae.pretrain gives the options of its table');
+is(join(' ', sort @hash),
+	$node->query('postgres', q(SELECT string_agg(k, ' ' ORDER BY k COLLATE "C") FROM jsonb_object_keys(ae.hash(1, 1)) k)),
+	'ae.hash gives the options of its table');
 
 # ---- types and ranges -----------------------------------------------------------------------------
 
@@ -121,12 +126,15 @@ for my $option (grep { $row{$_}{type} eq 'number' } grep { !/validation|weight_d
 		contract_weight => '"contract_exact": true, ',
 		sparse_target => '"sparse": "kl", ',
 		denoise_level => '"denoise": "swap", ',
-		denoise_emphasis => '"denoise": "swap", ');
+		denoise_emphasis => '"denoise": "swap", ',
+		aux_weight => '"top_k": 1, ',
+		hash_noise => '"hash_bits": 2, ');
 	my $base = $needed{$option} // '';
 
 	$compress //= $detect;
 	s/[:;].*// for $detect, $compress;
-	cmp_ok(resolved($option, 'small', "{$base\"updates\": 2}"), '==', $detect, "$option: default to detect");
+	cmp_ok(resolved($option, 'small', "{$base\"updates\": 2}"), '==', $detect, "$option: default to detect")
+	  unless $option eq 'hash_noise';    # bits are a code
 	cmp_ok(resolved($option, 'small', "{$base\"updates\": 2, \"purpose\": \"compress\"}"), '==', $compress,
 		"$option: default to compress");
 }

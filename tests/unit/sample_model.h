@@ -327,7 +327,7 @@ sample_outcome(Sample *s)
 		.clip_norm = 1.0,
 		.noise = 0.2,
 		.masking = 0.15,
-		.sparse = (AePenalty) (s->seed % AE_PENALTY_COUNT),
+		.sparse = (AePenalty) (s->seed % (AE_PENALTY_KL + 1)),
 		.sparse_hidden = s->seed % 2 == 1,
 		.sparse_weight = 0.25,
 		.sparse_target = 0.125,

@@ -3,6 +3,7 @@
 #include "unit_data.h"
 
 #include "ae_contract.h"
+#include "ae_auxiliary.h"
 #include "ae_optim.h"
 #include "ae_rng.h"
 
@@ -37,6 +38,12 @@ typedef struct Job
 	double contract; /* weight of the contractive penalty */
 	bool estimate;   /* of it, the probes held still */
 	bool batch_norm;
+	uint32_t batch_top_k;
+	double code_noise;
+	uint32_t idle[MAX_CELLS];
+	uint8_t was_on[MAX_CELLS];
+	AeAuxiliary auxiliary;         /* weight > 0: every other unit of the code is dead */
+	AeReal held[ROWS * MAX_CELLS]; /* the reconstruction that it adds to */
 	AeReal entering[ROWS * MAX_CELLS];
 	AeReal target[ROWS * MAX_CELLS];
 	AeReal dense[ROWS * MAX_CELLS];
@@ -50,29 +57,38 @@ typedef struct Job
 } Job;
 
 static void
+place(Job *job, AeArena *arena)
+{
+	ae_net_place(&job->pass, arena, &job->net, ROWS, true);
+	ae_net_place_penalty(&job->pass, arena, &job->net, &job->term, job->everywhere);
+	if (job->dropout > 0)
+		ae_net_place_dropout(&job->pass, arena, &job->net, ROWS);
+	ae_net_place_gate(&job->pass, arena, &job->net, ROWS, job->batch_top_k,
+					  job->auxiliary.weight > 0, job->auxiliary.weight > 0 ? job->idle : NULL,
+					  job->auxiliary.weight > 0 ? job->was_on : NULL);
+	ae_auxiliary_place(&job->auxiliary, arena, &job->net, ROWS);
+	ae_contract_place(&job->contraction, &job->pass, arena, &job->net, ROWS, job->contract,
+					  !job->estimate);
+	if (job->batch_norm)
+		ae_net_place_norm(&job->pass, arena, &job->net, ROWS);
+}
+
+static void
 start(Job *job, AeReal sigma)
 {
 	AeArena arena = {0};
 
-	ae_net_place(&job->pass, &arena, &job->net, ROWS, true);
-	ae_net_place_penalty(&job->pass, &arena, &job->net, &job->term, job->everywhere);
-	if (job->dropout > 0)
-		ae_net_place_dropout(&job->pass, &arena, &job->net, ROWS);
-	ae_contract_place(&job->contraction, &job->pass, &arena, &job->net, ROWS, job->contract,
-					  !job->estimate);
-	if (job->batch_norm)
-		ae_net_place_norm(&job->pass, &arena, &job->net, ROWS);
+	place(job, &arena);
 	job->block = malloc(arena.used + AE_ALIGN);
 	arena = (AeArena){.base = ae_arena_align(job->block)};
-	ae_net_place(&job->pass, &arena, &job->net, ROWS, true);
-	ae_net_place_penalty(&job->pass, &arena, &job->net, &job->term, job->everywhere);
-	if (job->dropout > 0)
-		ae_net_place_dropout(&job->pass, &arena, &job->net, ROWS);
-	ae_contract_place(&job->contraction, &job->pass, &arena, &job->net, ROWS, job->contract,
-					  !job->estimate);
+	place(job, &arena);
 	ae_contract_draw(&job->contraction, &job->net, ROWS, 5, 1);
-	if (job->batch_norm)
-		ae_net_place_norm(&job->pass, &arena, &job->net, ROWS);
+	ae_gate_begin(&job->pass.gate, job->net.width[job->net.n_encoder], false);
+	if (job->auxiliary.weight > 0)
+		for (uint32_t j = 0; j < job->net.width[job->net.n_encoder]; j += 2)
+			job->pass.gate.idle[j] = AE_DEAD_UPDATES;
+	if (job->code_noise > 0)
+		ae_net_draw_code_noise(&job->pass, job->code_noise, 5, 1);
 	ae_net_draw_dropout(&job->pass, &job->net, ROWS, job->dropout, 5, 1, ae_kernels_best());
 	job->pass.penalty_scale = 1.0 / ROWS;
 	assert_true(ae_loss_scratch(&job->net.layout) <= 64);
@@ -93,11 +109,20 @@ objective(Job *job, const AeReal *params)
 		ae_net_tie(tied, &job->net);
 		params = tied;
 	}
-	/* dropout is for training alone, as batch normalisation; its masks were drawn by `start` */
+	/* dropout, batch normalisation, noise and gates are for training; what is random in them was drawn by `start` */
 	ae_net_forward(&job->pass, &job->net, params, job->x, job->levels, ROWS,
-				   job->dropout > 0 || job->batch_norm || job->contract > 0, ae_kernels_best(), &unit_blas);
+				   job->dropout > 0 || job->batch_norm || job->contract > 0 || job->net.gated ||
+					   job->code_noise > 0 || job->auxiliary.weight > 0,
+				   ae_kernels_best(), &unit_blas);
 	loss = ae_loss_rows(NULL, job->pass.h[job->net.n_layers], job->target, &job->net.layout, ROWS,
 						job->nullable, 0, job->scratch, ae_kernels_best());
+	if (job->auxiliary.weight > 0)
+	{
+		memcpy(job->pass.h[job->net.n_layers], job->held,
+			   ROWS * job->net.width[job->net.n_layers] * sizeof(AeReal));
+		loss += ae_auxiliary_loss(&job->auxiliary, &job->pass, &job->net, params, job->target, ROWS,
+								  job->nullable, 0, job->scratch, ae_kernels_best(), &unit_blas);
+	}
 	if (job->contract > 0)
 		loss += job->contract * ae_contract_value(&job->contraction, &job->pass, &job->net, params,
 												  ROWS, ae_kernels_best(), &unit_blas);
@@ -127,8 +152,17 @@ gradient(AeReal *grads, Job *job, const AeReal *params, size_t first, size_t n, 
 		ae_contract_gradient(grads, &job->contraction, &job->pass, net, params, n, 1.0 / ROWS,
 							 ae_kernels_best(), &unit_blas);
 	}
+	if (job->auxiliary.weight > 0)
+	{
+		memcpy(job->held, job->pass.h[net->n_layers],
+			   n * net->width[net->n_layers] * sizeof(AeReal));
+		ae_auxiliary_loss(&job->auxiliary, &job->pass, net, params, job->target, n, job->nullable,
+						  1.0 / ROWS, job->scratch, ae_kernels_best(), &unit_blas);
+	}
 	ae_net_backward(grads, &job->pass, net, params, x, levels, n, accumulate, ae_kernels_best(),
 					&unit_blas);
+	if (job->auxiliary.weight > 0)
+		ae_auxiliary_gradient(grads, &job->auxiliary, net, n, &unit_blas);
 	return loss;
 }
 
@@ -180,7 +214,7 @@ relative_error(Job *job, AeReal sigma)
 		const double h = 1e-5;
 		double keep = params[i], numeric;
 
-		if (job->tied && is_twin(&job->net, i))
+		if ((job->tied && is_twin(&job->net, i)) || i >= ae_net_threshold_offset(&job->net))
 			continue;
 		params[i] = keep + h;
 		numeric = objective(job, params);
@@ -558,8 +592,8 @@ penalties_agree(void **state)
 			static Job job;
 			double error;
 
-			if (kind == AE_PENALTY_KL && act != AE_SIGMOID)
-				continue;
+			if ((kind == AE_PENALTY_KL && act != AE_SIGMOID) || kind == AE_PENALTY_JUMPRELU)
+				continue; /* the latter: jumprelu_agrees */
 			job = (Job){.name = ae_penalty_name[kind],
 						.net = make_net(depth, act, &layout),
 						.term = {(AePenalty) kind, 0.7, 0.2},
@@ -585,6 +619,7 @@ penalties_by_hand(void **state)
 	wanted[AE_PENALTY_STUDENT_T] = log(1.25) + log(1.0625) + log(1.5625);
 	wanted[AE_PENALTY_LOG] = log(1.5) + log(1.25) + log(1.75);
 	wanted[AE_PENALTY_KL] = 2 * 2 * (0.1 * log(0.1 / rate) + 0.9 * log(0.9 / (1 - rate)));
+	wanted[AE_PENALTY_JUMPRELU] = 3;
 	for (int kind = 0; kind < AE_PENALTY_COUNT; kind++)
 	{
 		AePenaltyTerm term = {(AePenalty) kind, 3, 0.1};
@@ -618,6 +653,167 @@ top_k_agrees(void **state)
 			fail_msg("top_k %u, %s: relative error %g", job.net.top_k,
 					 ae_activation_info[acts[i % 4]].name, error);
 	}
+}
+
+/* The k R largest activations of a batch alone have a gradient, and thresholds have none. */
+static void
+batch_top_k_agrees(void **state)
+{
+	static const AeActivation acts[] = {AE_IDENTITY, AE_RELU, AE_GELU, AE_SIGMOID};
+	AeLayout layout = layout_of(&shapes[8]);
+
+	(void) state;
+	for (int i = 0; i < 4 * 3 * 2; i++)
+	{
+		static Job job;
+		double error;
+
+		job = (Job){.name = "batch_top_k",
+					.net = make_net(1 + i / 4 % 3, acts[i % 4], &layout),
+					.batch_top_k = 1 + i / 4 % 2,
+					.decay = 0.1 * (i / 12)};
+		job.net.gated = 1;
+		if (i / 12)
+			job.term = (AePenaltyTerm){AE_PENALTY_STUDENT_T, 0.3, 0};
+		draw_rows(&job, i / 12 ? ALL : PLAIN);
+		error = relative_error(&job, i / 12 ? 0.2 : 0);
+		if (error > 1e-6)
+			fail_msg("batch_top_k, %s, %d: relative error %g", ae_activation_info[acts[i % 4]].name,
+					 i, error);
+	}
+}
+
+/*
+ * Of jumprelu the derivative by weights is a true one away from thresholds.  None of these nets has
+ * an activation within 1e-4 of its threshold.
+ */
+static void
+jumprelu_agrees(void **state)
+{
+	static const AeActivation acts[] = {AE_IDENTITY, AE_RELU, AE_GELU, AE_TANH};
+	AeLayout layout = layout_of(&shapes[10]);
+
+	(void) state;
+	for (int i = 0; i < 4 * 3 * 2; i++)
+	{
+		static Job job;
+		double error;
+
+		job = (Job){.name = "jumprelu",
+					.net = make_net(1 + i / 4 % 3, acts[i % 4], &layout),
+					.term = {AE_PENALTY_JUMPRELU, 0.2, 0},
+					.code_noise = i / 12 ? 0.3 : 0,
+					.decay = 0.1 * (i / 12)};
+		job.net.gated = 1;
+		draw_rows(&job, i / 12 ? ALL : PLAIN);
+		error = relative_error(&job, i / 12 ? 0.2 : 0);
+		if (error > 1e-6)
+			fail_msg("jumprelu, %s, %d: relative error %g", ae_activation_info[acts[i % 4]].name, i,
+					 error);
+	}
+}
+
+/*
+ * One unit, one input, two rows: z = x w + b, h = z where z > theta, r = h v + c.  With w = 1, b =
+ * 0, v = 2, c = 0, theta = 0.5, epsilon = 0.1 and x = 0.53 (on, within the kernel), 0.46 (off,
+ * within it): r = 1.06, 0; dL/dh = v 2 (r - x) / 2 = 1.06, -0.92.  Of each row the threshold gets
+ * -theta / epsilon dL/dh - weight / (2 epsilon) = -5 dL/dh - 5 * 0.3.
+ */
+static void
+thresholds_by_hand(void **state)
+{
+	AeBlock block = {.count = 1, .loss = AE_LOSS_MSE};
+	AeLayout layout = {.n_dense = 1, .n_columns = 1, .n_blocks = 1, .blocks = &block};
+	AeNet net = {.n_layers = 2, .n_encoder = 1, .gated = 1, .width = {1, 1, 1}, .layout = layout};
+	const AeReal params[] = {1, 0, 2, 0, 0.5};
+	const AeReal x[] = {0.53, 0.46};
+	const AePenaltyTerm term = {AE_PENALTY_JUMPRELU, 0.3, 0};
+	AeReal grads[5], scratch[4];
+	char block_of_pass[4096];
+	AeArena arena = {.base = ae_arena_align(block_of_pass)};
+	AePass pass;
+
+	(void) state;
+	assert_true(AE_JUMP_WIDTH == 0.1);
+	ae_net_place(&pass, &arena, &net, 2, true);
+	ae_net_place_penalty(&pass, &arena, &net, &term, false);
+	ae_net_place_gate(&pass, &arena, &net, 2, 0, false, NULL, NULL);
+	assert_true(arena.used < sizeof block_of_pass - AE_ALIGN);
+	pass.penalty_scale = 0.5;
+	ae_net_forward(&pass, &net, params, x, NULL, 2, true, ae_kernels_best(), &unit_blas);
+	assert_true(pass.h[1][0] == 0.53 && pass.h[1][1] == 0);
+	assert_true(fabs(ae_net_penalty(&pass, &net, 2) - 0.3) < 1e-15);
+	ae_loss_rows(pass.d[0], pass.h[2], x, &layout, 2, false, 0.5, scratch, ae_kernels_best());
+	ae_net_backward(grads, &pass, &net, params, x, NULL, 2, false, ae_kernels_best(), &unit_blas);
+	assert_true(fabs(grads[4] - (-5 * 1.06 + 5 * 0.92 - 2 * 5 * 0.3)) < 1e-12);
+	assert_true(fabs(grads[0] - 1.06 * 0.53) < 1e-12); /* of the row that is on alone */
+	/* a row farther from the threshold than half of epsilon has no part in its gradient */
+	ae_net_forward(&pass, &net, params, (const AeReal[]){0.7, 0.44}, NULL, 2, true,
+				   ae_kernels_best(), &unit_blas);
+	ae_loss_rows(pass.d[0], pass.h[2], x, &layout, 2, false, 0.5, scratch, ae_kernels_best());
+	ae_net_backward(grads, &pass, &net, params, x, NULL, 2, false, ae_kernels_best(), &unit_blas);
+	assert_true(grads[4] == 0);
+}
+
+/* Dead units are trained by what they would add to a reconstruction that is held fixed. */
+static void
+auxiliary_loss_agrees(void **state)
+{
+	static const int which[] = {0, 1, 3, 4, 7, 8, 9};
+	static const AeActivation acts[] = {AE_IDENTITY, AE_SIGMOID, AE_GELU, AE_RELU};
+
+	(void) state;
+	for (size_t s = 0; s < sizeof which / sizeof which[0]; s++)
+		for (int i = 0; i < 4 * 3 * 2; i++)
+		{
+			AeLayout layout = layout_of(&shapes[which[s]]);
+			static Job job;
+			double error;
+
+			job = (Job){.name = shapes[which[s]].name,
+						.net = make_net(2, acts[i % 4], &layout),
+						.auxiliary = {.weight = 2.5},
+						.batch_top_k = i / 4 % 3 == 1 ? 2 : 0,
+						.decay = 0.1 * (i / 12)};
+			job.net.width[3] = ae_layout_outputs(&layout);
+			job.net.n_layers = 3;
+			job.net.activation[2] = AE_IDENTITY;
+			job.net.top_k = i / 4 % 3 == 0 ? 2 : 0;
+			job.net.gated = i / 4 % 3 > 0;
+			if (i / 4 % 3 == 2)
+				job.term = (AePenaltyTerm){AE_PENALTY_JUMPRELU, 0.2, 0};
+			draw_rows(&job, i / 12 ? ALL : PLAIN);
+			error = relative_error(&job, i / 12 ? 0.2 : 0);
+			if (error > 1e-6)
+				fail_msg("auxiliary loss, %s, %s, %d: relative error %g", job.name,
+						 ae_activation_info[acts[i % 4]].name, i, error);
+		}
+}
+
+/* Noise on the code before its activation, held still. */
+static void
+code_noise_agrees(void **state)
+{
+	AeLayout layout = layout_of(&shapes[10]);
+
+	(void) state;
+	for (int act = 0; act < AE_ACTIVATION_COUNT; act++)
+		for (int depth = 1; depth <= 3; depth++)
+		{
+			static Job job;
+			double error;
+
+			job = (Job){.name = "code noise",
+						.net = make_net(depth, (AeActivation) act, &layout),
+						.code_noise = 0.7,
+						.dropout = depth == 3 ? 0.2 : 0,
+						.term = {AE_PENALTY_L1, depth == 2 ? 0.3 : 0, 0}};
+			draw_rows(&job, ALL);
+			error = relative_error(&job, 0.2);
+			if (error > 1e-6)
+				fail_msg("code noise, %s, depth %d: relative error %g",
+						 ae_activation_info[act].name, depth, error);
+		}
 }
 
 /* One matrix in two places has the sum of both derivatives, and decays once. */
@@ -964,6 +1160,11 @@ main(void)
 		cmocka_unit_test(penalties_agree),
 		cmocka_unit_test(penalties_by_hand),
 		cmocka_unit_test(top_k_agrees),
+		cmocka_unit_test(batch_top_k_agrees),
+		cmocka_unit_test(jumprelu_agrees),
+		cmocka_unit_test(thresholds_by_hand),
+		cmocka_unit_test(auxiliary_loss_agrees),
+		cmocka_unit_test(code_noise_agrees),
 		cmocka_unit_test(tied_weights_agree),
 		cmocka_unit_test(dropout_agrees),
 		cmocka_unit_test(batch_norm_agrees),

@@ -1,0 +1,123 @@
+/*
+ * ae_auxiliary.c: the loss of what dead units make of the others' error, and its gradient.
+ */
+#include "ae_auxiliary.h"
+
+#include <string.h>
+
+#include "ae_topk.h"
+
+AeStatus
+ae_auxiliary_check(const AeNet *net, AeError *error)
+{
+	AeActivation output = net->activation[net->n_layers - 1];
+
+	if (net->n_layers - net->n_encoder != 1)
+		return ae_fail(error, AE_ERR_SHAPE, "layers of the decoder under aux_weight",
+					   net->n_layers - net->n_encoder, 1, 1);
+	for (uint32_t b = 0; b < net->layout.n_blocks; b++)
+		if (ae_loss_is_distance(net->layout.blocks[b].loss) && output != AE_IDENTITY)
+			return ae_fail(error, AE_ERR_ARGUMENT, "output activation under aux_weight", output,
+						   AE_IDENTITY, AE_IDENTITY);
+	return AE_OK;
+}
+
+void
+ae_auxiliary_place(AeAuxiliary *auxiliary, AeArena *arena, const AeNet *net, size_t n_rows)
+{
+	size_t n_code = net->width[net->n_encoder], n_outputs = net->width[net->n_layers];
+	size_t codes, outputs;
+
+	if (!ae_size_mul(&codes, n_rows, n_code) || !ae_size_mul(&outputs, n_rows, n_outputs))
+	{
+		arena->overflow = true;
+		return;
+	}
+	auxiliary->candidates = ae_arena_place(arena, n_code, sizeof(AeReal));
+	auxiliary->chosen = ae_arena_place(arena, n_code, sizeof(AeReal));
+	auxiliary->code = ae_arena_place(arena, codes, sizeof(AeReal));
+	auxiliary->mask = ae_arena_place(arena, codes, sizeof(AeReal));
+	auxiliary->outputs = ae_arena_place(arena, outputs, sizeof(AeReal));
+	auxiliary->d = ae_arena_place(arena, outputs, sizeof(AeReal));
+	auxiliary->d_code = ae_arena_place(arena, codes, sizeof(AeReal));
+}
+
+/* Units that are on in a row, the mean over rows, rounded up; at least 1. */
+static size_t
+count_on(const AeReal *h, size_t n_rows, size_t n_code)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < n_rows * n_code; i++)
+		n += h[i] != 0;
+	return n > n_rows ? (n + n_rows - 1) / n_rows : 1;
+}
+
+/* One row of code and mask: the k largest activations of dead units. */
+static void
+choose(AeAuxiliary *auxiliary, AeReal *code, AeReal *mask, const AeReal *before, const AeGate *gate,
+	   size_t n_code, size_t n_dead, size_t k)
+{
+	size_t at = 0;
+
+	for (size_t j = 0; j < n_code; j++)
+		if (gate->idle[j] >= AE_DEAD_UPDATES)
+			auxiliary->candidates[at++] = before[j];
+	ae_topk(auxiliary->candidates, auxiliary->chosen, n_dead, k);
+	at = 0;
+	for (size_t j = 0; j < n_code; j++)
+	{
+		bool dead = gate->idle[j] >= AE_DEAD_UPDATES;
+
+		code[j] = dead ? auxiliary->candidates[at] : 0;
+		mask[j] = dead ? auxiliary->chosen[at] : 0;
+		at += dead;
+	}
+}
+
+double
+ae_auxiliary_loss(AeAuxiliary *auxiliary, AePass *pass, const AeNet *net, const AeReal *params,
+				  const AeReal *cells, size_t n_rows, bool nullable, double scale, AeReal *scratch,
+				  const AeKernels *kernels, const AeBlas *blas)
+{
+	size_t n_code = net->width[net->n_encoder], n_outputs = net->width[net->n_layers];
+	size_t n_dead = ae_gate_n_dead(&pass->gate, n_code), k;
+	const AeReal *w = params + ae_net_offset(net, net->n_encoder);
+	double sum;
+
+	auxiliary->active = n_dead > 0;
+	pass->gate.d_before = NULL;
+	if (n_dead == 0)
+		return 0;
+	k = count_on(pass->h[net->n_encoder], n_rows, n_code);
+	k = k < n_dead ? k : n_dead;
+	for (size_t i = 0; i < n_rows; i++)
+		choose(auxiliary, auxiliary->code + i * n_code, auxiliary->mask + i * n_code,
+			   pass->gate.before + i * n_code, &pass->gate, n_code, n_dead, k);
+	memcpy(auxiliary->outputs, pass->h[net->n_layers], n_rows * n_outputs * sizeof(AeReal));
+	blas->gemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int) n_rows, (int) n_outputs,
+			   (int) n_code, 1, auxiliary->code, (int) n_code, w, (int) n_outputs, 1,
+			   auxiliary->outputs, (int) n_outputs);
+	sum = ae_loss_rows(auxiliary->d, auxiliary->outputs, cells, &net->layout, n_rows, nullable,
+					   scale * auxiliary->weight, scratch, kernels);
+	blas->gemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int) n_rows, (int) n_code, (int) n_outputs,
+			   1, auxiliary->d, (int) n_outputs, w, (int) n_outputs, 0, auxiliary->d_code,
+			   (int) n_code);
+	for (size_t i = 0; i < n_rows * n_code; i++)
+		auxiliary->d_code[i] *= auxiliary->mask[i];
+	pass->gate.d_before = auxiliary->d_code;
+	return auxiliary->weight * sum;
+}
+
+void
+ae_auxiliary_gradient(AeReal *grads, const AeAuxiliary *auxiliary, const AeNet *net, size_t n_rows,
+					  const AeBlas *blas)
+{
+	size_t n_code = net->width[net->n_encoder], n_outputs = net->width[net->n_layers];
+
+	if (!auxiliary->active)
+		return;
+	blas->gemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int) n_code, (int) n_outputs, (int) n_rows,
+			   1, auxiliary->code, (int) n_code, auxiliary->d, (int) n_outputs, 1,
+			   grads + ae_net_offset(net, net->n_encoder), (int) n_outputs);
+}

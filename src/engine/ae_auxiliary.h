@@ -1,0 +1,55 @@
+/*
+ * ae_auxiliary.h: the auxiliary loss that brings dead units of a code back.
+ *
+ * With r the reconstruction of a row, held fixed, z the activations of the code before its gate, D
+ * its dead units (AE_DEAD_UPDATES) and S the k largest of z in D,
+ *
+ *     e = sum over j in S of z_j W_j       W_j: row j of the decoder's weights, no bias
+ *     weight * loss(r + e, x)
+ *
+ * is added to the loss: dead units learn to explain what the others left over.  k is the number of
+ * units that are on in a row, the mean over the rows passed at once (for top_k, k), at most all
+ * dead ones: where more of them share the rest, none gets large enough to be on by itself
+ * (measured). Taken as the loss of r + e it is one loss for blocks of every kind; for squared
+ * errors it is |x - r - e|^2.  The decoder must be one layer whose outputs are not bent.
+ *
+ * Source: Gao et al., "Scaling and evaluating sparse autoencoders", 2024, appendix A.2 (AuxK).
+ */
+#ifndef AE_AUXILIARY_H
+#define AE_AUXILIARY_H
+
+#include "ae_net.h"
+
+typedef struct AeAuxiliary
+{
+	double weight;      /* > 0 */
+	bool active;        /* in the current pass: some unit is dead */
+	AeReal *candidates; /* n_code: activations of dead units of one row */
+	AeReal *chosen;     /* n_code */
+	AeReal *code;       /* n_rows x n_code: z in S, else 0 */
+	AeReal *mask;       /* n_rows x n_code: 1 in S, else 0 */
+	AeReal *outputs;    /* n_rows x n_outputs: r + e */
+	AeReal *d;          /* n_rows x n_outputs */
+	AeReal *d_code;     /* n_rows x n_code */
+} AeAuxiliary;
+
+/* Refuses a net whose decoder is no single layer with outputs that are not bent.  AE_ERR_SHAPE. */
+AeStatus ae_auxiliary_check(const AeNet *net, AeError *error);
+
+void ae_auxiliary_place(AeAuxiliary *auxiliary, AeArena *arena, const AeNet *net, size_t n_rows);
+
+/*
+ * Sum over rows of weight * loss, after a forward pass with keep_slopes; 0 where no unit is dead.
+ * Leaves its gradient, times scale, by z where ae_net_backward finds it, and by the decoder's
+ * weights to ae_auxiliary_gradient.  cells: n_rows x n_cells; nullable, scratch: as ae_loss_rows.
+ */
+double ae_auxiliary_loss(AeAuxiliary *auxiliary, AePass *pass, const AeNet *net,
+						 const AeReal *params, const AeReal *cells, size_t n_rows, bool nullable,
+						 double scale, AeReal *scratch, const AeKernels *kernels,
+						 const AeBlas *blas);
+
+/* grads += the gradient by the decoder's weights, after ae_net_backward. */
+void ae_auxiliary_gradient(AeReal *grads, const AeAuxiliary *auxiliary, const AeNet *net,
+						   size_t n_rows, const AeBlas *blas);
+
+#endif

@@ -1,0 +1,86 @@
+/*
+ * ae_gate.h: which units of a code are on: thresholds, where they come from, and units that
+ * never are.
+ *
+ * A gated code is h_j = z_j where z_j > theta_j, else 0, z being the output of the code's
+ * activation.  Rows are always encoded so; NaN passes, so that what went wrong stays visible.
+ * Where the thresholds come from is a matter of training:
+ *
+ *     batch_top_k  of the R x n activations of the rows passed at once, the k R largest are kept,
+ * if they are positive (ae_topk_batch).  theta, one for all units, is a moving average of the
+ * smallest one kept, so that a row's code does not depend on its batch. Source: Bussmann, Leask,
+ * Nanda, "BatchTopK sparse autoencoders", 2024, eq. 6, 7. jumprelu     theta_j is learned.  The
+ * penalty counts the units that are on.  Both have no useful derivative by theta, and get one from
+ * a kernel of width epsilon, K(u) = 1 where |u| < 1/2, else 0: dh_j / dtheta_j       = -theta_j /
+ * epsilon K((z_j - theta_j) / epsilon) d[h_j > 0] / dtheta_j = -1 / epsilon       K((z_j - theta_j)
+ * / epsilon) Source: Rajamanoharan et al., "Jumping ahead: improving reconstruction fidelity with
+ * JumpReLU sparse autoencoders", 2024, eq. 11, 12.  By z, dh_j / dz_j is 1 where the unit is on,
+ * else 0.
+ *
+ * Knows arrays; knows no network.
+ */
+#ifndef AE_GATE_H
+#define AE_GATE_H
+
+#include "ae_status.h"
+
+/*
+ * epsilon, for activations of the size of standardised inputs.  Measured on digits: from 0.03 to
+ * 0.3 the loss at the same number of units is the same; at 1 thresholds learn nothing.
+ */
+#define AE_JUMP_WIDTH 0.1
+
+/* Where learned thresholds begin: the zeros of a rectifier, which none turns on, are farther away
+ * than half of epsilon. */
+#define AE_FIRST_THRESHOLD 0.1
+
+/* Updates that the average of the smallest activation kept reaches back. */
+#define AE_GATE_WINDOW 32
+
+/* A unit that was 0 for every row of so many updates is dead. */
+#define AE_DEAD_UPDATES 64
+
+/* What training knows of a gate; filled by ae_net_place_gate. */
+typedef struct AeGate
+{
+	uint32_t batch_top_k;   /* units kept for each row on the average; 0: thresholds decide */
+	bool learned;           /* thresholds have a gradient */
+	AeReal *before;         /* n_rows x n_units: activations before the gate; NULL: not needed */
+	const AeReal *d_before; /* n_rows x n_units: more of their gradient; NULL: none */
+	double least_sum;       /* of the smallest activations kept since the last update */
+	uint32_t n_least;
+	uint32_t n_averaged; /* updates in the average */
+	uint32_t *idle;      /* n_units: updates since a unit was last on; NULL: not counted */
+	uint8_t *was_on;     /* n_units: since the last update */
+} AeGate;
+
+/*
+ * h = h where h > its threshold, or NaN, else 0.  h: n_rows x n_units; thresholds: n_units; mask,
+ * unless NULL, n_rows x n_units: 1 where h was kept, else 0.
+ */
+void ae_gate_apply(AeReal *h, AeReal *mask, const AeReal *thresholds, size_t n_rows,
+				   size_t n_units);
+
+/*
+ * d_thresholds += the pseudo-gradient above, given d: n_rows x n_units, the gradient by h, and the
+ * weight of each unit that is on in the same units.  before: n_rows x n_units.
+ */
+void ae_gate_gradient(AeReal *d_thresholds, const AeReal *d, const AeReal *before,
+					  const AeReal *thresholds, double weight, size_t n_rows, size_t n_units);
+
+/* Begins to count; averaged: the thresholds are an average already, which goes on. */
+void ae_gate_begin(AeGate *gate, size_t n_units, bool averaged);
+
+/* Notes which units are on in h: n_rows x n_units, behind the gate. */
+void ae_gate_see(AeGate *gate, const AeReal *h, size_t n_rows, size_t n_units);
+
+/*
+ * After an update: thresholds of batch_top_k move towards the smallest activations kept since the
+ * last one, those that are learned stay >= 0 (a unit that is on is then positive); idle counts on.
+ */
+void ae_gate_end_update(AeGate *gate, AeReal *thresholds, size_t n_units);
+
+/* Units that are dead. */
+size_t ae_gate_n_dead(const AeGate *gate, size_t n_units);
+
+#endif
