@@ -54,7 +54,7 @@ size_t ae_net_threshold_offset(const AeNet *net);
 
 /*
  * Initial parameters: biases 0; weights uniform with the variance that belongs to the
- * layer's activation (AeInit); the last layer times 0.5.
+ * layer's activation (AeInit); the last layer times 0.5; the head's a tenth of Glorot's.
  */
 void ae_net_init(AeReal *params, const AeNet *net, uint64_t seed);
 
@@ -72,6 +72,8 @@ typedef struct AePass
 	bool penalty_everywhere;
 	double penalty_scale; /* factor on its gradient, set before a backward pass */
 	double *means;        /* of the penalty */
+	AeReal *target;       /* n_rows x n_target: outputs of the head, */
+	AeReal *d_target;     /* and their gradient, before a backward pass; NULL without */
 } AePass;
 
 /* Places the buffers; `backward` false leaves out slopes and gradients. */
@@ -109,9 +111,9 @@ void ae_net_tie_gradient(AeReal *grads, const AeNet *net, AeReal share);
 double ae_net_penalty(const AePass *pass, const AeNet *net, size_t n_rows);
 
 /*
- * Forward: pass->h[1..n_layers] from x: n_rows x (dense + indicators) and levels:
- * n_rows x n_categories, from ae_loss_inputs.  Outputs of BCE blocks and categories
- * stay logits.  keep_slopes for a backward pass to come.
+ * Forward: pass->h[1..n_layers], and the head's outputs pass->target, from x: n_rows x (dense +
+ * indicators) and levels: n_rows x n_categories, from ae_loss_inputs.  Outputs of BCE blocks and
+ * categories stay logits.  keep_slopes for a backward pass to come.
  */
 void ae_net_forward(AePass *pass, const AeNet *net, const AeReal *params, const AeReal *x,
 					const int32_t *levels, size_t n_rows, bool keep_slopes,
@@ -119,7 +121,8 @@ void ae_net_forward(AePass *pass, const AeNet *net, const AeReal *params, const 
 
 /*
  * Backward: grads (+)= gradient of the loss from pass->d[0], which ae_loss_rows
- * filled, and of the penalty, with x and levels the (possibly corrupted) input of the forward pass.
+ * filled, and pass->d_target, and of the penalty, with x and levels the (possibly corrupted) input
+ * of the forward pass.
  */
 void ae_net_backward(AeReal *grads, AePass *pass, const AeNet *net, const AeReal *params,
 					 const AeReal *x, const int32_t *levels, size_t n_rows, bool accumulate,

@@ -50,6 +50,20 @@ ae_optim_rate(const AeTrainOptions *options, uint64_t t, uint64_t total)
 															   (1 + cos(share * 3.14159265358979)));
 }
 
+/* Of the head of a target, whose W decays like a layer's; returns |W|^2. */
+static double
+decay_head(AeReal *grads, const AeReal *params, const AeNet *net, double lambda,
+		   const AeKernels *kernels)
+{
+	size_t at = ae_net_head_offset(net);
+	size_t n = (size_t) net->width[net->n_encoder] * net->n_target;
+
+	if (n == 0)
+		return 0;
+	kernels->axpy(grads + at, (AeReal) lambda, params + at, n);
+	return kernels->dot(params + at, params + at, n);
+}
+
 double
 ae_optim_decay(AeReal *grads, const AeReal *params, const AeNet *net, double lambda, bool tied,
 			   const AeKernels *kernels)
@@ -64,7 +78,24 @@ ae_optim_decay(AeReal *grads, const AeReal *params, const AeNet *net, double lam
 		kernels->axpy(grads + at, (AeReal) lambda, params + at, n);
 		square += kernels->dot(params + at, params + at, n);
 	}
-	return 0.5 * lambda * square;
+	return 0.5 * lambda * (square + decay_head(grads, params, net, lambda, kernels));
+}
+
+/* What stands behind the layers: the head's W decays, its b and thresholds of the code do not. */
+static void
+adam_behind_layers(AeOptim *optim, AeReal *params, const AeReal *grads, const AeAdamStep *decayed,
+				   const AeAdamStep *step)
+{
+	const AeNet *net = optim->net;
+	size_t w = ae_net_head_offset(net);
+	size_t b = w + (size_t) net->width[net->n_encoder] * net->n_target;
+
+	if (b > w)
+		optim->kernels->adam(params + w, optim->first + w, optim->second + w, grads + w, b - w,
+							 decayed);
+	if (optim->n_params > b)
+		optim->kernels->adam(params + b, optim->first + b, optim->second + b, grads + b,
+							 optim->n_params - b, step);
 }
 
 static void
@@ -100,6 +131,7 @@ adam(AeOptim *optim, AeReal *params, const AeReal *grads, uint64_t t, double rat
 		optim->kernels->adam(params + b, optim->first + b, optim->second + b, grads + b,
 							 net->width[l + 1], &step);
 	}
+	adam_behind_layers(optim, params, grads, &decayed, &step);
 }
 
 /* |gradient|^2, by weights that are tied once. */
@@ -117,6 +149,9 @@ gradient_square(const AeOptim *optim, const AeReal *grads)
 
 		square += optim->kernels->dot(bias, bias, net->width[l + 1]);
 	}
+	at = ae_net_head_offset(net);
+	if (optim->options->tied && at < optim->n_params)
+		square += optim->kernels->dot(grads + at, grads + at, optim->n_params - at);
 	return square;
 }
 

@@ -19,7 +19,8 @@ typedef enum AeStream
 	AE_STREAM_SHUFFLE = 2, /* order of rows within an epoch */
 	AE_STREAM_MASK = 4,    /* cells that are hidden */
 	AE_STREAM_NOISE = 3,   /* corruption of inputs */
-	AE_STREAM_DROPOUT = 5  /* hidden units that are dropped */
+	AE_STREAM_DROPOUT = 5, /* hidden units that are dropped */
+	AE_STREAM_TARGET = 16  /* initial weights of the head of a target */
 } AeStream;
 
 #define AE_PHILOX_M0 0xD2511F53u

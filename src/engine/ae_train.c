@@ -25,6 +25,7 @@
 #include "ae_lbfgs.h"
 #include "ae_optim.h"
 #include "ae_rng.h"
+#include "ae_target.h"
 
 #define BLOCK_ROWS 256
 #define WINDOW_REALS ((size_t) 1 << 22)
@@ -87,6 +88,8 @@ struct AeTrainer
 	AeLbfgs lbfgs;        /* if L-BFGS */
 	AePass pass;
 	AeReal *clean;   /* slice_rows x width: cells as they are */
+	AeReal *labels;  /* slice_rows, or NULL without a target */
+	AeReal *raw;     /* slice_rows x stride: rows as they are read, where they have a label */
 	AeReal *masked;  /* slice_rows x width: cells as they enter, or NULL without masking */
 	AeReal *dense;   /* slice_rows x dense cells, or NULL where cells are used in place */
 	AeReal *filled;  /* slice_rows x numbers, or NULL where nothing is missing */
@@ -99,7 +102,7 @@ struct AeTrainer
 	size_t window;          /* loaded or permuted window, or SIZE_MAX */
 	uint32_t *block_order;  /* n_blocks */
 	uint32_t *window_order; /* window_rows */
-	AeReal *window_data;    /* window_rows x width where rows must be read, else NULL */
+	AeReal *window_data;    /* window_rows x stride where rows must be read, else NULL */
 	AeRng shuffle;
 
 	/* where the current step stands */
@@ -115,6 +118,9 @@ struct AeTrainer
 	double batch_penalty;      /* L-BFGS: sum over the rows of the current evaluation */
 	double validation_penalty; /* sum over validation rows */
 	double best_objective;     /* validation loss and penalty of the best epoch */
+	double target_scale;       /* on the sum of the target's loss: weight and ae_target_factor */
+	double batch_target;       /* sum of that loss over the current evaluation, scaled */
+	AeTargetTally validation_target;
 };
 
 static bool
@@ -252,13 +258,14 @@ static AeTrainer *
 plan(AeArena *arena, AeTrainer *t)
 {
 	const AeLayout *layout = &t->net.layout;
-	size_t width = t->rows.width, slice = 0, window = 0;
+	size_t width = t->rows.width, stride = ae_rows_stride(&t->rows), slice = 0, window = 0;
+	size_t scratch = ae_loss_scratch(layout);
 	AeTrainer *home = ae_arena_place(arena, 1, sizeof(AeTrainer));
 	AePenaltyTerm penalty = {t->options.sparse, t->options.sparse_weight, t->options.sparse_target};
 
 	/* no part of a slice is wider than this */
 	if (!ae_size_mul(&slice, t->slice_rows, t->net.width[0] + width) ||
-		!ae_size_mul(&window, t->window_rows, width))
+		!ae_size_mul(&window, t->window_rows, stride))
 		arena->overflow = true;
 	slice = t->slice_rows;
 	t->history = ae_arena_place(arena, AE_MAX_HISTORY, sizeof(AeEpoch));
@@ -274,6 +281,14 @@ plan(AeArena *arena, AeTrainer *t)
 	if (t->options.dropout > 0)
 		ae_net_place_dropout(&t->pass, arena, &t->net, slice);
 	t->clean = ae_arena_place(arena, slice * width, sizeof(AeReal));
+	if (t->rows.has_target)
+	{
+		t->labels = ae_arena_place(arena, slice, sizeof(AeReal));
+		if (!t->rows.data)
+			t->raw = ae_arena_place(arena, slice * stride, sizeof(AeReal));
+		if (ae_target_scratch(t->net.n_target) > scratch)
+			scratch = ae_target_scratch(t->net.n_target);
+	}
 	if (t->options.noise > 0 || layout->n_categories > 0)
 		t->dense = ae_arena_place(arena, slice * layout->n_dense, sizeof(AeReal));
 	if (t->options.masking > 0)
@@ -281,7 +296,7 @@ plan(AeArena *arena, AeTrainer *t)
 	if (t->rows.nullable || t->options.masking > 0 || layout->n_indicators > 0)
 		t->filled = ae_arena_place(arena, slice * ae_layout_dense_inputs(layout), sizeof(AeReal));
 	t->levels = ae_arena_place(arena, slice * layout->n_categories, sizeof(int32_t));
-	t->scratch = ae_arena_place(arena, ae_loss_scratch(layout), sizeof(AeReal));
+	t->scratch = ae_arena_place(arena, scratch, sizeof(AeReal));
 	if (!is_lbfgs(t))
 	{
 		t->block_order = ae_arena_place(arena, t->n_blocks, sizeof(uint32_t));
@@ -312,10 +327,14 @@ prepare(AeTrainer *t, const AeNet *net, const AeTrainOptions *options, const AeR
 	if (rows->width != ae_layout_cells(&net->layout))
 		return ae_fail(error, AE_ERR_SHAPE, "number of cells", (double) rows->width,
 					   ae_layout_cells(&net->layout), ae_layout_cells(&net->layout));
+	if (rows->has_target != (net->n_target > 0))
+		return ae_fail(error, AE_ERR_SHAPE, "labels of a row", rows->has_target, net->n_target > 0,
+					   net->n_target > 0);
 	memset(t, 0, sizeof(*t));
 	t->net = *net;
 	t->options = *options;
 	t->rows = *rows;
+	t->target_scale = options->target_weight * ae_target_factor(rows->n_rows, rows->n_labelled);
 	return plan_sizes(t, error);
 }
 
@@ -461,8 +480,8 @@ load_window(AeTrainer *t, size_t window)
 	{
 		size_t count = n - i < BLOCK_ROWS ? n - i : BLOCK_ROWS;
 
-		t->rows.read(t->rows.context, t->window_data + i * t->rows.width, block_row(t, first + i),
-					 count);
+		t->rows.read(t->rows.context, t->window_data + i * ae_rows_stride(&t->rows),
+					 block_row(t, first + i), count);
 	}
 }
 
@@ -473,14 +492,15 @@ copy_row(AeReal *restrict to, const AeReal *restrict from, size_t width)
 		to[j] = from[j];
 }
 
-/* t->clean = n rows of the epoch from t->position on. */
+/* t->clean = n rows of the epoch from t->position on; t->labels theirs. */
 static void
 gather(AeTrainer *t, size_t n)
 {
-	size_t width = t->rows.width;
+	size_t width = t->rows.width, stride = ae_rows_stride(&t->rows);
 
 	for (size_t i = 0; i < n; i++)
 	{
+		const AeReal *row;
 		size_t window = (t->position + i) / t->window_rows;
 		size_t first = window * t->window_rows;
 		size_t place;
@@ -488,17 +508,39 @@ gather(AeTrainer *t, size_t n)
 		if (window != t->window)
 			load_window(t, window);
 		place = t->window_order[t->position + i - first];
-		copy_row(t->clean + i * width,
-				 t->window_data ? t->window_data + place * width
-								: t->rows.data + block_row(t, first + place) * width,
-				 width);
+		row = t->window_data ? t->window_data + place * stride
+							 : t->rows.data + block_row(t, first + place) * stride;
+		copy_row(t->clean + i * width, row, width);
+		if (t->labels)
+			t->labels[i] = row[width];
 	}
+}
+
+/* The same of rows that have labels, which are kept apart: t->clean and t->labels. */
+static const AeReal *
+split_rows(AeTrainer *t, size_t first, size_t n)
+{
+	size_t width = t->rows.width, stride = ae_rows_stride(&t->rows);
+	const AeReal *rows = t->raw;
+
+	if (t->rows.data)
+		rows = t->rows.data + first * stride;
+	else
+		t->rows.read(t->rows.context, t->raw, first, n);
+	for (size_t i = 0; i < n; i++)
+	{
+		copy_row(t->clean + i * width, rows + i * stride, width);
+		t->labels[i] = rows[i * stride + width];
+	}
+	return t->clean;
 }
 
 /* n rows from `first` on in canonical order: where they are, or read into t->clean. */
 static const AeReal *
 run_of_rows(AeTrainer *t, size_t first, size_t n)
 {
+	if (t->labels)
+		return split_rows(t, first, n);
 	if (t->rows.data)
 		return t->rows.data + first * t->rows.width;
 	t->rows.read(t->rows.context, t->clean, first, n);
@@ -586,6 +628,9 @@ state_after_epoch(AeTrainer *t)
 		/* without the penalty, weights from before it took hold would be the best */
 		double objective = p->validation_loss + t->validation_penalty / (double) p->n_validation;
 
+		/* a mean over a handful of labels is chance: it would end training at any epoch */
+		if (t->validation_target.n >= AE_TARGET_MIN_JUDGED)
+			objective += t->options.target_weight * ae_target_mean_loss(&t->validation_target);
 		if (!isfinite(objective))
 			return AE_TRAIN_DIVERGED;
 		if (!(objective >= t->best_objective))
@@ -639,6 +684,7 @@ end_training_part(AeTrainer *t)
 	t->position = 0;
 	t->validation_sum = 0;
 	t->validation_penalty = 0;
+	t->validation_target = (AeTargetTally){0};
 }
 
 /* ---- one step ---- */
@@ -688,6 +734,17 @@ loss(AeTrainer *t, AeReal *d, const AeReal *cells, size_t n, double share)
 						share, t->scratch, t->kernels);
 }
 
+/* The target's loss of n rows just passed forward, scaled; its gradient for an evaluation. */
+static double
+target_loss(AeTrainer *t, size_t n, double share)
+{
+	if (!t->labels)
+		return 0;
+	return t->target_scale * ae_target_loss(t->pass.d_target, t->pass.target, t->labels,
+											t->net.n_target, n, t->target_scale * share, t->scratch,
+											t->kernels);
+}
+
 static void
 step_validation(AeTrainer *t)
 {
@@ -700,6 +757,9 @@ step_validation(AeTrainer *t)
 	forward(t, &x, current_params(t), cells, n, false);
 	t->validation_sum += loss(t, NULL, cells, n, 0);
 	t->validation_penalty += ae_net_penalty(&t->pass, &t->net, n);
+	if (t->labels)
+		ae_target_tally(&t->validation_target, t->pass.target, t->labels, t->net.n_target, n,
+						t->scratch, t->kernels);
 	t->position += n;
 	if (t->position == t->progress.n_validation)
 		end_epoch(t);
@@ -709,7 +769,7 @@ static void
 update_lbfgs(AeTrainer *t)
 {
 	double n = (double) t->progress.n_train;
-	double f = (t->batch_loss + t->batch_penalty) / n;
+	double f = (t->batch_loss + t->batch_penalty + t->batch_target) / n;
 
 	if (t->options.weight_decay > 0)
 		f += ae_optim_decay(t->grads, t->params, &t->net, t->options.weight_decay, t->options.tied,
@@ -743,7 +803,7 @@ update_first_order(AeTrainer *t)
 {
 	AeProgress *p = &t->progress;
 
-	if (!isfinite(t->batch_loss) ||
+	if (!isfinite(t->batch_loss + t->batch_target) ||
 		!ae_optim_update(&t->optim, t->params, t->grads, p->update, p->total_updates))
 	{
 		finish(t, AE_TRAIN_DIVERGED);
@@ -787,11 +847,12 @@ step_training(AeTrainer *t)
 	forward(t, &x, t->params, cells, n, true);
 	t->visits++;
 	if (t->position == begin)
-		t->batch_loss = t->batch_penalty = 0;
+		t->batch_loss = t->batch_penalty = t->batch_target = 0;
 	if (is_lbfgs(t))
 		t->batch_penalty += ae_net_penalty(&t->pass, &t->net, n);
 	t->pass.penalty_scale = 1 / (double) (end - begin);
 	t->batch_loss += loss(t, t->pass.d[0], cells, n, 1 / (double) (end - begin));
+	t->batch_target += target_loss(t, n, 1 / (double) (end - begin));
 	ae_net_backward(t->grads, &t->pass, &t->net, t->params, x, t->levels, n, t->position != begin,
 					t->kernels, t->blas);
 	t->position += n;

@@ -108,19 +108,28 @@ typedef struct AeTrainOptions
 AeStatus ae_train_options_check(const AeTrainOptions *options, AeError *error);
 
 /*
- * The rows: n_rows x width cells (ae_loss.h) in canonical order.  Either `data`
- * points at all of them, or `read` copies `count` rows from row `first` on.
- * read may leave by longjmp: the engine holds nothing.
+ * The rows: n_rows x (width cells, and a label where has_target) (ae_loss.h) in canonical order.
+ * Either `data` points at all of them, or `read` copies `count` rows from row `first` on. read may
+ * leave by longjmp: the engine holds nothing.
  */
 typedef struct AeRows
 {
 	size_t n_rows;
-	size_t width;
-	bool nullable; /* cells may be missing */
+	size_t width;      /* cells of a row */
+	bool has_target;   /* each row has one number more behind its cells: its label (ae_target.h) */
+	size_t n_labelled; /* rows whose label is not NaN, of all */
+	bool nullable;     /* cells may be missing; the label may always be */
 	const AeReal *data;
 	void (*read)(void *context, AeReal *out, size_t first, size_t count);
 	void *context;
 } AeRows;
+
+/* Numbers of a row as it lies in data, or comes from read. */
+static inline size_t
+ae_rows_stride(const AeRows *rows)
+{
+	return rows->width + rows->has_target;
+}
 
 typedef struct AeEpoch
 {
