@@ -24,19 +24,23 @@ for (split /\n/, AeCluster::slurp("$AeCluster::ROOT/README.md"))
 {
 	my ($option, $type, $default, $range) = /^\| `(\w+)` \| (.*?) \| (.*?) \| (.*) \|$/;
 
-	next if !defined $type || $type !~ /^(?:text|integer|number|boolean|object|list of \w+)$/;
+	next if !defined $type || $type !~ /^(?:text|name|integer|number|boolean|object|list of \w+)$/;
 	push @order, $option;
 	$row{$option} = { type => $type, default => $default, range => $range };
 }
 my @sparse = qw(sparse sparse_weight sparse_target sparse_layers top_k);
+my @target = qw(target target_weight);
 
 is(join(' ', @order),
 	$node->query('postgres', q(SELECT array_to_string(proargnames, ' ') FROM pg_proc WHERE oid = 'ae.options'::regproc))
-	  . " @sparse",
-	'the tables list the arguments of ae.options in their order, then the options of ae.sparse');
+	  . " @sparse @target",
+	'the tables list the arguments of ae.options in their order, then the options of the functions joined to it');
 is(join(' ', sort @sparse),
 	$node->query('postgres', q(SELECT string_agg(k, ' ' ORDER BY k COLLATE "C") FROM jsonb_object_keys(ae.sparse('l1', 1, 0.1, 'code', 1)) k)),
 	'ae.sparse gives the options of its table');
+is(join(' ', sort @target),
+	$node->query('postgres', q(SELECT string_agg(k, ' ' ORDER BY k COLLATE "C") FROM jsonb_object_keys(ae.target('a', 1)) k)),
+	'ae.target gives the options of its table');
 
 # ---- types and ranges -----------------------------------------------------------------------------
 
@@ -46,6 +50,7 @@ my %error_type = (
 	'list of names' => 'an array of strings',
 	'list of integers' => 'an array of integers',
 	text => 'a string',
+	name => 'a string',
 	integer => 'an integer',
 	number => 'a number');
 
@@ -73,7 +78,7 @@ for my $option (@order)
 		push @said, $1 while $range =~ /`(\w+)`/g;
 		is_deeply([ grep { my $v = $_; !grep { $_ eq $v } @said } @valid ], [], "$option: all choices are named");
 	}
-	elsif ($type !~ /names|object|boolean/)
+	elsif ($type !~ /name|object|boolean/)
 	{
 		my ($low, $below, $high) = $range =~ /^([\d.e+-]+) to (below )?([\d.e+-]+)/;
 		my $value = $type eq 'list of integers' ? '[-1]' : -1;
@@ -104,7 +109,8 @@ for my $option (grep { $row{$_}{type} eq 'number' } grep { !/validation|weight_d
 	my %needed = (
 		momentum => '"optimizer": "sgd", ',
 		sparse_weight => '"sparse": "l1", ',
-		sparse_target => '"sparse": "kl", ');
+		sparse_target => '"sparse": "kl", ',
+		target_weight => '"target": "c", ');
 	my $base = $needed{$option} // '';
 
 	$compress //= $detect;
