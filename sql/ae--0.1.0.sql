@@ -88,6 +88,23 @@ LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000 ROWS 10;
 COMMENT ON FUNCTION ae.explain(bytea, anyelement) IS
 'the columns of a row by their share in its error: value, what the model expected, error, share; probability of the value of a category or boolean';
 
+CREATE FUNCTION ae.predict(model bytea, input anyelement) RETURNS text
+AS 'MODULE_PATHNAME', 'pg_ae_predict'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION ae.predict(bytea, anyelement) IS
+'the target of a row, predicted from its code: the most probable level, or the number, as text';
+
+CREATE FUNCTION ae.predict_proba(
+	model bytea,
+	input anyelement,
+	OUT level text,
+	OUT probability double precision)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'pg_ae_predict_proba'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100 ROWS 10;
+COMMENT ON FUNCTION ae.predict_proba(bytea, anyelement) IS
+'the levels of the target and their probabilities for a row, the most probable first';
+
 CREATE FUNCTION ae.version() RETURNS text
 AS 'MODULE_PATHNAME', 'pg_ae_version'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "ae_crc32c.h"
+#include "ae_target.h"
 
 const char *const ae_purpose_name[AE_PURPOSE_COUNT] = {
 	[AE_PURPOSE_DETECT] = "detect",
@@ -655,6 +656,28 @@ io_column(Io *io, Tally *tally, const AeSchema *schema, AeColumn *column, AeAren
 		tally->n_outputs[tally->n_categories++] = ae_column_outputs(column);
 }
 
+/* The column of a target: what a column may be, and less. */
+static void
+io_target(Io *io, Tally *tally, AeSchema *schema, AeArena *arena)
+{
+	AeColumn *target = &schema->target;
+	uint32_t n_categories = tally->n_categories;
+	size_t start = io->at;
+
+	if (schema->is_array)
+	{
+		fault(io, start, "target of arrays");
+		return;
+	}
+	io_column(io, tally, schema, target, arena);
+	tally->n_categories = n_categories; /* it has no cell */
+	target->cell = -1;
+	if (target->kind == AE_KIND_TIME || target->scaling != AE_SCALING_STANDARD ||
+		target->element != 0 || target->indicator || !target->varies ||
+		(target->kind == AE_KIND_CATEGORY && target->n_levels < 2))
+		fault(io, start, "column of the target");
+}
+
 /* All columns; reading places them and their texts where the arena has room. */
 static void
 io_columns(Io *io, Tally *tally, AeSchema *schema, AeArena *arena)
@@ -679,28 +702,33 @@ io_columns(Io *io, Tally *tally, AeSchema *schema, AeArena *arena)
 		else if (io->in && io->status == AE_OK)
 			ae_schema_count(schema, &column, &open);
 	}
+	if (schema->has_target && io->status == AE_OK)
+		io_target(io, tally, schema, arena);
 	if (io->in)
 		schema->columns = to;
 	if (to && io->status == AE_OK)
 		ae_schema_layout(schema);
 }
 
-/* Bytes of all names and levels together; capped ones, so that the sum fits. */
+/* Bytes of the name and the levels of a column; capped ones, so that a sum fits. */
+static uint32_t
+column_texts(const AeColumn *column)
+{
+	uint32_t sum = column->name_len <= AE_MAX_NAME ? column->name_len : 0;
+
+	for (uint32_t i = 0; column->kind == AE_KIND_CATEGORY && i < column->n_levels; i++)
+		if (column->levels[i].len <= AE_MAX_NAME)
+			sum += column->levels[i].len;
+	return sum;
+}
+
 static uint32_t
 sum_texts(const AeSchema *schema)
 {
-	uint32_t sum = 0;
+	uint32_t sum = schema->has_target ? column_texts(&schema->target) : 0;
 
 	for (uint32_t c = 0; c < schema->n_columns; c++)
-	{
-		const AeColumn *column = &schema->columns[c];
-
-		if (column->name_len <= AE_MAX_NAME)
-			sum += column->name_len;
-		for (uint32_t i = 0; column->kind == AE_KIND_CATEGORY && i < column->n_levels; i++)
-			if (column->levels[i].len <= AE_MAX_NAME)
-				sum += column->levels[i].len;
-	}
+		sum += column_texts(&schema->columns[c]);
 	return sum;
 }
 
@@ -720,7 +748,7 @@ io_schema(Io *io, Tally *tally, AeModel *model, AeArena *arena)
 		(AeLoss) io_enum(io, (int) model->category_loss, AE_LOSS_COUNT, "category loss");
 	if (!ae_loss_is_category(model->category_loss))
 		fault(io, start + 2, "category loss");
-	io_reserved(io, 1);
+	schema->has_target = io_enum(io, schema->has_target, 2, "flag of a target") != 0;
 	io_u32(io, &schema->n_columns);
 	if (!within(io, start + 4, "number of columns", schema->n_columns, 1, AE_MAX_VALUES))
 		return;
@@ -794,6 +822,8 @@ io_net(Io *io, AeModel *model, AeArena *arena)
 			(AeActivation) io_enum(io, (int) net->activation[l], AE_ACTIVATION_COUNT, "activation");
 	if (io->status != AE_OK)
 		return;
+	if (net->n_target != (model->schema.has_target ? ae_target_outputs(&model->schema.target) : 0))
+		fault(io, start + 16, "outputs of the target");
 	settle_layout(io, model, arena, start);
 	if (io->status == AE_OK)
 		judged(io, start, io->in ? ae_net_check_shape(net, &error) : ae_net_check(net, &error),
@@ -862,6 +892,19 @@ io_options(Io *io, AeTrainOptions *options)
 }
 
 static void
+io_target_outcome(Io *io, AeModel *model)
+{
+	size_t start = io->at;
+
+	io_f64(io, &model->target_loss, FINITE_OR_NAN, "loss of the target");
+	io_f64(io, &model->target_accuracy, FINITE_OR_NAN, "accuracy of the target");
+	if (model->target_loss < 0.0)
+		fault(io, start, "loss of the target");
+	if (model->target_accuracy > 1.0)
+		fault(io, start + 8, "accuracy of the target");
+}
+
+static void
 io_outcome(Io *io, AeModel *model)
 {
 	size_t start = io->at;
@@ -883,6 +926,10 @@ io_outcome(Io *io, AeModel *model)
 	io_u32(io, &model->n_dead);
 	io_u32(io, &model->server_version);
 	io_f64(io, &model->jacobian, FINITE_OR_NAN, "norm of the Jacobian");
+	if (model->schema.has_target)
+		io_target_outcome(io, model);
+	else
+		model->target_loss = model->target_accuracy = NAN;
 	if (io->status != AE_OK)
 		return;
 	if (model->n_validation > model->n_rows)
@@ -1321,19 +1368,22 @@ ae_bundle_write(void *out, size_t bytes, const AeBundle *bundle)
 		memset(out, 0, bytes);
 }
 
+static bool
+same_column(const AeColumn *a, const AeColumn *b)
+{
+	return a->kind == b->kind && a->element == b->element && a->name_len == b->name_len &&
+		   (a->name_len == 0 || memcmp(a->name, b->name, a->name_len) == 0);
+}
+
 bool
 ae_schema_agrees(const AeSchema *a, const AeSchema *b)
 {
-	if (a->n_columns != b->n_columns || a->is_array != b->is_array)
+	if (a->n_columns != b->n_columns || a->is_array != b->is_array ||
+		a->has_target != b->has_target || (a->has_target && !same_column(&a->target, &b->target)))
 		return false;
 	for (uint32_t c = 0; c < a->n_columns; c++)
-	{
-		const AeColumn *x = &a->columns[c], *y = &b->columns[c];
-
-		if (x->kind != y->kind || x->element != y->element || x->name_len != y->name_len ||
-			(x->name_len > 0 && memcmp(x->name, y->name, x->name_len) != 0))
+		if (!same_column(&a->columns[c], &b->columns[c]))
 			return false;
-	}
 	return true;
 }
 
@@ -1364,6 +1414,9 @@ ae_model_pairs(const AeModel *a, const AeModel *b)
 	for (uint32_t l = 0; l <= x->n_layers; l++)
 		if (x->width[l] != y->width[l])
 			return false;
+	if (a->schema.has_target && a->schema.target.kind == AE_KIND_CATEGORY &&
+		!same_levels(&a->schema.target, &b->schema.target))
+		return false;
 	for (uint32_t c = 0; c < a->schema.n_columns; c++)
 	{
 		const AeColumn *p = &a->schema.columns[c], *q = &b->schema.columns[c];

@@ -22,7 +22,8 @@
  *  0  u8       purpose          0 detect, 1 compress
  *  1  u8       loss             of numbers: 0 mse, 1 bce (cross-entropy), 4 mae, 5 huber
  *  2  u8       category_loss    2 cross-entropy of the softmax, 3 squared error of one-hot
- *  3  u8       0
+ *  3  u8       target           1: behind the values comes the column of a target, never where
+ *                               rows are arrays; 0: none
  *  4  u32      n_columns        1 .. 65536 values of a row; at most 1664 have a name
  *  8  u32      text_bytes       sum of the lengths of all names and levels
  * 12  f64      clip             >= 0; 0: scaled numbers have no bound
@@ -53,13 +54,17 @@
  *     u64      count            1 .. 2^53
  *     u32      length           0 .. 1048576, and all of a column together
  *     u8 x n   text             as names
+ * and then, where there is one, the target, as a value: kind 0, 1 or 3; scaling 0; parts,
+ * indicator and element 0; it varied; of a category at least 2 levels, `other` counting rows whose
+ * level is not listed and taken for no label.
  * Cells, inputs and outputs follow from these: see ae_schema_layout.
  * ---- net
  *  0  u32      n_layers         2 .. 64, encoder and decoder
  *  4  u32      n_encoder        1 .. n_layers - 1: layers up to the code
  *  8  u32      top_k            units of the code that are kept, at most its width; 0: all
  * 12  u32      gated            1: thresholds follow the weights, without top_k; 0: none
- * 16  u32      n_target         outputs of the head of a supervised target; 0: none
+ * 16  u32      n_target         outputs of the head of the target: 1 of a number, 2 of a boolean,
+ *                               the levels of a category; 0 without a target
  * 20  u32 x (n_layers + 1)      width: 1 .. 65536; the first and the last as the layout says
  *     u8 x n_layers             activation: 0 identity, 1 sigmoid, 2 tanh, 3 relu, 4 gelu,
  *                               5 silu, 6 leaky_relu, 7 elu, 8 selu, 9 softplus
@@ -104,6 +109,9 @@
  *100  u32      n_dead           <= width of the code
  *104  u32      server_version
  *108  f64      jacobian         >= 0: mean squared norm of the code's Jacobian; NaN: none
+ * and where there is a target:
+ *116  f64      target_loss      >= 0, or NaN: no label among the rows
+ *124  f64      target_accuracy  <= 1, or NaN likewise
  * ---- weights
  *     f32 x n                   for each layer W (width[l] x width[l + 1], row-major), then b;
  *                               of the head W (code x n_target), then b; thresholds of the code
@@ -189,6 +197,8 @@ typedef struct AeModel
 	double seconds;          /* training time */
 	double code_zeros;       /* share of the codes' numbers, over those rows, that are 0 */
 	double code_mean;        /* their mean */
+	double target_loss;      /* mean over the labelled of the calibration rows; NaN without any */
+	double target_accuracy;  /* share of labels that are right, or R^2 of a number; NaN likewise */
 	uint32_t n_dead;         /* code units that never moved over the calibration rows */
 	uint32_t server_version; /* PG_VERSION_NUM of the writer, for information */
 	double jacobian;         /* contraction: mean |dh/dx|^2 (ae_contract.h); NaN: not computed */

@@ -7,7 +7,8 @@
  *     dW_l = h_l^T D_l      db_l = column sums of D_l
  *     D_{l-1} = (D_l W_l^T) * act'_{l-1}(z_{l-1})
  *
- * The three products go through BLAS; everything else is a kernel.
+ * The head of a target hangs on the code like a second first layer of the decoder.
+ * The products go through BLAS; everything else is a kernel.
  */
 #include "ae_net.h"
 
@@ -102,7 +103,21 @@ ae_net_macs(const AeNet *net)
 
 	for (uint32_t l = 0; l < net->n_layers; l++)
 		macs += (double) net->width[l] * net->width[l + 1];
-	return macs;
+	return macs + (double) net->width[net->n_encoder] * net->n_target;
+}
+
+/* A stream of its own: the layers begin as they would without a head. */
+static void
+init_head(AeReal *w, const AeNet *net, uint64_t seed)
+{
+	size_t n_code = net->width[net->n_encoder], n = n_code * net->n_target;
+	double limit = 0.1 * sqrt(6.0 / (double) (n_code + net->n_target));
+	AeRng rng;
+
+	ae_rng_init(&rng, seed, AE_STREAM_TARGET, 0);
+	for (size_t i = 0; i < n; i++)
+		w[i] = (AeReal) ((2.0 * ae_rng_uniform(&rng) - 1.0) * limit);
+	memset(w + n, 0, net->n_target * sizeof(AeReal));
 }
 
 void
@@ -125,6 +140,8 @@ ae_net_init(AeReal *params, const AeNet *net, uint64_t seed)
 		memset(params, 0, n_out * sizeof(AeReal));
 		params += n_out;
 	}
+	if (net->n_target > 0)
+		init_head(params, net, seed);
 	params += ae_net_threshold_offset(net) - ae_net_head_offset(net);
 	for (uint32_t j = 0; net->gated && j < net->width[net->n_encoder]; j++)
 		params[j] = (AeReal) AE_FIRST_THRESHOLD;
@@ -133,10 +150,16 @@ ae_net_init(AeReal *params, const AeNet *net, uint64_t seed)
 void
 ae_net_place(AePass *pass, AeArena *arena, const AeNet *net, size_t n_rows, bool backward)
 {
-	size_t widest = 0, count;
+	size_t widest = 0, count, n_target;
 
 	memset(pass, 0, sizeof(*pass));
 	pass->n_rows = n_rows;
+	if (!ae_size_mul(&n_target, n_rows, net->n_target))
+		arena->overflow = true;
+	if (net->n_target > 0)
+		pass->target = ae_arena_place(arena, n_target, sizeof(AeReal));
+	if (net->n_target > 0 && backward)
+		pass->d_target = ae_arena_place(arena, n_target, sizeof(AeReal));
 	for (uint32_t l = 0; l < net->n_layers; l++)
 	{
 		if (!ae_size_mul(&count, n_rows, net->width[l + 1]))
@@ -539,6 +562,30 @@ drop_units(AePass *pass, uint32_t l, size_t n)
 	return pass->kept[l];
 }
 
+/* Outputs of the head, whose parameters start at w. */
+static void
+head_forward(AePass *pass, const AeNet *net, const AeReal *w, size_t n_rows,
+			 const AeKernels *kernels, const AeBlas *blas)
+{
+	size_t n_code = net->width[net->n_encoder], n = net->n_target;
+
+	multiply(pass->target, pass->h[net->n_encoder], w, false, false, n_rows, n, n_code, 0, blas);
+	kernels->bias_activate(AE_IDENTITY, pass->target, NULL, w + n_code * n, n_rows, n, n);
+}
+
+/* Its gradient, and what it adds to that of the code: d_code += D_t W_t^T. */
+static void
+head_backward(AeReal *grads, AeReal *d_code, const AePass *pass, const AeNet *net, const AeReal *w,
+			  size_t n_rows, bool accumulate, const AeKernels *kernels, const AeBlas *blas)
+{
+	size_t n_code = net->width[net->n_encoder], n = net->n_target;
+
+	multiply(grads, pass->h[net->n_encoder], pass->d_target, true, false, n_code, n, n_rows,
+			 accumulate ? 1 : 0, blas);
+	kernels->column_sum(grads + n_code * n, pass->d_target, accumulate, n_rows, n);
+	multiply(d_code, pass->d_target, w, false, true, n_rows, n_code, n, 1, blas);
+}
+
 void
 ae_net_forward(AePass *pass, const AeNet *net, const AeReal *params, const AeReal *x,
 			   const int32_t *levels, size_t n_rows, bool keep_slopes, const AeKernels *kernels,
@@ -575,6 +622,8 @@ ae_net_forward(AePass *pass, const AeNet *net, const AeReal *params, const AeRea
 			x = drop_units(pass, l + 1, n_rows * n_out);
 		params = bias + n_out;
 	}
+	if (net->n_target > 0)
+		head_forward(pass, net, params, n_rows, kernels, blas);
 }
 
 const AeReal *
@@ -668,6 +717,9 @@ ae_net_backward(AeReal *grads, AePass *pass, const AeNet *net, const AeReal *par
 		if (l == 0)
 			break;
 		multiply(d_below, d, params + offset, false, true, n_rows, n_in, n_out, 0, blas);
+		if (net->n_target > 0 && l == net->n_encoder)
+			head_backward(grads + ae_net_head_offset(net), d_below, pass, net,
+						  params + ae_net_head_offset(net), n_rows, accumulate, kernels, blas);
 		if (l == net->n_encoder)
 			gate_backward(grads + at_thresholds, d_below, pass, net, params + at_thresholds,
 						  n_rows);

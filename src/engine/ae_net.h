@@ -56,7 +56,8 @@ size_t ae_net_threshold_offset(const AeNet *net);
 
 /*
  * Initial parameters: biases 0; weights uniform with the variance that belongs to the
- * layer's activation (AeInit); the last layer times 0.5; thresholds AE_FIRST_THRESHOLD.
+ * layer's activation (AeInit); the last layer times 0.5; the head's a tenth
+ * of Glorot's; thresholds AE_FIRST_THRESHOLD.
  */
 void ae_net_init(AeReal *params, const AeNet *net, uint64_t seed);
 
@@ -79,12 +80,14 @@ typedef struct AePass
 	AeReal *z[AE_MAX_LAYERS];
 	AeReal *d_z[AE_MAX_LAYERS];
 	AeReal *unit[AE_MAX_LAYERS]; /* batch normalisation: u of layer l (ae_norm.h), or NULL */
-	AeNormMoments norm; /* of all layers that have it, in their order */
+	AeNormMoments norm;          /* of all layers that have it, in their order */
 	double *norm_sums;
-	AeGate gate;          /* of the code */
-	AeReal code_sigma;    /* of Gaussian noise on the code before its activation; 0: none */
-	uint64_t noise_key;   /* and where its numbers come from */
+	AeGate gate;        /* of the code */
+	AeReal code_sigma;  /* of Gaussian noise on the code before its activation; 0: none */
+	uint64_t noise_key; /* and where its numbers come from */
 	uint64_t noise_visit;
+	AeReal *target;   /* n_rows x n_target: outputs of the head, */
+	AeReal *d_target; /* and their gradient, before a backward pass; NULL without */
 } AePass;
 
 /* Places the buffers; `backward` false leaves out slopes and gradients. */
@@ -153,10 +156,10 @@ void ae_net_tie_gradient(AeReal *grads, const AeNet *net, AeReal share);
 double ae_net_penalty(const AePass *pass, const AeNet *net, size_t n_rows);
 
 /*
- * Forward: pass->h[1..n_layers] from x: n_rows x (dense + indicators) and levels:
- * n_rows x n_categories, from ae_loss_inputs.  Outputs of BCE blocks and categories
- * stay logits.  keep_slopes for a backward pass to come: in training, where batch_top_k looks at
- * all rows, and units are dropped.
+ * Forward: pass->h[1..n_layers], and the head's outputs pass->target, from x: n_rows x (dense +
+ * indicators) and levels: n_rows x n_categories, from ae_loss_inputs.  Outputs of BCE blocks and
+ * categories stay logits.  keep_slopes for a backward pass to come: in training, where batch_top_k
+ * looks at all rows, and units are dropped.
  */
 void ae_net_forward(AePass *pass, const AeNet *net, const AeReal *params, const AeReal *x,
 					const int32_t *levels, size_t n_rows, bool keep_slopes,
@@ -172,7 +175,8 @@ const AeReal *ae_net_hidden(AePass *pass, const AeNet *net, const AeReal *params
 
 /*
  * Backward: grads (+)= gradient of the loss from pass->d[0], which ae_loss_rows
- * filled, and of the penalty, with x and levels the (possibly corrupted) input of the forward pass.
+ * filled, and pass->d_target, and of the penalty, with x and levels the (possibly corrupted) input
+ * of the forward pass.
  */
 void ae_net_backward(AeReal *grads, AePass *pass, const AeNet *net, const AeReal *params,
 					 const AeReal *x, const int32_t *levels, size_t n_rows, bool accumulate,

@@ -50,6 +50,19 @@ ae_optim_rate(const AeTrainOptions *options, uint64_t t, uint64_t total)
 															   (1 + cos(share * 3.14159265358979)));
 }
 
+/* Of the head of a target, whose W decays like a layer's. */
+static double
+decay_head(AeReal *grads, const AeReal *params, const AeNet *net, AeWeightPrior prior,
+		   double lambda, const AeKernels *kernels)
+{
+	size_t at = ae_net_head_offset(net);
+	size_t n = (size_t) net->width[net->n_encoder] * net->n_target;
+
+	if (n == 0)
+		return 0;
+	return ae_prior_gradient(grads + at, params + at, n, prior, lambda, kernels);
+}
+
 double
 ae_optim_decay(AeReal *grads, const AeReal *params, const AeNet *net, AeWeightPrior prior,
 			   double lambda, bool tied, const AeKernels *kernels)
@@ -63,7 +76,7 @@ ae_optim_decay(AeReal *grads, const AeReal *params, const AeNet *net, AeWeightPr
 
 		sum += ae_prior_gradient(grads + at, params + at, n, prior, lambda, kernels);
 	}
-	return sum;
+	return sum + decay_head(grads, params, net, prior, lambda, kernels);
 }
 
 /* All weights, not biases, nearer to 0 by a step. */
@@ -73,6 +86,25 @@ shrink(AeReal *params, const AeNet *net, AeReal step)
 	for (uint32_t l = 0; l < net->n_layers; l++)
 		ae_prior_shrink(params + ae_net_offset(net, l), (size_t) net->width[l] * net->width[l + 1],
 						step);
+	ae_prior_shrink(params + ae_net_head_offset(net),
+					(size_t) net->width[net->n_encoder] * net->n_target, step);
+}
+
+/* What stands behind the layers: the head's W decays, its b and thresholds of the code do not. */
+static void
+adam_behind_layers(AeOptim *optim, AeReal *params, const AeReal *grads, const AeAdamStep *decayed,
+				   const AeAdamStep *step)
+{
+	const AeNet *net = optim->net;
+	size_t w = ae_net_head_offset(net);
+	size_t b = w + (size_t) net->width[net->n_encoder] * net->n_target;
+
+	if (b > w)
+		optim->kernels->adam(params + w, optim->first + w, optim->second + w, grads + w, b - w,
+							 decayed);
+	if (optim->n_params > b)
+		optim->kernels->adam(params + b, optim->first + b, optim->second + b, grads + b,
+							 optim->n_params - b, step);
 }
 
 static void
@@ -92,7 +124,6 @@ adam(AeOptim *optim, AeReal *params, const AeReal *grads, uint64_t t, double rat
 	};
 	AeAdamStep decayed = step;
 	bool laplace = options->weight_prior == AE_PRIOR_LAPLACE;
-	size_t behind;
 
 	if (options->optimizer == AE_OPTIMIZER_ADAM || options->weight_decay == 0 || laplace)
 	{
@@ -112,11 +143,7 @@ adam(AeOptim *optim, AeReal *params, const AeReal *grads, uint64_t t, double rat
 		optim->kernels->adam(params + b, optim->first + b, optim->second + b, grads + b,
 							 net->width[l + 1], &step);
 	}
-	/* what stands behind the layers does not decay */
-	behind = ae_net_offset(net, net->n_layers);
-	if (behind < optim->n_params)
-		optim->kernels->adam(params + behind, optim->first + behind, optim->second + behind,
-							 grads + behind, optim->n_params - behind, &step);
+	adam_behind_layers(optim, params, grads, &decayed, &step);
 }
 
 /* |gradient|^2, by weights that are tied once. */
@@ -134,12 +161,9 @@ gradient_square(const AeOptim *optim, const AeReal *grads)
 
 		square += optim->kernels->dot(bias, bias, net->width[l + 1]);
 	}
-	if (optim->options->tied && net->gated)
-	{
-		const AeReal *thresholds = grads + ae_net_threshold_offset(net);
-
-		square += optim->kernels->dot(thresholds, thresholds, net->width[net->n_encoder]);
-	}
+	at = ae_net_head_offset(net);
+	if (optim->options->tied && at < optim->n_params)
+		square += optim->kernels->dot(grads + at, grads + at, optim->n_params - at);
 	return square;
 }
 

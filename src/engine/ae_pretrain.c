@@ -106,7 +106,7 @@ static void
 read_source(const AePretrainer *p, size_t first, size_t count)
 {
 	const AeRows *source = p->source;
-	size_t width = source->width, n_cells = ae_layout_cells(&p->whole->layout);
+	size_t width = ae_rows_stride(source), n_cells = ae_layout_cells(&p->whole->layout);
 
 	if (source->data)
 		memcpy(p->cells, source->data + first * width, count * width * sizeof(AeReal));
@@ -148,9 +148,11 @@ make_rows(AePretrainer *p)
 	size_t n_cells = ae_layout_cells(&p->net.layout);
 
 	p->rows = *p->source;
-	if (p->layer == 0 && p->source->width == n_cells)
+	if (p->layer == 0 && !p->source->has_target)
 		return;
 	p->rows.width = n_cells;
+	p->rows.has_target = false;
+	p->rows.n_labelled = 0;
 	p->rows.data = NULL;
 	p->rows.read = read_hidden;
 	p->rows.context = p;
@@ -179,7 +181,7 @@ plan(AeArena *arena, const AeNet *net, const AeRows *rows, uint32_t layer)
 		p.n_rows = PASS_MACS / macs > MIN_PASS_ROWS ? (size_t) (PASS_MACS / macs) : MIN_PASS_ROWS;
 	ae_net_place(&p.pass, arena, &below, p.n_rows, false);
 	/* rows are at most 2^17 cells or inputs wide: no product overflows */
-	p.cells = ae_arena_place(arena, p.n_rows * rows->width, sizeof(AeReal));
+	p.cells = ae_arena_place(arena, p.n_rows * ae_rows_stride(rows), sizeof(AeReal));
 	p.dense = ae_arena_place(arena, p.n_rows * layout->n_dense, sizeof(AeReal));
 	p.filled = ae_arena_place(arena, p.n_rows * ae_layout_dense_inputs(layout), sizeof(AeReal));
 	p.levels = ae_arena_place(arena, p.n_rows * layout->n_categories, sizeof(int32_t));

@@ -22,7 +22,8 @@ typedef enum AeStream
 	AE_STREAM_DROPOUT = 5,      /* hidden units that are dropped */
 	AE_STREAM_PROBE = 9,        /* signs of the probes that a contraction is estimated by */
 	AE_STREAM_SALT_PEPPER = 16, /* cells that become their least or largest */
-	AE_STREAM_SWAP = 17         /* columns that become another row's */
+	AE_STREAM_SWAP = 17,        /* columns that become another row's */
+	AE_STREAM_TARGET = 18       /* initial weights of the head of a target */
 } AeStream;
 
 #define AE_PHILOX_M0 0xD2511F53u

@@ -96,6 +96,8 @@ typedef struct AeSchema
 	uint32_t min_frequency; /* likewise: rows that such a level was seen in */
 	uint32_t n_columns;
 	AeColumn *columns;
+	bool has_target; /* there is a column that is predicted (ae_target.h), and is no input: */
+	AeColumn target; /* a number, boolean or category of one value; it has no cell here */
 	/* what ae_schema_count and ae_schema_layout find */
 	uint32_t n_varying;
 	uint32_t n_scalars;  /* numbers and times of one cell */

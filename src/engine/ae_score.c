@@ -35,8 +35,8 @@ place_rows(AeArena *arena, size_t batch, size_t width, size_t size)
 
 /* Places (or counts, with arena->base NULL) everything a scorer owns. */
 static void
-place(AeScorer *scorer, AeReal *panels[AE_MAX_LAYERS], AeArena *arena, const AeModel *model,
-	  size_t batch)
+place(AeScorer *scorer, AeReal *panels[AE_MAX_LAYERS], AeReal **head_panels, AeArena *arena,
+	  const AeModel *model, size_t batch)
 {
 	const AeNet *net = &model->net;
 	const AeLayout *layout = &net->layout;
@@ -58,16 +58,23 @@ place(AeScorer *scorer, AeReal *panels[AE_MAX_LAYERS], AeArena *arena, const AeM
 	ae_distance_place(&scorer->distance, arena, &model->prototypes, layout);
 	scorer->h[0] = place_rows(arena, batch, widest, sizeof(AeReal));
 	scorer->h[1] = place_rows(arena, batch, widest, sizeof(AeReal));
+	*head_panels = NULL;
+	scorer->head = NULL;
+	if (net->n_target == 0)
+		return;
+	*head_panels = ae_arena_place(
+		arena, ae_kernel_packed_count(net->width[net->n_encoder], net->n_target), sizeof(AeReal));
+	scorer->head = place_rows(arena, batch, net->n_target, sizeof(AeReal));
 }
 
 AeStatus
 ae_scorer_size(size_t *bytes, const AeModel *model, size_t batch, AeError *error)
 {
 	AeScorer scorer;
-	AeReal *panels[AE_MAX_LAYERS];
+	AeReal *panels[AE_MAX_LAYERS], *head_panels;
 	AeArena arena = {NULL, 0, false};
 
-	place(&scorer, panels, &arena, model, batch);
+	place(&scorer, panels, &head_panels, &arena, model, batch);
 	if (arena.overflow || !ae_size_add(bytes, arena.used, AE_ALIGN))
 		return ae_fail(error, AE_ERR_LIMIT, "scorer rows", (double) batch, 1.0,
 					   (double) SIZE_MAX / AE_MAX_WIDTH);
@@ -79,13 +86,13 @@ ae_scorer_init(AeScorer *scorer, void *block, const AeModel *model, size_t batch
 			   const AeKernels *kernels)
 {
 	const AeNet *net = &model->net;
-	AeReal *panels[AE_MAX_LAYERS];
+	AeReal *panels[AE_MAX_LAYERS], *head_panels;
 	AeArena arena = {ae_arena_align(block), 0, false};
 
 	scorer->model = model;
 	scorer->kernels = kernels;
 	scorer->batch = batch;
-	place(scorer, panels, &arena, model, batch);
+	place(scorer, panels, &head_panels, &arena, model, batch);
 	ae_distance_init(&scorer->distance, &model->prototypes, &net->layout, kernels);
 	for (uint32_t l = 0; l < net->n_layers; l++)
 	{
@@ -95,6 +102,10 @@ ae_scorer_init(AeScorer *scorer, void *block, const AeModel *model, size_t batch
 		scorer->panels[l] = panels[l];
 		scorer->bias[l] = weights + (size_t) net->width[l] * net->width[l + 1];
 	}
+	scorer->head_panels = head_panels;
+	if (net->n_target > 0)
+		ae_kernel_pack(head_panels, model->params + ae_net_head_offset(net),
+					   net->width[net->n_encoder], net->n_target);
 }
 
 static bool
@@ -199,6 +210,27 @@ ae_scorer_decode(AeScorer *scorer, const AeReal *codes, size_t n_rows)
 	const AeNet *net = &scorer->model->net;
 
 	return run_layers(scorer, codes, n_rows, net->n_encoder, net->n_layers);
+}
+
+AeReal *
+ae_scorer_head(AeScorer *scorer, const AeReal *codes, size_t n_rows)
+{
+	const AeNet *net = &scorer->model->net;
+	size_t n_code = net->width[net->n_encoder], n = net->n_target;
+	const AeReal *bias = scorer->model->params + ae_net_head_offset(net) + n_code * n;
+
+	scorer->kernels->dense(scorer->head, n, codes, n_code, scorer->head_panels, bias, n_rows,
+						   n_code, n);
+	return scorer->head;
+}
+
+void
+ae_scorer_head_finish(const AeScorer *scorer, AeReal *outputs, size_t n_rows)
+{
+	size_t n = scorer->model->net.n_target;
+
+	for (size_t r = 0; n > 1 && r < n_rows; r++)
+		scorer->kernels->softmax(outputs + r * n, outputs + r * n, n);
 }
 
 void

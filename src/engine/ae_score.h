@@ -23,8 +23,10 @@ typedef struct AeScorer
 	AeReal *filled;  /* batch x (dense cells + indicators) */
 	int32_t *levels; /* batch x categories */
 	AeDistance distance;
-	AeReal *scratch; /* of the loss */
-	AeReal *h[2];    /* batch x widest layer, ping and pong */
+	AeReal *scratch;           /* of the loss */
+	AeReal *h[2];              /* batch x widest layer, ping and pong */
+	const AeReal *head_panels; /* of the target's head, and its outputs: batch x n_target; */
+	AeReal *head;              /* NULL without a target */
 } AeScorer;
 
 /* Bytes of the block for ae_scorer_init; batch rows at a time (1 for row-wise use). */
@@ -40,6 +42,15 @@ const AeReal *ae_scorer_encode(AeScorer *scorer, size_t n_rows);
 /* Outputs from codes: n_rows x n_code (may be what ae_scorer_encode gave). Logits where the loss
  * is taken on them. */
 AeReal *ae_scorer_decode(AeScorer *scorer, const AeReal *codes, size_t n_rows);
+
+/*
+ * Outputs of the target's head from codes, n_rows x n_target inside the scorer: logits of
+ * levels, or a standardised number.  The model has a target.
+ */
+AeReal *ae_scorer_head(AeScorer *scorer, const AeReal *codes, size_t n_rows);
+
+/* In place: those logits to probabilities, the softmax; a number stays as it is. */
+void ae_scorer_head_finish(const AeScorer *scorer, AeReal *outputs, size_t n_rows);
 
 /*
  * In place: logits to probabilities (squared errors of one-hot categories give them as they

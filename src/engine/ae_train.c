@@ -28,6 +28,7 @@
 #include "ae_lbfgs.h"
 #include "ae_optim.h"
 #include "ae_rng.h"
+#include "ae_target.h"
 
 #define BLOCK_ROWS 256
 #define WINDOW_REALS ((size_t) 1 << 22)
@@ -93,6 +94,8 @@ struct AeTrainer
 	bool tracked;             /* running means have begun */
 	bool settled;             /* params are folded: nothing is normalised any more */
 	AeReal *clean;            /* slice_rows x width: cells as they are */
+	AeReal *labels;           /* slice_rows, or NULL without a target */
+	AeReal *raw;      /* slice_rows x stride: rows as they are read, where they have a label */
 	AeReal *entering; /* slice_rows x width: cells as they enter, or NULL where none is corrupted */
 	AeReal *chosen;   /* slice_rows x width: clean cells of what is corrupted, or NULL */
 	AeCorruption corruption;
@@ -107,7 +110,7 @@ struct AeTrainer
 	size_t window;          /* loaded or permuted window, or SIZE_MAX */
 	uint32_t *block_order;  /* n_blocks */
 	uint32_t *window_order; /* window_rows */
-	AeReal *window_data;    /* window_rows x width where rows must be read, else NULL */
+	AeReal *window_data;    /* window_rows x stride where rows must be read, else NULL */
 	AeRng shuffle;
 
 	/* where the current step stands */
@@ -126,6 +129,9 @@ struct AeTrainer
 	double batch_jacobian;     /* of |J|^2, as batch_loss, epoch_loss, validation_sum of the loss */
 	double epoch_jacobian;
 	double validation_jacobian;
+	double target_scale; /* on the sum of the target's loss: weight and ae_target_factor */
+	double batch_target; /* sum of that loss over the current evaluation, scaled */
+	AeTargetTally validation_target;
 };
 
 static bool
@@ -238,7 +244,9 @@ ae_train_weight_penalty(const AeReal *params, const AeNet *net, const AeTrainOpt
 		sum += ae_prior_value(params + ae_net_offset(net, l),
 							  (size_t) net->width[l] * net->width[l + 1], options->weight_prior,
 							  options->weight_decay);
-	return sum;
+	return sum + ae_prior_value(params + ae_net_head_offset(net),
+								(size_t) net->width[net->n_encoder] * net->n_target,
+								options->weight_prior, options->weight_decay);
 }
 
 /* What a gate needs, and what does not stand beside it (ae_gate.h, ae_auxiliary.h). */
@@ -333,7 +341,8 @@ static AeTrainer *
 plan(AeArena *arena, AeTrainer *t)
 {
 	const AeLayout *layout = &t->net.layout;
-	size_t width = t->rows.width, slice = 0, window = 0;
+	size_t width = t->rows.width, stride = ae_rows_stride(&t->rows), slice = 0, window = 0;
+	size_t scratch = ae_loss_scratch(layout);
 	size_t n_gammas = t->options.batch_norm ? ae_net_n_gammas(&t->net) : 0;
 	AeTrainer *home = ae_arena_place(arena, 1, sizeof(AeTrainer));
 	AePenaltyTerm penalty = {t->options.sparse, t->options.sparse_weight, t->options.sparse_target};
@@ -342,7 +351,7 @@ plan(AeArena *arena, AeTrainer *t)
 
 	/* no part of a slice is wider than this */
 	if (!ae_size_mul(&slice, t->slice_rows, t->net.width[0] + width) ||
-		!ae_size_mul(&window, t->window_rows, width))
+		!ae_size_mul(&window, t->window_rows, stride))
 		arena->overflow = true;
 	slice = t->slice_rows;
 	t->history = ae_arena_place(arena, AE_MAX_HISTORY, sizeof(AeEpoch));
@@ -381,6 +390,14 @@ plan(AeArena *arena, AeTrainer *t)
 	if (t->options.aux_weight > 0)
 		ae_auxiliary_place(&t->auxiliary, arena, &t->net, slice);
 	t->clean = ae_arena_place(arena, slice * width, sizeof(AeReal));
+	if (t->rows.has_target)
+	{
+		t->labels = ae_arena_place(arena, slice, sizeof(AeReal));
+		if (!t->rows.data)
+			t->raw = ae_arena_place(arena, slice * stride, sizeof(AeReal));
+		if (ae_target_scratch(t->net.n_target) > scratch)
+			scratch = ae_target_scratch(t->net.n_target);
+	}
 	if (t->options.noise > 0 || layout->n_categories > 0)
 		t->dense = ae_arena_place(arena, slice * layout->n_dense, sizeof(AeReal));
 	if (ae_corrupt_any(&t->corruption))
@@ -390,7 +407,7 @@ plan(AeArena *arena, AeTrainer *t)
 	if (t->rows.nullable || t->options.masking > 0 || layout->n_indicators > 0)
 		t->filled = ae_arena_place(arena, slice * ae_layout_dense_inputs(layout), sizeof(AeReal));
 	t->levels = ae_arena_place(arena, slice * layout->n_categories, sizeof(int32_t));
-	t->scratch = ae_arena_place(arena, ae_loss_scratch(layout), sizeof(AeReal));
+	t->scratch = ae_arena_place(arena, scratch, sizeof(AeReal));
 	if (!is_lbfgs(t))
 	{
 		t->block_order = ae_arena_place(arena, t->n_blocks, sizeof(uint32_t));
@@ -434,12 +451,16 @@ prepare(AeTrainer *t, const AeNet *net, const AeTrainOptions *options, const AeR
 	if (options->salt_pepper > 0 && net->layout.n_dense > 0 && (!rows->low || !rows->high))
 		return ae_fail(error, AE_ERR_ARGUMENT, "salt_pepper without bounds of cells",
 					   options->salt_pepper, 0, 0);
+	if (rows->has_target != (net->n_target > 0))
+		return ae_fail(error, AE_ERR_SHAPE, "labels of a row", rows->has_target, net->n_target > 0,
+					   net->n_target > 0);
 	memset(t, 0, sizeof(*t));
 	t->net = *net;
 	t->options = *options;
 	t->rows = *rows;
 	t->corruption = (AeCorruption){options->masking, options->salt_pepper, options->swap, rows->low,
 								   rows->high};
+	t->target_scale = options->target_weight * ae_target_factor(rows->n_rows, rows->n_labelled);
 	return plan_sizes(t, error);
 }
 
@@ -607,8 +628,8 @@ load_window(AeTrainer *t, size_t window)
 	{
 		size_t count = n - i < BLOCK_ROWS ? n - i : BLOCK_ROWS;
 
-		t->rows.read(t->rows.context, t->window_data + i * t->rows.width, block_row(t, first + i),
-					 count);
+		t->rows.read(t->rows.context, t->window_data + i * ae_rows_stride(&t->rows),
+					 block_row(t, first + i), count);
 	}
 }
 
@@ -619,14 +640,15 @@ copy_row(AeReal *restrict to, const AeReal *restrict from, size_t width)
 		to[j] = from[j];
 }
 
-/* t->clean = n rows of the epoch from t->position on. */
+/* t->clean = n rows of the epoch from t->position on; t->labels theirs. */
 static void
 gather(AeTrainer *t, size_t n)
 {
-	size_t width = t->rows.width;
+	size_t width = t->rows.width, stride = ae_rows_stride(&t->rows);
 
 	for (size_t i = 0; i < n; i++)
 	{
+		const AeReal *row;
 		size_t window = (t->position + i) / t->window_rows;
 		size_t first = window * t->window_rows;
 		size_t place;
@@ -634,17 +656,39 @@ gather(AeTrainer *t, size_t n)
 		if (window != t->window)
 			load_window(t, window);
 		place = t->window_order[t->position + i - first];
-		copy_row(t->clean + i * width,
-				 t->window_data ? t->window_data + place * width
-								: t->rows.data + block_row(t, first + place) * width,
-				 width);
+		row = t->window_data ? t->window_data + place * stride
+							 : t->rows.data + block_row(t, first + place) * stride;
+		copy_row(t->clean + i * width, row, width);
+		if (t->labels)
+			t->labels[i] = row[width];
 	}
+}
+
+/* The same of rows that have labels, which are kept apart: t->clean and t->labels. */
+static const AeReal *
+split_rows(AeTrainer *t, size_t first, size_t n)
+{
+	size_t width = t->rows.width, stride = ae_rows_stride(&t->rows);
+	const AeReal *rows = t->raw;
+
+	if (t->rows.data)
+		rows = t->rows.data + first * stride;
+	else
+		t->rows.read(t->rows.context, t->raw, first, n);
+	for (size_t i = 0; i < n; i++)
+	{
+		copy_row(t->clean + i * width, rows + i * stride, width);
+		t->labels[i] = rows[i * stride + width];
+	}
+	return t->clean;
 }
 
 /* n rows from `first` on in canonical order: where they are, or read into t->clean. */
 static const AeReal *
 run_of_rows(AeTrainer *t, size_t first, size_t n)
 {
+	if (t->labels)
+		return split_rows(t, first, n);
 	if (t->rows.data)
 		return t->rows.data + first * t->rows.width;
 	t->rows.read(t->rows.context, t->clean, first, n);
@@ -762,6 +806,9 @@ state_after_epoch(AeTrainer *t)
 		/* without the penalty, weights from before it took hold would be the best */
 		double objective = p->validation_loss + t->validation_penalty / (double) p->n_validation;
 
+		/* a mean over a handful of labels is chance: it would end training at any epoch */
+		if (t->validation_target.n >= AE_TARGET_MIN_JUDGED)
+			objective += t->options.target_weight * ae_target_mean_loss(&t->validation_target);
 		if (!isfinite(objective))
 			return AE_TRAIN_DIVERGED;
 		if (!(objective >= t->best_objective))
@@ -817,6 +864,7 @@ end_training_part(AeTrainer *t)
 	t->position = 0;
 	t->validation_sum = 0;
 	t->validation_penalty = t->validation_jacobian = 0;
+	t->validation_target = (AeTargetTally){0};
 }
 
 /* ---- one step ---- */
@@ -905,6 +953,17 @@ training_loss(AeTrainer *t, const AeReal *cells, size_t n, double share)
 	return sum;
 }
 
+/* The target's loss of n rows just passed forward, scaled; its gradient for an evaluation. */
+static double
+target_loss(AeTrainer *t, size_t n, double share)
+{
+	if (!t->labels)
+		return 0;
+	return t->target_scale * ae_target_loss(t->pass.d_target, t->pass.target, t->labels,
+											t->net.n_target, n, t->target_scale * share, t->scratch,
+											t->kernels);
+}
+
 static void
 step_validation(AeTrainer *t)
 {
@@ -921,6 +980,9 @@ step_validation(AeTrainer *t)
 	jacobian = validate_contraction(t, n);
 	t->validation_jacobian += jacobian;
 	t->validation_penalty += t->contraction.weight * jacobian;
+	if (t->labels)
+		ae_target_tally(&t->validation_target, t->pass.target, t->labels, t->net.n_target, n,
+						t->scratch, t->kernels);
 	t->position += n;
 	if (t->position == t->progress.n_validation)
 		end_epoch(t);
@@ -930,7 +992,9 @@ static void
 update_lbfgs(AeTrainer *t)
 {
 	double n = (double) t->progress.n_train;
-	double f = (t->batch_loss + t->batch_penalty + t->contraction.weight * t->batch_jacobian) / n;
+	double f = (t->batch_loss + t->batch_penalty + t->batch_target +
+				t->contraction.weight * t->batch_jacobian) /
+			   n;
 
 	if (t->options.weight_decay > 0)
 		f += ae_optim_decay(t->grads, t->params, &t->net, t->options.weight_prior,
@@ -966,7 +1030,7 @@ update_first_order(AeTrainer *t)
 {
 	AeProgress *p = &t->progress;
 
-	if (!isfinite(t->batch_loss) ||
+	if (!isfinite(t->batch_loss + t->batch_target) ||
 		!ae_optim_update(&t->optim, t->params, t->grads, p->update, p->total_updates))
 	{
 		finish(t, AE_TRAIN_DIVERGED);
@@ -1015,11 +1079,12 @@ step_training(AeTrainer *t)
 	t->visits++;
 	accumulate = t->position != begin;
 	if (t->position == begin)
-		t->batch_loss = t->batch_penalty = t->batch_jacobian = 0;
+		t->batch_loss = t->batch_penalty = t->batch_jacobian = t->batch_target = 0;
 	if (is_lbfgs(t))
 		t->batch_penalty += ae_net_penalty(&t->pass, &t->net, n);
 	t->pass.penalty_scale = 1 / (double) (end - begin);
 	t->batch_loss += training_loss(t, cells, n, 1 / (double) (end - begin));
+	t->batch_target += target_loss(t, n, 1 / (double) (end - begin));
 	if (t->options.aux_weight > 0)
 		ae_auxiliary_loss(&t->auxiliary, &t->pass, &t->net, t->params, cells, n, t->rows.nullable,
 						  1 / (double) (end - begin), t->scratch, t->kernels, t->blas);

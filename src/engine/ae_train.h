@@ -76,8 +76,8 @@ typedef struct AeTrainOptions
 	bool tied;       /* the decoder's weights are the encoder's, transposed */
 	bool batch_norm; /* hidden layers but the code are normalised over minibatches */
 	AeWeightPrior weight_prior; /* what weight_decay is of: lambda/2 |W|^2, or lambda |W|_1 */
-	double salt_pepper;     /* probability that a cell enters as its least or largest, [0, 1) */
-	double swap;            /* probability that a column enters as another row's, [0, 1) */
+	double salt_pepper;         /* probability that a cell enters as its least or largest, [0, 1) */
+	double swap;                /* probability that a column enters as another row's, [0, 1) */
 	double emphasis;        /* share of the loss that is taken of corrupted columns alone, [0, 1] */
 	double contract_weight; /* of the squared norm of the encoder's Jacobian, >= 0 */
 	bool contract_exact;    /* the norm itself, not an estimate of it */
@@ -107,21 +107,30 @@ double ae_train_weight_penalty(const AeReal *params, const AeNet *net,
 							   const AeTrainOptions *options);
 
 /*
- * The rows: n_rows x width cells (ae_loss.h) in canonical order.  Either `data`
- * points at all of them, or `read` copies `count` rows from row `first` on.
- * read may leave by longjmp: the engine holds nothing.
+ * The rows: n_rows x (width cells, and a label where has_target) (ae_loss.h) in canonical order.
+ * Either `data` points at all of them, or `read` copies `count` rows from row `first` on. read may
+ * leave by longjmp: the engine holds nothing.
  */
 typedef struct AeRows
 {
 	size_t n_rows;
-	size_t width;
-	bool nullable;     /* cells may be missing */
+	size_t width;      /* cells of a row */
+	bool has_target;   /* each row has one number more behind its cells: its label (ae_target.h) */
+	size_t n_labelled; /* rows whose label is not NaN, of all */
+	bool nullable;     /* cells may be missing; the label may always be */
 	const AeReal *low; /* n_dense: least cells, and largest ones: for salt_pepper, else NULL */
 	const AeReal *high;
 	const AeReal *data;
 	void (*read)(void *context, AeReal *out, size_t first, size_t count);
 	void *context;
 } AeRows;
+
+/* Numbers of a row as it lies in data, or comes from read. */
+static inline size_t
+ae_rows_stride(const AeRows *rows)
+{
+	return rows->width + rows->has_target;
+}
 
 typedef struct AeEpoch
 {

@@ -18,6 +18,7 @@
 #include "ae_model.h"
 #include "ae_pretrain.h"
 #include "ae_score.h"
+#include "ae_target.h"
 #include "ae_train.h"
 #include "pg_compat.h"
 
@@ -33,6 +34,8 @@ extern void pgae_blas_leave(void);    /* ... to here, whatever else in the backe
 extern const char *pgae_blas_corename(void);
 
 /* ---- pg_error.c: the only place that turns a status into SQLSTATE and sentence ---- */
+/* What error->column is of the target. */
+#define PGAE_TARGET_COLUMN INT_MAX
 /* Raises ERROR; column names are taken from schema where error->column >= 0 (may be NULL). */
 pg_noreturn extern void pgae_raise(const AeError *error, const AeSchema *schema);
 
@@ -253,6 +256,10 @@ typedef struct PgaeRow
 	bool *missing;
 	bool any_missing;
 	uint64 hash; /* of the row as it is given (ae_hash.h); in training, or of a crossed model */
+	/* in training: the value of the target, and a hash of it too, which tells records apart */
+	double target;
+	bool target_missing;
+	uint64 order;
 } PgaeRow;
 
 /* The folds of a crossed model. */
@@ -278,6 +285,7 @@ extern PgaeCodec *pgae_codec_create_training(const PgaeOptions *options, Oid arg
  * To go on training a model: rows get a hash, and records the numbers of levels, of which
  * pgae_codec_unpack makes levels of the schema of a fold.
  */
+/* Rows must have the column of the model's target too. */
 extern void pgae_codec_start_training(PgaeCodec *codec);
 extern void pgae_codec_set_fold(PgaeCodec *codec, unsigned fold);
 
@@ -323,6 +331,12 @@ extern PgaeLevels *pgae_codec_levels(const PgaeCodec *codec, uint32 column);
 extern void pgae_codec_map_levels(PgaeCodec *codec, uint32 column,
 								  const int32 *map); /* NULL: none */
 
+/* The same of the target, where it is a category; a map to -1: no label. */
+extern PgaeLevels *pgae_codec_target_levels(const PgaeCodec *codec);
+extern void pgae_codec_map_target(PgaeCodec *codec, const int32 *map);
+
+/* The name of the target's column as the server's text, palloc'd. */
+extern char *pgae_target_name(const AeSchema *schema);
 /* The name of a source column as the server's text; '[i]' in a model of arrays. palloc'd. */
 extern char *pgae_column_name(const AeSchema *schema, uint32 column);
 /* The same of one value: 'name[i]' of an element of an array column. */
@@ -408,8 +422,11 @@ extern const char *pgae_store_next(PgaeStore *store);
  */
 extern void pgae_store_scale(AeRows *rows, AeMoments *cells, PgaeStore *store, PgaeCodec *codec,
 							 const AeSchema *schema);
-/* Copies rows first .. first + count - 1, wherever they are. */
+/* Copies the cells of rows first .. first + count - 1, wherever they are. */
 extern void pgae_store_read(const AeRows *rows, AeReal *out, size_t first, size_t count);
+/* The same, and their labels; rows have a target. */
+extern void pgae_store_read_labelled(const AeRows *rows, AeReal *out, AeReal *labels, size_t first,
+									 size_t count);
 /* Lets go of the scaled rows, or of the records. */
 extern void pgae_store_drop_rows(PgaeStore *store);
 extern void pgae_store_drop_records(PgaeStore *store);

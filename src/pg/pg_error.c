@@ -37,6 +37,15 @@ pgae_column_name(const AeSchema *schema, uint32 column)
 }
 
 char *
+pgae_target_name(const AeSchema *schema)
+{
+	AeSchema alone = *schema;
+
+	alone.columns = &alone.target;
+	return pgae_column_name(&alone, 0);
+}
+
+char *
 pgae_value_name(const AeSchema *schema, uint32 column)
 {
 	char *name = pgae_column_name(schema, column);
@@ -54,6 +63,8 @@ column_phrase(const AeError *error, const AeSchema *schema)
 
 	if (error->column < 0)
 		return pstrdup("a column");
+	if (schema && error->column == PGAE_TARGET_COLUMN)
+		return psprintf("column \"%s\"", pgae_target_name(schema));
 	if (schema == NULL || (uint32) error->column >= schema->n_columns)
 		return psprintf("column %d", error->column + 1);
 	name = pgae_value_name(schema, (uint32) error->column);

@@ -199,8 +199,7 @@ can_copy(const AeModel *model)
 	return model->options.noise == 0 && model->options.masking == 0 &&
 		   model->options.salt_pepper == 0 && model->options.swap == 0 &&
 		   model->options.weight_decay == 0 && model->options.sparse_weight == 0 &&
-		   model->options.contract_weight == 0 &&
-		   model->options.code_noise == 0 && !net->gated &&
+		   model->options.contract_weight == 0 && model->options.code_noise == 0 && !net->gated &&
 		   (net->top_k == 0 || net->top_k == code_width(model));
 }
 
@@ -385,8 +384,7 @@ static bool
 has_noise(const AeTrainOptions *options)
 {
 	return options->noise > 0 || options->dropout > 0 || options->masking > 0 ||
-		   options->code_noise > 0 ||
-		   options->salt_pepper > 0 || options->swap > 0;
+		   options->code_noise > 0 || options->salt_pepper > 0 || options->swap > 0;
 }
 
 /* What kept the code sparse, and how sparse it came out. */
@@ -449,6 +447,64 @@ summarize_contraction(StringInfo out, const PgaeModels *models)
 					 options->contract_exact ? "exact" : "estimated");
 	if (!isnan(jacobian))
 		appendStringInfo(out, "; mean squared norm of the Jacobian of the code %.4g", jacobian);
+	appendStringInfoChar(out, '\n');
+}
+
+static double
+target_loss_of(const AeModel *model)
+{
+	return model->target_loss;
+}
+
+static double
+target_accuracy_of(const AeModel *model)
+{
+	return model->target_accuracy;
+}
+
+/* Rows with a label, as far as the model's columns were measured on its rows. */
+static uint64
+labelled_rows(const PgaeModels *models)
+{
+	uint64 n = 0;
+
+	for (uint32 f = 0; f < models->n_folds; f++)
+	{
+		const AeModel *model = fold_of(models, f);
+		const AeColumn *target = &model->schema.target;
+
+		n += model->n_rows - Min(target->n_missing + target->other, model->n_rows);
+	}
+	return n;
+}
+
+/* What is predicted, and how well. */
+static void
+summarize_target(StringInfo out, const PgaeModels *models)
+{
+	const AeModel *model = models->models[0];
+	const AeColumn *target = &model->schema.target;
+	double accuracy = mean_over(models, target_accuracy_of);
+
+	if (!model->schema.has_target)
+		return;
+	appendStringInfo(out, "target       %s, a %s", pgae_target_name(&model->schema),
+					 ae_kind_name[target->kind]);
+	if (target->kind == AE_KIND_CATEGORY)
+		appendStringInfo(out, " of %u levels", target->n_levels);
+	appendStringInfo(out, ", known of " UINT64_FORMAT " rows, weight %.4g: ", labelled_rows(models),
+					 model->options.target_weight);
+	if (isnan(accuracy))
+		appendStringInfoString(out, "no row with a label was left to judge predictions by");
+	else
+	{
+		if (target->kind == AE_KIND_NUMBER)
+			appendStringInfo(out, "R^2 %.3f", accuracy);
+		else
+			appendStringInfo(out, "%.1f %% of labels right", 100 * accuracy);
+		appendStringInfo(out, " on rows that training %s",
+						 model->calibration.unseen ? "did not see" : "saw");
+	}
 	appendStringInfoChar(out, '\n');
 }
 
@@ -539,6 +595,7 @@ pg_ae_summary(PG_FUNCTION_ARGS)
 	summarize_crossing(&out, models);
 	summarize_training(&out, models);
 	summarize_losses(&out, models);
+	summarize_target(&out, models);
 	summarize_warnings(&out, models->models[0]);
 	out.data[--out.len] = '\0'; /* no empty line at the end */
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(out.data, out.len));
@@ -773,6 +830,16 @@ add_denoise_options(StringInfo out, const AeTrainOptions *options)
 	add_number(out, "denoise_emphasis", options->emphasis);
 }
 
+/* Those of ae.target, where there is one. */
+static void
+add_target_options(StringInfo out, const AeModel *model)
+{
+	if (!model->schema.has_target)
+		return;
+	add_text(out, "target", pgae_target_name(&model->schema));
+	add_number(out, "target_weight", model->options.target_weight);
+}
+
 /* All options as they were resolved: given to ae.train again, they train the same model. */
 static void
 add_options(StringInfo out, const PgaeModels *models)
@@ -795,6 +862,7 @@ add_options(StringInfo out, const PgaeModels *models)
 	add_denoise_options(out, options);
 	add_number(out, "dropout", options->dropout);
 	add_sparse_options(out, model);
+	add_target_options(out, model);
 	if (options->contract_weight > 0)
 	{
 		add_number(out, "contract_weight", options->contract_weight);
@@ -828,6 +896,40 @@ add_network(StringInfo out, const AeModel *model)
 		add_text(out, NULL, ae_activation_info[net->activation[l]].name);
 	appendStringInfoChar(out, ']');
 	add_count(out, "weights", ae_net_n_params(net));
+	appendStringInfoChar(out, '}');
+}
+
+/* The target of a model; levels of its first network. */
+static void
+add_target(StringInfo out, const PgaeModels *models)
+{
+	const AeModel *model = models->models[0];
+	const AeColumn *target = &model->schema.target;
+
+	if (!model->schema.has_target)
+		return;
+	add_open(out, "target", '{');
+	add_text(out, "column", pgae_target_name(&model->schema));
+	add_text(out, "kind", ae_kind_name[target->kind]);
+	add_count(out, "labelled_rows", labelled_rows(models));
+	if (target->kind == AE_KIND_CATEGORY)
+	{
+		add_open(out, "levels", '[');
+		for (uint32_t i = 0; i < target->n_levels; i++)
+		{
+			char *text = pgae_level_text(&model->schema, &target->levels[i], true);
+
+			add_text(out, NULL, text ? text : "?");
+		}
+		appendStringInfoChar(out, ']');
+	}
+	if (target->kind == AE_KIND_NUMBER)
+	{
+		add_number(out, "mean", target->mean);
+		add_number(out, "sd", target->sd);
+	}
+	add_number(out, "loss", mean_over(models, target_loss_of));
+	add_number(out, "accuracy", mean_over(models, target_accuracy_of));
 	appendStringInfoChar(out, '}');
 }
 
@@ -885,6 +987,7 @@ pg_ae_describe(PG_FUNCTION_ARGS)
 			  model->schema.is_array ? model->schema.n_columns : count_sources(&model->schema));
 	add_options(&out, models);
 	add_network(&out, model);
+	add_target(&out, models);
 	add_outcome(&out, models);
 	appendStringInfoChar(&out, '}');
 	PG_RETURN_DATUM(DirectFunctionCall1(jsonb_in, CStringGetDatum(out.data)));

@@ -81,6 +81,8 @@ typedef struct Measures
 	AeStatistics *statistics; /* one per column */
 	uint64 **counts;          /* of a category: rows by number of the level; else NULL */
 	size_t sample_rows;       /* first rows whose values are kept where a scaling needs them */
+	AeMoments target;         /* of its values; of a category n alone: rows with a label */
+	uint64 *target_counts;    /* as counts */
 } Measures;
 
 static bool
@@ -88,6 +90,15 @@ needs_sample(const AeColumn *column)
 {
 	return (column->kind == AE_KIND_NUMBER || column->kind == AE_KIND_TIME) &&
 		   (column->scaling == AE_SCALING_ROBUST || column->scaling == AE_SCALING_QUANTILE);
+}
+
+/* Rows of each level by number, all 0. */
+static uint64 *
+begin_counts(const PgaeLevels *levels)
+{
+	return MemoryContextAllocExtended(CurrentMemoryContext,
+									  Max(pgae_levels_count(levels), 1) * sizeof(uint64),
+									  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 }
 
 static void
@@ -108,14 +119,25 @@ begin_measures(Measures *measures, const PgaeJob *job)
 		ae_moments_init(&s->value);
 		ae_moments_init(&s->log);
 		if (schema->columns[c].kind == AE_KIND_CATEGORY)
-			measures->counts[c] = MemoryContextAllocExtended(
-				CurrentMemoryContext,
-				Max(pgae_levels_count(pgae_codec_levels(job->codec, c)), 1) * sizeof(uint64),
-				MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+			measures->counts[c] = begin_counts(pgae_codec_levels(job->codec, c));
 		if (needs_sample(&schema->columns[c]))
 			s->sample = MemoryContextAllocHuge(CurrentMemoryContext,
 											   measures->sample_rows * sizeof(double));
 	}
+	ae_moments_init(&measures->target);
+	measures->target_counts = NULL;
+	if (schema->has_target && schema->target.kind == AE_KIND_CATEGORY)
+		measures->target_counts = begin_counts(pgae_codec_target_levels(job->codec));
+}
+
+static void
+measure_target(Measures *measures, const PgaeRow *row)
+{
+	if (row->target_missing)
+		return;
+	if (measures->target_counts)
+		measures->target_counts[(int) row->target]++;
+	ae_moments_add(&measures->target, row->target);
 }
 
 static void
@@ -159,6 +181,8 @@ measure_columns(Measures *measures, PgaeJob *job)
 		if (measures->counts[c])
 			pgae_codec_map_levels(job->codec, c, NULL);
 	}
+	if (measures->target_counts)
+		pgae_codec_map_target(job->codec, NULL);
 	pgae_store_rewind(store);
 	while ((record = pgae_store_next(store)) != NULL)
 	{
@@ -175,6 +199,8 @@ measure_columns(Measures *measures, PgaeJob *job)
 				measure_value(measures, &schema->columns[c], c, row->values[c],
 							  n < measures->sample_rows);
 		}
+		if (schema->has_target)
+			measure_target(measures, row);
 		n++;
 	}
 	for (uint32_t c = 0; c < schema->n_columns; c++)
@@ -202,6 +228,8 @@ choose_levels(PgaeJob *job, const Measures *measures)
 		if (measures->counts[c])
 			schema->raw_names |= !pgae_levels_are_ascii(pgae_codec_levels(codec, c));
 	}
+	if (measures->target_counts && GetDatabaseEncoding() == PG_SQL_ASCII)
+		schema->raw_names |= !pgae_levels_are_ascii(pgae_codec_target_levels(codec));
 	for (uint32_t c = 0; c < schema->n_columns; c++)
 	{
 		AeColumn *column = &schema->columns[c];
@@ -213,6 +241,79 @@ choose_levels(PgaeJob *job, const Measures *measures)
 		else if (needs_sample(column) && column->scaling == AE_SCALING_QUANTILE)
 			column->knots = palloc(AE_KNOTS * sizeof(double));
 		column->indicator &= column->n_missing > 0;
+	}
+}
+
+/* The levels of a target: a label seen once is a label. */
+static void
+choose_target_levels(PgaeJob *job, const Measures *measures)
+{
+	AeSchema rule = job->model->schema;
+	AeColumn *target = &job->model->schema.target;
+
+	rule.min_frequency = 1;
+	pgae_codec_map_target(job->codec,
+						  pgae_levels_choose(target, pgae_codec_target_levels(job->codec),
+											 measures->target_counts, &rule));
+	if (target->other > 0 && job->number == 0)
+		ereport(NOTICE, (errmsg("target \"%s\" has more than %u levels: " UINT64_FORMAT
+								" rows of the others count as not labelled",
+								pgae_target_name(&rule), target->n_levels, target->other),
+						 errhint("Raise \"max_levels\" to predict them too.")));
+}
+
+/* Without two different labels there is nothing to predict: 22023. */
+static void
+check_labels(const PgaeJob *job, bool one_value)
+{
+	const char *rows = job->unseen ? "a fold" : "the training data";
+	const char *name = pgae_target_name(&job->model->schema);
+
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+		 one_value ? errmsg("target \"%s\" has one value in all labelled rows of %s", name, rows)
+				   : errmsg("target \"%s\" is NULL in all rows of %s", name, rows),
+		 job->unseen ? errhint("Two networks are crossed, each trained on half of the rows: set "
+							   "\"folds\" to 1, or label more rows.")
+					 : errhint("Rows without a label may have NULL, but at least two different "
+							   "labels are needed.")));
+}
+
+/* The target as the model will know it. */
+static void
+fit_target(PgaeJob *job, const Measures *measures)
+{
+	AeColumn *target = &job->model->schema.target;
+	const AeMoments *m = &measures->target;
+	double sd = m->n > 0 ? sqrt(m->m2 / m->n) : 0;
+
+	if (m->n == 0)
+		check_labels(job, false);
+	target->n_missing = job->n_rows - (uint64) m->n;
+	target->observed = target->varies = true;
+	if (target->kind == AE_KIND_CATEGORY)
+	{
+		choose_target_levels(job, measures);
+		if (target->n_levels < 2)
+			check_labels(job, true);
+		return;
+	}
+	if (!isfinite(sd))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("target \"%s\" has values too far apart to be standardised",
+							   pgae_target_name(&job->model->schema)),
+						errhint("Take its logarithm in a subquery.")));
+	if (m->min == m->max || !(sd > 0))
+		check_labels(job, true);
+	target->mean = m->mean;
+	target->sd = sd;
+	target->min = m->min;
+	target->max = m->max;
+	if (target->kind == AE_KIND_NUMBER)
+	{
+		target->shift = m->mean;
+		target->scale = sd;
 	}
 }
 
@@ -291,6 +392,8 @@ fit_columns(PgaeJob *job)
 		raise_unless_ok(ae_scaler_fit(schema, measures.statistics, &error), &error, schema);
 		if (schema->n_varying == 0)
 			return false;
+		if (schema->has_target)
+			fit_target(job, &measures);
 		if (job->number == 0)
 		{
 			notice_left_out(schema, true);
@@ -458,6 +561,37 @@ report_end(const PgaeJob *job)
 								seconds_since(job->start), describe_progress(job))));
 }
 
+/* 22023 where training would see no label. */
+static void
+check_label_split(const PgaeJob *job)
+{
+	size_t n = job->progress->n_validation, held_out = 0;
+	AeReal *cells, label;
+
+	if (job->rows.n_labelled == 0)
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("no row has a label of target \"%s\" that the model to start from knows",
+					pgae_target_name(&job->model->schema)),
+			 errhint("Labels of other levels count as NULL; train a new model to learn them.")));
+	if (job->rows.n_labelled > n)
+		return;
+	cells = palloc(job->rows.width * sizeof(AeReal));
+	for (size_t i = 0; i < n; i++)
+	{
+		if (i % ROWS_PER_CHECK == 0)
+			CHECK_FOR_INTERRUPTS();
+		pgae_store_read_labelled(&job->rows, cells, &label, i, 1);
+		held_out += ae_target_count(&label, 1);
+	}
+	pfree(cells);
+	if (held_out == job->rows.n_labelled)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("all labelled rows (%zu) are held out for validation", held_out),
+						errhint("Label more rows, or set \"validation\" to 0.")));
+}
+
 /* init: parameters to start from, or NULL. */
 static void
 make_trainer(PgaeJob *job, const AeNet *net, const AeTrainOptions *options, const AeRows *rows,
@@ -480,6 +614,8 @@ make_trainer(PgaeJob *job, const AeNet *net, const AeTrainOptions *options, cons
 	job->progress = ae_trainer_progress(job->trainer);
 	job->last_report = seconds_since(job->start);
 	job->last_epoch = job->last_update = 0;
+	if (job->rows.has_target)
+		check_label_split(job);
 }
 
 /* A loss as the model keeps it: NaN stands for one that could not be had. */
@@ -754,10 +890,48 @@ begin_sample(const PgaeJob *job)
 	return sample;
 }
 
-/* The next count rows of the sample, the first of them number first. */
+/* The same where rows have a target, whose labels go into labels. */
 static void
-next_sample(const PgaeJob *job, const Sample *sample, AeReal *out, size_t first, size_t count)
+next_labelled(const PgaeJob *job, const Sample *sample, AeReal *out, AeReal *labels, size_t first,
+			  size_t count)
 {
+	const AeSchema *schema = &job->model->schema;
+
+	if (!sample->store && sample->unseen)
+	{
+		pgae_store_read_labelled(&job->rows, out, labels, first, count);
+		return;
+	}
+	for (size_t i = 0; i < count; i++)
+	{
+		AeReal *cells = out + i * job->rows.width;
+
+		if (sample->store)
+		{
+			const PgaeRow *row = pgae_codec_unpack(job->codec, pgae_store_next(sample->store));
+
+			ae_scaler_apply(cells, schema, row->values, row->missing);
+			labels[i] = ae_target_cell(&schema->target, row->target, row->target_missing);
+		}
+		else
+			pgae_store_read_labelled(&job->rows, cells, labels + i,
+									 spread_row(job, first + i, sample->n), 1);
+	}
+}
+
+/*
+ * The next count rows of the sample, the first of them number first; with labels not NULL
+ * theirs too.
+ */
+static void
+next_sample(const PgaeJob *job, const Sample *sample, AeReal *out, AeReal *labels, size_t first,
+			size_t count)
+{
+	if (labels)
+	{
+		next_labelled(job, sample, out, labels, first, count);
+		return;
+	}
 	if (!sample->store)
 	{
 		read_sample(job, out, first, count, sample->n, sample->unseen);
@@ -782,6 +956,19 @@ tally_codes(double *sum, double *n_zero, const AeReal *codes, size_t n)
 	}
 }
 
+/* How good the head is, from codes that the scorer has just given. */
+static void
+tally_target(AeTargetTally *tally, AeScorer *scorer, const AeReal *codes, const AeReal *labels,
+			 size_t n)
+{
+	uint32_t n_target = scorer->model->net.n_target;
+	AeReal *scratch = palloc(Max(ae_target_scratch(n_target), 1) * sizeof(AeReal));
+
+	ae_target_tally(tally, ae_scorer_head(scorer, codes, n), labels, n_target, n, scratch,
+					pgae_kernels());
+	pfree(scratch);
+}
+
 /* Errors and distance terms of the sample, terms if there are prototypes; dead code units. */
 static Sample
 score_sample(PgaeJob *job, double **errors, double **terms)
@@ -793,6 +980,8 @@ score_sample(PgaeJob *job, double **errors, double **terms)
 	AeReal *high = low + n_code;
 	AeScorer *scorer = make_scorer(model);
 	double sum = 0, n_zero = 0;
+	AeReal *labels = job->rows.has_target ? palloc(scorer->batch * sizeof(AeReal)) : NULL;
+	AeTargetTally target = {0};
 
 	*errors = MemoryContextAllocHuge(CurrentMemoryContext, sample.n * sizeof(double));
 	*terms = MemoryContextAllocHuge(CurrentMemoryContext, sample.n * sizeof(double));
@@ -807,10 +996,12 @@ score_sample(PgaeJob *job, double **errors, double **terms)
 		const AeReal *codes;
 
 		CHECK_FOR_INTERRUPTS();
-		next_sample(job, &sample, scorer->cells, first, count);
+		next_sample(job, &sample, scorer->cells, labels, first, count);
 		codes = ae_scorer_encode(scorer, count);
 		widen_ranges(low, high, codes, count, n_code);
 		tally_codes(&sum, &n_zero, codes, count * n_code);
+		if (labels)
+			tally_target(&target, scorer, codes, labels, count);
 		ae_scorer_errors(*errors + first, scorer, ae_scorer_decode(scorer, codes, count), count);
 		for (size_t i = 0; i < count; i++)
 			(*terms)[first + i] = ae_distance_term(&scorer->distance,
@@ -819,6 +1010,8 @@ score_sample(PgaeJob *job, double **errors, double **terms)
 	for (size_t j = 0; j < n_code; j++)
 		model->n_dead += high[j] - low[j] <= DEAD_RANGE;
 	model->code_zeros = sample.n > 0 ? n_zero / ((double) sample.n * n_code) : 0;
+	model->target_loss = finite_or_nan(ae_target_mean_loss(&target));
+	model->target_accuracy = finite_or_nan(ae_target_accuracy(&target, model->net.n_target));
 	model->code_mean = sample.n > 0 && isfinite(sum) ? sum / ((double) sample.n * n_code) : 0;
 	return sample;
 }

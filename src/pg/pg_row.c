@@ -45,6 +45,7 @@ typedef struct Source
 	uint32 first; /* AeColumn */
 	uint32 n;     /* AeColumns: more than one for an array column */
 	bool is_array;
+	bool is_target;
 	AeKind kind;
 	bool varies;        /* scoring: false where its values do not matter */
 	char *name;         /* in the server's encoding; NULL in a model of arrays */
@@ -67,6 +68,7 @@ typedef struct RowPlan
 	Datum *values;
 	bool *nulls;
 	PgaePart *parts; /* one per source column */
+	PgaePart target; /* where the codec has one */
 } RowPlan;
 
 struct PgaeCodec
@@ -86,6 +88,8 @@ struct PgaeCodec
 	void *argdomain; /* domain_check's own */
 	Source *sources;
 	uint32 n_sources;
+	bool has_target; /* in training: rows have a target; scoring asks for none */
+	Source target;
 	PgaeRow row;
 	RowPlan plan;
 	PgaePart array; /* of a model of arrays: the type of its rows */
@@ -274,6 +278,8 @@ choose_attributes(int *chosen, TupleDesc tupdesc, const PgaeOptions *options)
 	ListCell *cell;
 	int n = 0;
 
+	if (options->target && find_attribute(tupdesc, options->target, true) < 0)
+		raise_unknown_option_column(tupdesc, "target", options->target);
 	foreach (cell, options->exclude)
 	{
 		if (find_attribute(tupdesc, lfirst(cell), false) < 0)
@@ -287,7 +293,8 @@ choose_attributes(int *chosen, TupleDesc tupdesc, const PgaeOptions *options)
 		{
 			Form_pg_attribute att = TupleDescAttr(tupdesc, i);
 
-			if (att->attisdropped || list_has_name(options->exclude, NameStr(att->attname)))
+			if (att->attisdropped || list_has_name(options->exclude, NameStr(att->attname)) ||
+				(options->target && strcmp(options->target, NameStr(att->attname)) == 0))
 				continue;
 			find_attribute(tupdesc, NameStr(att->attname), true);
 			chosen[n++] = i;
@@ -318,11 +325,11 @@ check_choices(TupleDesc tupdesc, const List *choices, const char *option)
 	}
 }
 
-/* The layout of training records, once the width of every value is known. */
+/* The layout of training records, once the width of every value, the target last, is known. */
 static void
 lay_out_record(PgaeCodec *codec, const size_t *stored)
 {
-	uint32 n = codec->schema->n_columns;
+	uint32 n = codec->schema->n_columns + codec->has_target;
 
 	codec->stored = MemoryContextAlloc(codec->context, sizeof(size_t) * n);
 	codec->offset = MemoryContextAlloc(codec->context, sizeof(size_t) * n);
@@ -383,6 +390,15 @@ is_ascii(const char *text)
 	return true;
 }
 
+static void
+set_name(AeColumn *column, char *name, bool raw)
+{
+	if (!raw)
+		name = pg_server_to_any(name, (int) strlen(name), PG_UTF8);
+	column->name = name;
+	column->name_len = (uint32_t) strlen(name);
+}
+
 /*
  * Stores names as UTF-8.  The names of an SQL_ASCII database are bytes of nobody
  * knows which encoding: they are kept as they are, and flagged.
@@ -392,16 +408,13 @@ schema_set_names(const PgaeCodec *codec, AeSchema *schema)
 {
 	for (uint32 s = 0; s < codec->n_sources && GetDatabaseEncoding() == PG_SQL_ASCII; s++)
 		schema->raw_names |= !is_ascii(codec->sources[s].name);
+	if (codec->has_target && GetDatabaseEncoding() == PG_SQL_ASCII)
+		schema->raw_names |= !is_ascii(codec->target.name);
 	for (uint32 s = 0; s < codec->n_sources; s++)
-	{
-		char *name = codec->sources[s].name;
-		AeColumn *column = &schema->columns[codec->sources[s].first];
-
-		if (!schema->raw_names)
-			name = pg_server_to_any(name, (int) strlen(name), PG_UTF8);
-		column->name = name;
-		column->name_len = (uint32_t) strlen(name);
-	}
+		set_name(&schema->columns[codec->sources[s].first], codec->sources[s].name,
+				 schema->raw_names);
+	if (codec->has_target)
+		set_name(&schema->target, codec->target.name, schema->raw_names);
 }
 
 /* The kind of a column: what the options say, or what its type says. */
@@ -480,6 +493,51 @@ set_source(PgaeCodec *codec, AeSchema *schema, size_t *stored, Source *source, c
 	}
 }
 
+/* The kind of a target: 42804 for a type that none can be made of. */
+static AeKind
+choose_target_kind(const PgaePart *part, Form_pg_attribute att, const PgaeOptions *options)
+{
+	int asked = pgae_options_choice(options->kinds, NameStr(att->attname));
+	int kind = asked >= 0 ? asked : pgae_part_kind(part);
+
+	if (part->conv == PGAE_CONV_NONE || part->conv == PGAE_CONV_ARRAY || kind < 0 ||
+		kind == AE_KIND_TIME)
+		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+						errmsg("column \"%s\" is of type %s, which cannot be a target",
+							   NameStr(att->attname), format_type_be(att->atttypid)),
+						errhint("A target is a number, a boolean or a category: compute one in a "
+								"subquery, or make it a category with the option \"kinds\".")));
+	return choose_kind(part, att, options);
+}
+
+/* Fills in the target, from the column that the options name; n: values before it. */
+static void
+set_target(PgaeCodec *codec, AeSchema *schema, size_t *stored, TupleDesc tupdesc, uint32 n)
+{
+	int number = find_attribute(tupdesc, codec->options->target, true);
+	Form_pg_attribute att = TupleDescAttr(tupdesc, number);
+	Source *source = &codec->target;
+	PgaePart part;
+
+	pgae_part_init(&part, number, att->atttypid, att->atttypmod);
+	source->n = 1;
+	source->is_target = true;
+	source->kind = choose_target_kind(&part, att, codec->options);
+	source->varies = true;
+	source->name = pstrdup(NameStr(att->attname));
+	if (source->kind == AE_KIND_CATEGORY)
+	{
+		source->levels = pgae_levels_create(codec->context, false);
+		pgae_levels_start_learning(source->levels, codec->budget, source->name, part.att);
+	}
+	schema->has_target = codec->has_target = true;
+	schema->target.kind = source->kind;
+	schema->target.scaling = AE_SCALING_STANDARD;
+	schema->target.scale = 1;
+	schema->target.cell = -1;
+	stored[n] = pgae_part_stored(&part, source->kind);
+}
+
 /* Array columns without an element in any row are left out; returns how many columns stay. */
 static int
 drop_unknown_arrays(int *chosen, int n, TupleDesc tupdesc, const int *lengths)
@@ -509,7 +567,7 @@ build_row_schema(PgaeCodec *codec, TupleDesc tupdesc, const int *chosen, int n)
 	for (int i = 0; i < n; i++)
 		n_values += Max(codec->lengths[chosen[i]], 1);
 	schema = schema_alloc(codec, n_values);
-	stored = palloc0(sizeof(size_t) * Max(n_values, 1));
+	stored = palloc0(sizeof(size_t) * (n_values + 1));
 	alloc_row(codec, n_values, (uint32) n);
 	n_values = 0;
 	for (int i = 0; i < n; i++)
@@ -523,6 +581,8 @@ build_row_schema(PgaeCodec *codec, TupleDesc tupdesc, const int *chosen, int n)
 				   codec->lengths[chosen[i]]);
 		n_values += codec->sources[i].n;
 	}
+	if (codec->options->target)
+		set_target(codec, schema, stored, tupdesc, n_values);
 	schema_set_names(codec, schema);
 	codec->schema = schema;
 	lay_out_record(codec, stored);
@@ -581,13 +641,11 @@ locate_source(PgaeCodec *codec, TupleDesc tupdesc, uint32 s, bool positional)
 	return -1;
 }
 
-/* 42804 unless a column of this type can be source s of the model. */
+/* 42804 unless a column of this type can be that source, of which records have so many bytes. */
 static void
-check_part(const PgaeCodec *codec, const PgaePart *part, Form_pg_attribute att, uint32 s,
+check_part(const Source *source, const PgaePart *part, Form_pg_attribute att, size_t stored,
 		   bool positional)
 {
-	const Source *source = &codec->sources[s];
-
 	if (!pgae_part_can_be(part, source->kind) ||
 		(part->conv == PGAE_CONV_ARRAY) != source->is_array)
 		ereport(ERROR,
@@ -599,11 +657,30 @@ check_part(const PgaeCodec *codec, const PgaePart *part, Form_pg_attribute att, 
 										"the model's column \"%s\".",
 										source->name)
 							: 0));
-	if (codec->stored[source->first] < pgae_part_stored(part, source->kind))
+	if (stored < pgae_part_stored(part, source->kind))
 		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
 						errmsg("column \"%s\" is of type %s, unlike in the first row",
 							   NameStr(att->attname), format_type_be(att->atttypid)),
 						errhint("Cast the column to one type in all rows.")));
+}
+
+/* Fills plan->target. */
+static void
+compile_target(PgaeCodec *codec)
+{
+	RowPlan *plan = &codec->plan;
+	const Source *source = &codec->target;
+	int number = find_attribute(plan->tupdesc, source->name, true);
+	Form_pg_attribute att;
+
+	if (number < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("row has no column \"%s\", which is the model's target", source->name),
+				 errhint("To train on rows without labels, give them the column as NULL.")));
+	att = TupleDescAttr(plan->tupdesc, number);
+	pgae_part_init(&plan->target, number, att->atttypid, att->atttypmod);
+	check_part(source, &plan->target, att, codec->stored[codec->schema->n_columns], false);
 }
 
 /* Fills plan->parts; the current context is the plan's. */
@@ -621,8 +698,11 @@ compile_parts(PgaeCodec *codec)
 		Form_pg_attribute att = TupleDescAttr(tupdesc, number);
 
 		pgae_part_init(&plan->parts[s], number, att->atttypid, att->atttypmod);
-		check_part(codec, &plan->parts[s], att, s, positional);
+		check_part(&codec->sources[s], &plan->parts[s], att, codec->stored[codec->sources[s].first],
+				   positional);
 	}
+	if (codec->has_target)
+		compile_target(codec);
 	plan->values = palloc(sizeof(Datum) * Max(tupdesc->natts, 1));
 	plan->nulls = palloc(sizeof(bool) * Max(tupdesc->natts, 1));
 }
@@ -679,6 +759,13 @@ codec_alloc(Oid argtype, MemoryContext context)
 	return codec;
 }
 
+/* The column of a model that a source is the first value of. */
+static const AeColumn *
+column_of(const AeSchema *schema, const Source *source)
+{
+	return source->is_target ? &schema->target : &schema->columns[source->first];
+}
+
 /* The maps of a category: from the numbers of all folds' levels to those of each. */
 static void
 adopt_levels(PgaeCodec *codec, Source *source, const AeSchema *const *schemas, int n_schemas)
@@ -688,10 +775,10 @@ adopt_levels(PgaeCodec *codec, Source *source, const AeSchema *const *schemas, i
 	source->levels = pgae_levels_create(codec->context, schemas[0]->raw_names);
 	for (int f = 0; f < n_schemas; f++)
 		numbers[f] =
-			pgae_levels_add_model(source->levels, schemas[f], &schemas[f]->columns[source->first]);
+			pgae_levels_add_model(source->levels, schemas[f], column_of(schemas[f], source));
 	for (int f = 0; f < n_schemas; f++)
 	{
-		const AeColumn *column = &schemas[f]->columns[source->first];
+		const AeColumn *column = column_of(schemas[f], source);
 		int n = pgae_levels_count(source->levels);
 		int32 *map = palloc(sizeof(int32) * Max(n, 1));
 
@@ -786,6 +873,7 @@ pgae_codec_create_training(const PgaeOptions *options, Oid argtype, PgaeBudget *
 						 : options->exclude != NIL  ? "exclude"
 						 : options->kinds != NIL    ? "kinds"
 						 : options->scalings != NIL ? "scaling"
+						 : options->target          ? "target"
 													: NULL;
 
 	codec->options = options;
@@ -797,10 +885,36 @@ pgae_codec_create_training(const PgaeOptions *options, Oid argtype, PgaeBudget *
 	return codec;
 }
 
+/* The target of the model that training starts from. */
+static void
+adopt_target(PgaeCodec *codec)
+{
+	MemoryContext old = MemoryContextSwitchTo(codec->context);
+	const AeSchema *schema = codec->schema;
+	int n_schemas = codec->schemas[1] ? 2 : 1;
+	Source *source = &codec->target;
+	size_t *stored = palloc(sizeof(size_t) * (schema->n_columns + 1));
+
+	codec->has_target = true;
+	source->n = 1;
+	source->is_target = source->varies = true;
+	source->kind = schema->target.kind;
+	source->name = pgae_target_name(schema);
+	if (source->kind == AE_KIND_CATEGORY)
+		adopt_levels(codec, source, codec->schemas, n_schemas);
+	memcpy(stored, codec->stored, sizeof(size_t) * schema->n_columns);
+	stored[schema->n_columns] = source->kind == AE_KIND_CATEGORY ? sizeof(int32) : sizeof(double);
+	lay_out_record(codec, stored);
+	pfree(stored);
+	MemoryContextSwitchTo(old);
+}
+
 void
 pgae_codec_start_training(PgaeCodec *codec)
 {
 	codec->hashing = codec->crossed = true;
+	if (codec->schema->has_target)
+		adopt_target(codec);
 }
 
 void
@@ -1050,6 +1164,41 @@ read_level(PgaeCodec *codec, const PgaePart *part, Source *source, Datum datum)
 	return number >= 0 || codec->crossed ? number : source->unknown[0];
 }
 
+static void
+read_target(PgaeCodec *codec)
+{
+	const PgaePart *part = &codec->plan.target;
+	PgaeRow *row = &codec->row;
+
+	row->target_missing = codec->plan.nulls[part->att];
+	if (row->target_missing)
+		row->target = 0;
+	else if (codec->target.kind == AE_KIND_CATEGORY)
+		row->target = read_level(codec, part, &codec->target, codec->plan.values[part->att]);
+	else
+		row->target = pgae_value_of(part->conv, codec->plan.values[part->att]);
+}
+
+/*
+ * The hash of a row with its target: what records are put in order by.  Folds and scores know
+ * nothing of a target.
+ */
+static uint64
+hash_target(const PgaeCodec *codec)
+{
+	const PgaeRow *row = &codec->row;
+	uint64 target = codec->target.hash;
+	uint32 words[4] = {(uint32) row->hash, (uint32) (row->hash >> 32)};
+
+	if (row->target_missing)
+		target = AE_HASH_MISSING;
+	else if (codec->target.kind != AE_KIND_CATEGORY)
+		target = ae_hash_number(row->target);
+	words[2] = (uint32) target;
+	words[3] = (uint32) (target >> 32);
+	return ae_hash_words(words, 4);
+}
+
 /* The hash of the row just read: of its values in the model's order, as they were given. */
 static uint64
 hash_row(const PgaeCodec *codec)
@@ -1157,6 +1306,8 @@ read_row(PgaeCodec *codec, Datum row)
 												   : pgae_value_of(part->conv, datum);
 		}
 	}
+	if (codec->has_target)
+		read_target(codec);
 	if ((Pointer) header != DatumGetPointer(row))
 		pfree(header);
 }
@@ -1187,7 +1338,9 @@ pgae_codec_read(PgaeCodec *codec, Datum row)
 		read_array(codec, &codec->array, &codec->sources[0], row);
 	}
 	if (codec->hashing)
-		codec->row.hash = hash_row(codec);
+		codec->row.hash = codec->row.order = hash_row(codec);
+	if (codec->has_target)
+		codec->row.order = hash_target(codec);
 	return &codec->row;
 }
 
@@ -1508,6 +1661,68 @@ pgae_codec_record_size(const PgaeCodec *codec)
 	return codec->record_size;
 }
 
+/* Value i of a record, and its bit. */
+static void
+pack_value(const PgaeCodec *codec, char *record, uint32 i, AeKind kind, double value, bool missing)
+{
+	char *at = record + codec->offset[i];
+	float real;
+	int32 number;
+
+	value += 0.0; /* -0 + 0 = +0 */
+	real = (float) value;
+	number = (int32) value;
+	if (missing)
+		record[i / 8] |= (char) (1 << (i % 8));
+	if (kind == AE_KIND_CATEGORY)
+		memcpy(at, &number, sizeof(number));
+	else if (codec->stored[i] == sizeof(double))
+		memcpy(at, &value, sizeof(value));
+	else if (codec->stored[i] == sizeof(float))
+		memcpy(at, &real, sizeof(real));
+	else
+		*at = (char) (value != 0);
+}
+
+/* The other way. */
+static double
+unpack_value(const PgaeCodec *codec, const char *record, uint32 i, AeKind kind, bool *missing)
+{
+	const char *at = record + codec->offset[i];
+	double value;
+	float real;
+	int32 number;
+
+	*missing = (record[i / 8] >> (i % 8)) & 1;
+	if (kind == AE_KIND_CATEGORY)
+	{
+		memcpy(&number, at, sizeof(number));
+		return number;
+	}
+	if (codec->stored[i] == sizeof(double))
+	{
+		memcpy(&value, at, sizeof(value));
+		return value;
+	}
+	if (codec->stored[i] == sizeof(float))
+	{
+		memcpy(&real, at, sizeof(real));
+		return real;
+	}
+	return *at;
+}
+
+/* What the number of a level becomes, where there is a map. */
+static double
+map_level(const Source *source, unsigned fold, double value)
+{
+	const int32 *map = source->map[fold];
+
+	if (map == NULL)
+		return value;
+	return value >= 0 ? map[(int) value] : source->unknown[fold];
+}
+
 /*
  * record (record_size bytes, any alignment) = the row last read.  Rows of equal values give
  * equal bytes: -0 becomes 0.  Nothing is lost that the column's type could hold.
@@ -1516,26 +1731,15 @@ void
 pgae_codec_pack(const PgaeCodec *codec, char *record)
 {
 	const AeSchema *schema = codec->schema;
+	uint32 n = schema->n_columns;
 
-	memset(record, 0, (schema->n_columns + 7) / 8);
-	for (uint32 i = 0; i < schema->n_columns; i++)
-	{
-		char *at = record + codec->offset[i];
-		double value = codec->row.values[i] + 0.0; /* -0 + 0 = +0 */
-		float real = (float) value;
-		int32 number = (int32) value;
-
-		if (codec->row.missing[i])
-			record[i / 8] |= (char) (1 << (i % 8));
-		if (schema->columns[i].kind == AE_KIND_CATEGORY)
-			memcpy(at, &number, sizeof(number));
-		else if (codec->stored[i] == sizeof(double))
-			memcpy(at, &value, sizeof(value));
-		else if (codec->stored[i] == sizeof(float))
-			memcpy(at, &real, sizeof(real));
-		else
-			*at = (char) (value != 0);
-	}
+	memset(record, 0, (n + codec->has_target + 7) / 8);
+	for (uint32 i = 0; i < n; i++)
+		pack_value(codec, record, i, schema->columns[i].kind, codec->row.values[i],
+				   codec->row.missing[i]);
+	if (codec->has_target)
+		pack_value(codec, record, n, codec->target.kind, codec->row.target,
+				   codec->row.target_missing);
 }
 
 /* The values of a record, good until the next call; levels as the map has them. */
@@ -1548,38 +1752,36 @@ pgae_codec_unpack(PgaeCodec *codec, const char *record)
 	row->any_missing = false;
 	for (uint32 i = 0; i < schema->n_columns; i++)
 	{
-		const char *at = record + codec->offset[i];
-		float real;
-		int32 number;
-
-		row->missing[i] = (record[i / 8] >> (i % 8)) & 1;
+		row->values[i] = unpack_value(codec, record, i, schema->columns[i].kind, &row->missing[i]);
 		row->any_missing |= row->missing[i];
-		if (schema->columns[i].kind == AE_KIND_CATEGORY)
-		{
-			memcpy(&number, at, sizeof(number));
-			row->values[i] = number;
-		}
-		else if (codec->stored[i] == sizeof(double))
-			memcpy(&row->values[i], at, sizeof(double));
-		else if (codec->stored[i] == sizeof(float))
-		{
-			memcpy(&real, at, sizeof(real));
-			row->values[i] = real;
-		}
-		else
-			row->values[i] = *at;
 	}
 	for (uint32 s = 0; s < codec->n_sources; s++)
 	{
 		const Source *source = &codec->sources[s];
-
 		double *value = &row->values[source->first];
-		const int32 *map = source->map[codec->fold];
 
-		if (map && !row->missing[source->first])
-			*value = *value >= 0 ? map[(int) *value] : source->unknown[codec->fold];
+		if (!row->missing[source->first])
+			*value = map_level(source, codec->fold, *value);
 	}
+	if (!codec->has_target)
+		return row;
+	row->target =
+		unpack_value(codec, record, schema->n_columns, codec->target.kind, &row->target_missing);
+	if (!row->target_missing)
+		row->target = map_level(&codec->target, codec->fold, row->target);
 	return row;
+}
+
+PgaeLevels *
+pgae_codec_target_levels(const PgaeCodec *codec)
+{
+	return codec->target.levels;
+}
+
+void
+pgae_codec_map_target(PgaeCodec *codec, const int32 *map)
+{
+	codec->target.map[0] = map;
 }
 
 PgaeLevels *

@@ -809,18 +809,21 @@ pgae_store_scale(AeRows *rows, AeMoments *cells, PgaeStore *store, PgaeCodec *co
 				 const AeSchema *schema)
 {
 	size_t width = schema->n_dense + schema->n_categories;
+	size_t stride = width + schema->has_target;
 	size_t bytes;
 	size_t n = 0;
 	AeReal *out;
 	const char *record;
 
-	if (!ae_size_mul(&bytes, store->n_records, width * sizeof(AeReal)) || bytes > PG_INT64_MAX / 2)
+	if (!ae_size_mul(&bytes, store->n_records, stride * sizeof(AeReal)) || bytes > PG_INT64_MAX / 2)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 						errmsg("%zu rows of %zu cells are too many to train on", store->n_records,
 							   width)));
-	out = make_room(store, bytes, width * sizeof(AeReal));
+	out = make_room(store, bytes, stride * sizeof(AeReal));
 	rows->n_rows = store->n_records;
 	rows->width = width;
+	rows->has_target = schema->has_target;
+	rows->n_labelled = 0;
 	rows->nullable = false;
 	rows->data = store->file ? NULL : out;
 	rows->read = read_rows;
@@ -839,19 +842,49 @@ pgae_store_scale(AeRows *rows, AeMoments *cells, PgaeStore *store, PgaeCodec *co
 		rows->nullable |= row->any_missing;
 		ae_scaler_apply(out, schema, row->values, row->missing);
 		add_moments(cells, out, schema->n_dense);
+		if (schema->has_target)
+		{
+			out[width] = ae_target_cell(&schema->target, row->target, row->target_missing);
+			rows->n_labelled += ae_target_count(out + width, 1);
+		}
 		if (store->file)
 			BufFileWrite(store->file, (const void *) out, store->row_bytes);
 		else
-			out += width;
+			out += stride;
 	}
 	if (store->file)
 		pfree(out);
 }
 
 void
+pgae_store_read_labelled(const AeRows *rows, AeReal *out, AeReal *labels, size_t first,
+						 size_t count)
+{
+	size_t width = rows->width, stride = ae_rows_stride(rows);
+	AeReal *row = rows->data ? NULL : palloc(stride * sizeof(AeReal));
+
+	for (size_t i = 0; i < count; i++)
+	{
+		const AeReal *from = row;
+
+		if (rows->data)
+			from = rows->data + (first + i) * stride;
+		else
+			rows->read(rows->context, row, first + i, 1);
+		memcpy(out + i * width, from, width * sizeof(AeReal));
+		if (labels)
+			labels[i] = from[width];
+	}
+	if (row)
+		pfree(row);
+}
+
+void
 pgae_store_read(const AeRows *rows, AeReal *out, size_t first, size_t count)
 {
-	if (rows->data)
+	if (rows->has_target)
+		pgae_store_read_labelled(rows, out, NULL, first, count);
+	else if (rows->data)
 		memcpy(out, rows->data + first * rows->width, count * rows->width * sizeof(AeReal));
 	else
 		rows->read(rows->context, out, first, count);

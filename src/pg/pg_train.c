@@ -242,6 +242,14 @@ check_finite(const AeSchema *schema, const PgaeRow *row)
 		error.column = (int) c;
 		pgae_raise(&error, schema);
 	}
+	if (schema->has_target && !isfinite(row->target))
+	{
+		AeError error;
+
+		ae_fail(&error, AE_ERR_NONFINITE, "field", row->target, 0, 0);
+		error.column = PGAE_TARGET_COLUMN;
+		pgae_raise(&error, schema);
+	}
 }
 
 static bool
@@ -277,7 +285,7 @@ collect(TrainState *state, Datum datum)
 	}
 	fold->varies |= row->hash != fold->hash;
 	pgae_codec_pack(state->codec, pgae_store_record(fold->store));
-	pgae_store_add(fold->store, row->hash);
+	pgae_store_add(fold->store, row->order);
 }
 
 /* Keeps a row until another one tells how long its arrays are. */

@@ -164,11 +164,36 @@ ask(AeScorer *scorer, const AeReal *outputs)
 	free(fill);
 }
 
+/* Finished outputs of the target's head are probabilities; digests[n_rows]: of their bits. */
+static void
+check_head(uint64_t *digests, AeScorer *scorer, const AeReal *codes, size_t n_rows)
+{
+	uint32_t n = scorer->model->net.n_target;
+	AeReal *head;
+
+	memset(digests, 0, n_rows * sizeof(uint64_t));
+	REQUIRE((n > 0) == scorer->model->schema.has_target);
+	if (n == 0)
+		return;
+	head = ae_scorer_head(scorer, codes, n_rows);
+	ae_scorer_head_finish(scorer, head, n_rows);
+	for (size_t i = 0; i < n_rows * n; i++)
+	{
+		uint32_t bits = 0;
+
+		REQUIRE(n == 1 || isnan(head[i]) || (head[i] >= 0 && head[i] <= 1));
+		if (!isnan(head[i]))
+			memcpy(&bits, &head[i], sizeof bits);
+		digests[i / n] = (digests[i / n] ^ bits) * 0x100000001b3u;
+	}
+}
+
 /* Scores n_rows rows from first on in a scorer of just that batch. */
 static void
-score_rows(double *errors, const AeModel *model, int first, int n_rows, const uint8_t *data,
-		   size_t size)
+score_rows(double *errors, uint64_t *heads, const AeModel *model, int first, int n_rows,
+		   const uint8_t *data, size_t size)
 {
+	const AeReal *codes;
 	const AeSchema *schema = &model->schema;
 	double *values = take(schema->n_columns * sizeof(double));
 	bool *missing = take(schema->n_columns * sizeof(bool));
@@ -187,8 +212,9 @@ score_rows(double *errors, const AeModel *model, int first, int n_rows, const ui
 		ae_scaler_apply(scorer.cells + (size_t) r * n_cells, schema, values, missing);
 		check_cells(scorer.cells + (size_t) r * n_cells, schema, missing);
 	}
-	outputs =
-		ae_scorer_decode(&scorer, ae_scorer_encode(&scorer, (size_t) n_rows), (size_t) n_rows);
+	codes = ae_scorer_encode(&scorer, (size_t) n_rows);
+	check_head(heads, &scorer, codes, (size_t) n_rows);
+	outputs = ae_scorer_decode(&scorer, codes, (size_t) n_rows);
 	ae_scorer_errors(errors, &scorer, outputs, (size_t) n_rows);
 	check_columns(&scorer, outputs, errors[0]);
 	ae_scorer_finish(&scorer, outputs, (size_t) n_rows);
@@ -222,6 +248,7 @@ use_model(const AeModel *model, const uint8_t *data, size_t size)
 	AeError error;
 	double batch[N_ROWS];
 	double alone;
+	uint64_t heads[N_ROWS], head;
 	size_t length;
 	uint8_t *again;
 
@@ -235,11 +262,12 @@ use_model(const AeModel *model, const uint8_t *data, size_t size)
 	check_mean_loss(model);
 	if (ae_net_n_params(&model->net) > MAX_PARAMS)
 		return;
-	score_rows(batch, model, 0, N_ROWS, data, size);
+	score_rows(batch, heads, model, 0, N_ROWS, data, size);
 	for (int r = 0; r < N_ROWS; r++)
 	{
-		score_rows(&alone, model, r, 1, data, size);
+		score_rows(&alone, &head, model, r, 1, data, size);
 		REQUIRE(memcmp(&alone, &batch[r], sizeof alone) == 0);
+		REQUIRE(head == heads[r]);
 	}
 }
 

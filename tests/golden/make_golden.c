@@ -24,6 +24,7 @@
  *     raw S T       of models with prototypes: raw score, distance term
  *     parts F ..    likewise: ae_scorer_column_distances
  *     values F ..   ae_scaler_invert
+ *     target F ..   of models with a target: ae_scorer_head and ae_scorer_head_finish
  */
 #include "ae_score.h"
 #include "sample_model.h"
@@ -163,6 +164,13 @@ write_row(FILE *file, AeScorer *scorer, const double *values, const bool *missin
 	fprintf(file, "\nbad %d\n", bad);
 	code = ae_scorer_encode(scorer, 1);
 	print_line(file, "code", code, net->width[net->n_encoder]);
+	if (net->n_target > 0)
+	{
+		AeReal *head = ae_scorer_head(scorer, code, 1);
+
+		ae_scorer_head_finish(scorer, head, 1);
+		print_line(file, "target", head, net->n_target);
+	}
 	output = ae_scorer_decode(scorer, code, 1);
 	ae_scorer_errors(&score, scorer, output, 1);
 	ae_scorer_column_errors(of_columns, scorer, output);
@@ -364,6 +372,10 @@ make_golden(const char *dir)
 								 AE_LOSS_SOFTMAX,     false, FEW};
 	static const Wanted members = {"bundle_v1_2x3.hex", 8,     2,  AE_LOSS_MSE,
 								   AE_LOSS_ONEHOT,      false, FEW};
+	static const Wanted targets[] = {
+		{"model_v1_target.hex", 10, 3, AE_LOSS_MSE, AE_LOSS_ONEHOT, false, FEW},
+		{"model_v1_target_number.hex", 12, 3, AE_LOSS_MSE, AE_LOSS_SOFTMAX, false, FEW},
+	};
 	FILE *file = open_in(dir, "scores_v1.txt", "w");
 
 	for (size_t i = 0; i < sizeof models / sizeof models[0]; i++)
@@ -382,6 +394,19 @@ make_golden(const char *dir)
 	}
 	make_bundle(file, dir, &folds, 9000, 1);
 	make_bundle(file, dir, &members, 10000, 3);
+	for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++)
+	{
+		Sample *s = find_sample(20000 + 1000 * i, &targets[i]);
+		size_t length;
+		uint8_t *bytes;
+
+		sample_target(s, i == 0 ? AE_KIND_CATEGORY : AE_KIND_NUMBER);
+		bytes = write_or_die(&s->model, &length);
+		write_hex(dir, targets[i].name, bytes, length);
+		free(bytes);
+		write_scores(file, targets[i].name, s, targets[i].looks != PLAIN);
+		sample_free(s);
+	}
 	fclose(file);
 }
 
@@ -446,6 +471,19 @@ make_seeds(const char *dir)
 		free(bytes);
 		for (uint32_t i = 0; i < bundle.n_folds * bundle.n_members; i++)
 			free(models[i]);
+	}
+	for (uint32_t k = 0; k < 3; k++, n++)
+	{
+		static const AeKind kinds[] = {AE_KIND_NUMBER, AE_KIND_BOOLEAN, AE_KIND_CATEGORY};
+		Sample *s = seed_sample(20 + k);
+		size_t length;
+		uint8_t *bytes;
+
+		sample_target(s, kinds[k]);
+		bytes = write_or_die(&s->model, &length);
+		write_seed(dir, n, bytes, length);
+		free(bytes);
+		sample_free(s);
 	}
 }
 

@@ -28,7 +28,8 @@ DECLARE
 		'SELECT ae.describe($1)', 'SELECT ae.summary($1)', 'SELECT count(*) FROM ae.history($1)',
 		'SELECT count(*) FROM ae.features($1)', 'SELECT ae.row_expression($1)',
 		'SELECT sum(e.share) FROM t, ae.explain($1, t) e', 'SELECT ae.impute($1, ROW(NULL::float8, 1::float8, true))',
-		'SELECT ae.threshold($1)', 'SELECT ae.evaluate($1, t) FROM t', 'SELECT ae.train(t, ''{"updates": 1}'', $1) FROM t'];
+		'SELECT ae.threshold($1)', 'SELECT ae.evaluate($1, t) FROM t', 'SELECT ae.train(t, ''{"updates": 1}'', $1) FROM t',
+		'SELECT ae.predict($1, t) FROM t LIMIT 1', 'SELECT count(*) FROM ae.predict_proba($1, ROW(1.5::float8, -2::float8, true))'];
 	verdict text := '';
 BEGIN
 	FOR i IN 1 .. array_length(calls, 1) LOOP
@@ -48,6 +49,8 @@ SET ae.progress = off; SET client_min_messages = warning;
 SELECT ae.train(t, '{"code": 1, "hidden": [2], "epochs": 3, "validation": 0.2}') FROM t;
 SELECT ae.train(ARRAY[a, b]::real[], '{"code": 2, "decoder": [], "hidden": [], "updates": 2}') FROM t;
 SELECT ae.train(t, '{"hidden": [3], "epochs": 3, "kinds": {"c": "category"}, "quality": "accurate", "prototypes": 2}') FROM t;
+SELECT ae.train(t, '{"code": 1, "hidden": [], "epochs": 3, "target": "d"}') FROM (SELECT *, 'level ' || (a > 0) AS d FROM t) t;
+SELECT ae.train(t, '{"code": 1, "hidden": [], "epochs": 3, "target": "b"}') FROM t;
 END
 
 # One to four changes: a flipped bit, a byte or a word of a telling value, a cut, a repetition.
@@ -91,8 +94,10 @@ sub sealed
 }
 
 is(AeCluster::crc32c('123456789'), 0xE3069283, 'the checksum is CRC-32C');
-is($node->query('postgres', "SELECT try('\\x" . unpack('H*', $models[0]) . "')"), ' ok' x 16, 'the model itself is fine');
-is($node->query('postgres', "SELECT try('\\x" . unpack('H*', $models[2]) . "')"), ' ok' x 3 . ' 55000' x 2 . ' ok' x 11, 'so is the crossed one');
+is($node->query('postgres', "SELECT try('\\x" . unpack('H*', $models[0]) . "')"), ' ok' x 16 . ' 55000' x 2, 'the model itself is fine');
+is($node->query('postgres', "SELECT try('\\x" . unpack('H*', $models[2]) . "')"), ' ok' x 3 . ' 55000' x 2 . ' ok' x 11 . ' 55000' x 2, 'so is the crossed one');
+# training goes on with the target's column alone
+is($node->query('postgres', "SELECT try('\\x" . unpack('H*', $models[3]) . "')"), ' ok' x 15 . ' 42703' . ' ok' x 2, 'and the one with a target');
 srand 1;
 
 my %verdicts;

@@ -24,7 +24,7 @@ for (split /\n/, AeCluster::slurp("$AeCluster::ROOT/README.md"))
 {
 	my ($option, $type, $default, $range) = /^\| `(\w+)` \| (.*?) \| (.*?) \| (.*) \|$/;
 
-	next if !defined $type || $type !~ /^(?:text|integer|number|boolean|object|list of \w+)$/;
+	next if !defined $type || $type !~ /^(?:text|name|integer|number|boolean|object|list of \w+)$/;
 	push @order, $option;
 	$row{$option} = { type => $type, default => $default, range => $range };
 }
@@ -33,11 +33,12 @@ my @contract = qw(contract_weight contract_exact);
 my @denoise = qw(denoise denoise_level denoise_emphasis);
 my @pretrain = qw(pretrain pretrain_updates);
 
+my @target = qw(target target_weight);
 my @hash = qw(hash_bits hash_noise);
 
 is(join(' ', @order),
 	$node->query('postgres', q(SELECT array_to_string(proargnames, ' ') FROM pg_proc WHERE oid = 'ae.options'::regproc))
-	  . " @sparse @denoise @contract @pretrain @hash",
+	  . " @sparse @denoise @contract @target @pretrain @hash",
 	'the tables list the arguments of ae.options in their order, then the options of functions joined to it');
 is(join(' ', sort @sparse),
 	$node->query('postgres', q(SELECT string_agg(k, ' ' ORDER BY k COLLATE "C") FROM jsonb_object_keys(ae.sparse('l1', 1, 0.1, 'code', 1, 1, 1)) k)),
@@ -57,6 +58,10 @@ is(join(' ', sort @hash),
 	$node->query('postgres', q(SELECT string_agg(k, ' ' ORDER BY k COLLATE "C") FROM jsonb_object_keys(ae.hash(1, 1)) k)),
 	'ae.hash gives the options of its table');
 
+is(join(' ', sort @target),
+	$node->query('postgres', q(SELECT string_agg(k, ' ' ORDER BY k COLLATE "C") FROM jsonb_object_keys(ae.target('a', 1)) k)),
+	'ae.target gives the options of its table');
+
 # ---- types and ranges -----------------------------------------------------------------------------
 
 my %error_type = (
@@ -65,6 +70,7 @@ my %error_type = (
 	'list of names' => 'an array of strings',
 	'list of integers' => 'an array of integers',
 	text => 'a string',
+	name => 'a string',
 	integer => 'an integer',
 	number => 'a number');
 
@@ -92,7 +98,7 @@ for my $option (@order)
 		push @said, $1 while $range =~ /`(\w+)`/g;
 		is_deeply([ grep { my $v = $_; !grep { $_ eq $v } @said } @valid ], [], "$option: all choices are named");
 	}
-	elsif ($type !~ /names|object|boolean/)
+	elsif ($type !~ /name|object|boolean/)
 	{
 		my ($low, $below, $high) = $range =~ /^([\d.e+-]+) to (below )?([\d.e+-]+)/;
 		my $value = $type eq 'list of integers' ? '[-1]' : -1;
@@ -128,7 +134,8 @@ for my $option (grep { $row{$_}{type} eq 'number' } grep { !/validation|weight_d
 		denoise_level => '"denoise": "swap", ',
 		denoise_emphasis => '"denoise": "swap", ',
 		aux_weight => '"top_k": 1, ',
-		hash_noise => '"hash_bits": 2, ');
+		hash_noise => '"hash_bits": 2, ',
+		target_weight => '"target": "c", ');
 	my $base = $needed{$option} // '';
 
 	$compress //= $detect;

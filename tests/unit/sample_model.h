@@ -37,7 +37,7 @@ typedef struct Sample
 	uint32_t indicators[SAMPLE_COLUMNS];
 	char names[SAMPLE_COLUMNS][SAMPLE_NAME];
 	double knots[SAMPLE_COLUMNS][AE_KNOTS];
-	AeLevel levels[SAMPLE_COLUMNS][SAMPLE_LEVELS];
+	AeLevel levels[SAMPLE_COLUMNS + 1][SAMPLE_LEVELS]; /* the last are the target's */
 	char texts[SAMPLE_COLUMNS][SAMPLE_LEVELS][SAMPLE_NAME];
 	AeReal *params;
 	AeReal prototypes[SAMPLE_PROTOTYPES * SAMPLE_INPUTS];
@@ -424,6 +424,50 @@ sample_prototypes(Sample *s, uint32_t n)
 	s->model.distance_norm = n > 0 ? sample_real(&draw, 0.25, 4.0) : 1.0;
 }
 
+/* A target of that kind, its head by draws of its own; the model has its net, and names. */
+static inline void
+sample_target(Sample *s, AeKind kind)
+{
+	static const char *const texts[] = {"", "no", "\xc3\xa4", "yes"};
+	AeSchema *schema = &s->model.schema;
+	AeNet *net = &s->model.net;
+	Sample draw = {.seed = s->seed ^ 0x746172676574u};
+	AeColumn target = {.name = "aim",
+					   .name_len = 3,
+					   .kind = kind,
+					   .observed = true,
+					   .varies = true,
+					   .cell = -1,
+					   .scale = 1.0,
+					   .n_missing = 7};
+
+	if (kind == AE_KIND_NUMBER)
+	{
+		target.shift = target.mean = -2.5;
+		target.scale = target.sd = 0.75;
+		target.min = -8.0;
+	}
+	if (kind == AE_KIND_CATEGORY)
+	{
+		target.n_levels = 4;
+		target.other = 2;
+		target.levels = s->levels[SAMPLE_COLUMNS];
+		for (uint32_t i = 0; i < 4; i++)
+			target.levels[i] = (AeLevel){texts[i], (uint32_t) strlen(texts[i]), 90 - 10 * i};
+	}
+	schema->has_target = true;
+	schema->target = target;
+	net->n_target = kind == AE_KIND_CATEGORY ? 4 : kind == AE_KIND_BOOLEAN ? 2 : 1;
+	s->model.target_loss = 0.375;
+	s->model.target_accuracy = kind == AE_KIND_NUMBER ? -0.5 : 0.875;
+	s->params = realloc(s->params, ae_net_n_params(net) * sizeof(AeReal));
+	if (!s->params)
+		abort();
+	for (size_t i = ae_net_head_offset(net); i < ae_net_n_params(net); i++)
+		s->params[i] = (AeReal) (float) sample_real(&draw, -1.0, 1.0);
+	s->model.params = s->params;
+}
+
 static inline Sample *
 sample_of(uint64_t seed, bool mixed, uint32_t n_columns, uint32_t n_layers, uint32_t widest,
 		  uint32_t n_points, uint32_t n_history)
@@ -449,6 +493,7 @@ sample_of(uint64_t seed, bool mixed, uint32_t n_columns, uint32_t n_layers, uint
 	sample_net(s, n_layers, widest);
 	sample_outcome(s);
 	sample_tables(s, n_points, n_history);
+	s->model.target_loss = s->model.target_accuracy = NAN;
 	s->model.error_norm = s->model.distance_norm = 1.0;
 	s->model.prototypes.cells = s->prototypes;
 	return s;
@@ -462,7 +507,9 @@ sample_build(uint64_t seed, uint32_t n_columns, uint32_t n_layers, uint32_t wide
 	return sample_of(seed, false, n_columns, n_layers, widest, n_points, n_history);
 }
 
-/* Sizes drawn from the seed as well; models of odd seeds are mixed; of five, two have prototypes.
+/*
+ * Sizes drawn from the seed as well; models of odd seeds are mixed; of five, two have prototypes;
+ * of those whose rows are no arrays, two of three have a target.
  */
 static inline Sample *
 sample_random(uint64_t seed)
@@ -478,6 +525,10 @@ sample_random(uint64_t seed)
 				  sample_below(&draw, 20));
 	if (seed % 5 > 2)
 		sample_prototypes(s, 1 + sample_below(&draw, SAMPLE_PROTOTYPES));
+	if (seed % 3 > 0 && !s->model.schema.is_array)
+		sample_target(s, seed % 3 == 1   ? AE_KIND_CATEGORY
+						 : seed % 4 == 1 ? AE_KIND_NUMBER
+										 : AE_KIND_BOOLEAN);
 	return s;
 }
 

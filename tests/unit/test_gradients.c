@@ -6,6 +6,7 @@
 #include "ae_auxiliary.h"
 #include "ae_optim.h"
 #include "ae_rng.h"
+#include "ae_target.h"
 
 #define ROWS 7
 #define MAX_CELLS 12
@@ -44,6 +45,8 @@ typedef struct Job
 	uint8_t was_on[MAX_CELLS];
 	AeAuxiliary auxiliary;         /* weight > 0: every other unit of the code is dead */
 	AeReal held[ROWS * MAX_CELLS]; /* the reconstruction that it adds to */
+	double target_scale;           /* on the sum of the target's loss, where the net has a head */
+	AeReal labels[ROWS];
 	AeReal entering[ROWS * MAX_CELLS];
 	AeReal target[ROWS * MAX_CELLS];
 	AeReal dense[ROWS * MAX_CELLS];
@@ -96,6 +99,18 @@ start(Job *job, AeReal sigma)
 				   ROWS, true, sigma, 5, 1, ae_kernels_best());
 }
 
+/* The target's loss of rows first .. first + n - 1, scaled; its gradient, divided by ROWS. */
+static double
+target_loss(Job *job, size_t first, size_t n)
+{
+	if (job->net.n_target == 0)
+		return 0;
+	return job->target_scale * ae_target_loss(job->pass.d_target, job->pass.target,
+											  job->labels + first, job->net.n_target, n,
+											  job->target_scale / ROWS, job->scratch,
+											  ae_kernels_best());
+}
+
 /* The objective as the trainer forms it: mean over rows. */
 static double
 objective(Job *job, const AeReal *params)
@@ -109,7 +124,8 @@ objective(Job *job, const AeReal *params)
 		ae_net_tie(tied, &job->net);
 		params = tied;
 	}
-	/* dropout, batch normalisation, noise and gates are for training; what is random in them was drawn by `start` */
+	/* dropout, batch normalisation, noise and gates are for training; what is random in them was
+	 * drawn by `start` */
 	ae_net_forward(&job->pass, &job->net, params, job->x, job->levels, ROWS,
 				   job->dropout > 0 || job->batch_norm || job->contract > 0 || job->net.gated ||
 					   job->code_noise > 0 || job->auxiliary.weight > 0,
@@ -126,6 +142,7 @@ objective(Job *job, const AeReal *params)
 	if (job->contract > 0)
 		loss += job->contract * ae_contract_value(&job->contraction, &job->pass, &job->net, params,
 												  ROWS, ae_kernels_best(), &unit_blas);
+	loss += target_loss(job, 0, ROWS);
 	return (loss + ae_net_penalty(&job->pass, &job->net, ROWS)) / ROWS +
 		   ae_optim_decay(unused, params, &job->net, job->prior, job->decay, job->tied,
 						  ae_kernels_best());
@@ -159,6 +176,7 @@ gradient(AeReal *grads, Job *job, const AeReal *params, size_t first, size_t n, 
 		ae_auxiliary_loss(&job->auxiliary, &job->pass, net, params, job->target, n, job->nullable,
 						  1.0 / ROWS, job->scratch, ae_kernels_best(), &unit_blas);
 	}
+	loss += target_loss(job, first, n);
 	ae_net_backward(grads, &job->pass, net, params, x, levels, n, accumulate, ae_kernels_best(),
 					&unit_blas);
 	if (job->auxiliary.weight > 0)
@@ -996,6 +1014,125 @@ trainer_error(const AeNet *net, AeTrainOptions options, const AeRows *rows)
 }
 
 /* Every way to corrupt rows, alone and together, and the emphasis on what was corrupted. */
+/* Gives the net a head of n outputs, and rows labels: of them all, or of some. */
+static void
+draw_labels(Job *job, uint32_t n, bool some)
+{
+	job->net.n_target = n;
+	job->target_scale = some ? 0.7 * ae_target_factor(ROWS, 4) : 0.7;
+	for (size_t r = 0; r < ROWS; r++)
+	{
+		job->labels[r] = n > 1 ? (AeReal) (r * 2 % n) : (AeReal) sin(2 + (double) r);
+		if (some && r % 2)
+			job->labels[r] = (AeReal) NAN;
+	}
+}
+
+/* Heads of numbers, booleans and categories; alone, and with all else that composes. */
+static void
+targets_agree(void **state)
+{
+	static const AeActivation acts[] = {AE_IDENTITY, AE_TANH, AE_GELU, AE_SIGMOID};
+	static const uint32_t outputs[] = {1, 2, 5};
+
+	(void) state;
+	for (int i = 0; i < 4 * 3 * 2 * 3 * 3; i++)
+	{
+		AeLayout layout = layout_of(&shapes[i / 24 % 3 == 0 ? 0 : i / 24 % 3 == 1 ? 9 : 10]);
+		bool all = i / 24 % 3 > 0;
+		int depth = 1 + i / 72 % 3;
+		static Job job;
+		double error;
+
+		job = (Job){.name = "target", .net = make_net(depth, acts[i % 4], &layout)};
+		draw_labels(&job, outputs[i / 4 % 3], i / 12 % 2);
+		draw_rows(&job, all ? ALL : PLAIN);
+		if (all)
+		{
+			job.decay = 0.1;
+			job.term = (AePenaltyTerm){AE_PENALTY_STUDENT_T, 0.3, 0};
+			job.dropout = i / 24 % 3 == 2 ? 0.3 : 0;
+			job.net.top_k = i / 24 % 3 == 2 ? 2 : 0;
+		}
+		error = relative_error(&job, all ? 0.2 : 0);
+		if (error > 1e-6)
+			fail_msg("target of %u outputs, %s, depth %d, %d: relative error %g", job.net.n_target,
+					 ae_activation_info[acts[i % 4]].name, depth, i, error);
+	}
+}
+
+/* A code that two things are read from: a tied decoder, and a head that is not tied. */
+static void
+tied_targets_agree(void **state)
+{
+	AeLayout layout = layout_of(&shapes[0]);
+
+	(void) state;
+	for (int i = 0; i < 3 * 3; i++)
+	{
+		static Job job;
+
+		job = (Job){.name = "tied target",
+					.net = make_net(1 + i % 3, AE_TANH, &layout),
+					.decay = 0.2,
+					.tied = true};
+		draw_labels(&job, 1 + (uint32_t) i / 3, true);
+		draw_rows(&job, PLAIN);
+		assert_true(relative_error(&job, 0) < 1e-6);
+	}
+}
+
+/* Two rows, two levels and a third row without a label, on paper. */
+static void
+targets_by_hand(void **state)
+{
+	const AeReal outputs[] = {0, log(3), 2, 2, 9, 9}, labels[] = {1, 0, (AeReal) NAN};
+	const AeReal numbers[] = {1.5, -1, 3};
+	AeReal d[6], scratch[8];
+	double loss;
+
+	(void) state;
+	assert_true(ae_target_scratch(2) <= 8 && ae_target_scratch(1) <= 8);
+	/* softmax(0, ln 3) = 1/4, 3/4; softmax(2, 2) = 1/2, 1/2 */
+	loss = ae_target_loss(d, outputs, labels, 2, 3, 2, scratch, ae_kernels_best());
+	assert_true(fabs(loss - (log(4.0 / 3) + log(2))) < 1e-12);
+	assert_true(fabs(d[0] - 0.5) < 1e-12 && fabs(d[1] + 0.5) < 1e-12);
+	assert_true(fabs(d[2] + 1) < 1e-12 && fabs(d[3] - 1) < 1e-12);
+	assert_true(d[4] == 0 && d[5] == 0);
+	/* (1.5 - 1)^2 + (-1 - 0)^2 */
+	loss = ae_target_loss(d, numbers, labels, 1, 3, 2, scratch, ae_kernels_best());
+	assert_true(fabs(loss - 1.25) < 1e-12);
+	assert_true(fabs(d[0] - 2) < 1e-12 && fabs(d[1] + 4) < 1e-12 && d[2] == 0);
+	assert_true(ae_target_factor(5000, 50) == 100 && ae_target_factor(7, 7) == 1);
+	assert_true(ae_target_factor(10, 0) == 0 && ae_target_factor(1000000, 1) == 1000);
+	assert_int_equal(ae_target_count(labels, 3), 2);
+}
+
+/* How good predictions are: counted by hand, in one go or row by row. */
+static void
+target_tallies_by_hand(void **state)
+{
+	const AeReal outputs[] = {0, 1, 5, 3, 1, 0, 7, 7}, labels[] = {1, 0, 1, (AeReal) NAN};
+	const AeReal numbers[] = {1, 2, 5}, truths[] = {1, 3, 5};
+	AeTargetTally tally = {0}, empty = {0};
+	AeReal scratch[8];
+
+	(void) state;
+	ae_target_tally(&tally, outputs, labels, 2, 4, scratch, ae_kernels_best());
+	assert_true(tally.n == 3 && fabs(ae_target_accuracy(&tally, 2) - 2.0 / 3) < 1e-12);
+	assert_true(fabs(ae_target_mean_loss(&tally) -
+					 (log(1 + exp(-1)) + log(1 + exp(-2)) + log(1 + exp(1))) / 3) < 1e-12);
+	tally = empty;
+	for (size_t i = 0; i < 3; i++)
+		ae_target_tally(&tally, numbers + i, truths + i, 1, 1, scratch, ae_kernels_best());
+	/* 1 - 1 / ((1 - 3)^2 + 0 + (5 - 3)^2) */
+	assert_true(fabs(ae_target_accuracy(&tally, 1) - 0.875) < 1e-12);
+	assert_true(isnan(ae_target_mean_loss(&empty)) && isnan(ae_target_accuracy(&empty, 2)));
+	tally = empty;
+	ae_target_tally(&tally, numbers, truths, 1, 1, scratch, ae_kernels_best());
+	assert_true(isnan(ae_target_accuracy(&tally, 1)) && ae_target_mean_loss(&tally) == 0);
+}
+
 static void
 corruption_agrees(void **state)
 {
@@ -1095,11 +1232,15 @@ check_decay(AeWeightPrior prior)
 {
 	AeLayout layout = layout_of(&shapes[0]);
 	AeNet net = make_net(2, AE_TANH, &layout);
-	size_t n = ae_net_n_params(&net), b0 = 6 * 5;
-	AeReal *params = malloc(n * sizeof(AeReal)), *grads = calloc(n, sizeof(AeReal));
-	AeReal *scratch = malloc(n * sizeof(AeReal));
+	size_t n, b0 = 6 * 5;
+	AeReal *params, *grads, *scratch;
 	const double h = 1e-5, lambda = 0.3;
 
+	net.n_target = 3;
+	n = ae_net_n_params(&net);
+	params = malloc(n * sizeof(AeReal));
+	grads = calloc(n, sizeof(AeReal));
+	scratch = calloc(n, sizeof(AeReal));
 	for (size_t i = 0; i < n; i++)
 		params[i] = sin(1 + (double) i);
 	ae_optim_decay(grads, params, &net, prior, lambda, false, ae_kernels_best());
@@ -1116,6 +1257,7 @@ check_decay(AeWeightPrior prior)
 	}
 	assert_true(fabs(grads[0]) > 0.01);
 	assert_true(grads[b0] == 0); /* biases do not decay */
+	assert_true(fabs(grads[ae_net_head_offset(&net)]) > 0.01 && grads[n - 1] == 0);
 	free(params);
 	free(grads);
 	free(scratch);
@@ -1172,6 +1314,10 @@ main(void)
 		cmocka_unit_test(contraction_agrees),
 		cmocka_unit_test(contraction_agrees_in_company),
 		cmocka_unit_test(corruption_agrees),
+		cmocka_unit_test(targets_agree),
+		cmocka_unit_test(tied_targets_agree),
+		cmocka_unit_test(targets_by_hand),
+		cmocka_unit_test(target_tallies_by_hand),
 		cmocka_unit_test(weight_decay_agrees),
 		cmocka_unit_test(priors_by_hand),
 	};

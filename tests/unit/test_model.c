@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "ae_target.h"
 #include "sample_model.h"
 
 #define GOLDEN_DIR "tests/golden/"
@@ -166,6 +167,15 @@ assert_same_model(const AeModel *a, const AeModel *b)
 	assert_true(a->schema.n_varying == b->schema.n_varying);
 	for (uint32_t c = 0; c < a->schema.n_columns; c++)
 		assert_same_column(&a->schema.columns[c], &b->schema.columns[c]);
+	assert_int_equal(a->schema.has_target, b->schema.has_target);
+	if (a->schema.has_target)
+	{
+		assert_same_column(&a->schema.target, &b->schema.target);
+		assert_true(a->target_loss == b->target_loss);
+		assert_true(a->target_accuracy == b->target_accuracy);
+	}
+	else
+		assert_true(isnan(b->target_loss) && isnan(b->target_accuracy));
 	assert_same_layout(&a->net.layout, &b->net.layout);
 	assert_memory_equal(a->params, b->params, n_params * sizeof(AeReal));
 	assert_memory_equal(&a->options.epochs, &b->options.epochs, 16);
@@ -256,7 +266,7 @@ test_wrong_sizes(void **state)
 
 typedef struct Offsets
 {
-	size_t column[SAMPLE_COLUMNS];
+	size_t column[SAMPLE_COLUMNS + 1]; /* and the target */
 	size_t net, options, outcome, weights, calibration, detector, history, end;
 } Offsets;
 
@@ -266,9 +276,10 @@ offsets_of(const AeModel *m)
 	Offsets o = {0};
 	size_t at = SAMPLE_AT_COLUMNS;
 
-	for (uint32_t c = 0; c < m->schema.n_columns; c++)
+	for (uint32_t c = 0; c < m->schema.n_columns + m->schema.has_target; c++)
 	{
-		const AeColumn *column = &m->schema.columns[c];
+		bool target = c == m->schema.n_columns;
+		const AeColumn *column = target ? &m->schema.target : &m->schema.columns[c];
 
 		o.column[c] = at;
 		at += 68 + column->name_len;
@@ -282,7 +293,7 @@ offsets_of(const AeModel *m)
 	o.net = at;
 	o.options = o.net + 20 + 4 * (m->net.n_layers + 1) + m->net.n_layers;
 	o.outcome = o.options + 236;
-	o.weights = o.outcome + 116;
+	o.weights = o.outcome + 116 + (m->schema.has_target ? 16 : 0);
 	o.calibration = o.weights + 4 * ae_net_n_params(&m->net);
 	o.detector = o.calibration + 16 + 16 * (size_t) m->calibration.n_points;
 	o.history = o.detector + 20 + 4 * (size_t) m->prototypes.n * ae_layout_cells(&m->net.layout);
@@ -351,7 +362,10 @@ check_front(const AeModel *m, const uint8_t *b, size_t length, const Offsets *o)
 	assert_int_equal(sample_get(b, 12, 4), m->schema.is_array + 2 * m->schema.raw_names);
 	assert_true(sample_get(b, 16, 8) == length && sample_get(b, 28, 4) == 0);
 	assert_true(b[32] == m->purpose && b[33] == m->loss && b[34] == m->category_loss);
-	assert_int_equal(b[35], 0);
+	assert_int_equal(b[35], m->schema.has_target);
+	if (m->schema.has_target)
+		check_column(&m->schema.target, b, o->column[m->schema.n_columns]);
+	assert_int_equal(sample_get(b, o->net + 16, 4), m->net.n_target);
 	assert_true(sample_get(b, 36, 4) == m->schema.n_columns);
 	assert_true(get_f64(b, 44) == m->schema.clip);
 	assert_true(sample_get(b, 52, 4) == m->schema.max_levels);
@@ -732,7 +746,7 @@ test_refused_schema(void **state)
 	refuses(b, length, 34, 0, 1, 34);
 	refuses(b, length, 34, 1, 1, 34);
 	refuses(b, length, 34, 4, 1, 34);
-	refuses(b, length, 35, 1, 1, 35);
+	refuses(b, length, 35, 2, 1, 35);
 	refuses(b, length, 36, 0, 4, 36);
 	refuses(b, length, 36, AE_MAX_VALUES + 1, 4, 36);
 	refuses(b, length, 36, AE_MAX_VALUES, 4, length);
@@ -918,7 +932,8 @@ test_refused_rest(void **state)
 	refuses(b, length, o.net + 4, 3, 4, o.net);
 	refuses(b, length, o.net + 8, s->model.net.width[s->model.net.n_encoder] + 1, 4, o.net);
 	refuses(b, length, o.net + 12, 2, 4, o.net);
-	refuses(b, length, o.net + 16, AE_MAX_WIDTH + 1, 4, o.net);
+	refuses(b, length, o.net + 16, AE_MAX_WIDTH + 1, 4, o.net + 16);
+	refuses(b, length, o.net + 16, 1, 4, o.net + 16); /* without a target */
 	refuses(b, length, o.net + 20, 3, 4, o.net);
 	refuses(b, length, o.net + 24, 0, 4, o.net);
 	refuses(b, length, o.net + 24, AE_MAX_WIDTH + 1, 4, o.net);
@@ -958,6 +973,120 @@ test_refused_rest(void **state)
 	refuses(b, length, o.history + 12, 0x7fc00001u, 4, o.history + 12);
 	free(b);
 	sample_free(s);
+}
+
+/* A target: of an array, a time, an element, a constant, or levels that contradict the head. */
+static void
+test_refused_target(void **state)
+{
+	const uint64_t nan_bits = 0x7ff8000000000000u, inf_bits = 0x7ff0000000000000u;
+
+	(void) state;
+	for (int kind = 0; kind < AE_KIND_COUNT; kind++)
+	{
+		Sample *s = small_model();
+		AeError error = {0};
+		size_t length, at;
+		uint8_t *b;
+		Offsets o;
+
+		if (kind == AE_KIND_TIME)
+			sample_target(s, AE_KIND_NUMBER);
+		else
+			sample_target(s, (AeKind) kind);
+		s->model.schema.target.kind = (AeKind) kind;
+		o = offsets_of(&s->model);
+		at = o.column[s->model.schema.n_columns];
+		b = sample_write(&s->model, &length, &error);
+		if (kind == AE_KIND_TIME)
+		{
+			assert_null(b);
+			assert_string_equal(error.what, "column of the target");
+			sample_free(s);
+			continue;
+		}
+		assert_non_null(b);
+		refuses(b, length, 35, 2, 1, 35);
+		refuses(b, length, at, AE_KIND_COUNT, 1, at);
+		refuses(b, length, at + 1, AE_SCALING_MINMAX, 1, at);
+		refuses(b, length, at + 2, AE_PART_HOUR, 1, at);
+		refuses(b, length, at + 3, 7, 1, at); /* an indicator */
+		refuses(b, length, at + 3, 4, 1, at); /* it did not vary */
+		refuses(b, length, at + 4, 1, 4, at); /* an element */
+		refuses(b, length, at + 8, 0, 4, at + 8);
+		refuses(b, length, at + 12, 0xff, 1, at + 12);
+		refuses(b, length, at + 15, inf_bits, 8, at + 15);
+		refuses(b, length, o.net + 16, 3, 4, o.net + 16);
+		refuses(b, length, o.net + 16, 0, 4, o.net + 16);
+		refuses(b, length, o.outcome + 116, 0xbff0000000000000u, 8, o.outcome + 116);
+		refuses(b, length, o.outcome + 116, inf_bits, 8, o.outcome + 116);
+		refuses(b, length, o.outcome + 124, 0x4000000000000000u, 8, o.outcome + 124);
+		refuses(b, length, o.outcome + 124, nan_bits + 1, 8, o.outcome + 124);
+		refuses(b, length, o.calibration - 4, 0x7f800000u, 4, o.calibration - 4); /* its bias */
+		free(b);
+		s->model.net.n_target = 3;
+		assert_null(sample_write(&s->model, &length, &error));
+		assert_string_equal(error.what, "outputs of the target");
+		s->model.net.n_target = ae_target_outputs(&s->model.schema.target);
+		s->model.schema.target.name = s->columns[0].name;
+		s->model.schema.target.name_len = s->columns[0].name_len;
+		assert_null(sample_write(&s->model, &length, &error));
+		assert_string_equal(error.what, "column name twice");
+		s->model.schema.target.name = "aim";
+		s->model.schema.target.name_len = 3;
+		if (kind == AE_KIND_CATEGORY)
+		{
+			s->model.schema.target.n_levels = s->model.net.n_target = 1;
+			assert_null(sample_write(&s->model, &length, &error));
+			assert_string_equal(error.what, "column of the target");
+		}
+		sample_free(s);
+	}
+}
+
+/* Arrays have no name to call a target by. */
+static void
+test_no_target_of_arrays(void **state)
+{
+	Sample *s = small_model();
+	AeError error = {0};
+	size_t length;
+
+	(void) state;
+	sample_target(s, AE_KIND_NUMBER);
+	s->model.schema.is_array = true;
+	for (uint32_t c = 0; c < s->model.schema.n_columns; c++)
+	{
+		s->columns[c].kind = AE_KIND_NUMBER;
+		s->columns[c].name = NULL;
+		s->columns[c].name_len = 0;
+	}
+	assert_null(sample_write(&s->model, &length, &error));
+	assert_string_equal(error.what, "target of arrays");
+	sample_free(s);
+}
+
+/* Networks of a bundle predict the same column, those of a fold the same levels. */
+static void
+test_target_pairs(void **state)
+{
+	Sample *a = small_model(), *b = small_model();
+
+	(void) state;
+	sample_target(a, AE_KIND_CATEGORY);
+	assert_false(ae_schema_agrees(&a->model.schema, &b->model.schema));
+	sample_target(b, AE_KIND_CATEGORY);
+	assert_true(ae_model_pairs(&a->model, &b->model));
+	b->model.schema.target.n_levels = 3;
+	assert_true(ae_schema_agrees(&a->model.schema, &b->model.schema));
+	assert_false(ae_model_pairs(&a->model, &b->model));
+	sample_target(b, AE_KIND_CATEGORY);
+	b->model.schema.target.name = "aid";
+	assert_false(ae_schema_agrees(&a->model.schema, &b->model.schema));
+	sample_target(b, AE_KIND_BOOLEAN);
+	assert_false(ae_schema_agrees(&a->model.schema, &b->model.schema));
+	sample_free(a);
+	sample_free(b);
 }
 
 /* The detector of a model whose cells are q, three and six of time and array, yes, cat. */
@@ -1693,20 +1822,37 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_crc32c),         cmocka_unit_test(test_round_trip),
-		cmocka_unit_test(test_wrong_sizes),    cmocka_unit_test(test_byte_table),
-		cmocka_unit_test(test_truncations),    cmocka_unit_test(test_byte_flips),
-		cmocka_unit_test(test_wild_damage),    cmocka_unit_test(test_versions),
-		cmocka_unit_test(test_refused_schema), cmocka_unit_test(test_refused_kinds),
-		cmocka_unit_test(test_range_of_knots), cmocka_unit_test(test_elements),
-		cmocka_unit_test(test_refused_rest),   cmocka_unit_test(test_refused_detector),
-		cmocka_unit_test(test_bundles),        cmocka_unit_test(test_single_as_bundle),
-		cmocka_unit_test(test_nested_bundle),  cmocka_unit_test(test_bundle_truncations),
-		cmocka_unit_test(test_bundle_flips),   cmocka_unit_test(test_refused_bundles),
-		cmocka_unit_test(test_pairs),          cmocka_unit_test(test_names),
-		cmocka_unit_test(test_name_twice),     cmocka_unit_test(test_many_long_names),
-		cmocka_unit_test(test_writer_caps),    cmocka_unit_test(test_most_columns),
-		cmocka_unit_test(test_long_levels),    cmocka_unit_test(test_canonical_nan),
+		cmocka_unit_test(test_crc32c),
+		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_wrong_sizes),
+		cmocka_unit_test(test_byte_table),
+		cmocka_unit_test(test_truncations),
+		cmocka_unit_test(test_byte_flips),
+		cmocka_unit_test(test_wild_damage),
+		cmocka_unit_test(test_versions),
+		cmocka_unit_test(test_refused_schema),
+		cmocka_unit_test(test_refused_kinds),
+		cmocka_unit_test(test_range_of_knots),
+		cmocka_unit_test(test_elements),
+		cmocka_unit_test(test_refused_rest),
+		cmocka_unit_test(test_refused_detector),
+		cmocka_unit_test(test_refused_target),
+		cmocka_unit_test(test_no_target_of_arrays),
+		cmocka_unit_test(test_target_pairs),
+		cmocka_unit_test(test_bundles),
+		cmocka_unit_test(test_single_as_bundle),
+		cmocka_unit_test(test_nested_bundle),
+		cmocka_unit_test(test_bundle_truncations),
+		cmocka_unit_test(test_bundle_flips),
+		cmocka_unit_test(test_refused_bundles),
+		cmocka_unit_test(test_pairs),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_name_twice),
+		cmocka_unit_test(test_many_long_names),
+		cmocka_unit_test(test_writer_caps),
+		cmocka_unit_test(test_most_columns),
+		cmocka_unit_test(test_long_levels),
+		cmocka_unit_test(test_canonical_nan),
 		cmocka_unit_test(test_golden_bytes),
 	};
 

@@ -226,12 +226,13 @@ rows_from_a_file_pretrain_the_same(void **state)
 			make_options(i / 2 % 2 ? AE_PRETRAIN_DENOISING : AE_PRETRAIN_PLAIN);
 		AeReal *cells = make_rows(N_CELLS, i % 2), *more = make_rows(WIDTH, i % 2);
 		AeRows memory = {.n_rows = N, .width = N_CELLS, .nullable = i % 2, .data = cells};
-		AeRows wide = {.n_rows = N, .width = WIDTH, .nullable = i % 2, .data = more};
+		AeRows wide = {.n_rows = N, .width = N_CELLS, .nullable = i % 2, .data = more};
 		AeRows file = {.n_rows = N, .width = N_CELLS, .nullable = i % 2, .read = read_rows};
 		AeReal a[1000], b[1000];
 		double losses[3], again[3];
 
 		file.context = &memory;
+		wide.has_target = true;
 		if (i / 4)
 		{
 			options.masking = 0.2;

@@ -968,6 +968,50 @@ test_sizes(void **state)
 	assert_true(size < 4096);
 }
 
+/* The head, of every kind and in batches, is code x W + b and its softmax, term by term. */
+static void
+test_head_by_hand(void **state)
+{
+	static const AeKind kinds[] = {AE_KIND_NUMBER, AE_KIND_BOOLEAN, AE_KIND_CATEGORY};
+
+	(void) state;
+	for (int k = 0; k < 3; k++)
+	{
+		Sample *s = sample_of(2, false, 9, 4, 20, 2, 0);
+		const AeNet *net = &s->model.net;
+		uint32_t n_code = net->width[net->n_encoder];
+		const AeReal *w, *codes, *head;
+		AeScorer scorer;
+		void *block;
+
+		sample_target(s, kinds[k]);
+		w = s->model.params + ae_net_head_offset(net);
+		make_scorer(&scorer, &block, &s->model, 5, ae_kernels_best());
+		for (uint32_t i = 0; i < 5 * ae_layout_cells(&net->layout); i++)
+			scorer.cells[i] = (AeReal) sin(1.0 + i);
+		codes = ae_scorer_encode(&scorer, 5);
+		head = ae_scorer_head(&scorer, codes, 5);
+		ae_scorer_head_finish(&scorer, scorer.head, 5);
+		for (uint32_t r = 0; r < 5; r++)
+		{
+			double wanted[4], sum = 0;
+
+			for (uint32_t o = 0; o < net->n_target; o++)
+			{
+				wanted[o] = (double) w[n_code * net->n_target + o];
+				for (uint32_t c = 0; c < n_code; c++)
+					wanted[o] += (double) codes[r * n_code + c] * (double) w[c * net->n_target + o];
+				sum += exp(wanted[o]);
+			}
+			for (uint32_t o = 0; o < net->n_target; o++)
+				assert_true(fabs((net->n_target > 1 ? exp(wanted[o]) / sum : wanted[o]) -
+								 (double) head[r * net->n_target + o]) < 1e-5);
+		}
+		free(block);
+		sample_free(s);
+	}
+}
+
 /* ---- committed scores ---- */
 
 #ifndef AE_DOUBLE
@@ -1051,9 +1095,10 @@ typedef struct Golden
 	int bad;
 	const AeReal *code;
 	AeReal *output;
+	AeReal *head;
 	double error;
 	double of_columns[SAMPLE_COLUMNS];
-	size_t n_rows, n_raw;
+	size_t n_rows, n_raw, n_target;
 } Golden;
 
 static void
@@ -1078,6 +1123,11 @@ assert_doubles(const double *got, const double *wanted, size_t n)
 static void
 decode_golden(Golden *g)
 {
+	if (g->model->net.n_target > 0)
+	{
+		g->head = ae_scorer_head(&g->scorer, g->code, 1);
+		ae_scorer_head_finish(&g->scorer, g->head, 1);
+	}
 	g->output = ae_scorer_decode(&g->scorer, g->code, 1);
 	ae_scorer_errors(&g->error, &g->scorer, g->output, 1);
 	ae_scorer_column_errors(g->of_columns, &g->scorer, g->output);
@@ -1113,6 +1163,12 @@ golden_line(Golden *g, const char *word, char *rest, const AeKernels *kernels)
 		assert_int_equal(n, g->model->net.width[g->model->net.n_encoder]);
 		assert_bits(g->code, v, n);
 		decode_golden(g);
+	}
+	else if (strcmp(word, "target") == 0)
+	{
+		assert_int_equal(n, g->model->net.n_target);
+		assert_bits(g->head, v, n);
+		g->n_target++;
 	}
 	else if (strcmp(word, "output") == 0)
 	{
@@ -1172,7 +1228,8 @@ check_golden(const AeKernels *kernels)
 		*rest++ = '\0';
 		golden_line(&g, line, rest, kernels);
 	}
-	assert_int_equal(g.n_rows, 16 * 12);
+	assert_int_equal(g.n_rows, 18 * 12);
+	assert_int_equal(g.n_target, 2 * 12);
 	assert_int_equal(g.n_raw, 9 * 12);
 	close_golden(&g);
 	fclose(file);
@@ -1220,6 +1277,7 @@ main(void)
 		cmocka_unit_test(test_small_nets),
 		cmocka_unit_test(test_overflow),
 		cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_head_by_hand),
 #ifndef AE_DOUBLE
 		cmocka_unit_test(test_golden_scores),
 #endif

@@ -3,8 +3,10 @@
 #include "unit_data.h"
 
 #include "ae_contract.h"
+#include "ae_hash.h"
 #include "ae_lbfgs.h"
 #include "ae_optim.h"
+#include "ae_target.h"
 
 static AeBlock
 whole_mse(uint32_t n)
@@ -1328,6 +1330,240 @@ kl_needs_sigmoids(void **state)
 	assert_int_equal(ae_trainer_size(&bytes, &net, &options, &rows, &error), AE_ERR_ARGUMENT);
 }
 
+/* ---- a supervised target ---- */
+
+/* 600 rows of four related columns, and behind them a label of the first two, each third known. */
+static AeReal *
+make_labelled(uint32_t n_target, size_t n)
+{
+	AeReal *x = make_rows(n, 4), *rows = malloc(n * 5 * sizeof(AeReal));
+
+	for (size_t i = 0; i < n; i++)
+	{
+		double sum = (double) (x[4 * i] + x[4 * i + 1]);
+		double label = n_target == 1   ? sum
+					   : n_target == 2 ? sum > 0
+									   : 1 + (sum > 0.3) - (sum < -0.3);
+
+		memcpy(rows + 5 * i, x + 4 * i, 4 * sizeof(AeReal));
+		rows[5 * i + 4] = i % 3 == 0 ? (AeReal) label : (AeReal) NAN;
+	}
+	free(x);
+	return rows;
+}
+
+static AeRows
+labelled_rows(const AeReal *x, size_t n)
+{
+	AeRows rows = {.n_rows = n, .width = 4, .has_target = true, .data = x};
+
+	for (size_t i = 0; i < n; i++)
+		rows.n_labelled += ae_target_count(x + 5 * i + 4, 1);
+	return rows;
+}
+
+/* With a weight of 0 the layers are those of a network without a head, noise and all. */
+static void
+targets_of_no_weight_change_nothing(void **state)
+{
+	AeBlock block = whole_mse(4);
+	AeNet plain = make_net(4, 8, 3, AE_TANH, &block), headed = plain;
+	AeReal *x = make_rows(600, 4), *labelled = make_labelled(3, 600);
+	AeRows rows = {.n_rows = 600, .width = 4, .data = x}, with = labelled_rows(labelled, 600);
+
+	(void) state;
+	headed.n_target = 3;
+	for (int i = 0; i < 3 * 2; i++)
+	{
+		AeTrainOptions options = make_options((AeOptimizer) (i % 3));
+		AeTrainer *a, *b, *c;
+		void *memory_a, *memory_b, *memory_c;
+		size_t bytes = ae_net_n_params(&plain) * sizeof(AeReal);
+
+		options.weight_decay = 0.01;
+		options.validation = 0.1;
+		if (i / 3)
+		{
+			options.noise = 0.2;
+			options.masking = 0.3;
+			options.dropout = 0.2;
+		}
+		a = unit_train(&memory_a, &plain, &options, &rows, NULL);
+		b = unit_train(&memory_b, &headed, &options, &with, NULL);
+		options.target_weight = 1;
+		c = unit_train(&memory_c, &headed, &options, &with, NULL);
+		assert_memory_equal(ae_trainer_params(a), ae_trainer_params(b), bytes);
+		assert_memory_not_equal(ae_trainer_params(a), ae_trainer_params(c), bytes);
+		free(memory_a);
+		free(memory_b);
+		free(memory_c);
+	}
+	free(x);
+	free(labelled);
+}
+
+/* From memory or read, in slices or whole, the label is that of its row. */
+static void
+labelled_rows_from_a_file_train_the_same(void **state)
+{
+	AeBlock block = whole_mse(4);
+	AeNet net = make_net(4, 8, 3, AE_TANH, &block);
+	AeReal *x = make_labelled(3, 2000);
+	AeRows memory_rows = labelled_rows(x, 2000), file_rows = memory_rows;
+	Source source = {.data = x, .width = 5, .seen = calloc(2000, 1)};
+
+	(void) state;
+	net.n_target = 3;
+	file_rows.data = NULL;
+	file_rows.read = read_rows;
+	file_rows.context = &source;
+	for (int i = 0; i < AE_OPTIMIZER_COUNT; i++)
+	{
+		AeTrainOptions options = make_options((AeOptimizer) i);
+		AeTrainer *a, *b;
+		void *memory_a, *memory_b;
+
+		options.target_weight = 1;
+		options.validation = 0.1;
+		options.patience = 3;
+		a = unit_train(&memory_a, &net, &options, &memory_rows, NULL);
+		b = unit_train(&memory_b, &net, &options, &file_rows, NULL);
+		assert_memory_equal(ae_trainer_params(a), ae_trainer_params(b),
+							ae_net_n_params(&net) * sizeof(AeReal));
+		free(memory_a);
+		free(memory_b);
+	}
+	free(source.seen);
+	free(x);
+}
+
+/* How well the head of trained parameters predicts rows whose labels are all known. */
+static double
+accuracy_of(const AeNet *net, const AeReal *params, size_t n)
+{
+	AeReal *rows = make_rows(n, 4), *labels = malloc(n * sizeof(AeReal)), scratch[8];
+	AeTargetTally tally = {0};
+	AeArena arena = {0};
+	AePass pass;
+	char *block;
+
+	for (size_t i = 0; i < n; i++)
+	{
+		double sum = (double) (rows[4 * i] + rows[4 * i + 1]);
+
+		labels[i] = (AeReal) (net->n_target == 1   ? sum
+							  : net->n_target == 2 ? sum > 0
+												   : 1 + (sum > 0.3) - (sum < -0.3));
+	}
+	ae_net_place(&pass, &arena, net, n, false);
+	block = malloc(arena.used + AE_ALIGN);
+	arena = (AeArena){.base = ae_arena_align(block)};
+	ae_net_place(&pass, &arena, net, n, false);
+	ae_net_forward(&pass, net, params, rows, NULL, n, false, ae_kernels_best(), &unit_blas);
+	ae_target_tally(&tally, pass.target, labels, net->n_target, n, scratch, ae_kernels_best());
+	assert_true(tally.n == (double) n);
+	free(block);
+	free(rows);
+	free(labels);
+	return ae_target_accuracy(&tally, net->n_target);
+}
+
+/* Numbers, booleans and categories, by every optimizer, from a third of the labels. */
+static void
+targets_are_learnt(void **state)
+{
+	AeBlock block = whole_mse(4);
+	AeNet net = make_net(4, 16, 3, AE_TANH, &block);
+
+	(void) state;
+	for (int i = 0; i < 3 * AE_OPTIMIZER_COUNT; i++)
+	{
+		AeTrainOptions options = make_options((AeOptimizer) (i % AE_OPTIMIZER_COUNT));
+		AeReal *x;
+		AeRows rows;
+		void *memory;
+		AeTrainer *trainer;
+		double untrained, accuracy;
+
+		net.n_target = 1 + (uint32_t) i / AE_OPTIMIZER_COUNT;
+		x = make_labelled(net.n_target, 600);
+		rows = labelled_rows(x, 600);
+		options.epochs = 60;
+		options.learning_rate = i % AE_OPTIMIZER_COUNT == AE_OPTIMIZER_SGD ? 0.1 : 0.01;
+		trainer = unit_train(&memory, &net, &options, &rows, NULL);
+		untrained = accuracy_of(&net, ae_trainer_params(trainer), 600);
+		free(memory);
+		options.target_weight = 1;
+		trainer = unit_train(&memory, &net, &options, &rows, NULL);
+		accuracy = accuracy_of(&net, ae_trainer_params(trainer), 600);
+		if (!(accuracy > 0.9 && accuracy > untrained + 0.02))
+			fail_msg("%s, %u outputs: accuracy %g, untrained %g",
+					 ae_optimizer_name[i % AE_OPTIMIZER_COUNT], net.n_target, accuracy, untrained);
+		free(memory);
+		free(x);
+	}
+}
+
+/* Labels that nothing tells of: the best epoch is an early one where enough of them are judged. */
+static void
+early_stopping_heeds_targets(void **state)
+{
+	AeBlock block = whole_mse(4);
+	AeNet net = make_net(4, 64, 16, AE_TANH, &block);
+	AeTrainOptions options = make_options(AE_OPTIMIZER_ADAM);
+	AeReal *x = make_labelled(2, 600);
+	uint64_t best[2];
+
+	(void) state;
+	net.n_target = 2;
+	options.epochs = 100;
+	options.learning_rate = 0.01;
+	options.validation = 0.2;
+	options.patience = 100;
+	options.target_weight = 3;
+	for (size_t i = 0; i < 600; i++)
+		x[5 * i + 4] = i < 160 ? (AeReal) (ae_hash_mix(i) % 2) : (AeReal) NAN;
+	for (int few = 0; few < 2; few++)
+	{
+		AeRows rows;
+		void *memory;
+
+		/* of the 120 validation rows all are labelled, then 29 */
+		for (size_t i = 0; few && i < 120 - (AE_TARGET_MIN_JUDGED - 1); i++)
+			x[5 * i + 4] = (AeReal) NAN;
+		rows = labelled_rows(x, 600);
+		best[few] =
+			ae_trainer_progress(unit_train(&memory, &net, &options, &rows, NULL))->best_epoch;
+		free(memory);
+	}
+	if (!(best[0] < 30 && best[1] > 60))
+		fail_msg("best epochs %d and %d", (int) best[0], (int) best[1]);
+	free(x);
+}
+
+/* Rows with labels and networks with heads belong together. */
+static void
+labels_need_a_head(void **state)
+{
+	AeBlock block = whole_mse(4);
+	AeNet net = make_net(4, 5, 3, AE_TANH, &block);
+	AeRows rows = {.n_rows = 600, .width = 4};
+	AeTrainOptions options = make_options(AE_OPTIMIZER_ADAM);
+	AeError error;
+	size_t bytes, with;
+
+	(void) state;
+	assert_int_equal(ae_trainer_size(&bytes, &net, &options, &rows, &error), AE_OK);
+	rows.has_target = true;
+	assert_int_equal(ae_trainer_size(&with, &net, &options, &rows, &error), AE_ERR_SHAPE);
+	assert_string_equal(error.what, "labels of a row");
+	net.n_target = 2;
+	assert_int_equal(ae_trainer_size(&with, &net, &options, &rows, &error), AE_OK);
+	assert_true(with > bytes);
+	rows.has_target = false;
+	assert_int_equal(ae_trainer_size(&with, &net, &options, &rows, &error), AE_ERR_SHAPE);
+}
+
 static void
 linear_adam_nears_pca(void **state)
 {
@@ -1526,6 +1762,11 @@ main(void)
 		cmocka_unit_test(asymmetric_nets_cannot_be_tied),
 		cmocka_unit_test(penalties_take_part),
 		cmocka_unit_test(kl_needs_sigmoids),
+		cmocka_unit_test(targets_of_no_weight_change_nothing),
+		cmocka_unit_test(labelled_rows_from_a_file_train_the_same),
+		cmocka_unit_test(targets_are_learnt),
+		cmocka_unit_test(early_stopping_heeds_targets),
+		cmocka_unit_test(labels_need_a_head),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

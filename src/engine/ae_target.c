@@ -1,0 +1,143 @@
+/*
+ * ae_target.c: value and gradient of the supervised term, and how good predictions are.
+ *
+ * The term is the loss of a row (ae_loss.h) that has one column, the target: a number, or a
+ * category whose level counts as it is, not by how rare it is.
+ */
+#include "ae_target.h"
+
+#include <math.h>
+
+uint32_t
+ae_target_outputs(const AeColumn *column)
+{
+	switch (column->kind)
+	{
+		case AE_KIND_CATEGORY:
+			return column->n_levels;
+		case AE_KIND_BOOLEAN:
+			return 2;
+		default:
+			return 1;
+	}
+}
+
+AeReal
+ae_target_cell(const AeColumn *column, double value, bool missing)
+{
+	if (missing)
+		return (AeReal) NAN;
+	if (column->kind == AE_KIND_CATEGORY)
+		return value >= 0.0 && value < column->n_levels ? (AeReal) value : (AeReal) NAN;
+	if (column->kind == AE_KIND_BOOLEAN)
+		return value != 0.0 ? 1 : 0;
+	return (AeReal) ((value - column->shift) / column->scale);
+}
+
+double
+ae_target_factor(size_t n_rows, size_t n_labelled)
+{
+	double factor;
+
+	if (n_labelled == 0)
+		return 0.0;
+	factor = (double) n_rows / (double) n_labelled;
+	return factor < AE_TARGET_MAX_FACTOR ? factor : AE_TARGET_MAX_FACTOR;
+}
+
+size_t
+ae_target_count(const AeReal *cells, size_t n)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < n; i++)
+		count += cells[i] == cells[i];
+	return count;
+}
+
+/* The layout of a row of the target alone; block: room for its one block. */
+static AeLayout
+layout_of(AeBlock *block, uint32_t n_target)
+{
+	bool category = n_target > 1;
+	AeLayout layout = {.n_columns = 1, .n_blocks = 1, .blocks = block};
+
+	*block = (AeBlock){.count = n_target,
+					   .loss = category ? AE_LOSS_SOFTMAX : AE_LOSS_MSE,
+					   .grouped = category,
+					   .weight = 1.0};
+	if (category)
+	{
+		layout.n_categories = 1;
+		layout.n_levels = n_target;
+	}
+	else
+		layout.n_dense = 1;
+	return layout;
+}
+
+size_t
+ae_target_scratch(uint32_t n_target)
+{
+	AeBlock block;
+	AeLayout layout = layout_of(&block, n_target);
+
+	return ae_loss_scratch(&layout);
+}
+
+double
+ae_target_loss(AeReal *d, const AeReal *outputs, const AeReal *cells, uint32_t n_target,
+			   size_t n_rows, double scale, AeReal *scratch, const AeKernels *kernels)
+{
+	AeBlock block;
+	AeLayout layout = layout_of(&block, n_target);
+
+	return ae_loss_rows(d, outputs, cells, &layout, n_rows, true, scale, scratch, kernels);
+}
+
+static uint32_t
+largest(const AeReal *outputs, uint32_t n)
+{
+	uint32_t best = 0;
+
+	for (uint32_t k = 1; k < n; k++)
+		if (outputs[k] > outputs[best])
+			best = k;
+	return best;
+}
+
+/* Running moments: Welford 1962. */
+void
+ae_target_tally(AeTargetTally *tally, const AeReal *outputs, const AeReal *cells, uint32_t n_target,
+				size_t n_rows, AeReal *scratch, const AeKernels *kernels)
+{
+	tally->loss += ae_target_loss(NULL, outputs, cells, n_target, n_rows, 0, scratch, kernels);
+	for (size_t i = 0; i < n_rows; i++)
+	{
+		double label = (double) cells[i], distance = label - tally->mean;
+
+		if (cells[i] != cells[i])
+			continue;
+		tally->n++;
+		if (n_target > 1)
+			tally->right += largest(outputs + i * n_target, n_target) == (uint32_t) cells[i];
+		tally->mean += distance / tally->n;
+		tally->square += distance * (label - tally->mean);
+	}
+}
+
+double
+ae_target_mean_loss(const AeTargetTally *tally)
+{
+	return tally->n > 0 ? tally->loss / tally->n : NAN;
+}
+
+double
+ae_target_accuracy(const AeTargetTally *tally, uint32_t n_target)
+{
+	if (!(tally->n > 0))
+		return NAN;
+	if (n_target > 1)
+		return tally->right / tally->n;
+	return tally->square > 0.0 ? 1.0 - tally->loss / tally->square : NAN;
+}

@@ -1,0 +1,83 @@
+/*
+ * ae_target.h: a supervised target: what a linear head on the code predicts of a row.
+ *
+ * With code h (R x C) the head gives o = h W_t + b_t (R x K; its parameters stand behind the
+ * layers, ae_net.h).  A label y is one more cell of a row, NaN where it is not known:
+ *
+ *     K >= 2   y in 0 .. K - 1, a level; loss log sum_k exp(o_k) - o_y, the cross-entropy of the
+ *              softmax; its derivative by o is softmax(o) - [k = y]
+ *     K = 1    y a standardised number; loss (o - y)^2, its derivative 2 (o - y)
+ *
+ * The objective is the mean over rows of the reconstruction loss + weight * the mean over
+ * *labelled* rows of the target's.  Few labels among many rows would starve if their sum were
+ * divided by all rows of a minibatch, so that it is multiplied by ae_target_factor, a constant.
+ * Rows without a label train the reconstruction alone.
+ *
+ * Sources: Goodfellow, Bengio, Courville, Deep Learning, 2016, section 14.1 and 7.6 (a shared
+ * representation of P(x) and P(y | x)); Ranzato, Szummer, ICML 2008, eq. 4.
+ */
+#ifndef AE_TARGET_H
+#define AE_TARGET_H
+
+#include "ae_kernel.h"
+#include "ae_scaler.h"
+#include "ae_status.h"
+
+/* Rows for each labelled one that a label stands for at most; beyond it labels weigh less. */
+#define AE_TARGET_MAX_FACTOR 1000.0
+
+/* Early stopping heeds the target's loss where so many labelled rows are held out, at least. */
+#define AE_TARGET_MIN_JUDGED 30
+
+/* Outputs of the head of such a column: 1 of a number, 2 of a boolean, the levels of a category.
+ */
+uint32_t ae_target_outputs(const AeColumn *column);
+
+/*
+ * The cell of a value: (value - shift) / scale of a number, 0 or 1 of a boolean, the index of a
+ * level; NaN where it is missing or no level of the column.
+ */
+AeReal ae_target_cell(const AeColumn *column, double value, bool missing);
+
+/* min(n_rows / n_labelled, AE_TARGET_MAX_FACTOR); 0 without labels. */
+double ae_target_factor(size_t n_rows, size_t n_labelled);
+
+/* Labels that are known among n cells. */
+size_t ae_target_count(const AeReal *cells, size_t n);
+
+/* Elements of scratch for ae_target_loss. */
+size_t ae_target_scratch(uint32_t n_target);
+
+/*
+ * Sum of the loss over labelled rows; with d not NULL also d = scale * its gradient by the
+ * outputs, 0 in rows without a label.
+ *
+ * d, outputs: n_rows x n_target, row-major; cells: n_rows; scratch: ae_target_scratch.
+ */
+double ae_target_loss(AeReal *d, const AeReal *outputs, const AeReal *cells, uint32_t n_target,
+					  size_t n_rows, double scale, AeReal *scratch, const AeKernels *kernels);
+
+/* How predictions compare with labels, row by row. */
+typedef struct AeTargetTally
+{
+	double n;      /* labelled rows */
+	double loss;   /* sum */
+	double right;  /* of levels: rows whose largest output is that of their label */
+	double mean;   /* of numbers: running mean of labels, */
+	double square; /* and sum of their squared differences from it */
+} AeTargetTally;
+
+/* Adds rows, all of which may be without a label. */
+void ae_target_tally(AeTargetTally *tally, const AeReal *outputs, const AeReal *cells,
+					 uint32_t n_target, size_t n_rows, AeReal *scratch, const AeKernels *kernels);
+
+/* Mean loss; NaN without labelled rows. */
+double ae_target_mean_loss(const AeTargetTally *tally);
+
+/*
+ * Share of labels that are right; of a number R^2 = 1 - sum (o - y)^2 / sum (y - mean y)^2.  At
+ * most 1; NaN without labelled rows, or where numbers do not differ.
+ */
+double ae_target_accuracy(const AeTargetTally *tally, uint32_t n_target);
+
+#endif
