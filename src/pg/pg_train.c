@@ -218,7 +218,7 @@ begin(FunctionCallInfo fcinfo, MemoryContext aggcontext)
 		state->n_folds = pgae_options_folds(state->options);
 	}
 	else
-		begin_from_model(state, (struct varlena *) PG_GETARG_BYTEA_PP(3), row_type);
+		begin_from_model(state, pgae_model_bytes(fcinfo, 3, true), row_type);
 	MemoryContextSwitchTo(old);
 	return state;
 }
