@@ -173,6 +173,28 @@ END $$;
 SELECT comes_and_goes();
 SELECT ae.current('passing');
 
+-- two models side by side
+SELECT n_rows, mean_error_a = mean_error_b AS mean, median_error_a = median_error_b AS median, share_flagged_a = share_flagged_b AS flagged,
+       agreement, rank_correlation, top_overlap FROM ae.compare_models('fraud@2', 'fraud@2', 'pump');
+SELECT c.n_rows, abs(mean_error_a - avg(ae.reconstruction_error('fraud@1', p))) < 1e-12 AS mean_a, abs(mean_error_b - avg(ae.reconstruction_error('fraud@2', p))) < 1e-12 AS mean_b,
+       median_error_a = percentile_disc(0.5) WITHIN GROUP (ORDER BY ae.reconstruction_error('fraud@1', p)) AS median_a,
+       median_error_b = percentile_disc(0.5) WITHIN GROUP (ORDER BY ae.reconstruction_error('fraud@2', p)) AS median_b,
+       abs(share_flagged_a - avg(ae.is_anomaly('fraud@1', p)::int)) < 1e-12 AS flagged_a, abs(share_flagged_b - avg(ae.is_anomaly('fraud@2', p)::int)) < 1e-12 AS flagged_b,
+       abs(agreement - avg((ae.is_anomaly('fraud@1', p) = ae.is_anomaly('fraud@2', p))::int)) < 1e-12 AS agreement,
+       rank_correlation BETWEEN 0.2 AND 0.9999 AS correlation, top_overlap BETWEEN 0 AND 0.9999 AS overlap
+FROM ae.compare_models('fraud@1', 'fraud@2', 'SELECT * FROM pump WHERE id <= 300;') c, pump p WHERE id <= 300 GROUP BY c.*, c.n_rows, mean_error_a, mean_error_b, median_error_a, median_error_b, share_flagged_a, share_flagged_b, agreement, rank_correlation, top_overlap;
+-- an infinite and a missing row; no row; other models
+SELECT n_rows, mean_error_a < 100 AS finite, rank_correlation FROM ae.compare_models('fraud@1', 'fraud@1', 'SELECT * FROM pump UNION ALL VALUES (0, ''NaN''::real, 1, 1), (0, NULL, NULL, NULL)');
+SELECT * FROM ae.compare_models('fraud@1', 'fraud@2', 'SELECT * FROM pump WHERE false');
+SELECT c.n_rows, c.agreement FROM bytes, ae.compare_models(model, 'fraud@1'::ae.model::bytea, 'pump') c WHERE n = 1;
+SELECT ae.compare_models('fraud@1', 'fraud@2', 'SELECT 1; SELECT 2');
+SELECT ae.compare_models('fraud@1', 'fraud@2', 'DELETE FROM pump');
+SELECT ae.compare_models('fraud@1', 'fraud@2', 'SELECT * FROM pump) x; DROP TABLE pump; --');
+SELECT ae.compare_models('fraud@1', 'fraud@2', 'SELECT id FROM pump');
+SELECT ae.compare_models('fraud@1', 'fraud@9', 'pump');
+SELECT ae.compare_models('fraud@1', 'fraud@2', 'no table');
+SELECT ae.compare_models(NULL, 'fraud@2', 'pump') IS NULL AS strict;
+
 -- rows do not change, numbers do not come twice
 UPDATE ae.models SET query = 'x' WHERE version = 1;
 \echo :LAST_ERROR_SQLSTATE

@@ -769,3 +769,45 @@ AS 'MODULE_PATHNAME', 'pg_ae_detect'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000 ROWS 20;
 COMMENT ON FUNCTION ae.detect(text, jsonb, integer) IS
 'trains on the rows of a query or table, scores them, and gives the most anomalous ones with reasons in words';
+
+-- two models side by side
+
+CREATE FUNCTION ae.compare_models(
+	a ae.model,
+	b ae.model,
+	query text,
+	OUT n_rows bigint,
+	OUT mean_error_a double precision,
+	OUT mean_error_b double precision,
+	OUT median_error_a double precision,
+	OUT median_error_b double precision,
+	OUT share_flagged_a double precision,
+	OUT share_flagged_b double precision,
+	OUT agreement double precision,
+	OUT rank_correlation double precision,
+	OUT top_overlap double precision)
+RETURNS record
+AS 'MODULE_PATHNAME', 'pg_ae_compare_models'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000;
+COMMENT ON FUNCTION ae.compare_models(ae.model, ae.model, text) IS
+'two models on the rows of a query or table: mean and median reconstruction error, share of rows that is_anomaly flags and on which both agree, correlation of their rankings, share of the top 1 % that they have in common';
+
+CREATE FUNCTION ae.compare_models(
+	a bytea,
+	b bytea,
+	query text,
+	OUT n_rows bigint,
+	OUT mean_error_a double precision,
+	OUT mean_error_b double precision,
+	OUT median_error_a double precision,
+	OUT median_error_b double precision,
+	OUT share_flagged_a double precision,
+	OUT share_flagged_b double precision,
+	OUT agreement double precision,
+	OUT rank_correlation double precision,
+	OUT top_overlap double precision)
+RETURNS record
+AS 'MODULE_PATHNAME', 'pg_ae_compare_models'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000;
+COMMENT ON FUNCTION ae.compare_models(bytea, bytea, text) IS
+'two models on the rows of a query or table: mean and median reconstruction error, share of rows that is_anomaly flags and on which both agree, correlation of their rankings, share of the top 1 % that they have in common';

@@ -565,4 +565,12 @@ extern PgaeCached *pgae_see_row(FunctionCallInfo fcinfo, int argno, const PgaeRo
 /* The mean error and raw score, over the networks of its fold, of a row just seen. */
 extern void pgae_score_seen(double *error, double *raw, PgaeCached *cached, PgaeSight sight);
 
+/* ---- pg_detect.c: train, score and explain in one call ---- */
+
+/*
+ * The query that an argument of that function means: its text without semicolons at the end, or
+ * all of the table that it names.  22023 for what is neither.
+ */
+extern char *pgae_query_of(char *text, const char *function);
+
 #endif
