@@ -197,6 +197,16 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
 COMMENT ON FUNCTION ae.save_model(text, bytea) IS
 'saves a model as the next version of a name; a new name belongs to the current user';
 
+CREATE PROCEDURE ae.train_model(
+	name text,
+	query text,
+	options jsonb DEFAULT NULL,
+	init ae.model DEFAULT NULL)
+AS 'MODULE_PATHNAME', 'pg_ae_train_model'
+LANGUAGE C;
+COMMENT ON PROCEDURE ae.train_model(text, text, jsonb, ae.model) IS
+'trains on the rows of a query or table and saves the next version of a name; outside of a transaction block no snapshot is held meanwhile';
+
 CREATE FUNCTION ae.drop_model(model text) RETURNS integer
 AS 'MODULE_PATHNAME', 'pg_ae_drop_model'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 10000;
@@ -211,6 +221,7 @@ COMMENT ON FUNCTION ae.comment_on_model(text, text) IS
 
 REVOKE EXECUTE ON FUNCTION ae.save_model(text, bytea), ae.drop_model(text),
 	ae.comment_on_model(text, text) FROM PUBLIC;
+REVOKE EXECUTE ON PROCEDURE ae.train_model(text, text, jsonb, ae.model) FROM PUBLIC;
 
 -- using a model: one row in, one result out
 

@@ -334,6 +334,11 @@ typedef struct PgaeStore PgaeStore;
  * keeps the budget until the end of the query.
  */
 extern PgaeBudget *pgae_budget(FunctionCallInfo fcinfo);
+/*
+ * One for a training outside of an aggregate, in context.  across_commits: its temporary files
+ * outlive transactions, and are closed by nothing but pgae_training_shut_down.
+ */
+extern PgaeBudget *pgae_budget_create(MemoryContext context, bool across_commits);
 
 /* Memory that they share beside it, for what cannot go to disk. */
 typedef enum PgaeShareKind
@@ -444,6 +449,22 @@ typedef struct PgaeJob
 /* Trains all members.  False where no column varies.  Everything is in the current context. */
 extern bool pgae_job_run(PgaeJob *job);
 
+/* ---- pg_train.c: one training ---- */
+typedef struct PgaeTraining PgaeTraining;
+
+/*
+ * Options may be NULL; init: bytes of a model to start from, or NULL.  Everything is in a context
+ * below parent, and files are open until the end or pgae_training_shut_down.
+ */
+extern PgaeTraining *pgae_training_begin(Jsonb *options, struct varlena *init, Oid row_type,
+										 PgaeBudget *budget, MemoryContext parent);
+/* Takes a row of that type, which must not be NULL. */
+extern void pgae_training_add(PgaeTraining *training, Datum row);
+/* Model bytes in the current context; NULL, with a message, where there is nothing to learn. */
+extern bytea *pgae_training_end(PgaeTraining *training);
+/* Closes files; may be called at any time, and twice. */
+extern void pgae_training_shut_down(PgaeTraining *training);
+
 /* ---- pg_reference.c: the type ae.model ---- */
 
 /* One version of a named model, or, with version 0, the newest. */
@@ -486,6 +507,7 @@ extern bool pgae_version_exists(const PgaeReference *reference);
 extern bool pgae_resolve_current(PgaeReference *reference, Snapshot snapshot, Node *escontext);
 /* Raises that there is no such model, or saves that in escontext and returns false. */
 extern bool pgae_refuse_unknown(const PgaeReference *reference, Node *escontext);
+extern bool pgae_name_exists(const char *name);
 /* The owner of ae.models, and of names whose owner is no more. */
 extern Oid pgae_tables_owner(void);
 /* 42501 unless the current user has the rights of the owner of a name; ... */
@@ -504,6 +526,16 @@ extern struct varlena *pgae_model_bytes(FunctionCallInfo fcinfo, int argno, bool
 
 /* 2BP01, naming the objects, if there are any that mention that version (0: any of them). */
 extern void pgae_refuse_if_used(const PgaeReference *reference);
+
+/* ---- pg_named.c: what is written to the tables ---- */
+
+/* 42501 unless the current user may save versions of a name. */
+extern void pgae_check_may_save(const PgaeReference *reference);
+/*
+ * Saves bytes as the next version of a name, which *reference then means; query: that they were
+ * trained on, or NULL.  Needs SPI to be connected.  22004 for no bytes, 22P03, 42501.
+ */
+extern void pgae_save_version(PgaeReference *reference, struct varlena *bytes, const char *query);
 
 /* ---- pg_cache.c: parsed models in fn_extra ---- */
 

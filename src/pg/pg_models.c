@@ -252,9 +252,9 @@ pgae_tables_owner(void)
 	return owner;
 }
 
-/* The role that owns a name. */
+/* The role that owns a name, which *exists. */
 static Oid
-owner_of(const char *name)
+owner_of(const char *name, bool *exists)
 {
 	Relation relation = table_open(relation_of("model_names"), AccessShareLock);
 	Oid owner = InvalidOid;
@@ -265,17 +265,35 @@ owner_of(const char *name)
 	name_key(&key, NAMES_NAME, name);
 	scan = systable_beginscan(relation, relation_of("model_names_pkey"), true, NULL, 1, &key);
 	tuple = systable_getnext(scan);
-	if (HeapTupleIsValid(tuple))
+	*exists = HeapTupleIsValid(tuple);
+	if (*exists)
 		owner = get_role_oid(TextDatumGetCString(column_of(tuple, NAMES_OWNER, relation)), true);
 	systable_endscan(scan);
 	table_close(relation, AccessShareLock);
 	return OidIsValid(owner) ? owner : pgae_tables_owner();
 }
 
+bool
+pgae_name_exists(const char *name)
+{
+	bool exists;
+
+	owner_of(name, &exists);
+	return exists;
+}
+
+static bool
+has_rights_of_owner(const char *name)
+{
+	bool exists;
+
+	return has_privs_of_role(GetUserId(), owner_of(name, &exists));
+}
+
 void
 pgae_check_owner(const char *name)
 {
-	if (!has_privs_of_role(GetUserId(), owner_of(name)))
+	if (!has_rights_of_owner(name))
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 						errmsg("must be owner of model %s", pgae_quote_name(name))));
 }
@@ -293,7 +311,7 @@ may_select(void)
 void
 pgae_check_readable(const char *name)
 {
-	if (!may_select() && !has_privs_of_role(GetUserId(), owner_of(name)))
+	if (!may_select() && !has_rights_of_owner(name))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied to see what is in model %s", pgae_quote_name(name)),

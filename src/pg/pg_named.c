@@ -110,21 +110,43 @@ take_version(PgaeReference *reference)
 }
 
 static void
-insert_version(const PgaeReference *reference, Datum model)
+insert_version(const PgaeReference *reference, Datum model, const char *query)
 {
 	Statement insert = make_statement(
 		"INSERT INTO ae.models (name, version, created, options, n_rows, train_loss, "
-		"validation_loss, model) VALUES ($1, $2, pg_catalog.clock_timestamp(), "
+		"validation_loss, model, query) VALUES ($1, $2, pg_catalog.clock_timestamp(), "
 		"$3 OPERATOR(pg_catalog.->) 'options', "
 		"($3 OPERATOR(pg_catalog.#>>) '{training,rows}')::pg_catalog.int8, "
 		"($3 OPERATOR(pg_catalog.#>>) '{training,train_loss}')::pg_catalog.float8, "
-		"($3 OPERATOR(pg_catalog.#>>) '{training,validation_loss}')::pg_catalog.float8, $4)",
+		"($3 OPERATOR(pg_catalog.#>>) '{training,validation_loss}')::pg_catalog.float8, $4, $5)",
 		reference);
 
 	add_parameter(&insert, INT4OID, Int32GetDatum(reference->version), false);
 	add_parameter(&insert, JSONBOID, DirectFunctionCall1(pg_ae_describe, model), false);
 	add_parameter(&insert, BYTEAOID, model, false);
+	add_parameter(&insert, TEXTOID, query ? CStringGetTextDatum(query) : (Datum) 0, query == NULL);
 	run(&insert);
+}
+
+void
+pgae_check_may_save(const PgaeReference *reference)
+{
+	if (pgae_name_exists(reference->name))
+		pgae_check_owner(reference->name);
+}
+
+void
+pgae_save_version(PgaeReference *reference, struct varlena *bytes, const char *query)
+{
+	if (bytes == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("there is no model to save as %s", pgae_quote_name(reference->name)),
+				 errdetail("Training gives none where there are no rows, or only equal ones.")));
+	/* 22P03 for what is no model */
+	pgae_read_models(bytes, CurrentMemoryContext);
+	take_version(reference);
+	insert_version(reference, PointerGetDatum(bytes), query);
 }
 
 /* save_model(name, model): the next version of a name. */
@@ -132,23 +154,14 @@ Datum
 pg_ae_save_model(PG_FUNCTION_ARGS)
 {
 	PgaeReference reference;
-	Datum model;
 
 	if (PG_ARGISNULL(0))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 						errmsg("the name of a model must not be NULL")));
 	pgae_reference_name(&reference, PG_GETARG_TEXT_PP(0));
-	if (PG_ARGISNULL(1))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-						errmsg("there is no model to save as %s", pgae_quote_name(reference.name)),
-						errdetail("ae.train gives NULL where there are no rows, or only equal "
-								  "ones.")));
-	model = PointerGetDatum(PG_GETARG_BYTEA_PP(1));
-	/* 22P03 for what is no model */
-	pgae_read_models((struct varlena *) DatumGetPointer(model), CurrentMemoryContext);
 	SPI_connect();
-	take_version(&reference);
-	insert_version(&reference, model);
+	pgae_save_version(&reference, PG_ARGISNULL(1) ? NULL : (struct varlena *) PG_GETARG_BYTEA_PP(1),
+					  NULL);
 	SPI_finish();
 	PG_RETURN_DATUM(pgae_reference_datum(&reference));
 }

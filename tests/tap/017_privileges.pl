@@ -22,6 +22,7 @@ CREATE ROLE other;      -- may use them
 CREATE ROLE stranger;   -- may not
 GRANT USAGE ON SCHEMA ae TO owner, writer, reader, other;
 GRANT EXECUTE ON FUNCTION ae.save_model, ae.drop_model, ae.comment_on_model TO owner, writer;
+GRANT EXECUTE ON PROCEDURE ae.train_model TO owner, writer;
 GRANT SELECT ON ae.models TO reader;
 CREATE TABLE t AS SELECT i, sin(i)::real AS a, (2 * sin(i) + cos(i))::real AS b FROM generate_series(1, 200) i;
 CREATE TABLE bytes AS SELECT ae.train(t, ae.options(exclude => '{i}', updates => 20, code => 1)) AS model FROM t;
@@ -77,6 +78,9 @@ my @actions = (
 	[write => q(SELECT ae.drop_model('m@1'))],
 	[write => q(SELECT ae.drop_model('m'))],
 	[write => q(SELECT ae.comment_on_model('m', 'x'))],
+	[write => q(CALL ae.train_model('m', 't', '{"updates": 2}'))],
+	[write => q(CALL ae.train_model('new', 't', '{"updates": 2}', init => 'm'))],
+	[make => q(CALL ae.train_model('new', 't', '{"updates": 2}'); CALL ae.train_model('new', 't', '{"updates": 2}'))],
 	[make => q(SELECT ae.save_model('new', model), ae.save_model('new', model) FROM bytes; SELECT ae.comment_on_model('new', 'x'); SELECT ae.drop_model('new'))],
 	[select => q(SELECT * FROM ae.models)],
 	[change => q(SELECT * FROM ae.model_names)],
