@@ -130,7 +130,7 @@ SELECT ae.train(l, ae.options(epochs => 1), model) FROM (SELECT a, b, c, word, '
 SELECT ae.predict(model, NULL::labelled) IS NULL AS null_row, ae.predict(model, (NULL, NULL, NULL, NULL, 'hi')::labelled) IS NULL AS unknown,
 	(SELECT count(*) FROM ae.predict_proba(model, (NULL, NULL, NULL, NULL, 'hi')::labelled)) AS levels, ae.predict(model, ('NaN', 2, 0, 'x', NULL)::labelled) IS NOT NULL AS nan
 FROM models WHERE target = 'mood';
-SELECT proname, provolatile, proisstrict, proparallel FROM pg_proc WHERE oid = 'ae.predict'::regproc;
+SELECT DISTINCT proname, provolatile, proisstrict, proparallel FROM pg_proc WHERE pronamespace = 'ae'::regnamespace AND proname = 'predict';
 
 -- what cannot be is refused at the first row
 CREATE FUNCTION refusal(options jsonb) RETURNS text LANGUAGE plpgsql AS $$

@@ -3,6 +3,226 @@
 -- Everything stands in the schema ae, which the control file names. Object names are written
 -- qualified, so that no search_path has a say.
 
+-- named models: the tables, and the type that refers to a version of a model
+
+CREATE TYPE ae.model;
+
+CREATE FUNCTION ae.model_in(cstring) RETURNS ae.model
+AS 'MODULE_PATHNAME', 'pg_ae_model_in'
+LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION ae.model_in(cstring) IS
+'reads fraud@3, or fraud as its current version';
+
+CREATE FUNCTION ae.model_out(ae.model) RETURNS cstring
+AS 'MODULE_PATHNAME', 'pg_ae_model_out'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION ae.model_out(ae.model) IS
+'writes fraud@3';
+
+CREATE FUNCTION ae.model_recv(internal) RETURNS ae.model
+AS 'MODULE_PATHNAME', 'pg_ae_model_recv'
+LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION ae.model_recv(internal) IS
+'reads the text form from a binary message';
+
+CREATE FUNCTION ae.model_send(ae.model) RETURNS bytea
+AS 'MODULE_PATHNAME', 'pg_ae_model_send'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION ae.model_send(ae.model) IS
+'writes the text form into a binary message';
+
+-- Preferred among user-defined types, where bytea is too: a literal in the place of a model is a
+-- reference.
+CREATE TYPE ae.model (
+	INPUT = ae.model_in,
+	OUTPUT = ae.model_out,
+	RECEIVE = ae.model_recv,
+	SEND = ae.model_send,
+	INTERNALLENGTH = VARIABLE,
+	ALIGNMENT = int4,
+	STORAGE = plain,
+	CATEGORY = 'U',
+	PREFERRED = true);
+COMMENT ON TYPE ae.model IS
+'reference to one version of a named model: fraud@3';
+
+CREATE FUNCTION ae.model_eq(ae.model, ae.model) RETURNS boolean
+AS 'MODULE_PATHNAME', 'pg_ae_model_eq'
+LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION ae.model_eq(ae.model, ae.model) IS 'implementation of the operator =';
+
+CREATE FUNCTION ae.model_ne(ae.model, ae.model) RETURNS boolean
+AS 'MODULE_PATHNAME', 'pg_ae_model_ne'
+LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION ae.model_ne(ae.model, ae.model) IS 'implementation of the operator <>';
+
+CREATE FUNCTION ae.model_lt(ae.model, ae.model) RETURNS boolean
+AS 'MODULE_PATHNAME', 'pg_ae_model_lt'
+LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION ae.model_lt(ae.model, ae.model) IS 'implementation of the operator <';
+
+CREATE FUNCTION ae.model_le(ae.model, ae.model) RETURNS boolean
+AS 'MODULE_PATHNAME', 'pg_ae_model_le'
+LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION ae.model_le(ae.model, ae.model) IS 'implementation of the operator <=';
+
+CREATE FUNCTION ae.model_gt(ae.model, ae.model) RETURNS boolean
+AS 'MODULE_PATHNAME', 'pg_ae_model_gt'
+LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION ae.model_gt(ae.model, ae.model) IS 'implementation of the operator >';
+
+CREATE FUNCTION ae.model_ge(ae.model, ae.model) RETURNS boolean
+AS 'MODULE_PATHNAME', 'pg_ae_model_ge'
+LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION ae.model_ge(ae.model, ae.model) IS 'implementation of the operator >=';
+
+CREATE FUNCTION ae.model_cmp(ae.model, ae.model) RETURNS integer
+AS 'MODULE_PATHNAME', 'pg_ae_model_cmp'
+LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION ae.model_cmp(ae.model, ae.model) IS 'order of references: by name, then by version';
+
+CREATE FUNCTION ae.model_hash(ae.model) RETURNS integer
+AS 'MODULE_PATHNAME', 'pg_ae_model_hash'
+LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION ae.model_hash(ae.model) IS 'hash of a reference';
+
+CREATE FUNCTION ae.model_hash_extended(ae.model, bigint) RETURNS bigint
+AS 'MODULE_PATHNAME', 'pg_ae_model_hash_extended'
+LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION ae.model_hash_extended(ae.model, bigint) IS 'hash of a reference, with a seed';
+
+CREATE OPERATOR ae.= (LEFTARG = ae.model, RIGHTARG = ae.model, FUNCTION = ae.model_eq,
+	COMMUTATOR = OPERATOR(ae.=), NEGATOR = OPERATOR(ae.<>),
+	RESTRICT = eqsel, JOIN = eqjoinsel, HASHES, MERGES);
+CREATE OPERATOR ae.<> (LEFTARG = ae.model, RIGHTARG = ae.model, FUNCTION = ae.model_ne,
+	COMMUTATOR = OPERATOR(ae.<>), NEGATOR = OPERATOR(ae.=),
+	RESTRICT = neqsel, JOIN = neqjoinsel);
+CREATE OPERATOR ae.< (LEFTARG = ae.model, RIGHTARG = ae.model, FUNCTION = ae.model_lt,
+	COMMUTATOR = OPERATOR(ae.>), NEGATOR = OPERATOR(ae.>=),
+	RESTRICT = scalarltsel, JOIN = scalarltjoinsel);
+CREATE OPERATOR ae.<= (LEFTARG = ae.model, RIGHTARG = ae.model, FUNCTION = ae.model_le,
+	COMMUTATOR = OPERATOR(ae.>=), NEGATOR = OPERATOR(ae.>),
+	RESTRICT = scalarlesel, JOIN = scalarlejoinsel);
+CREATE OPERATOR ae.> (LEFTARG = ae.model, RIGHTARG = ae.model, FUNCTION = ae.model_gt,
+	COMMUTATOR = OPERATOR(ae.<), NEGATOR = OPERATOR(ae.<=),
+	RESTRICT = scalargtsel, JOIN = scalargtjoinsel);
+CREATE OPERATOR ae.>= (LEFTARG = ae.model, RIGHTARG = ae.model, FUNCTION = ae.model_ge,
+	COMMUTATOR = OPERATOR(ae.<=), NEGATOR = OPERATOR(ae.<),
+	RESTRICT = scalargesel, JOIN = scalargejoinsel);
+
+CREATE OPERATOR CLASS ae.model_ops DEFAULT FOR TYPE ae.model USING btree AS
+	OPERATOR 1 ae.<, OPERATOR 2 ae.<=, OPERATOR 3 ae.=, OPERATOR 4 ae.>=, OPERATOR 5 ae.>,
+	FUNCTION 1 ae.model_cmp(ae.model, ae.model);
+CREATE OPERATOR CLASS ae.model_ops DEFAULT FOR TYPE ae.model USING hash AS
+	OPERATOR 1 ae.=,
+	FUNCTION 1 ae.model_hash(ae.model),
+	FUNCTION 2 ae.model_hash_extended(ae.model, bigint);
+
+-- What may change of a name.  The row stays when all versions are dropped, so that no number comes
+-- twice.
+CREATE TABLE ae.model_names (
+	name text COLLATE "C" PRIMARY KEY CHECK (pg_catalog.octet_length(name) BETWEEN 1 AND 63),
+	owner text NOT NULL,
+	comment text,
+	last_version integer NOT NULL CHECK (last_version OPERATOR(pg_catalog.>=) 0));
+COMMENT ON TABLE ae.model_names IS 'named models: who owns them, and the last number given to a version';
+
+-- The library knows columns by their place: new ones come behind.
+CREATE TABLE ae.models (
+	name text COLLATE "C" NOT NULL REFERENCES ae.model_names,
+	version integer NOT NULL CHECK (version OPERATOR(pg_catalog.>) 0),
+	created timestamptz NOT NULL,
+	bytes integer GENERATED ALWAYS AS (pg_catalog.octet_length(model)) STORED,
+	digest bytea GENERATED ALWAYS AS (pg_catalog.sha256(model)) STORED,
+	options jsonb NOT NULL,
+	query text,
+	n_rows bigint NOT NULL,
+	train_loss double precision,
+	validation_loss double precision,
+	model bytea NOT NULL,
+	PRIMARY KEY (name, version));
+COMMENT ON TABLE ae.models IS 'versions of named models: inserted and deleted, never changed';
+-- weights do not compress
+ALTER TABLE ae.models ALTER model SET STORAGE EXTERNAL;
+
+SELECT pg_catalog.pg_extension_config_dump('ae.model_names', '');
+SELECT pg_catalog.pg_extension_config_dump('ae.models', '');
+
+CREATE FUNCTION ae.models_guard() RETURNS trigger
+AS 'MODULE_PATHNAME', 'pg_ae_models_guard'
+LANGUAGE C;
+COMMENT ON FUNCTION ae.models_guard() IS
+'keeps versions of models from changing, and from being deleted where a stored expression uses them';
+REVOKE EXECUTE ON FUNCTION ae.models_guard() FROM PUBLIC;
+CREATE TRIGGER guard_rows BEFORE UPDATE OR DELETE ON ae.models
+FOR EACH ROW EXECUTE FUNCTION ae.models_guard();
+CREATE TRIGGER guard_table BEFORE TRUNCATE ON ae.models
+FOR EACH STATEMENT EXECUTE FUNCTION ae.models_guard();
+
+-- Names and sizes are for everybody; what says something of the rows that were trained on is for
+-- those who may see models.
+CREATE VIEW ae.model_list AS
+SELECT m.name, m.version,
+	m.version OPERATOR(pg_catalog.=) pg_catalog.max(m.version) OVER (PARTITION BY m.name) AS current,
+	m.created, m.bytes, n.owner,
+	CASE WHEN r.readable THEN m.n_rows END AS n_rows,
+	CASE WHEN r.readable THEN m.train_loss END AS train_loss,
+	CASE WHEN r.readable THEN m.validation_loss END AS validation_loss,
+	n.comment
+FROM ae.models m
+JOIN ae.model_names n ON n.name OPERATOR(pg_catalog.=) m.name
+LEFT JOIN pg_catalog.pg_roles o ON o.rolname OPERATOR(pg_catalog.=) n.owner::pg_catalog.name
+CROSS JOIN LATERAL (SELECT pg_catalog.has_table_privilege('ae.models', 'SELECT')
+	OR coalesce(pg_catalog.pg_has_role(o.oid, 'USAGE'), false) AS readable) r;
+COMMENT ON VIEW ae.model_list IS
+'named models: rows and losses for their owners and for roles with SELECT on ae.models';
+GRANT SELECT ON ae.model_list TO PUBLIC;
+
+CREATE FUNCTION ae.current(name text) RETURNS ae.model
+AS 'MODULE_PATHNAME', 'pg_ae_current'
+LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION ae.current(text) IS
+'the newest version of a model whenever a statement runs; a literal is the newest when it is read';
+
+CREATE FUNCTION ae.model_bytes(model ae.model) RETURNS bytea
+AS 'MODULE_PATHNAME', 'pg_ae_model_bytes'
+LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION ae.model_bytes(ae.model) IS
+'the bytes of a model, for its owner and roles with SELECT on ae.models';
+CREATE CAST (ae.model AS bytea) WITH FUNCTION ae.model_bytes(ae.model);
+
+CREATE FUNCTION ae.save_model(name text, model bytea) RETURNS ae.model
+AS 'MODULE_PATHNAME', 'pg_ae_save_model'
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
+COMMENT ON FUNCTION ae.save_model(text, bytea) IS
+'saves a model as the next version of a name; a new name belongs to the current user';
+
+CREATE PROCEDURE ae.train_model(
+	name text,
+	query text,
+	options jsonb DEFAULT NULL,
+	init ae.model DEFAULT NULL)
+AS 'MODULE_PATHNAME', 'pg_ae_train_model'
+LANGUAGE C;
+COMMENT ON PROCEDURE ae.train_model(text, text, jsonb, ae.model) IS
+'trains on the rows of a query or table and saves the next version of a name; outside of a transaction block no snapshot is held meanwhile';
+
+CREATE FUNCTION ae.drop_model(model text) RETURNS integer
+AS 'MODULE_PATHNAME', 'pg_ae_drop_model'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 10000;
+COMMENT ON FUNCTION ae.drop_model(text) IS
+'drops fraud@3, or fraud with all its versions, unless a stored expression uses one; gives how many';
+
+CREATE FUNCTION ae.comment_on_model(name text, comment text) RETURNS void
+AS 'MODULE_PATHNAME', 'pg_ae_comment_on_model'
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
+COMMENT ON FUNCTION ae.comment_on_model(text, text) IS
+'sets what ae.model_list says of a name; NULL removes it';
+
+REVOKE EXECUTE ON FUNCTION ae.save_model(text, bytea), ae.drop_model(text),
+	ae.comment_on_model(text, text) FROM PUBLIC;
+REVOKE EXECUTE ON PROCEDURE ae.train_model(text, text, jsonb, ae.model) FROM PUBLIC;
+
 -- using a model: one row in, one result out
 
 CREATE FUNCTION ae.encode(model bytea, input anyelement) RETURNS real[]
@@ -11,10 +231,22 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION ae.encode(bytea, anyelement) IS
 'code of a row, f(x); the row is a composite value or an array of numbers';
 
+CREATE FUNCTION ae.encode(model ae.model, input anyelement) RETURNS real[]
+AS 'MODULE_PATHNAME', 'pg_ae_encode'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION ae.encode(ae.model, anyelement) IS
+'code of a row, f(x); the row is a composite value or an array of numbers';
+
 CREATE FUNCTION ae.encode_bits(model bytea, input anyelement) RETURNS bit
 AS 'MODULE_PATHNAME', 'pg_ae_encode_bits'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION ae.encode_bits(bytea, anyelement) IS
+'code of a row as bits: whether a sigmoid is above 1/2, and any other unit above 0';
+
+CREATE FUNCTION ae.encode_bits(model ae.model, input anyelement) RETURNS bit
+AS 'MODULE_PATHNAME', 'pg_ae_encode_bits'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION ae.encode_bits(ae.model, anyelement) IS
 'code of a row as bits: whether a sigmoid is above 1/2, and any other unit above 0';
 
 CREATE FUNCTION ae.decode(model bytea, code real[]) RETURNS real[]
@@ -23,10 +255,22 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION ae.decode(bytea, real[]) IS
 'reconstruction from a code, g(h): one value per column of the model, in its order, in the units of the data';
 
+CREATE FUNCTION ae.decode(model ae.model, code real[]) RETURNS real[]
+AS 'MODULE_PATHNAME', 'pg_ae_decode'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION ae.decode(ae.model, real[]) IS
+'reconstruction from a code, g(h): one value per column of the model, in its order, in the units of the data';
+
 CREATE FUNCTION ae.reconstruct(model bytea, input anyelement) RETURNS anyelement
 AS 'MODULE_PATHNAME', 'pg_ae_reconstruct'
 LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION ae.reconstruct(bytea, anyelement) IS
+'the row as the model expects it, g(f(x)), of the same type; columns that the model does not know stay as they are';
+
+CREATE FUNCTION ae.reconstruct(model ae.model, input anyelement) RETURNS anyelement
+AS 'MODULE_PATHNAME', 'pg_ae_reconstruct'
+LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION ae.reconstruct(ae.model, anyelement) IS
 'the row as the model expects it, g(f(x)), of the same type; columns that the model does not know stay as they are';
 
 CREATE FUNCTION ae.reconstruction_error(model bytea, input anyelement) RETURNS double precision
@@ -35,10 +279,22 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION ae.reconstruction_error(bytea, anyelement) IS
 'training loss of a row, mean over its columns, in scaled units; Infinity where a value is not finite';
 
+CREATE FUNCTION ae.reconstruction_error(model ae.model, input anyelement) RETURNS double precision
+AS 'MODULE_PATHNAME', 'pg_ae_reconstruction_error'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION ae.reconstruction_error(ae.model, anyelement) IS
+'training loss of a row, mean over its columns, in scaled units; Infinity where a value is not finite';
+
 CREATE FUNCTION ae.raw_score(model bytea, input anyelement) RETURNS double precision
 AS 'MODULE_PATHNAME', 'pg_ae_raw_score'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION ae.raw_score(bytea, anyelement) IS
+'what rows are ranked by: the higher, the more anomalous';
+
+CREATE FUNCTION ae.raw_score(model ae.model, input anyelement) RETURNS double precision
+AS 'MODULE_PATHNAME', 'pg_ae_raw_score'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION ae.raw_score(ae.model, anyelement) IS
 'what rows are ranked by: the higher, the more anomalous';
 
 CREATE FUNCTION ae.p_value(model bytea, input anyelement) RETURNS double precision
@@ -47,10 +303,22 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION ae.p_value(bytea, anyelement) IS
 'share of normal rows that would score as high as this one, (1 + #{calibration scores >= s}) / (n + 1)';
 
+CREATE FUNCTION ae.p_value(model ae.model, input anyelement) RETURNS double precision
+AS 'MODULE_PATHNAME', 'pg_ae_p_value'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION ae.p_value(ae.model, anyelement) IS
+'share of normal rows that would score as high as this one, (1 + #{calibration scores >= s}) / (n + 1)';
+
 CREATE FUNCTION ae.anomaly_score(model bytea, input anyelement) RETURNS double precision
 AS 'MODULE_PATHNAME', 'pg_ae_anomaly_score'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION ae.anomaly_score(bytea, anyelement) IS
+'score in [0, 1): 1 - p-value; rows beyond all calibration scores keep their order';
+
+CREATE FUNCTION ae.anomaly_score(model ae.model, input anyelement) RETURNS double precision
+AS 'MODULE_PATHNAME', 'pg_ae_anomaly_score'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION ae.anomaly_score(ae.model, anyelement) IS
 'score in [0, 1): 1 - p-value; rows beyond all calibration scores keep their order';
 
 CREATE FUNCTION ae.is_anomaly(model bytea, input anyelement,
@@ -60,6 +328,13 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION ae.is_anomaly(bytea, anyelement, double precision) IS
 'true if the p-value is at most contamination, the share of false alarms one accepts';
 
+CREATE FUNCTION ae.is_anomaly(model ae.model, input anyelement,
+	contamination double precision DEFAULT 0.01) RETURNS boolean
+AS 'MODULE_PATHNAME', 'pg_ae_is_anomaly'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION ae.is_anomaly(ae.model, anyelement, double precision) IS
+'true if the p-value is at most contamination, the share of false alarms one accepts';
+
 CREATE FUNCTION ae.threshold(model bytea, contamination double precision DEFAULT 0.01)
 RETURNS double precision
 AS 'MODULE_PATHNAME', 'pg_ae_threshold'
@@ -67,10 +342,23 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION ae.threshold(bytea, double precision) IS
 'raw_score beyond which is_anomaly is true; Infinity if no row can have so small a p-value';
 
+CREATE FUNCTION ae.threshold(model ae.model, contamination double precision DEFAULT 0.01)
+RETURNS double precision
+AS 'MODULE_PATHNAME', 'pg_ae_threshold'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION ae.threshold(ae.model, double precision) IS
+'raw_score beyond which is_anomaly is true; Infinity if no row can have so small a p-value';
+
 CREATE FUNCTION ae.impute(model bytea, input anyelement) RETURNS anyelement
 AS 'MODULE_PATHNAME', 'pg_ae_impute'
 LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000;
 COMMENT ON FUNCTION ae.impute(bytea, anyelement) IS
+'the row with its NULLs replaced by what the model expects of the rest of it; nothing else changes';
+
+CREATE FUNCTION ae.impute(model ae.model, input anyelement) RETURNS anyelement
+AS 'MODULE_PATHNAME', 'pg_ae_impute'
+LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000;
+COMMENT ON FUNCTION ae.impute(ae.model, anyelement) IS
 'the row with its NULLs replaced by what the model expects of the rest of it; nothing else changes';
 
 CREATE FUNCTION ae.explain(
@@ -88,6 +376,21 @@ LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000 ROWS 10;
 COMMENT ON FUNCTION ae.explain(bytea, anyelement) IS
 'the columns of a row by their share in its error: value, what the model expected, error, share; probability of the value of a category or boolean';
 
+CREATE FUNCTION ae.explain(
+	model ae.model,
+	input anyelement,
+	OUT feature text,
+	OUT value text,
+	OUT expected text,
+	OUT error double precision,
+	OUT share double precision,
+	OUT probability double precision)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'pg_ae_explain'
+LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000 ROWS 10;
+COMMENT ON FUNCTION ae.explain(ae.model, anyelement) IS
+'the columns of a row by their share in its error: value, what the model expected, error, share; probability of the value of a category or boolean';
+
 CREATE FUNCTION ae.predict(model bytea, input anyelement) RETURNS text
 AS 'MODULE_PATHNAME', 'pg_ae_predict'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
@@ -103,6 +406,23 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'pg_ae_predict_proba'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100 ROWS 10;
 COMMENT ON FUNCTION ae.predict_proba(bytea, anyelement) IS
+'the levels of the target and their probabilities for a row, the most probable first';
+
+CREATE FUNCTION ae.predict(model ae.model, input anyelement) RETURNS text
+AS 'MODULE_PATHNAME', 'pg_ae_predict'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION ae.predict(ae.model, anyelement) IS
+'the target of a row, predicted from its code: the most probable level, or the number, as text';
+
+CREATE FUNCTION ae.predict_proba(
+	model ae.model,
+	input anyelement,
+	OUT level text,
+	OUT probability double precision)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'pg_ae_predict_proba'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100 ROWS 10;
+COMMENT ON FUNCTION ae.predict_proba(ae.model, anyelement) IS
 'the levels of the target and their probabilities for a row, the most probable first';
 
 CREATE FUNCTION ae.version() RETURNS text
@@ -329,6 +649,10 @@ CREATE FUNCTION ae.train_transfn(internal, anyelement, jsonb, bytea) RETURNS int
 AS 'MODULE_PATHNAME', 'pg_ae_train_transfn'
 LANGUAGE C PARALLEL RESTRICTED;
 
+CREATE FUNCTION ae.train_transfn(internal, anyelement, jsonb, ae.model) RETURNS internal
+AS 'MODULE_PATHNAME', 'pg_ae_train_transfn'
+LANGUAGE C PARALLEL RESTRICTED;
+
 CREATE FUNCTION ae.train_finalfn(internal) RETURNS bytea
 AS 'MODULE_PATHNAME', 'pg_ae_train_finalfn'
 LANGUAGE C PARALLEL RESTRICTED;
@@ -338,6 +662,8 @@ COMMENT ON FUNCTION ae.train_transfn(internal, anyelement) IS
 COMMENT ON FUNCTION ae.train_transfn(internal, anyelement, jsonb) IS
 'collects rows for ae.train';
 COMMENT ON FUNCTION ae.train_transfn(internal, anyelement, jsonb, bytea) IS
+'collects rows for ae.train';
+COMMENT ON FUNCTION ae.train_transfn(internal, anyelement, jsonb, ae.model) IS
 'collects rows for ae.train';
 COMMENT ON FUNCTION ae.train_finalfn(internal) IS
 'trains a model on the rows collected';
@@ -373,11 +699,22 @@ CREATE AGGREGATE ae.train(anyelement, jsonb, bytea) (
 	PARALLEL = RESTRICTED
 );
 
+CREATE AGGREGATE ae.train(anyelement, jsonb, ae.model) (
+	SFUNC = ae.train_transfn,
+	STYPE = internal,
+	SSPACE = 4194304,
+	FINALFUNC = ae.train_finalfn,
+	FINALFUNC_MODIFY = READ_WRITE,
+	PARALLEL = RESTRICTED
+);
+
 COMMENT ON AGGREGATE ae.train(anyelement) IS
 'a model of the rows or arrays, with default options';
 COMMENT ON AGGREGATE ae.train(anyelement, jsonb) IS
 'a model of the rows or arrays, with options as from ae.options';
 COMMENT ON AGGREGATE ae.train(anyelement, jsonb, bytea) IS
+'a model of the rows or arrays, training started from another model';
+COMMENT ON AGGREGATE ae.train(anyelement, jsonb, ae.model) IS
 'a model of the rows or arrays, training started from another model';
 
 CREATE FUNCTION ae.summary(model bytea) RETURNS text
@@ -386,10 +723,22 @@ LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION ae.summary(bytea) IS
 'what a model is and whether it is any good, to be read';
 
+CREATE FUNCTION ae.summary(model ae.model) RETURNS text
+AS 'MODULE_PATHNAME', 'pg_ae_summary'
+LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION ae.summary(ae.model) IS
+'what a model is and whether it is any good, to be read';
+
 CREATE FUNCTION ae.describe(model bytea) RETURNS jsonb
 AS 'MODULE_PATHNAME', 'pg_ae_describe'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION ae.describe(bytea) IS
+'options as they were resolved, network, outcome of training and calibration of a model';
+
+CREATE FUNCTION ae.describe(model ae.model) RETURNS jsonb
+AS 'MODULE_PATHNAME', 'pg_ae_describe'
+LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION ae.describe(ae.model) IS
 'options as they were resolved, network, outcome of training and calibration of a model';
 
 CREATE FUNCTION ae.history(
@@ -402,6 +751,18 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'pg_ae_history'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE ROWS 100;
 COMMENT ON FUNCTION ae.history(bytea) IS
+'losses of a model epoch by epoch';
+
+CREATE FUNCTION ae.history(
+	model ae.model,
+	OUT epoch integer,
+	OUT train_loss double precision,
+	OUT validation_loss double precision,
+	OUT network integer)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'pg_ae_history'
+LANGUAGE C STABLE STRICT PARALLEL SAFE ROWS 100;
+COMMENT ON FUNCTION ae.history(ae.model) IS
 'losses of a model epoch by epoch';
 
 CREATE FUNCTION ae.features(
@@ -422,10 +783,34 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE ROWS 20;
 COMMENT ON FUNCTION ae.features(bytea) IS
 'columns a model was trained on, with their statistics';
 
+CREATE FUNCTION ae.features(
+	model ae.model,
+	OUT feature text,
+	OUT kind text,
+	OUT scaling text,
+	OUT mean double precision,
+	OUT sd double precision,
+	OUT min double precision,
+	OUT max double precision,
+	OUT nulls bigint,
+	OUT levels integer,
+	OUT constant boolean)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'pg_ae_features'
+LANGUAGE C STABLE STRICT PARALLEL SAFE ROWS 20;
+COMMENT ON FUNCTION ae.features(ae.model) IS
+'columns a model was trained on, with their statistics';
+
 CREATE FUNCTION ae.row_expression(model bytea) RETURNS text
 AS 'MODULE_PATHNAME', 'pg_ae_row_expression'
 LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION ae.row_expression(bytea) IS
+'the row of a model spelled out, for expressions that are stored: ROW(a, b, c)';
+
+CREATE FUNCTION ae.row_expression(model ae.model) RETURNS text
+AS 'MODULE_PATHNAME', 'pg_ae_row_expression'
+LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION ae.row_expression(ae.model) IS
 'the row of a model spelled out, for expressions that are stored: ROW(a, b, c)';
 
 -- how a model does on rows
@@ -445,10 +830,22 @@ LANGUAGE C PARALLEL RESTRICTED COST 100;
 COMMENT ON FUNCTION ae.evaluate_transfn(internal, bytea, anyelement) IS
 'takes a row for ae.evaluate';
 
+CREATE FUNCTION ae.evaluate_transfn(internal, ae.model, anyelement) RETURNS internal
+AS 'MODULE_PATHNAME', 'pg_ae_evaluate_transfn'
+LANGUAGE C PARALLEL RESTRICTED COST 100;
+COMMENT ON FUNCTION ae.evaluate_transfn(internal, ae.model, anyelement) IS
+'takes a row for ae.evaluate';
+
 CREATE FUNCTION ae.evaluate_transfn(internal, bytea, anyelement, double precision) RETURNS internal
 AS 'MODULE_PATHNAME', 'pg_ae_evaluate_transfn'
 LANGUAGE C PARALLEL RESTRICTED COST 100;
 COMMENT ON FUNCTION ae.evaluate_transfn(internal, bytea, anyelement, double precision) IS
+'takes a row for ae.evaluate';
+
+CREATE FUNCTION ae.evaluate_transfn(internal, ae.model, anyelement, double precision) RETURNS internal
+AS 'MODULE_PATHNAME', 'pg_ae_evaluate_transfn'
+LANGUAGE C PARALLEL RESTRICTED COST 100;
+COMMENT ON FUNCTION ae.evaluate_transfn(internal, ae.model, anyelement, double precision) IS
 'takes a row for ae.evaluate';
 
 CREATE FUNCTION ae.evaluate_finalfn(internal) RETURNS ae.evaluation
@@ -466,6 +863,15 @@ CREATE AGGREGATE ae.evaluate(bytea, anyelement) (
 COMMENT ON AGGREGATE ae.evaluate(bytea, anyelement) IS
 'how a model does on rows: mean error, share of rows flagged at a contamination of 0.01, mean error of each column';
 
+CREATE AGGREGATE ae.evaluate(ae.model, anyelement) (
+	SFUNC = ae.evaluate_transfn,
+	STYPE = internal,
+	FINALFUNC = ae.evaluate_finalfn,
+	PARALLEL = RESTRICTED
+);
+COMMENT ON AGGREGATE ae.evaluate(ae.model, anyelement) IS
+'how a model does on rows: mean error, share of rows flagged at a contamination of 0.01, mean error of each column';
+
 CREATE AGGREGATE ae.evaluate(bytea, anyelement, double precision) (
 	SFUNC = ae.evaluate_transfn,
 	STYPE = internal,
@@ -473,6 +879,15 @@ CREATE AGGREGATE ae.evaluate(bytea, anyelement, double precision) (
 	PARALLEL = RESTRICTED
 );
 COMMENT ON AGGREGATE ae.evaluate(bytea, anyelement, double precision) IS
+'how a model does on rows: mean error, share of rows flagged at that contamination, mean error of each column';
+
+CREATE AGGREGATE ae.evaluate(ae.model, anyelement, double precision) (
+	SFUNC = ae.evaluate_transfn,
+	STYPE = internal,
+	FINALFUNC = ae.evaluate_finalfn,
+	PARALLEL = RESTRICTED
+);
+COMMENT ON AGGREGATE ae.evaluate(ae.model, anyelement, double precision) IS
 'how a model does on rows: mean error, share of rows flagged at that contamination, mean error of each column';
 
 -- the way to a first answer
@@ -491,3 +906,45 @@ AS 'MODULE_PATHNAME', 'pg_ae_detect'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000 ROWS 20;
 COMMENT ON FUNCTION ae.detect(text, jsonb, integer) IS
 'trains on the rows of a query or table, scores them, and gives the most anomalous ones with reasons in words';
+
+-- two models side by side
+
+CREATE FUNCTION ae.compare_models(
+	a ae.model,
+	b ae.model,
+	query text,
+	OUT n_rows bigint,
+	OUT mean_error_a double precision,
+	OUT mean_error_b double precision,
+	OUT median_error_a double precision,
+	OUT median_error_b double precision,
+	OUT share_flagged_a double precision,
+	OUT share_flagged_b double precision,
+	OUT agreement double precision,
+	OUT rank_correlation double precision,
+	OUT top_overlap double precision)
+RETURNS record
+AS 'MODULE_PATHNAME', 'pg_ae_compare_models'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000;
+COMMENT ON FUNCTION ae.compare_models(ae.model, ae.model, text) IS
+'two models on the rows of a query or table: mean and median reconstruction error, share of rows that is_anomaly flags and on which both agree, correlation of their rankings, share of the top 1 % that they have in common';
+
+CREATE FUNCTION ae.compare_models(
+	a bytea,
+	b bytea,
+	query text,
+	OUT n_rows bigint,
+	OUT mean_error_a double precision,
+	OUT mean_error_b double precision,
+	OUT median_error_a double precision,
+	OUT median_error_b double precision,
+	OUT share_flagged_a double precision,
+	OUT share_flagged_b double precision,
+	OUT agreement double precision,
+	OUT rank_correlation double precision,
+	OUT top_overlap double precision)
+RETURNS record
+AS 'MODULE_PATHNAME', 'pg_ae_compare_models'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000;
+COMMENT ON FUNCTION ae.compare_models(bytea, bytea, text) IS
+'two models on the rows of a query or table: mean and median reconstruction error, share of rows that is_anomaly flags and on which both agree, correlation of their rankings, share of the top 1 % that they have in common';

@@ -8,12 +8,14 @@
 
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/tupdesc.h"
 #include "fmgr.h"
 #include "lib/ilist.h"
 #include "portability/instr_time.h"
 #include "utils/array.h"
 #include "utils/jsonb.h"
+#include "utils/snapshot.h"
 
 #include "ae_model.h"
 #include "ae_pretrain.h"
@@ -27,6 +29,7 @@
 /* ---- pg_module.c: settings, and the libraries behind the engine ---- */
 extern char *pgae_kernels_setting; /* ae.kernels: auto, generic, avx2, avx512 */
 extern bool pgae_progress;         /* ae.progress: NOTICE per epoch at a readable pace */
+extern int pgae_cache_size;        /* ae.cache_size: kB of parsed models that a session keeps */
 extern const AeKernels *pgae_kernels(void);
 extern const AeBlas *pgae_blas(void); /* loads OpenBLAS at first use, without threads */
 extern void pgae_blas_enter(void);    /* one BLAS thread from here ... */
@@ -351,6 +354,11 @@ typedef struct PgaeStore PgaeStore;
  * keeps the budget until the end of the query.
  */
 extern PgaeBudget *pgae_budget(FunctionCallInfo fcinfo);
+/*
+ * One for a training outside of an aggregate, in context.  across_commits: its temporary files
+ * outlive transactions, and are closed by nothing but pgae_training_shut_down.
+ */
+extern PgaeBudget *pgae_budget_create(MemoryContext context, bool across_commits);
 
 /* Memory that they share beside it, for what cannot go to disk. */
 typedef enum PgaeShareKind
@@ -465,6 +473,94 @@ typedef struct PgaeJob
 /* Trains all members.  False where no column varies.  Everything is in the current context. */
 extern bool pgae_job_run(PgaeJob *job);
 
+/* ---- pg_train.c: one training ---- */
+typedef struct PgaeTraining PgaeTraining;
+
+/*
+ * Options may be NULL; init: bytes of a model to start from, or NULL.  Everything is in a context
+ * below parent, and files are open until the end or pgae_training_shut_down.
+ */
+extern PgaeTraining *pgae_training_begin(Jsonb *options, struct varlena *init, Oid row_type,
+										 PgaeBudget *budget, MemoryContext parent);
+/* Takes a row of that type, which must not be NULL. */
+extern void pgae_training_add(PgaeTraining *training, Datum row);
+/* Model bytes in the current context; NULL, with a message, where there is nothing to learn. */
+extern bytea *pgae_training_end(PgaeTraining *training);
+/* Closes files; may be called at any time, and twice. */
+extern void pgae_training_shut_down(PgaeTraining *training);
+
+/* ---- pg_reference.c: the type ae.model ---- */
+
+/* One version of a named model, or, with version 0, the newest. */
+typedef struct PgaeReference
+{
+	char name[NAMEDATALEN]; /* zeros behind it */
+	int32 version;
+} PgaeReference;
+
+/*
+ * fraud or fraud@3, names as identifiers.  22P02 for what is neither, 42622 for a name over 63
+ * bytes; false where such an error was saved in escontext (NULL: raised).
+ */
+extern bool pgae_reference_parse(PgaeReference *reference, const char *text, Node *escontext);
+/* The same of an argument that is a name without a version. */
+extern void pgae_reference_name(PgaeReference *reference, const text *argument);
+/* As it is read again: "a.b"@3; palloc'd. */
+extern char *pgae_reference_text(const PgaeReference *reference);
+extern char *pgae_quote_name(const char *name);
+/* The datum of type ae.model, of a version that is not 0, and back. */
+extern Datum pgae_reference_datum(const PgaeReference *reference);
+extern void pgae_reference_read(PgaeReference *reference, Datum datum);
+
+/* ---- pg_models.c: the tables of named models, as they are read ---- */
+
+/* A row of ae.models, until it is closed. */
+typedef struct PgaeStored
+{
+	Relation relation;
+	SysScanDesc scan;
+	struct varlena *model;  /* as it is stored, toasted or not */
+	struct varlena *digest; /* SHA-256 of the bytes, as stored */
+} PgaeStored;
+
+/* 42704 with the nearest name, or the versions there are. */
+extern void pgae_stored_open(PgaeStored *stored, const PgaeReference *reference);
+extern void pgae_stored_close(PgaeStored *stored);
+extern bool pgae_version_exists(const PgaeReference *reference);
+/* Sets the version to the newest that snapshot sees (NULL: the latest commits); else as next. */
+extern bool pgae_resolve_current(PgaeReference *reference, Snapshot snapshot, Node *escontext);
+/* Raises that there is no such model, or saves that in escontext and returns false. */
+extern bool pgae_refuse_unknown(const PgaeReference *reference, Node *escontext);
+extern bool pgae_name_exists(const char *name);
+/* The owner of ae.models, and of names whose owner is no more. */
+extern Oid pgae_tables_owner(void);
+/* 42501 unless the current user has the rights of the owner of a name; ... */
+extern void pgae_check_owner(const char *name);
+/* ... unless it has these, or SELECT on ae.models. */
+extern void pgae_check_readable(const char *name);
+/* Whether a model argument is declared as ae.model rather than bytea. */
+extern bool pgae_argument_is_reference(FunctionCallInfo fcinfo, int argno);
+/*
+ * The bytes of a model argument of either type, detoasted.  to_be_seen: the caller learns what
+ * is in the model, and must be allowed to.
+ */
+extern struct varlena *pgae_model_bytes(FunctionCallInfo fcinfo, int argno, bool to_be_seen);
+
+/* ---- pg_uses.c: stored expressions that mention a version ---- */
+
+/* 2BP01, naming the objects, if there are any that mention that version (0: any of them). */
+extern void pgae_refuse_if_used(const PgaeReference *reference);
+
+/* ---- pg_named.c: what is written to the tables ---- */
+
+/* 42501 unless the current user may save versions of a name. */
+extern void pgae_check_may_save(const PgaeReference *reference);
+/*
+ * Saves bytes as the next version of a name, which *reference then means; query: that they were
+ * trained on, or NULL.  Needs SPI to be connected.  22004 for no bytes, 22P03, 42501.
+ */
+extern void pgae_save_version(PgaeReference *reference, struct varlena *bytes, const char *query);
+
 /* ---- pg_cache.c: parsed models in fn_extra ---- */
 
 /* One network, ready to score a row. */
@@ -488,7 +584,18 @@ typedef struct PgaeCached
 /* The model in argument argno of a call, parsed once; raises 22P03 for bad bytes. */
 extern PgaeCached *pgae_cached_model(FunctionCallInfo fcinfo, int argno);
 
+/* Fills cached, whose context is set, from bytes, which may be toasted. */
+extern void pgae_parse_model(PgaeCached *cached, struct varlena *bytes);
+
 extern PgaeModels *pgae_read_models(struct varlena *bytes, MemoryContext context);
+
+/* ---- pg_session.c: parsed models of names, for as long as the session ---- */
+
+/*
+ * Fills cached, whose context is set, with the model that a reference means; its networks belong
+ * to the session and stay until that context goes.  42704, 22P03.
+ */
+extern void pgae_session_model(PgaeCached *cached, const PgaeReference *reference);
 
 /* ---- pg_score.c: a model and a row ---- */
 
@@ -513,5 +620,13 @@ extern PgaeCached *pgae_see_row(FunctionCallInfo fcinfo, int argno, const PgaeRo
 
 /* The mean error and raw score, over the networks of its fold, of a row just seen. */
 extern void pgae_score_seen(double *error, double *raw, PgaeCached *cached, PgaeSight sight);
+
+/* ---- pg_detect.c: train, score and explain in one call ---- */
+
+/*
+ * The query that an argument of that function means: its text without semicolons at the end, or
+ * all of the table that it names.  22023 for what is neither.
+ */
+extern char *pgae_query_of(char *text, const char *function);
 
 #endif

@@ -11,12 +11,18 @@
  * memory is reused.  Only a true Const node skips the comparison;
  * get_fn_expr_arg_stable() would not do, as it takes a PL/pgSQL variable for stable.
  *
+ * A reference to a named model is looked up when its slot is filled, and its networks come from
+ * those that the session keeps (pg_session.c).  The slot counts in the transaction and
+ * subtransaction in which it was filled: once that is rolled back, a version may not be there any
+ * more, or be another one.
+ *
  * Four entries, the last hit tried first, so that a join of rows with a few models
  * parses each once.  An entry lives in a memory context of its own and counts only
  * after it is complete: an error while parsing leaves an empty entry.
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "nodes/primnodes.h"
 #include "utils/memutils.h"
 
@@ -34,6 +40,9 @@ typedef struct Slot
 
 typedef struct Cache
 {
+	bool by_name;                   /* the argument is of type ae.model */
+	LocalTransactionId transaction; /* by name: in which the slots were filled */
+	SubTransactionId subtransaction;
 	Slot *constant; /* the model argument is a Const, and here it is */
 	int last;       /* slot of the last hit */
 	int next;       /* slot to be replaced next */
@@ -116,11 +125,10 @@ pgae_read_models(struct varlena *bytes, MemoryContext context)
 	return models;
 }
 
-/* Fills cached, whose context is set, from the raw argument. */
-static void
-parse(PgaeCached *cached, struct varlena *raw)
+void
+pgae_parse_model(PgaeCached *cached, struct varlena *bytes)
 {
-	struct varlena *flat = pg_detoast_datum_packed(raw);
+	struct varlena *flat = pg_detoast_datum_packed(bytes);
 	size_t scorer_bytes;
 	AeBundle bundle;
 	AeError error;
@@ -145,7 +153,7 @@ parse(PgaeCached *cached, struct varlena *raw)
 	}
 	cached->checksum = ae_model_checksum(VARDATA_ANY(flat));
 	cached->codec = NULL;
-	if (flat != raw)
+	if (flat != bytes)
 		pfree(flat);
 }
 
@@ -162,11 +170,9 @@ argument_is_const(FmgrInfo *flinfo, int argno)
 	return argno < list_length(args) && IsA(list_nth(args, argno), Const);
 }
 
-/* Parses raw into the slot whose turn it is, and publishes it under its image. */
-static Slot *
-fill_slot(Cache *cache, FmgrInfo *flinfo, int argno, struct varlena *raw)
+static void
+empty_slot(Slot *slot)
 {
-	Slot *slot = &cache->slots[cache->next];
 	MemoryContext context = slot->cached.context;
 
 	slot->valid = false;
@@ -174,8 +180,25 @@ fill_slot(Cache *cache, FmgrInfo *flinfo, int argno, struct varlena *raw)
 	if (context != NULL)
 		MemoryContextDelete(context);
 	memset(slot, 0, sizeof(*slot));
+}
+
+/* Fills the slot whose turn it is from the raw argument, and publishes it under its image. */
+static Slot *
+fill_slot(Cache *cache, FmgrInfo *flinfo, int argno, struct varlena *raw)
+{
+	Slot *slot = &cache->slots[cache->next];
+
+	empty_slot(slot);
 	slot->cached.context = AllocSetContextCreate(flinfo->fn_mcxt, "ae model", ALLOCSET_SMALL_SIZES);
-	parse(&slot->cached, raw);
+	if (cache->by_name)
+	{
+		PgaeReference reference;
+
+		pgae_reference_read(&reference, PointerGetDatum(raw));
+		pgae_session_model(&slot->cached, &reference);
+	}
+	else
+		pgae_parse_model(&slot->cached, raw);
 	if (argument_is_const(flinfo, argno))
 		cache->constant = slot;
 	else
@@ -194,6 +217,31 @@ static bool
 slot_holds(const Slot *slot, const struct varlena *raw, Size len)
 {
 	return slot->valid && slot->key_len == len && memcmp(slot->key, raw, len) == 0;
+}
+
+/* The cache of a call; without slots that must not be trusted any more. */
+static Cache *
+open_cache(FunctionCallInfo fcinfo, int argno)
+{
+	FmgrInfo *flinfo = fcinfo->flinfo;
+	Cache *cache = flinfo->fn_extra;
+
+	if (cache == NULL)
+	{
+		cache = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(Cache));
+		cache->by_name = pgae_argument_is_reference(fcinfo, argno);
+		flinfo->fn_extra = cache;
+	}
+	if (cache->by_name &&
+		(cache->transaction != PGAE_LXID || cache->subtransaction != GetCurrentSubTransactionId()))
+	{
+		cache->constant = NULL;
+		for (int i = 0; i < N_SLOTS; i++)
+			empty_slot(&cache->slots[i]);
+		cache->transaction = PGAE_LXID;
+		cache->subtransaction = GetCurrentSubTransactionId();
+	}
+	return cache;
 }
 
 /*
@@ -215,12 +263,10 @@ pgae_cached_model(FunctionCallInfo fcinfo, int argno)
 		PgaeCached *cached = palloc0(sizeof(PgaeCached));
 
 		cached->context = CurrentMemoryContext;
-		parse(cached, raw);
+		pgae_parse_model(cached, raw);
 		return cached;
 	}
-	cache = flinfo->fn_extra;
-	if (cache == NULL)
-		cache = flinfo->fn_extra = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(Cache));
+	cache = open_cache(fcinfo, argno);
 	if (cache->constant != NULL)
 		return &cache->constant->cached;
 

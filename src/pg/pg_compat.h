@@ -13,6 +13,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "storage/buffile.h"
+#include "storage/proc.h"
 #include "utils/guc.h"
 #include "utils/tuplesort.h"
 
@@ -33,8 +34,10 @@
 /* ---- 17 ---- */
 #if PG_VERSION_NUM >= 170000
 #define PGAE_INTERVAL_NOT_FINITE(interval) INTERVAL_NOT_FINITE(interval)
+#define PGAE_LXID MyProc->vxid.lxid
 #else
 #define PGAE_INTERVAL_NOT_FINITE(interval) false
+#define PGAE_LXID MyProc->lxid
 #endif
 
 /* ---- 16 ---- */
@@ -52,6 +55,15 @@
 
 /* fmgr.h declares it. */
 extern PGDLLEXPORT void _PG_init(void);
+
+/* There is nobody to save an error for: it is raised. */
+#define ereturn(context, dummy_value, ...)                                                         \
+	do                                                                                             \
+	{                                                                                              \
+		(void) (context);                                                                          \
+		ereport(ERROR, __VA_ARGS__);                                                               \
+		return dummy_value;                                                                        \
+	} while (0)
 
 /* Reads size bytes or raises. */
 static inline void
@@ -78,6 +90,15 @@ BufFileReadExact(BufFile *file, void *ptr, size_t size)
 #if PG_VERSION_NUM < 150000
 
 #define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
+
+#endif
+
+/* ---- 14 ---- */
+#if PG_VERSION_NUM < 140000
+
+/* There were neither SQL-standard function bodies nor statistics on expressions. */
+#define Anum_pg_proc_prosqlbody 0
+#define Anum_pg_statistic_ext_stxexprs 0
 
 #endif
 

@@ -98,9 +98,8 @@ to_strings(List *names)
 	return names;
 }
 
-/* The query: the text without semicolons at its end, or all of the table that it names. */
-static char *
-query_of(char *text)
+char *
+pgae_query_of(char *text, const char *function)
 {
 	size_t len = strlen(text);
 	List *names;
@@ -112,9 +111,9 @@ query_of(char *text)
 		return text;
 	if (!SplitIdentifierString(pstrdup(text), '.', &names) || names == NIL)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("argument \"query\" of ae.detect is neither a query nor the name of "
+						errmsg("argument \"query\" of %s is neither a query nor the name of "
 							   "a table: \"%s\"",
-							   text)));
+							   function, text)));
 	relation =
 		RangeVarGetRelid(makeRangeVarFromNameList(to_strings(names)), AccessShareLock, false);
 	return psprintf("SELECT * FROM %s",
@@ -168,7 +167,7 @@ notice_model(const char *query, const char *options)
 Datum
 pg_ae_detect(PG_FUNCTION_ARGS)
 {
-	char *query = query_of(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	char *query = pgae_query_of(text_to_cstring(PG_GETARG_TEXT_PP(0)), "ae.detect");
 	Jsonb *jsonb = PG_GETARG_JSONB_P(1);
 	char *options = quote_literal_cstr(JsonbToCString(NULL, &jsonb->root, VARSIZE(jsonb)));
 	int32 top = PG_GETARG_INT32(2);

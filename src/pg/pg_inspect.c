@@ -23,11 +23,11 @@ PG_FUNCTION_INFO_V1(pg_ae_row_expression);
 /* Columns that ae.summary names before it says how many more there are. */
 #define NAMES_SHOWN 20
 
-/* The argument of a call, read into the current context. */
+/* The argument of a call, whose caller is told what is in it, read into the current context. */
 static PgaeModels *
 models_argument(FunctionCallInfo fcinfo)
 {
-	return pgae_read_models((struct varlena *) PG_GETARG_BYTEA_PP(0), CurrentMemoryContext);
+	return pgae_read_models(pgae_model_bytes(fcinfo, 0, true), CurrentMemoryContext);
 }
 
 static uint32
@@ -972,7 +972,8 @@ add_outcome(StringInfo out, const PgaeModels *models)
 Datum
 pg_ae_describe(PG_FUNCTION_ARGS)
 {
-	PgaeModels *models = models_argument(fcinfo);
+	struct varlena *bytes = pgae_model_bytes(fcinfo, 0, true);
+	PgaeModels *models = pgae_read_models(bytes, CurrentMemoryContext);
 	const AeModel *model = models->models[0];
 	StringInfoData out;
 
@@ -981,7 +982,7 @@ pg_ae_describe(PG_FUNCTION_ARGS)
 	add_count(&out, "format", model->format);
 	add_count(&out, "arithmetic", model->arithmetic);
 	add_count(&out, "server_version", model->server_version);
-	add_count(&out, "bytes", VARSIZE_ANY_EXHDR(PG_GETARG_BYTEA_PP(0)));
+	add_count(&out, "bytes", VARSIZE_ANY_EXHDR(bytes));
 	add_text(&out, "row_type", model->schema.is_array ? "array" : "composite");
 	add_count(&out, "columns",
 			  model->schema.is_array ? model->schema.n_columns : count_sources(&model->schema));
@@ -1127,7 +1128,9 @@ pg_ae_features(PG_FUNCTION_ARGS)
 Datum
 pg_ae_row_expression(PG_FUNCTION_ARGS)
 {
-	const AeSchema *schema = &models_argument(fcinfo)->models[0]->schema;
+	/* scoring names the columns as well: no secret */
+	struct varlena *bytes = pgae_model_bytes(fcinfo, 0, false);
+	const AeSchema *schema = &pgae_read_models(bytes, CurrentMemoryContext)->models[0]->schema;
 	StringInfoData out;
 
 	if (schema->is_array)

@@ -33,6 +33,7 @@ PG_MODULE_MAGIC_EXT(.name = "ae", .version = AE_VERSION);
 
 char *pgae_kernels_setting = NULL;
 bool pgae_progress = true;
+int pgae_cache_size = 65536;
 
 static void *blas_handle = NULL;
 static AeBlas blas;
@@ -63,6 +64,10 @@ _PG_init(void)
 							   GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE, check_kernels, NULL, NULL);
 	DefineCustomBoolVariable("ae.progress", "Report the progress of a training as notices.", NULL,
 							 &pgae_progress, true, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("ae.cache_size", "Memory for named models that a session keeps parsed.",
+							"What a statement uses is kept until its end, even beyond that.",
+							&pgae_cache_size, 65536, 0, MAX_KILOBYTES, PGC_USERSET, GUC_UNIT_KB,
+							NULL, NULL, NULL);
 	MarkGUCPrefixReserved("ae");
 }
 

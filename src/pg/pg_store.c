@@ -64,7 +64,8 @@
 
 struct PgaeBudget
 {
-	MemoryContext context; /* lives as long as the plan that has the aggregate */
+	MemoryContext context; /* lives as long as what is trained: the plan that has the aggregate */
+	bool across_commits;   /* files stay open when a transaction ends */
 	size_t limit;          /* bytes of records in memory, of all stores together */
 	size_t reserve;        /* bytes on top of it, for the buffers of a store that is being merged */
 	size_t used;           /* of limit */
@@ -146,16 +147,13 @@ struct PgaeStore
 /* ---- memory ---- */
 
 PgaeBudget *
-pgae_budget(FunctionCallInfo fcinfo)
+pgae_budget_create(MemoryContext context, bool across_commits)
 {
-	/* one FmgrInfo serves all groups, grouping sets and phases of an aggregate call */
-	PgaeBudget *budget = fcinfo->flinfo->fn_extra;
+	PgaeBudget *budget = MemoryContextAllocZero(context, sizeof(PgaeBudget));
 	size_t total = (size_t) maintenance_work_mem * 1024 / 2;
 
-	if (budget)
-		return budget;
-	budget = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(PgaeBudget));
-	budget->context = fcinfo->flinfo->fn_mcxt;
+	budget->context = context;
+	budget->across_commits = across_commits;
 	budget->reserve = total / 4;
 	budget->limit = total - budget->reserve;
 	dlist_init(&budget->stores);
@@ -163,8 +161,16 @@ pgae_budget(FunctionCallInfo fcinfo)
 	budget->shares[PGAE_SHARE_WAITING].limit = total / 2;
 	for (int i = 0; i < PGAE_N_SHARES; i++)
 		dlist_init(&budget->shares[i].holders);
-	fcinfo->flinfo->fn_extra = budget;
 	return budget;
+}
+
+PgaeBudget *
+pgae_budget(FunctionCallInfo fcinfo)
+{
+	/* one FmgrInfo serves all groups, grouping sets and phases of an aggregate call */
+	if (fcinfo->flinfo->fn_extra == NULL)
+		fcinfo->flinfo->fn_extra = pgae_budget_create(fcinfo->flinfo->fn_mcxt, false);
+	return fcinfo->flinfo->fn_extra;
 }
 
 bool
@@ -181,7 +187,7 @@ static BufFile *
 create_file(PgaeBudget *budget)
 {
 	MemoryContext old = MemoryContextSwitchTo(budget->context);
-	BufFile *file = BufFileCreateTemp(false);
+	BufFile *file = BufFileCreateTemp(budget->across_commits);
 
 	MemoryContextSwitchTo(old);
 	return file;
@@ -789,7 +795,7 @@ make_room(PgaeStore *store, size_t bytes, size_t row_bytes)
 		store->block = MemoryContextAllocHuge(CurrentMemoryContext, bytes + AE_ALIGN);
 		return (AeReal *) ae_arena_align(store->block);
 	}
-	store->file = BufFileCreateTemp(false);
+	store->file = BufFileCreateTemp(store->budget->across_commits);
 	return palloc(row_bytes);
 }
 

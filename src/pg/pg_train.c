@@ -1,9 +1,9 @@
 /*
- * pg_train.c: the aggregate ae.train: rows in, model bytes out.
+ * pg_train.c: a training, rows in, model bytes out; and the aggregate ae.train around it.
  *
- * The transition function collects: it turns a row into values, packs them and hands them to
- * the store of the row's fold.  The final function runs a job for each fold (pg_job.c) and
- * writes the bytes.  Everything lives in one memory context below the aggregate's.
+ * A row that comes is turned into values, packed and handed to the store of the row's fold.  At
+ * the end a job for each fold runs (pg_job.c), and the bytes are written.  Everything lives in
+ * one memory context.
  *
  * A crossed model has two folds, by a hash of the row: the networks that score fold 0 are
  * trained on fold 1 and the other way round, so that no row is scored by a network that
@@ -49,12 +49,10 @@ typedef struct Fold
 	bool varies;      /* another row had another hash */
 } Fold;
 
-/* The state of one aggregate (one group). */
-typedef struct TrainState
+/* One training. */
+struct PgaeTraining
 {
 	MemoryContext context; /* of everything but this struct; NULL once done */
-	FixedArgument options_argument;
-	FixedArgument init_argument;
 	PgaeOptions *options;
 	PgaeModels *init; /* the model to start from, or NULL */
 	PgaeCodec *codec;
@@ -63,7 +61,15 @@ typedef struct TrainState
 	Fold folds[AE_MAX_FOLDS];
 	List *waiting;    /* copies of rows that came before the length of an array was known */
 	PgaeHolder waits; /* their bytes */
-	Size kept_bytes;  /* of the result, with budget; 0: not kept */
+};
+
+/* The state of one aggregate (one group). */
+typedef struct TrainState
+{
+	PgaeTraining training;
+	FixedArgument options_argument;
+	FixedArgument init_argument;
+	Size kept_bytes; /* of the result, with the budget; 0: not kept */
 	uint64 kept_at;
 } TrainState;
 
@@ -159,6 +165,19 @@ check_aggregate(FunctionCallInfo fcinfo)
 	return context;
 }
 
+void
+pgae_training_shut_down(PgaeTraining *training)
+{
+	if (training->context == NULL)
+		return;
+	for (uint32 f = 0; f < AE_MAX_FOLDS; f++)
+	{
+		if (training->folds[f].store)
+			pgae_store_end(training->folds[f].store);
+		training->folds[f].store = NULL;
+	}
+}
+
 /* Closes files; an aggregate may end without its final function. */
 static void
 shut_down(Datum datum)
@@ -166,67 +185,88 @@ shut_down(Datum datum)
 	TrainState *state = (TrainState *) DatumGetPointer(datum);
 
 	if (state->kept_bytes > 0)
-		pgae_budget_forget(state->budget);
+		pgae_budget_forget(state->training.budget);
 	state->kept_bytes = 0;
-	if (state->context == NULL)
-		return;
-	for (uint32 f = 0; f < AE_MAX_FOLDS; f++)
-	{
-		if (state->folds[f].store)
-			pgae_store_end(state->folds[f].store);
-		state->folds[f].store = NULL;
-	}
+	pgae_training_shut_down(&state->training);
 }
 
 /* The codec of a training that starts from a model, which settles columns and folds. */
 static void
-begin_from_model(TrainState *state, struct varlena *bytes, Oid row_type)
+begin_from_model(PgaeTraining *training, struct varlena *bytes, Oid row_type)
 {
-	PgaeModels *init = pgae_read_models(bytes, state->context);
+	PgaeModels *init = pgae_read_models(bytes, training->context);
 	const AeSchema *schemas[AE_MAX_FOLDS];
 
-	pgae_options_check_init(state->options, init);
+	pgae_options_check_init(training->options, init);
 	for (uint32 f = 0; f < init->n_folds; f++)
 		schemas[f] = &init->models[f * init->n_members]->schema;
-	state->init = init;
-	state->n_folds = init->n_folds;
-	state->codec = pgae_codec_create(schemas, (int) init->n_folds, row_type, state->context);
-	pgae_codec_start_training(state->codec);
+	training->init = init;
+	training->n_folds = init->n_folds;
+	training->codec = pgae_codec_create(schemas, (int) init->n_folds, row_type, training->context);
+	pgae_codec_start_training(training->codec);
+}
+
+/* A context of its own below parent: small at first, as there may be thousands of groups. */
+static void
+open_training(PgaeTraining *training, PgaeBudget *budget, MemoryContext parent)
+{
+	training->context = AllocSetContextCreate(parent, "ae.train", ALLOCSET_START_SMALL_SIZES);
+	training->budget = budget;
+	pgae_holder_init(&training->waits, budget, PGAE_SHARE_WAITING, training->context);
+}
+
+/* Options and codec, in the current context, which is the training's. */
+static void
+begin_training(PgaeTraining *training, Jsonb *options, struct varlena *init, Oid row_type)
+{
+	training->options = pgae_options_parse(options);
+	if (init != NULL)
+	{
+		begin_from_model(training, init, row_type);
+		return;
+	}
+	training->codec = pgae_codec_create_training(training->options, row_type, training->budget,
+												 training->context);
+	training->n_folds = pgae_options_folds(training->options);
+}
+
+PgaeTraining *
+pgae_training_begin(Jsonb *options, struct varlena *init, Oid row_type, PgaeBudget *budget,
+					MemoryContext parent)
+{
+	PgaeTraining *training = MemoryContextAllocZero(parent, sizeof(PgaeTraining));
+	MemoryContext old;
+
+	open_training(training, budget, parent);
+	old = MemoryContextSwitchTo(training->context);
+	begin_training(training, options, init, row_type);
+	MemoryContextSwitchTo(old);
+	return training;
 }
 
 static TrainState *
 begin(FunctionCallInfo fcinfo, MemoryContext aggcontext)
 {
 	TrainState *state = MemoryContextAllocZero(aggcontext, sizeof(TrainState));
-	Oid row_type = get_fn_expr_argtype(fcinfo->flinfo, 1);
 	MemoryContext old;
 
-	/* small at first: there may be thousands of groups */
-	state->context = AllocSetContextCreate(aggcontext, "ae.train", ALLOCSET_START_SMALL_SIZES);
+	open_training(&state->training, pgae_budget(fcinfo), aggcontext);
 	AggRegisterCallback(fcinfo, shut_down, PointerGetDatum(state));
-	old = MemoryContextSwitchTo(state->context);
-	state->budget = pgae_budget(fcinfo);
-	pgae_holder_init(&state->waits, state->budget, PGAE_SHARE_WAITING, state->context);
+	old = MemoryContextSwitchTo(state->training.context);
 	fix_argument(&state->options_argument, fcinfo, 2, "argument \"options\"");
 	fix_argument(&state->init_argument, fcinfo, 3, "argument \"init\"");
-	state->options = pgae_options_parse(
-		state->options_argument.isnull ? NULL : DatumGetJsonbP(PG_GETARG_DATUM(2)));
-	if (state->init_argument.isnull)
-	{
-		state->codec =
-			pgae_codec_create_training(state->options, row_type, state->budget, state->context);
-		state->n_folds = pgae_options_folds(state->options);
-	}
-	else
-		begin_from_model(state, (struct varlena *) PG_GETARG_BYTEA_PP(3), row_type);
+	begin_training(&state->training,
+				   state->options_argument.isnull ? NULL : DatumGetJsonbP(PG_GETARG_DATUM(2)),
+				   state->init_argument.isnull ? NULL : pgae_model_bytes(fcinfo, 3, true),
+				   get_fn_expr_argtype(fcinfo->flinfo, 1));
 	MemoryContextSwitchTo(old);
 	return state;
 }
 
 static const AeSchema *
-schema_of(const TrainState *state)
+schema_of(const PgaeTraining *training)
 {
-	return state->init ? &state->init->models[0]->schema : pgae_codec_schema(state->codec);
+	return training->init ? &training->init->models[0]->schema : pgae_codec_schema(training->codec);
 }
 
 static void
@@ -265,63 +305,76 @@ all_missing(const PgaeRow *row, uint32_t n)
 
 /* Takes one row, once the schema stands. */
 static void
-collect(TrainState *state, Datum datum)
+collect(PgaeTraining *training, Datum datum)
 {
-	const PgaeRow *row = pgae_codec_read(state->codec, datum);
-	const AeSchema *schema = schema_of(state);
-	Fold *fold = &state->folds[state->n_folds > 1 ? ae_hash_fold(row->hash) : 0];
+	const PgaeRow *row = pgae_codec_read(training->codec, datum);
+	const AeSchema *schema = schema_of(training);
+	Fold *fold = &training->folds[training->n_folds > 1 ? ae_hash_fold(row->hash) : 0];
 
 	check_finite(schema, row);
 	if (all_missing(row, schema->n_columns))
 		return;
 	if (fold->store == NULL)
 	{
-		MemoryContext old = MemoryContextSwitchTo(state->context);
+		MemoryContext old = MemoryContextSwitchTo(training->context);
 
-		fold->store = pgae_store_begin(state->budget, pgae_codec_record_size(state->codec),
-									   state->options->train.seed);
+		fold->store = pgae_store_begin(training->budget, pgae_codec_record_size(training->codec),
+									   training->options->train.seed);
 		fold->hash = row->hash;
 		MemoryContextSwitchTo(old);
 	}
 	fold->varies |= row->hash != fold->hash;
-	pgae_codec_pack(state->codec, pgae_store_record(fold->store));
+	pgae_codec_pack(training->codec, pgae_store_record(fold->store));
 	pgae_store_add(fold->store, row->order);
 }
 
 /* Keeps a row until another one tells how long its arrays are. */
 static void
-let_wait(TrainState *state, Datum datum)
+let_wait(PgaeTraining *training, Datum datum)
 {
 	HeapTupleHeader header = DatumGetHeapTupleHeader(datum);
 	Size size = HeapTupleHeaderGetDatumLength(header);
-	MemoryContext old = MemoryContextSwitchTo(state->context);
+	MemoryContext old = MemoryContextSwitchTo(training->context);
 	char *copy;
 
-	if (!pgae_holder_take(&state->waits, pgae_chunk_bytes(size) + sizeof(ListCell)))
+	if (!pgae_holder_take(&training->waits, pgae_chunk_bytes(size) + sizeof(ListCell)))
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 						errmsg("an array column is NULL in the first %d rows",
-							   list_length(state->waiting) + 1),
+							   list_length(training->waiting) + 1),
 						errdetail("Such rows of all groups take more than a quarter of "
 								  "maintenance_work_mem."),
 						errhint("Leave it out with the option \"exclude\", or rows without it with "
 								"WHERE.")));
 	copy = palloc(size);
 	memcpy(copy, header, size);
-	state->waiting = lappend(state->waiting, copy);
+	training->waiting = lappend(training->waiting, copy);
 	MemoryContextSwitchTo(old);
 }
 
 /* Takes the rows that had to wait. */
 static void
-collect_waiting(TrainState *state)
+collect_waiting(PgaeTraining *training)
 {
 	ListCell *cell;
 
-	foreach (cell, state->waiting)
-		collect(state, PointerGetDatum(lfirst(cell)));
-	list_free_deep(state->waiting);
-	state->waiting = NIL;
-	pgae_holder_give_back(&state->waits);
+	foreach (cell, training->waiting)
+		collect(training, PointerGetDatum(lfirst(cell)));
+	list_free_deep(training->waiting);
+	training->waiting = NIL;
+	pgae_holder_give_back(&training->waits);
+}
+
+void
+pgae_training_add(PgaeTraining *training, Datum row)
+{
+	if (!training->init && !pgae_codec_prepare(training->codec, row, false))
+	{
+		let_wait(training, row);
+		return;
+	}
+	if (training->waiting != NIL)
+		collect_waiting(training);
+	collect(training, row);
 }
 
 Datum
@@ -346,14 +399,7 @@ pg_ae_train_transfn(PG_FUNCTION_ARGS)
 		check_fixed(&state->options_argument, fcinfo);
 		check_fixed(&state->init_argument, fcinfo);
 	}
-	if (!state->init && !pgae_codec_prepare(state->codec, PG_GETARG_DATUM(1), false))
-	{
-		let_wait(state, PG_GETARG_DATUM(1));
-		PG_RETURN_POINTER(state);
-	}
-	if (state->waiting != NIL)
-		collect_waiting(state);
-	collect(state, PG_GETARG_DATUM(1));
+	pgae_training_add(&state->training, PG_GETARG_DATUM(1));
 	PG_RETURN_POINTER(state);
 }
 
@@ -367,14 +413,14 @@ count_rows(const Fold *fold)
 
 /* Two folds of too few rows become one. */
 static void
-settle_folds(TrainState *state)
+settle_folds(PgaeTraining *training)
 {
-	Fold *a = &state->folds[0], *b = &state->folds[1];
+	Fold *a = &training->folds[0], *b = &training->folds[1];
 	size_t n_a = count_rows(a), n_b = count_rows(b), n = n_a + n_b;
 
-	if (state->n_folds == 1)
+	if (training->n_folds == 1)
 		return;
-	if (state->init)
+	if (training->init)
 	{
 		if (n_a == 0 || n_b == 0)
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -384,7 +430,7 @@ settle_folds(TrainState *state)
 	if (n >= MIN_CROSSED_ROWS && n_a >= MIN_FOLD_ROWS && n_b >= MIN_FOLD_ROWS && a->varies &&
 		b->varies)
 		return;
-	state->n_folds = 1;
+	training->n_folds = 1;
 	if (a->store && b->store)
 		pgae_store_merge(a->store, b->store);
 	else if (b->store)
@@ -392,7 +438,7 @@ settle_folds(TrainState *state)
 		a->store = b->store;
 		b->store = NULL;
 	}
-	if (n > 1 && pgae_budget_notice(state->budget, PGAE_NOTICE_ONE_NETWORK))
+	if (n > 1 && pgae_budget_notice(training->budget, PGAE_NOTICE_ONE_NETWORK))
 		ereport(NOTICE,
 				(errmsg("one network is trained on all %zu rows: there are too few different ones "
 						"to cross two",
@@ -401,27 +447,27 @@ settle_folds(TrainState *state)
 
 /* A job for the networks that score fold f. */
 static PgaeJob *
-make_job(TrainState *state, uint32 f, uint32 n_members, const instr_time *start)
+make_job(PgaeTraining *training, uint32 f, uint32 n_members, const instr_time *start)
 {
 	PgaeJob *job = palloc0(sizeof(PgaeJob));
 
-	job->options = state->options;
-	job->codec = state->codec;
-	job->store = state->folds[state->n_folds > 1 ? 1 - f : 0].store;
-	job->unseen = state->n_folds > 1 ? state->folds[f].store : NULL;
+	job->options = training->options;
+	job->codec = training->codec;
+	job->store = training->folds[training->n_folds > 1 ? 1 - f : 0].store;
+	job->unseen = training->n_folds > 1 ? training->folds[f].store : NULL;
 	job->start = start;
 	job->n_members = n_members;
 	job->number = f * n_members;
-	job->n_networks = state->n_folds * n_members;
-	for (uint32 m = 0; m < n_members && state->init; m++)
-		job->init[m] = state->init->models[f * n_members + m];
+	job->n_networks = training->n_folds * n_members;
+	for (uint32 m = 0; m < n_members && training->init; m++)
+		job->init[m] = training->init->models[f * n_members + m];
 	return job;
 }
 
 static void
-warn_no_model(const TrainState *state, const PgaeJob *job)
+warn_no_model(const PgaeTraining *training, const PgaeJob *job)
 {
-	if (state->n_folds > 1)
+	if (training->n_folds > 1)
 		ereport(WARNING, (errcode(ERRCODE_WARNING),
 						  errmsg("no model: every column has one value, or only rare ones, in all "
 								 "%zu rows of a fold",
@@ -436,21 +482,21 @@ warn_no_model(const TrainState *state, const PgaeJob *job)
 
 /* All networks, one after the other; false where there is nothing to learn. */
 static bool
-run_jobs(TrainState *state, PgaeJob **jobs, uint32 n_members)
+run_jobs(PgaeTraining *training, PgaeJob **jobs, uint32 n_members)
 {
 	instr_time *start = palloc(sizeof(instr_time));
 
 	INSTR_TIME_SET_CURRENT(*start);
-	for (uint32 f = 0; f < state->n_folds; f++)
-		pgae_store_sort(state->folds[f].store);
-	for (uint32 f = 0; f < state->n_folds; f++)
+	for (uint32 f = 0; f < training->n_folds; f++)
+		pgae_store_sort(training->folds[f].store);
+	for (uint32 f = 0; f < training->n_folds; f++)
 	{
-		jobs[f] = make_job(state, f, n_members, start);
-		if (state->init)
-			pgae_codec_set_fold(state->codec, f);
+		jobs[f] = make_job(training, f, n_members, start);
+		if (training->init)
+			pgae_codec_set_fold(training->codec, f);
 		if (pgae_job_run(jobs[f]))
 			continue;
-		warn_no_model(state, jobs[f]);
+		warn_no_model(training, jobs[f]);
 		return false;
 	}
 	return true;
@@ -458,7 +504,7 @@ run_jobs(TrainState *state, PgaeJob **jobs, uint32 n_members)
 
 /* The phases that use BLAS; other code in this backend gets its settings back. */
 static bool
-run_jobs_with_blas(TrainState *state, PgaeJob **jobs, uint32 n_members)
+run_jobs_with_blas(PgaeTraining *training, PgaeJob **jobs, uint32 n_members)
 {
 	const char *activity = debug_query_string;
 	volatile bool done = false;
@@ -466,7 +512,7 @@ run_jobs_with_blas(TrainState *state, PgaeJob **jobs, uint32 n_members)
 	pgae_blas_enter();
 	PG_TRY();
 	{
-		done = run_jobs(state, jobs, n_members);
+		done = run_jobs(training, jobs, n_members);
 	}
 	PG_FINALLY();
 	{
@@ -480,7 +526,7 @@ run_jobs_with_blas(TrainState *state, PgaeJob **jobs, uint32 n_members)
 
 /* Where the contamination that ae.is_anomaly assumes is out of reach. */
 static void
-notice_smallest_p(const TrainState *state, PgaeJob *const *jobs, uint32 n_folds)
+notice_smallest_p(const PgaeTraining *training, PgaeJob *const *jobs, uint32 n_folds)
 {
 	uint64 n = jobs[0]->models[0].calibration.n;
 
@@ -488,7 +534,7 @@ notice_smallest_p(const TrainState *state, PgaeJob *const *jobs, uint32 n_folds)
 		n = Min(n, jobs[f]->models[0].calibration.n);
 	if (pgae_progress && jobs[0]->models[0].purpose == AE_PURPOSE_DETECT && n > 0 &&
 		1.0 / (n + 1) > DEFAULT_CONTAMINATION &&
-		pgae_budget_notice(state->budget, PGAE_NOTICE_SMALLEST_P))
+		pgae_budget_notice(training->budget, PGAE_NOTICE_SMALLEST_P))
 		ereport(NOTICE,
 				(errmsg("with " UINT64_FORMAT " rows to compare with, no p-value is below %.2g", n,
 						1.0 / (n + 1)),
@@ -556,7 +602,7 @@ keep_result(TrainState *state, FunctionCallInfo fcinfo, const bytea *bytes)
 {
 	if (((AggState *) fcinfo->context)->aggstrategy != AGG_HASHED)
 		return;
-	state->kept_at = pgae_budget_keep(state->budget, bytes, VARSIZE(bytes));
+	state->kept_at = pgae_budget_keep(state->training.budget, bytes, VARSIZE(bytes));
 	state->kept_bytes = VARSIZE(bytes);
 }
 
@@ -568,22 +614,46 @@ kept_result(const TrainState *state)
 	if (state->kept_bytes == 0)
 		return NULL;
 	bytes = palloc(state->kept_bytes);
-	pgae_budget_kept(bytes, state->kept_bytes, state->budget, state->kept_at);
+	pgae_budget_kept(bytes, state->kept_bytes, state->training.budget, state->kept_at);
 	return bytes;
 }
 
 /* From rows to bytes in result_context, or NULL where there is nothing to learn. */
 static bytea *
-train(TrainState *state, MemoryContext result_context)
+train(PgaeTraining *training, MemoryContext result_context)
 {
 	PgaeJob *jobs[AE_MAX_FOLDS];
-	uint32 n_members = state->init ? state->init->n_members : pgae_options_members(state->options);
+	uint32 n_members =
+		training->init ? training->init->n_members : pgae_options_members(training->options);
 
-	settle_folds(state);
-	if (!run_jobs_with_blas(state, jobs, n_members))
+	settle_folds(training);
+	if (!run_jobs_with_blas(training, jobs, n_members))
 		return NULL;
-	notice_smallest_p(state, jobs, state->n_folds);
-	return write_models(jobs, state->n_folds, n_members, result_context);
+	notice_smallest_p(training, jobs, training->n_folds);
+	return write_models(jobs, training->n_folds, n_members, result_context);
+}
+
+bytea *
+pgae_training_end(PgaeTraining *training)
+{
+	MemoryContext old;
+	bytea *bytes;
+
+	if (training->waiting != NIL &&
+		pgae_codec_prepare(training->codec, PointerGetDatum(llast(training->waiting)), true))
+		collect_waiting(training);
+	if (training->folds[0].store == NULL && training->folds[1].store == NULL)
+	{
+		ereport(NOTICE, (errmsg("no rows to train on: all of them are NULL")));
+		return NULL;
+	}
+	old = MemoryContextSwitchTo(training->context);
+	bytes = train(training, old);
+	MemoryContextSwitchTo(old);
+	pgae_training_shut_down(training);
+	MemoryContextDelete(training->context);
+	training->context = NULL;
+	return bytes;
 }
 
 static Datum
@@ -597,7 +667,6 @@ finish(bytea *bytes, FunctionCallInfo fcinfo)
 Datum
 pg_ae_train_finalfn(PG_FUNCTION_ARGS)
 {
-	MemoryContext old;
 	TrainState *state;
 	bytea *bytes;
 
@@ -608,23 +677,9 @@ pg_ae_train_finalfn(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	}
 	state = (TrainState *) PG_GETARG_POINTER(0);
-	if (state->context == NULL)
+	if (state->training.context == NULL)
 		return finish(kept_result(state), fcinfo);
-	if (state->waiting != NIL &&
-		pgae_codec_prepare(state->codec, PointerGetDatum(llast(state->waiting)), true))
-		collect_waiting(state);
-	if (state->folds[0].store == NULL && state->folds[1].store == NULL)
-	{
-		ereport(NOTICE, (errmsg("no rows to train on: all of them are NULL")));
-		PG_RETURN_NULL();
-	}
-
-	old = MemoryContextSwitchTo(state->context);
-	bytes = train(state, old);
-	MemoryContextSwitchTo(old);
-	shut_down(PointerGetDatum(state));
-	MemoryContextDelete(state->context);
-	state->context = NULL;
+	bytes = pgae_training_end(&state->training);
 	if (bytes)
 		keep_result(state, fcinfo, bytes);
 	return finish(bytes, fcinfo);

@@ -142,7 +142,8 @@ sub install_private
 }
 
 # Options: name, dir (kept if given), conf => {setting => value}, env => {variable => value},
-# user (superuser, default postgres), initdb => [arguments].
+# user (superuser, default postgres), initdb => [arguments], standby_of => cluster (a hot standby that
+# streams from it).
 sub new
 {
 	my ($class, %option) = @_;
@@ -162,7 +163,7 @@ sub new
 	$self->{log} = "$self->{dir}/server.log";
 	chown((getpwnam($user))[2, 3], $self->{dir}) if defined $user;
 	chmod 0700, $self->{dir};
-	$self->init(@{ $option{initdb} || [] });
+	$option{standby_of} ? $self->follow($option{standby_of}) : $self->init(@{ $option{initdb} || [] });
 	$self->start;
 	return $self;
 }
@@ -191,6 +192,38 @@ timezone = 'UTC'
 END
 	print $conf "$_ = '$self->{conf}{$_}'\n" for sort keys %{ $self->{conf} };
 	close $conf;
+}
+
+# A copy of a running cluster that goes on to receive what is written there.
+sub follow
+{
+	my ($self, $primary) = @_;
+	my $log = "$self->{dir}/setup.log";
+
+	$self->as_server_run($log, "$self->{bindir}/pg_basebackup", '-D', $self->{data}, '-h', $primary->host,
+		'-p', $PORT, '-U', $primary->user, '-R', '-c', 'fast', '-X', 'stream') == 0
+	  or die "pg_basebackup failed:\n" . slurp($log);
+	open(my $conf, '>>', "$self->{data}/postgresql.conf") or die "postgresql.conf: $!\n";
+	print $conf "unix_socket_directories = '$self->{dir}'\n";
+	close $conf;
+}
+
+# Waits until a standby has replayed what is written here now.
+sub wait_for
+{
+	my ($self, $standby) = @_;
+	my $lsn = $self->query('postgres', 'SELECT pg_current_wal_insert_lsn()');
+
+	return $standby->poll('postgres', "SELECT pg_last_wal_replay_lsn() >= '$lsn'");
+}
+
+# Runs one of the server's programs against this cluster, its output in $log; returns the exit status.
+sub run_program
+{
+	my ($self, $log, $program, @arguments) = @_;
+
+	return run_logged($log, "$self->{bindir}/$program", '-h', $self->{dir}, '-p', $PORT, '-U', $self->{user},
+		@arguments);
 }
 
 # Runs a command as the server's user, from a directory that it may enter.

@@ -1,0 +1,220 @@
+/*
+ * pg_named.c: ae.save_model, ae.drop_model and ae.comment_on_model: what is written to the tables
+ * of named models.
+ *
+ * Whoever may execute them has no privilege on the tables: what the caller may do is checked
+ * here, against the owner of the name, and then a few fixed statements run as the owner of the
+ * tables.  Nothing of the caller's runs in between.  Each function locks the row of the name
+ * first, so that of two sessions that save the second one waits, and gets the next version.
+ */
+#include "pg_ae.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/jsonb.h"
+
+PG_FUNCTION_INFO_V1(pg_ae_save_model);
+PG_FUNCTION_INFO_V1(pg_ae_drop_model);
+PG_FUNCTION_INFO_V1(pg_ae_comment_on_model);
+
+extern Datum pg_ae_describe(PG_FUNCTION_ARGS); /* pg_inspect.c */
+
+#define MAX_PARAMETERS 5
+
+/* A statement and its parameters. */
+typedef struct Statement
+{
+	const char *text;
+	int n;
+	Oid types[MAX_PARAMETERS];
+	Datum values[MAX_PARAMETERS];
+	char nulls[MAX_PARAMETERS + 1];
+} Statement;
+
+static void
+add_parameter(Statement *statement, Oid type, Datum value, bool isnull)
+{
+	statement->types[statement->n] = type;
+	statement->values[statement->n] = value;
+	statement->nulls[statement->n++] = isnull ? 'n' : ' ';
+}
+
+/* A statement about a name, its first parameter. */
+static Statement
+make_statement(const char *text, const PgaeReference *reference)
+{
+	Statement statement = {.text = text};
+
+	add_parameter(&statement, TEXTOID, CStringGetTextDatum(reference->name), false);
+	return statement;
+}
+
+/* Runs it as the owner of the tables; returns how many rows it gave or changed. */
+static uint64
+run(const Statement *statement)
+{
+	Oid user;
+	int context, result;
+
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(pgae_tables_owner(),
+						   context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
+	result = SPI_execute_with_args(statement->text, statement->n, (Oid *) statement->types,
+								   (Datum *) statement->values, statement->nulls, false, 0);
+	SetUserIdAndSecContext(user, context);
+	if (result < 0)
+		elog(ERROR, "statement on the tables of models failed: %s", SPI_result_code_string(result));
+	return SPI_processed;
+}
+
+/* Locks the row of a name until the end of the transaction; false: there is none. */
+static bool
+lock_name(const PgaeReference *reference)
+{
+	Statement lock = make_statement("SELECT 1 FROM ae.model_names WHERE name "
+									"OPERATOR(pg_catalog.=) $1 FOR UPDATE",
+									reference);
+
+	return run(&lock) > 0;
+}
+
+/* ---- ae.save_model ---- */
+
+/* Gives the version its number; the name is made if need be. */
+static void
+take_version(PgaeReference *reference)
+{
+	Statement create = make_statement("INSERT INTO ae.model_names (name, owner, last_version) "
+									  "VALUES ($1, $2, 0) ON CONFLICT (name) DO NOTHING",
+									  reference);
+	Statement next = make_statement(
+		"UPDATE ae.model_names SET last_version = last_version OPERATOR(pg_catalog.+) 1 "
+		"WHERE name OPERATOR(pg_catalog.=) $1 RETURNING last_version",
+		reference);
+	bool isnull;
+
+	add_parameter(&create, TEXTOID, CStringGetTextDatum(GetUserNameFromId(GetUserId(), false)),
+				  false);
+	run(&create);
+	lock_name(reference);
+	pgae_check_owner(reference->name);
+	if (run(&next) != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE), errmsg("model %s was removed while it was saved",
+														pgae_quote_name(reference->name))));
+	reference->version =
+		DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+}
+
+static void
+insert_version(const PgaeReference *reference, Datum model, const char *query)
+{
+	Statement insert = make_statement(
+		"INSERT INTO ae.models (name, version, created, options, n_rows, train_loss, "
+		"validation_loss, model, query) VALUES ($1, $2, pg_catalog.clock_timestamp(), "
+		"$3 OPERATOR(pg_catalog.->) 'options', "
+		"($3 OPERATOR(pg_catalog.#>>) '{training,rows}')::pg_catalog.int8, "
+		"($3 OPERATOR(pg_catalog.#>>) '{training,train_loss}')::pg_catalog.float8, "
+		"($3 OPERATOR(pg_catalog.#>>) '{training,validation_loss}')::pg_catalog.float8, $4, $5)",
+		reference);
+
+	add_parameter(&insert, INT4OID, Int32GetDatum(reference->version), false);
+	add_parameter(&insert, JSONBOID, DirectFunctionCall1(pg_ae_describe, model), false);
+	add_parameter(&insert, BYTEAOID, model, false);
+	add_parameter(&insert, TEXTOID, query ? CStringGetTextDatum(query) : (Datum) 0, query == NULL);
+	run(&insert);
+}
+
+void
+pgae_check_may_save(const PgaeReference *reference)
+{
+	if (pgae_name_exists(reference->name))
+		pgae_check_owner(reference->name);
+}
+
+void
+pgae_save_version(PgaeReference *reference, struct varlena *bytes, const char *query)
+{
+	if (bytes == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("there is no model to save as %s", pgae_quote_name(reference->name)),
+				 errdetail("Training gives none where there are no rows, or only equal ones.")));
+	/* 22P03 for what is no model */
+	pgae_read_models(bytes, CurrentMemoryContext);
+	take_version(reference);
+	insert_version(reference, PointerGetDatum(bytes), query);
+}
+
+/* save_model(name, model): the next version of a name. */
+Datum
+pg_ae_save_model(PG_FUNCTION_ARGS)
+{
+	PgaeReference reference;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("the name of a model must not be NULL")));
+	pgae_reference_name(&reference, PG_GETARG_TEXT_PP(0));
+	SPI_connect();
+	pgae_save_version(&reference, PG_ARGISNULL(1) ? NULL : (struct varlena *) PG_GETARG_BYTEA_PP(1),
+					  NULL);
+	SPI_finish();
+	PG_RETURN_DATUM(pgae_reference_datum(&reference));
+}
+
+/* ---- ae.drop_model ---- */
+
+/* drop_model(model): a version, or a name with all of them; returns how many. */
+Datum
+pg_ae_drop_model(PG_FUNCTION_ARGS)
+{
+	PgaeReference reference;
+	Statement drop;
+	uint64 n;
+
+	pgae_reference_parse(&reference, text_to_cstring(PG_GETARG_TEXT_PP(0)), NULL);
+	drop = make_statement("DELETE FROM ae.models WHERE name OPERATOR(pg_catalog.=) $1 AND "
+						  "($2 OPERATOR(pg_catalog.=) 0 OR version OPERATOR(pg_catalog.=) $2)",
+						  &reference);
+	add_parameter(&drop, INT4OID, Int32GetDatum(reference.version), false);
+	SPI_connect();
+	if (!lock_name(&reference))
+		pgae_refuse_unknown(&reference, NULL);
+	pgae_check_owner(reference.name);
+	pgae_refuse_if_used(&reference);
+	n = run(&drop);
+	if (n == 0)
+		pgae_refuse_unknown(&reference, NULL);
+	SPI_finish();
+	PG_RETURN_INT32((int32) n);
+}
+
+/* ---- ae.comment_on_model ---- */
+
+/* comment_on_model(name, comment) */
+Datum
+pg_ae_comment_on_model(PG_FUNCTION_ARGS)
+{
+	PgaeReference reference;
+	Statement set;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("the name of a model must not be NULL")));
+	pgae_reference_name(&reference, PG_GETARG_TEXT_PP(0));
+	set = make_statement("UPDATE ae.model_names SET comment = $2 WHERE name "
+						 "OPERATOR(pg_catalog.=) $1",
+						 &reference);
+	add_parameter(&set, TEXTOID, PG_ARGISNULL(1) ? (Datum) 0 : PG_GETARG_DATUM(1), PG_ARGISNULL(1));
+	SPI_connect();
+	if (!lock_name(&reference))
+		pgae_refuse_unknown(&reference, NULL);
+	pgae_check_owner(reference.name);
+	run(&set);
+	SPI_finish();
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,333 @@
+/*
+ * pg_reference.c: the type ae.model, a reference to one version of a named model.
+ *
+ * A value says name and version and nothing else: fraud@3.  Reading it back consults no table,
+ * so that a dump restores views and checks before the models that they mention, and an index
+ * never changes its meaning.  Only a bare name, fraud, is looked up: it becomes the version
+ * that is the newest when it is read, which for a literal is when its statement is parsed.
+ *
+ * A name is written like an identifier of SQL: letters, digits, _ and $ as they are, in lower
+ * case, anything else in double quotes; but no word is reserved.  63 bytes at most.
+ *
+ * Knows names; knows no bytes of models.
+ */
+#include "pg_ae.h"
+
+#include "common/hashfn.h"
+#include "lib/stringinfo.h"
+#include "libpq/pqformat.h"
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+#include "utils/snapmgr.h"
+
+PG_FUNCTION_INFO_V1(pg_ae_model_in);
+PG_FUNCTION_INFO_V1(pg_ae_model_out);
+PG_FUNCTION_INFO_V1(pg_ae_model_recv);
+PG_FUNCTION_INFO_V1(pg_ae_model_send);
+PG_FUNCTION_INFO_V1(pg_ae_model_eq);
+PG_FUNCTION_INFO_V1(pg_ae_model_ne);
+PG_FUNCTION_INFO_V1(pg_ae_model_lt);
+PG_FUNCTION_INFO_V1(pg_ae_model_le);
+PG_FUNCTION_INFO_V1(pg_ae_model_gt);
+PG_FUNCTION_INFO_V1(pg_ae_model_ge);
+PG_FUNCTION_INFO_V1(pg_ae_model_cmp);
+PG_FUNCTION_INFO_V1(pg_ae_model_hash);
+PG_FUNCTION_INFO_V1(pg_ae_model_hash_extended);
+
+/* Bytes of an unreadable text that an error repeats. */
+#define TEXT_SHOWN 80
+
+/* ---- text to reference ---- */
+
+static bool
+refuse(const char *text, const char *detail, Node *escontext)
+{
+	int shown = pg_mbcliplen(text, (int) strnlen(text, TEXT_SHOWN + 8), TEXT_SHOWN);
+
+	ereturn(
+		escontext, false,
+		(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+		 errmsg("invalid reference to a model: \"%.*s%s\"", shown, text, text[shown] ? "..." : ""),
+		 errdetail("%s", detail),
+		 strncmp(text, "\\x", 2) == 0
+			 ? errhint("Cast the bytes of a model with ::bytea.")
+			 : errhint("Write fraud for the current version, fraud@3 for version 3; a name with "
+					   "other characters than letters, digits, _ and $ in double quotes.")));
+}
+
+/* A byte that a name may have unquoted. */
+static bool
+is_plain(char c, bool first)
+{
+	if ((c >= 'a' && c <= 'z') || c == '_' || IS_HIGHBIT_SET(c))
+		return true;
+	return !first && ((c >= '0' && c <= '9') || c == '$');
+}
+
+/* The name at *text, which is moved behind it.  False: an error was saved in escontext. */
+static bool
+parse_name(char *name, const char **text, Node *escontext)
+{
+	const char *p = *text;
+	bool quoted = *p == '"';
+	int n = 0;
+
+	for (p += quoted;; p++)
+	{
+		char c = *p;
+
+		if (quoted && c == '"' && *++p != '"')
+			break;
+		if (!quoted && c >= 'A' && c <= 'Z')
+			c = (char) (c - 'A' + 'a');
+		if (!quoted && !is_plain(c, n == 0))
+			break;
+		if (c == '\0')
+			return refuse(*text, "A double quote is not closed.", escontext);
+		if (n == NAMEDATALEN - 1)
+			ereturn(escontext, false,
+					(errcode(ERRCODE_NAME_TOO_LONG),
+					 errmsg("the name of a model is longer than %d bytes", NAMEDATALEN - 1)));
+		name[n++] = c;
+	}
+	name[n] = '\0';
+	if (n == 0)
+		return refuse(*text, quoted ? "The name is empty." : "It does not begin with a name.",
+					  escontext);
+	*text = p;
+	return true;
+}
+
+/* The version after an @: 1 .. 2147483647 without leading zeros; 0 for anything else. */
+static int32
+parse_version(const char *text)
+{
+	int64 version = 0;
+
+	if (*text == '0')
+		return 0;
+	for (; *text >= '0' && *text <= '9' && version <= PG_INT32_MAX; text++)
+		version = version * 10 + (*text - '0');
+	return *text == '\0' && version <= PG_INT32_MAX ? (int32) version : 0;
+}
+
+bool
+pgae_reference_parse(PgaeReference *reference, const char *text, Node *escontext)
+{
+	const char *p = text;
+
+	memset(reference, 0, sizeof(*reference));
+	if (!parse_name(reference->name, &p, escontext))
+		return false;
+	if (*p == '\0')
+		return true;
+	if (*p != '@')
+		return refuse(text, "There is something else than @ and a version behind the name.",
+					  escontext);
+	reference->version = parse_version(p + 1);
+	if (reference->version == 0)
+		return refuse(text, "A version is a number from 1 to 2147483647.", escontext);
+	return true;
+}
+
+void
+pgae_reference_name(PgaeReference *reference, const text *argument)
+{
+	char *text = text_to_cstring(argument);
+
+	pgae_reference_parse(reference, text, NULL);
+	if (reference->version != 0)
+		refuse(text, "A name is wanted here, without a version.", NULL);
+}
+
+/* ---- reference to text ---- */
+
+char *
+pgae_quote_name(const char *name)
+{
+	StringInfoData out;
+	bool plain = true;
+
+	for (int i = 0; name[i]; i++)
+		plain = plain && is_plain(name[i], i == 0);
+	if (plain)
+		return pstrdup(name);
+	initStringInfo(&out);
+	appendStringInfoChar(&out, '"');
+	for (; *name; name++)
+	{
+		if (*name == '"')
+			appendStringInfoChar(&out, '"');
+		appendStringInfoChar(&out, *name);
+	}
+	appendStringInfoChar(&out, '"');
+	return out.data;
+}
+
+char *
+pgae_reference_text(const PgaeReference *reference)
+{
+	return psprintf("%s@%d", pgae_quote_name(reference->name), reference->version);
+}
+
+/* ---- the datum: four bytes of version, then the name ---- */
+
+Datum
+pgae_reference_datum(const PgaeReference *reference)
+{
+	Size len = strlen(reference->name);
+	struct varlena *datum = palloc(VARHDRSZ + sizeof(int32) + len);
+
+	SET_VARSIZE(datum, VARHDRSZ + sizeof(int32) + len);
+	memcpy(VARDATA(datum), &reference->version, sizeof(int32));
+	memcpy(VARDATA(datum) + sizeof(int32), reference->name, len);
+	return PointerGetDatum(datum);
+}
+
+void
+pgae_reference_read(PgaeReference *reference, Datum datum)
+{
+	struct varlena *value = PG_DETOAST_DATUM_PACKED(datum);
+	Size size = VARSIZE_ANY_EXHDR(value);
+
+	if (size <= sizeof(int32) || size > sizeof(int32) + NAMEDATALEN - 1)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+						errmsg("a value of type ae.model has %zu bytes", size)));
+	memset(reference, 0, sizeof(*reference));
+	memcpy(&reference->version, VARDATA_ANY(value), sizeof(int32));
+	memcpy(reference->name, VARDATA_ANY(value) + sizeof(int32), size - sizeof(int32));
+}
+
+/* A bare name becomes its current version. */
+static Datum
+datum_of_text(const char *text, Node *escontext, bool *valid)
+{
+	PgaeReference reference;
+
+	*valid = pgae_reference_parse(&reference, text, escontext) &&
+			 (reference.version != 0 || pgae_resolve_current(&reference, NULL, escontext));
+	return *valid ? pgae_reference_datum(&reference) : (Datum) 0;
+}
+
+Datum
+pg_ae_model_in(PG_FUNCTION_ARGS)
+{
+	bool valid;
+	Datum datum = datum_of_text(PG_GETARG_CSTRING(0), fcinfo->context, &valid);
+
+	if (!valid)
+		PG_RETURN_NULL();
+	PG_RETURN_DATUM(datum);
+}
+
+Datum
+pg_ae_model_out(PG_FUNCTION_ARGS)
+{
+	PgaeReference reference;
+
+	pgae_reference_read(&reference, PG_GETARG_DATUM(0));
+	PG_RETURN_CSTRING(pgae_reference_text(&reference));
+}
+
+Datum
+pg_ae_model_recv(PG_FUNCTION_ARGS)
+{
+	StringInfo message = (StringInfo) PG_GETARG_POINTER(0);
+	int n;
+	char *text = pq_getmsgtext(message, message->len - message->cursor, &n);
+	bool valid;
+
+	PG_RETURN_DATUM(datum_of_text(text, NULL, &valid));
+}
+
+Datum
+pg_ae_model_send(PG_FUNCTION_ARGS)
+{
+	PgaeReference reference;
+	StringInfoData out;
+	char *text;
+
+	pgae_reference_read(&reference, PG_GETARG_DATUM(0));
+	text = pgae_reference_text(&reference);
+	pq_begintypsend(&out);
+	pq_sendtext(&out, text, (int) strlen(text));
+	PG_RETURN_BYTEA_P(pq_endtypsend(&out));
+}
+
+/* ---- order: by the bytes of names, then by version ---- */
+
+static int
+compare(FunctionCallInfo fcinfo)
+{
+	PgaeReference a, b;
+	int order;
+
+	pgae_reference_read(&a, PG_GETARG_DATUM(0));
+	pgae_reference_read(&b, PG_GETARG_DATUM(1));
+	order = strcmp(a.name, b.name);
+	if (order != 0)
+		return order < 0 ? -1 : 1;
+	return a.version < b.version ? -1 : a.version > b.version;
+}
+
+Datum
+pg_ae_model_eq(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(compare(fcinfo) == 0);
+}
+
+Datum
+pg_ae_model_ne(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(compare(fcinfo) != 0);
+}
+
+Datum
+pg_ae_model_lt(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(compare(fcinfo) < 0);
+}
+
+Datum
+pg_ae_model_le(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(compare(fcinfo) <= 0);
+}
+
+Datum
+pg_ae_model_gt(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(compare(fcinfo) > 0);
+}
+
+Datum
+pg_ae_model_ge(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(compare(fcinfo) >= 0);
+}
+
+Datum
+pg_ae_model_cmp(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT32(compare(fcinfo));
+}
+
+/* Both are zero behind the name. */
+Datum
+pg_ae_model_hash(PG_FUNCTION_ARGS)
+{
+	PgaeReference reference;
+
+	pgae_reference_read(&reference, PG_GETARG_DATUM(0));
+	return hash_any((unsigned char *) &reference, sizeof(reference));
+}
+
+Datum
+pg_ae_model_hash_extended(PG_FUNCTION_ARGS)
+{
+	PgaeReference reference;
+
+	pgae_reference_read(&reference, PG_GETARG_DATUM(0));
+	return hash_any_extended((unsigned char *) &reference, sizeof(reference),
+							 (uint64) PG_GETARG_INT64(1));
+}

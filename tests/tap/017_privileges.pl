@@ -1,0 +1,228 @@
+# Proves who may do what with named models: every function for every kind of role, as one table; that no
+# search_path lends a function's rights to somebody else's code; that what runs as the owner of the tables
+# ends as the caller, whatever happens.
+
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use AeCluster;
+use Test::More;
+
+my $node = AeCluster->new(name => 'privileges');
+
+$node->query('postgres', <<'END');
+CREATE EXTENSION ae;
+SET ae.progress = off;
+CREATE ROLE owner;      -- has made the model m
+CREATE ROLE member IN ROLE owner;
+CREATE ROLE writer;     -- may make models
+CREATE ROLE reader;     -- may see what is in models
+CREATE ROLE other;      -- may use them
+CREATE ROLE stranger;   -- may not
+GRANT USAGE ON SCHEMA ae TO owner, writer, reader, other;
+GRANT EXECUTE ON FUNCTION ae.save_model, ae.drop_model, ae.comment_on_model TO owner, writer;
+GRANT EXECUTE ON PROCEDURE ae.train_model TO owner, writer;
+GRANT SELECT ON ae.models TO reader;
+CREATE TABLE t AS SELECT i, sin(i)::real AS a, (2 * sin(i) + cos(i))::real AS b FROM generate_series(1, 200) i;
+CREATE TABLE bytes AS SELECT ae.train(t, ae.options(exclude => '{i}', updates => 20, code => 1)) AS model FROM t;
+GRANT SELECT ON t, bytes TO PUBLIC;
+GRANT CREATE ON SCHEMA public TO PUBLIC;
+SET ROLE owner;
+SELECT ae.save_model('m', model) FROM bytes;
+END
+
+# ---- the table --------------------------------------------------------------------------------------
+
+my @roles = qw(postgres owner member writer reader other stranger);
+my %may = (
+	use => 'postgres owner member writer reader other',
+	see => 'postgres owner member reader',
+	write => 'postgres owner member',
+	make => 'postgres owner member writer',
+	select => 'postgres reader',
+	change => 'postgres',
+);
+
+# What is done, and who may; each in a transaction that is rolled back.
+my @actions = (
+	[use => q(SELECT 'm'::ae.model)],
+	[use => q(SELECT ae.current('m'))],
+	[use => q(SELECT ae.encode('m'::ae.model, t) FROM t LIMIT 1)],
+	[use => q(SELECT ae.decode('m'::ae.model, '{0}'::real[]))],
+	[use => q(SELECT ae.reconstruct('m'::ae.model, t) FROM t LIMIT 1)],
+	[use => q(SELECT ae.reconstruction_error('m'::ae.model, t) FROM t LIMIT 1)],
+	[use => q(SELECT ae.raw_score('m'::ae.model, t) FROM t LIMIT 1)],
+	[use => q(SELECT ae.p_value('m'::ae.model, t) FROM t LIMIT 1)],
+	[use => q(SELECT ae.anomaly_score('m'::ae.model, t) FROM t LIMIT 1)],
+	[use => q(SELECT ae.is_anomaly('m'::ae.model, t) FROM t LIMIT 1)],
+	[use => q(SELECT ae.threshold('m'::ae.model))],
+	[use => q(SELECT ae.impute('m'::ae.model, t) FROM t LIMIT 1)],
+	[use => q(SELECT ae.explain('m'::ae.model, t) FROM t LIMIT 1)],
+	[use => q(SELECT ae.row_expression('m'::ae.model))],
+	[use => q(SELECT ae.evaluate('m'::ae.model, t) FROM t)],
+	[use => q(SELECT ae.compare_models('m'::ae.model, 'm'::ae.model, 't'))],
+	[use => q(SELECT ae.train(t, ae.options(exclude => '{i}', updates => 2) || ae.sparse(top_k => 1)) FROM t)],
+	[use => q(SELECT ae.detect('SELECT a, b FROM t', '{"updates": 2}'))],
+	[use => q(SELECT ae.version())],
+	[use => q(SELECT * FROM ae.model_list)],
+	[see => q(SELECT ae.summary('m'::ae.model))],
+	[see => q(SELECT ae.describe('m'::ae.model))],
+	[see => q(SELECT ae.history('m'::ae.model))],
+	[see => q(SELECT ae.features('m'::ae.model))],
+	[see => q(SELECT ae.model_bytes('m'::ae.model))],
+	[see => q(SELECT 'm'::ae.model::bytea)],
+	[see => q(SELECT ae.train(t, ae.options(updates => 2), 'm'::ae.model) FROM t)],
+	[see => q(SELECT 1 / (count(train_loss) = count(*))::int FROM ae.model_list)],
+	[write => q(SELECT ae.save_model('m', model) FROM bytes)],
+	[write => q(SELECT ae.drop_model('m@1'))],
+	[write => q(SELECT ae.drop_model('m'))],
+	[write => q(SELECT ae.comment_on_model('m', 'x'))],
+	[write => q(CALL ae.train_model('m', 't', '{"updates": 2}'))],
+	[write => q(CALL ae.train_model('new', 't', '{"updates": 2}', init => 'm'))],
+	[make => q(CALL ae.train_model('new', 't', '{"updates": 2}'); CALL ae.train_model('new', 't', '{"updates": 2}'))],
+	[make => q(SELECT ae.save_model('new', model), ae.save_model('new', model) FROM bytes; SELECT ae.comment_on_model('new', 'x'); SELECT ae.drop_model('new'))],
+	[select => q(SELECT * FROM ae.models)],
+	[change => q(SELECT * FROM ae.model_names)],
+	[change => q(INSERT INTO ae.model_names VALUES ('x', 'other', NULL, 1))],
+	[change => q(UPDATE ae.model_names SET owner = 'other')],
+	[change => q(DELETE FROM ae.models)],
+	[change => q(TRUNCATE ae.models)],
+);
+
+for my $role (@roles)
+{
+	my $session = $node->session('postgres');
+
+	$session->query("\\set VERBOSITY verbose\nSET client_min_messages = warning; SET ae.progress = off; SET ROLE $role;");
+	for my $action (@actions)
+	{
+		my ($right, $sql) = @$action;
+		my $answer = $session->query("BEGIN; $sql; ROLLBACK;");
+		my ($state) = $answer =~ /ERROR:  (\w+):/;
+		# who may not see is not refused the list, but sees no losses there
+		my $refusal = $sql =~ /1 \/ .*model_list/ && $role ne 'stranger' ? '22012' : '42501';
+
+		$session->query('ROLLBACK;') if $answer =~ /ERROR/;
+		is($state // 'done', $may{$right} =~ /\b$role\b/ ? 'done' : $refusal, "$role: $sql");
+	}
+	$session->close;
+}
+
+# Every function that a user can call by name stands in the table.
+for my $function (split /\n/, $node->query('postgres', <<'END'))
+SELECT DISTINCT proname FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+WHERE pronamespace = 'ae'::regnamespace AND proname !~ '_(transfn|finalfn)$|^model_(in|out|recv|send|eq|ne|lt|le|gt|ge|cmp|hash|hash_extended)$' AND proname <> 'models_guard' ORDER BY 1
+END
+{
+	ok((grep { $_->[1] =~ /ae\.$function\(/ } @actions), "ae.$function is in the table");
+}
+is($node->query('postgres', 'SELECT has_function_privilege(\'other\', \'ae.models_guard()\', \'EXECUTE\')'), 'f', 'the trigger function is nobody\'s');
+
+# ---- owners ---------------------------------------------------------------------------------------------
+
+# Runs SQL as a role; what it prints, or the error.
+sub as
+{
+	my ($role, $sql) = @_;
+	my ($out, $err) = $node->psql('postgres', "SET ae.progress = off; SET ROLE $role; $sql");
+
+	chomp $out;
+	return $err =~ /ERROR:  (.*)/ ? $1 : $out;
+}
+
+is(as('writer', "SELECT ae.save_model('w', model) FROM bytes"), 'w@1', 'who makes a name');
+is(as('owner', "SELECT ae.save_model('w', model) FROM bytes"), 'must be owner of model w', 'owns it');
+is(as('writer', "SELECT ae.drop_model('w')"), 1, 'drops it');
+is(as('owner', "SELECT ae.save_model('w', model) FROM bytes"), 'must be owner of model w', 'and owns it still');
+is(as('writer', "SELECT ae.save_model('w', model) FROM bytes"), 'w@2', 'numbers go on');
+is(as('member', "SELECT ae.save_model('by_member', model) FROM bytes"), 'by_member@1', 'a member makes one');
+is(as('owner', "SELECT ae.drop_model('by_member')"), 'must be owner of model by_member', 'that is not the group\'s');
+$node->query('postgres', "CREATE ROLE cautious NOINHERIT IN ROLE owner; GRANT USAGE ON SCHEMA ae TO cautious; GRANT EXECUTE ON FUNCTION ae.drop_model TO cautious");
+is(as('cautious', "SELECT ae.drop_model('m')"), 'must be owner of model m', 'a member that does not inherit');
+is(as('owner', "CREATE FUNCTION for_all() RETURNS text LANGUAGE sql SECURITY DEFINER AS \$\$ SELECT ae.summary('m') \$\$"), '', 'a definer\'s function');
+like(as('other', 'SELECT for_all()'), qr/^purpose/, 'lends what its owner may see');
+is(as('other', "CREATE VIEW mine AS SELECT ae.summary('m'); SELECT * FROM mine"), 'permission denied to see what is in model m', 'a view lends nothing');
+$node->query('postgres', 'ALTER VIEW mine OWNER TO owner; GRANT SELECT ON mine TO other');
+is(as('other', 'SELECT * FROM mine'), 'permission denied to see what is in model m', 'whoever owns it');
+is(as('other', "CREATE TABLE x (v int); CREATE INDEX ON x (ae.model_bytes('m\@1'))"), 'functions in index expression must be marked IMMUTABLE', 'no index holds what is in a model');
+$node->query('postgres', 'ALTER TABLE ae.models ENABLE ROW LEVEL SECURITY');
+is(as('reader', "SELECT ae.summary('m')"), 'permission denied to see what is in model m', 'with row security SELECT on the table is not enough');
+$node->query('postgres', 'ALTER TABLE ae.models DISABLE ROW LEVEL SECURITY');
+$node->query('postgres', 'CREATE TABLE secret AS TABLE t');
+is(as('other', "SELECT ae.compare_models('m', 'm', 'secret')"), 'permission denied for table secret', 'ae.compare_models reads as its caller');
+
+$node->query('postgres', 'REASSIGN OWNED BY writer TO postgres; DROP OWNED BY writer; DROP ROLE writer');
+is(as('owner', "SELECT ae.drop_model('w')"), 'must be owner of model w', 'a model whose owner is gone is not anybody\'s');
+is(as('postgres', "SELECT ae.drop_model('w')"), 1, 'but the owner\'s of the extension');
+
+# ---- search_path ------------------------------------------------------------------------------------------
+
+$node->query('postgres', <<'END');
+CREATE SCHEMA evil;
+CREATE TABLE evil.caught (what text);
+CREATE FUNCTION evil.trap(what text) RETURNS void LANGUAGE sql AS $$ INSERT INTO evil.caught VALUES (what OPERATOR(pg_catalog.||) ' as ' OPERATOR(pg_catalog.||) current_user::text) $$;
+DO $$
+DECLARE f text;
+BEGIN
+	-- whatever our statements call, and more, in forms that fit better than the real ones
+	FOREACH f IN ARRAY '{count,avg,rank,corr,max,round,left,format,clock_timestamp,octet_length,sha256,to_jsonb,has_table_privilege}'::text[] LOOP
+		EXECUTE format('CREATE FUNCTION evil.%I(VARIADIC anyarray) RETURNS text LANGUAGE sql AS $f$SELECT evil.trap(%L); SELECT NULL::text$f$', f, f);
+		EXECUTE format('CREATE FUNCTION evil.%I() RETURNS timestamptz LANGUAGE sql AS $f$SELECT evil.trap(%L); SELECT NULL::timestamptz$f$', f, f);
+	END LOOP;
+	FOR f IN SELECT DISTINCT t || ',' || o FROM unnest('{text,integer,bigint,"double precision",bytea,ae.model}'::text[]) t, unnest('{=,<>,<,<=,>,>=,+,/,*,||}'::text[]) o LOOP
+		EXECUTE format('CREATE OR REPLACE FUNCTION evil.op(%1$s, %1$s) RETURNS bool LANGUAGE sql AS $f$SELECT evil.trap(%2$L); SELECT false$f$', split_part(f, ',', 1), f);
+		EXECUTE format('CREATE OPERATOR evil.%1$s (LEFTARG = %2$s, RIGHTARG = %2$s, FUNCTION = evil.op)', split_part(f, ',', 2), split_part(f, ',', 1));
+	END LOOP;
+	CREATE FUNCTION evil.arrow(jsonb, text) RETURNS jsonb LANGUAGE sql AS 'SELECT evil.trap(''->''); SELECT NULL::jsonb';
+	CREATE OPERATOR evil.-> (LEFTARG = jsonb, RIGHTARG = text, FUNCTION = evil.arrow);
+	CREATE TABLE evil.models (LIKE ae.models);
+	CREATE TABLE evil.model_names (LIKE ae.model_names);
+	CREATE DOMAIN evil.int4 AS text;
+	CREATE DOMAIN evil.float8 AS text;
+	CREATE DOMAIN evil.int8 AS text;
+END $$;
+GRANT ALL ON SCHEMA evil TO PUBLIC;
+GRANT ALL ON ALL TABLES IN SCHEMA evil TO PUBLIC;
+END
+my $hostile = 'SET search_path = evil, pg_catalog, public;';
+
+for my $sql (
+	"SELECT ae.save_model('m', model) FROM bytes",
+	"SELECT ae.comment_on_model('m', 'x')",
+	"SELECT ae.current('m')",
+	"SELECT ae.compare_models('m', 'm', 'public.t') IS NOT NULL",
+	"SELECT ae.summary('m') IS NOT NULL",
+	"SELECT ae.raw_score('m', t) IS NOT NULL FROM public.t LIMIT 1",
+	"SELECT name FROM ae.model_list WHERE name OPERATOR(pg_catalog.~) '^m\$' LIMIT 1",
+	"SELECT ae.drop_model('m\@2')")
+{
+	unlike(as('owner', "$hostile $sql"), qr/relation|function|operator|error|type|limit/i, "under a hostile search_path: $sql");
+}
+is($node->query('postgres', 'SELECT string_agg(what, \', \') FROM evil.caught'), '', 'nothing of it ran');
+is(as('owner', "$hostile SELECT 1 = 1"), 'f', 'though it would have');
+
+# ---- the caller comes back ----------------------------------------------------------------------------------
+
+$node->query('postgres', <<'END');
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'refused as %', current_user; END $$;
+CREATE TRIGGER refuse BEFORE INSERT ON ae.models FOR EACH ROW EXECUTE FUNCTION refuse();
+END
+is(as('owner', <<'END'), 'refused as postgres, then owner', 'an error while the owner of the tables writes');
+DO $$
+DECLARE m text;
+BEGIN
+	BEGIN
+		PERFORM ae.save_model('m', model) FROM bytes;
+	EXCEPTION WHEN raise_exception THEN
+		GET STACKED DIAGNOSTICS m = MESSAGE_TEXT;
+	END;
+	PERFORM set_config('test.result', m || ', then ' || current_user, false);
+END $$;
+SELECT current_setting('test.result');
+END
+is(as('owner', "DO \$\$ BEGIN PERFORM ae.save_model('m', model) FROM bytes; EXCEPTION WHEN raise_exception THEN NULL; END \$\$; DELETE FROM ae.models"),
+	'permission denied for table models', 'leaves no right behind');
+
+unlike($node->log_text, qr/PANIC|terminated by signal|XX000/, 'no crash, no internal error');
+done_testing();
