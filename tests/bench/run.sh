@@ -11,6 +11,7 @@
 #     tests/bench/run.sh explain            whether it names the wrong column   (explain.py)
 #     tests/bench/run.sh impute             how well it fills what is missing   (impute.py)
 #     tests/bench/run.sh onehot             categories against one-hot arrays   (onehot.py)
+#     tests/bench/run.sh named              what a model's name costs           (named.pl)
 #
 # The extension goes into a throw-away server of its own.  Peers live in a virtual environment,
 # tmp_check/bench/venv unless AE_BENCH_VENV says otherwise; it is made once and kept.  PyTorch comes
@@ -109,6 +110,7 @@ case $what in
 	all)
 		run_kernels
 		run_speed
+		with_server perl tests/bench/named.pl
 		have_python
 		failed=0
 		for one in quality mixed crossed calibration explain impute onehot; do
@@ -118,6 +120,7 @@ case $what in
 		;;
 	kernels) run_kernels ;;
 	speed) run_speed "$@" ;;
+	named) with_server perl tests/bench/named.pl ;;
 	quality | mixed | crossed | calibration | explain | impute | onehot)
 		have_python
 		with_server "$python" "tests/bench/$what.py" "$@"
