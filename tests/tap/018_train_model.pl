@@ -141,6 +141,17 @@ is(says("SELECT count(*) FROM pg_backend_memory_contexts WHERE name LIKE 'ae.tra
 like(says("CALL ae.train_model('m', 't', $options)"), qr/saved model m\@8/, 'the session goes on');
 is(says($same), 't', 'with the same bytes');
 
+# ---- many in a loop, and by a procedure -------------------------------------------------------------------
+
+like(says("DO \$\$ DECLARE r record; BEGIN FOR r IN SELECT DISTINCT c FROM t ORDER BY c LOOP CALL ae.train_model('loop_' || r.c, format('SELECT a, b FROM t WHERE c = %L', r.c), ae.options(updates => 20)); END LOOP; END \$\$"),
+	qr/^NOTICE:  saved model loop_x\@1\nNOTICE:  saved model loop_y\@1\nNOTICE:  saved model loop_z\@1$/, 'in a loop over a query that is open meanwhile');
+is(says("SELECT string_agg(n_rows::text, ',') FROM ae.models WHERE name LIKE 'loop%'"), '10000,10000,10000', 'each on its rows');
+$node->query('postgres', "CREATE PROCEDURE nightly() LANGUAGE plpgsql AS \$\$ BEGIN CALL ae.train_model('p', 't', ae.options(updates => 5)); COMMIT; CALL ae.train_model('p', 't', ae.options(updates => 5)); ROLLBACK; END \$\$");
+unlike(says('CALL nightly()'), qr/ERROR|within a transaction/, 'a procedure that commits and rolls back');
+is(says("SELECT max(version) FROM ae.models WHERE name = 'p'"), 1, 'what it rolled back is not there');
+$node->query('postgres', "CREATE FUNCTION by_function() RETURNS void LANGUAGE plpgsql AS \$\$ BEGIN CALL ae.train_model('p', 't', ae.options(updates => 5)); END \$\$");
+like(says('SELECT by_function()'), qr/within a transaction.*saved model p\@2/s, 'called by a function');
+
 # ---- two at once -----------------------------------------------------------------------------------------
 
 my @jobs = map { $node->start_psql('postgres', "SET ae.progress = off; CALL ae.train_model('m', 't', $options)") } 1, 2;
