@@ -130,9 +130,9 @@ FUZZ_SECONDS ?= 1200
 fuzz sanitize:
 	+@FUZZ_SECONDS=$(FUZZ_SECONDS) perl tests/run.pl $@
 
-# 200 cancelled trainings, 100,000 mutated models.
+# 200 cancelled trainings, 100,000 mutated models, 10,000 statements on shared models, 200 killed servers.
 soak:
-	+@AE_SOAK=1 perl tests/run.pl tap=interrupts tap=hostile
+	+@AE_SOAK=1 perl tests/run.pl tap=interrupts tap=hostile tap=stress
 
 check-style:
 	@perl tests/check_style.pl

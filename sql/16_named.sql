@@ -94,6 +94,7 @@ SELECT 'frau'::ae.model;
 SELECT 'completely different'::ae.model;
 SELECT 'completely_different'::ae.model;
 SELECT ae.threshold('frad');
+SELECT ae.threshold('"Fraud"');
 SELECT ae.threshold('frad@1');
 SELECT ae.threshold('fraud@7');
 \echo :LAST_ERROR_SQLSTATE

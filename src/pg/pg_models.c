@@ -126,8 +126,11 @@ nearest_name(const char *name)
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		char *candidate = TextDatumGetCString(column_of(tuple, NAMES_NAME, relation));
-		int distance = varstr_levenshtein_less_equal(name, (int) strlen(name), candidate,
-													 (int) strlen(candidate), 1, 1, 1, best, true);
+		int distance =
+			pg_strcasecmp(name, candidate) == 0
+				? 0
+				: varstr_levenshtein_less_equal(name, (int) strlen(name), candidate,
+												(int) strlen(candidate), 1, 1, 1, best, true);
 
 		if (distance >= best || versions_of(candidate, NULL, 1) == NIL)
 			continue;

@@ -12,6 +12,7 @@
 #     tests/bench/run.sh impute             how well it fills what is missing   (impute.py)
 #     tests/bench/run.sh onehot             categories against one-hot arrays   (onehot.py)
 #     tests/bench/run.sh chapter            each family as a textbook has it    (chapter.py)
+#     tests/bench/run.sh named              what a model's name costs           (named.pl)
 #
 # chapter writes docs/chapter.md and its plots.
 #
@@ -112,6 +113,7 @@ case $what in
 	all)
 		run_kernels
 		run_speed
+		with_server perl tests/bench/named.pl
 		have_python
 		failed=0
 		for one in quality mixed crossed calibration explain impute onehot chapter; do
@@ -121,6 +123,7 @@ case $what in
 		;;
 	kernels) run_kernels ;;
 	speed) run_speed "$@" ;;
+	named) with_server perl tests/bench/named.pl ;;
 	quality | mixed | crossed | calibration | explain | impute | onehot | chapter)
 		have_python
 		with_server "$python" "tests/bench/$what.py" "$@"

@@ -92,6 +92,23 @@ $two->query("SELECT ae.drop_model('x\@2');");
 like($one->query("FETCH 1 FROM c;"), qr/^[\d.]+$/, 'an open cursor goes on with the model that it has');
 $one->query('COMMIT;');
 
+# ---- the binary form ---------------------------------------------------------------------------------
+
+$node->query('postgres', <<'END');
+CREATE TABLE refs (m ae.model);
+INSERT INTO refs VALUES ('m@1'), ('"Ä ""@"" 1"@2147483647'), (NULL);
+COPY refs TO PROGRAM 'cat >refs.bin' (FORMAT binary);
+COPY refs FROM PROGRAM 'cat refs.bin' (FORMAT binary);
+END
+is($node->query('postgres', 'SELECT string_agg(m::text || n, \' \' ORDER BY m) FROM (SELECT m, count(*) AS n FROM refs GROUP BY m) x'),
+	'm@12 "Ä ""@"" 1"@21474836472', 'there and back');
+for my $text ("m", "m\@", "m\@0", "\\x00", "", "x" x 64)
+{
+	my ($out, $err) = $node->psql('postgres', "COPY (SELECT '$text'::text) TO PROGRAM 'cat >text.bin' (FORMAT binary); COPY refs FROM PROGRAM 'cat text.bin' (FORMAT binary)");
+
+	$text eq 'm' ? is($err, '', 'a bare name is looked up') : like($err, qr/ERROR:  (?:invalid reference to a model|the name of a model is longer)/, "'$text' is refused");
+}
+
 # ---- an index that somebody makes while a version is dropped --------------------------------------
 
 $two->query("BEGIN; SELECT ae.drop_model('x\@3');");

@@ -188,6 +188,25 @@ is($subscriber->query('postgres', "SELECT ae.raw_score('s', ROW(0.5::real, 1::re
 $subscriber->query('postgres', 'DROP SUBSCRIPTION models');
 undef $subscriber;
 
+# ---- pg_upgrade -----------------------------------------------------------------------------------------
+
+my $upgraded = AeCluster->new(name => 'upgraded');
+
+$node->stop;
+$upgraded->stop;
+$rc = $upgraded->as_server_run("$upgraded->{dir}/upgrade.log", "$node->{bindir}/pg_upgrade", '-U', 'postgres', '-s', $upgraded->{dir},
+	map { ($_->[0] => $_->[1]{bindir}, $_->[2] => $_->[1]{data}) } ['-b', $node, '-d'], ['-B', $upgraded, '-D']);
+is($rc, 0, 'pg_upgrade') or diag(AeCluster::slurp("$upgraded->{dir}/upgrade.log"));
+$upgraded->start;
+is($upgraded->query('a', $scores), $before, 'scores in the upgraded cluster');
+$upgraded->query('a', 'ANALYZE');
+is($upgraded->query('a', "$indexed $top"), $order, 'its index has the order');
+like($upgraded->query('a', "$indexed EXPLAIN $top"), qr/Index Scan using t_score/, 'and is used');
+like(($upgraded->psql('a', "SELECT ae.drop_model('m\@1')"))[1], qr/index t_score uses m\@1/, 'what uses a version keeps it');
+is($upgraded->query('a', "SET ae.progress = off; SELECT ae.save_model('m', trained(9))"), 'm@3', 'numbers go on');
+undef $upgraded;
+$node->start;
+
 # ---- the extension --------------------------------------------------------------------------------------
 
 $node->query('a', 'ALTER EXTENSION ae UPDATE');

@@ -106,6 +106,7 @@ sub held_back
 
 my $job = start("SET maintenance_work_mem = '1MB';");
 is($node->query('postgres', "SELECT backend_xmin IS NULL AND backend_xid IS NULL $training"), 't', 'it holds neither snapshot nor transaction id');
+is((grep { $node->query('postgres', "SELECT count(backend_xmin) + count(backend_xid) $training") ne '0' } 1 .. 50), 0, 'at no time');
 is(held_back(), 0, 'and keeps VACUUM from nothing');
 cmp_ok(files(), '>', 0, 'its rows are in temporary files');
 like($node->query('postgres', "SELECT query $training"), qr/^ae\.train: .*epoch \d+ of 100000000/, 'its progress can be seen');
@@ -140,6 +141,17 @@ is(says($files), $before, 'and no open one');
 is(says("SELECT count(*) FROM pg_backend_memory_contexts WHERE name LIKE 'ae.train%'"), 0, 'nor memory');
 like(says("CALL ae.train_model('m', 't', $options)"), qr/saved model m\@8/, 'the session goes on');
 is(says($same), 't', 'with the same bytes');
+
+# ---- many in a loop, and by a procedure -------------------------------------------------------------------
+
+like(says("DO \$\$ DECLARE r record; BEGIN FOR r IN SELECT DISTINCT c FROM t ORDER BY c LOOP CALL ae.train_model('loop_' || r.c, format('SELECT a, b FROM t WHERE c = %L', r.c), ae.options(updates => 20)); END LOOP; END \$\$"),
+	qr/^NOTICE:  saved model loop_x\@1\nNOTICE:  saved model loop_y\@1\nNOTICE:  saved model loop_z\@1$/, 'in a loop over a query that is open meanwhile');
+is(says("SELECT string_agg(n_rows::text, ',') FROM ae.models WHERE name LIKE 'loop%'"), '10000,10000,10000', 'each on its rows');
+$node->query('postgres', "CREATE PROCEDURE nightly() LANGUAGE plpgsql AS \$\$ BEGIN CALL ae.train_model('p', 't', ae.options(updates => 5)); COMMIT; CALL ae.train_model('p', 't', ae.options(updates => 5)); ROLLBACK; END \$\$");
+unlike(says('CALL nightly()'), qr/ERROR|within a transaction/, 'a procedure that commits and rolls back');
+is(says("SELECT max(version) FROM ae.models WHERE name = 'p'"), 1, 'what it rolled back is not there');
+$node->query('postgres', "CREATE FUNCTION by_function() RETURNS void LANGUAGE plpgsql AS \$\$ BEGIN CALL ae.train_model('p', 't', ae.options(updates => 5)); END \$\$");
+like(says('SELECT by_function()'), qr/within a transaction.*saved model p\@2/s, 'called by a function');
 
 # ---- two at once -----------------------------------------------------------------------------------------
 
