@@ -100,6 +100,9 @@ BufFileReadExact(BufFile *file, void *ptr, size_t size)
 #define Anum_pg_proc_prosqlbody 0
 #define Anum_pg_statistic_ext_stxexprs 0
 
+/* An object that is gone was an error. */
+#define getObjectDescription(object, missing_ok) ((void) (missing_ok), getObjectDescription(object))
+
 #endif
 
 #endif
