@@ -101,7 +101,11 @@ BufFileReadExact(BufFile *file, void *ptr, size_t size)
 #define Anum_pg_statistic_ext_stxexprs 0
 
 /* An object that is gone was an error. */
-#define getObjectDescription(object, missing_ok) ((void) (missing_ok), getObjectDescription(object))
+#define PGAE_OBJECT_DESCRIPTION(object) getObjectDescription(object)
+
+#else
+
+#define PGAE_OBJECT_DESCRIPTION(object) getObjectDescription(object, true)
 
 #endif
 

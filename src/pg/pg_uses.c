@@ -216,7 +216,7 @@ describe(const ObjectAddress *object)
 	Oid view = InvalidOid;
 
 	if (object->classId != RewriteRelationId)
-		return getObjectDescription(object, true);
+		return PGAE_OBJECT_DESCRIPTION(object);
 	rules = table_open(RewriteRelationId, AccessShareLock);
 	ScanKeyInit(&key, Anum_pg_rewrite_oid, BTEqualStrategyNumber, F_OIDEQ,
 				ObjectIdGetDatum(object->objectId));
@@ -229,7 +229,7 @@ describe(const ObjectAddress *object)
 	table_close(rules, AccessShareLock);
 	if (OidIsValid(view))
 		return getObjectDescriptionOids(RelationRelationId, view);
-	return getObjectDescription(object, true);
+	return PGAE_OBJECT_DESCRIPTION(object);
 }
 
 static bool
