@@ -100,6 +100,11 @@ BufFileReadExact(BufFile *file, void *ptr, size_t size)
 #define Anum_pg_proc_prosqlbody 0
 #define Anum_pg_statistic_ext_stxexprs 0
 
+/* A type's number had another name. */
+#ifndef MONEYOID
+#define MONEYOID CASHOID
+#endif
+
 /* An object that is gone was an error. */
 #define PGAE_OBJECT_DESCRIPTION(object) getObjectDescription(object)
 
