@@ -75,6 +75,14 @@ static const Place places[] = {
 	 PartitionedRelidIndexId,
 	 Anum_pg_partitioned_table_partrelid,
 	 {Anum_pg_partitioned_table_partexprs}},
+#if PG_VERSION_NUM < 150000
+	/* a column depends itself on what it is generated from */
+	{RelationRelationId,
+	 AttrDefaultRelationId,
+	 AttrDefaultIndexId,
+	 Anum_pg_attrdef_adrelid,
+	 {Anum_pg_attrdef_adbin}},
+#endif
 	{AttrDefaultRelationId,
 	 AttrDefaultRelationId,
 	 AttrDefaultOidIndexId,
@@ -190,15 +198,17 @@ place_mentions(const Place *place, Oid object, Search *search)
 
 	ScanKeyInit(&key, place->key, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(object));
 	scan = systable_beginscan(catalog, place->index, true, NULL, 1, &key);
-	tuple = systable_getnext(scan);
-	for (int i = 0; HeapTupleIsValid(tuple) && i < 2 && place->expressions[i] > 0; i++)
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
-		bool isnull;
-		Datum nodes =
-			heap_getattr(tuple, place->expressions[i], RelationGetDescr(catalog), &isnull);
+		for (int i = 0; i < 2 && place->expressions[i] > 0; i++)
+		{
+			bool isnull;
+			Datum nodes =
+				heap_getattr(tuple, place->expressions[i], RelationGetDescr(catalog), &isnull);
 
-		if (!isnull && mentions(stringToNode(TextDatumGetCString(nodes)), search))
-			found = true;
+			if (!isnull && mentions(stringToNode(TextDatumGetCString(nodes)), search))
+				found = true;
+		}
 	}
 	systable_endscan(scan);
 	table_close(catalog, AccessShareLock);
