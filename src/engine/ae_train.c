@@ -886,8 +886,9 @@ forward(AeTrainer *t, const AeReal **x, const AeReal *params, const AeReal *cell
 	if (training && t->options.dropout > 0)
 		ae_net_draw_dropout(&t->pass, &t->net, n, t->options.dropout, t->options.seed, t->visits,
 							t->kernels);
-	if (training && t->options.code_noise > 0)
-		ae_net_draw_code_noise(&t->pass, t->options.code_noise, t->options.seed, t->visits);
+	/* a contractive penalty wants the slopes of validation rows too, which have no noise */
+	ae_net_draw_code_noise(&t->pass, training ? t->options.code_noise : 0, t->options.seed,
+						   t->visits);
 	ae_loss_inputs(x, t->levels, cells, t->dense, t->filled, &t->net.layout, n, nullable, sigma,
 				   t->options.seed, t->visits, t->kernels);
 	ae_net_forward(&t->pass, &t->net, params, *x, t->levels, n,

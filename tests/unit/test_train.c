@@ -389,6 +389,44 @@ contraction_refuses(void **state)
 	free(x);
 }
 
+/* Noise on the code is for training: validation rows have none, and their Jacobian neither. */
+static void
+code_noise_spares_validation(void **state)
+{
+	AeBlock block = whole_mse(4);
+	AeNet net = make_net(4, 8, 3, AE_SIGMOID, &block);
+	AeReal *x = make_rows(600, 4);
+	AeRows rows = {.n_rows = 600, .width = 4, .data = x};
+
+	(void) state;
+	for (int exact = 0; exact < 2; exact++)
+	{
+		AeTrainOptions options = make_options(AE_OPTIMIZER_SGD);
+		double train[2], validation[2], jacobian[2];
+
+		options.validation = 0.2;
+		options.learning_rate = 1e-12; /* the weights stay as they were drawn */
+		options.contract_weight = 0.1;
+		options.contract_exact = exact;
+		for (int noisy = 0; noisy < 2; noisy++)
+		{
+			void *memory;
+			const AeProgress *progress;
+
+			options.code_noise = noisy ? 4 : 0;
+			progress = ae_trainer_progress(unit_train(&memory, &net, &options, &rows, NULL));
+			train[noisy] = progress->train_loss;
+			validation[noisy] = progress->validation_loss;
+			jacobian[noisy] = progress->jacobian;
+			free(memory);
+		}
+		assert_true(fabs(train[1] - train[0]) > 1e-3);
+		assert_true(fabs(validation[1] - validation[0]) < 1e-6);
+		assert_true(fabs(jacobian[1] / jacobian[0] - 1) < 1e-6);
+	}
+	free(x);
+}
+
 /* Share of the weights, not biases, that are nearer to 0 than bound times their mean size. */
 static double
 share_near_zero(const AeNet *net, const AeReal *params, double bound)
@@ -1742,6 +1780,7 @@ main(void)
 		cmocka_unit_test(laplace_refuses_lbfgs),
 		cmocka_unit_test(contraction_contracts),
 		cmocka_unit_test(contraction_refuses),
+		cmocka_unit_test(code_noise_spares_validation),
 		cmocka_unit_test(rows_from_a_file_train_the_same),
 		cmocka_unit_test(validation_rows_are_not_trained_on),
 		cmocka_unit_test(early_stopping_restores_the_best),
