@@ -115,7 +115,8 @@ END $$;
 SELECT refusal(o || ae.contract()) FROM unnest(ARRAY[
 	ae.options(code_activation => 'relu'), ae.options(code => 2, activation => 'leaky_relu'), ae.options(activation => 'selu'),
 	ae.options(hidden => '{9,8}', activation => 'relu', code_activation => 'tanh'), ae.options(code => 2, tied => true, decoder => '{9}', activation => 'relu'),
-	ae.sparse(top_k => 2), ae.sparse(batch_top_k => 2), ae.options(dropout => 0.1), ae.options(batch_norm => true),
+	ae.sparse(top_k => 2), ae.sparse(batch_top_k => 2), ae.sparse(kind => 'jumprelu'),
+	ae.options(code_activation => 'tanh') || ae.sparse(kind => 'jumprelu'), ae.options(dropout => 0.1), ae.options(batch_norm => true),
 	ae.options(optimizer => 'lbfgs') || '{"contract_exact": false}', '{"contract_exact": 1}']) o;
 SELECT refusal(o) FROM unnest(ARRAY[ae.contract(-1), ae.contract(1e7), '{"contract_exact": true}' || ae.options(code_activation => 'relu'),
 	ae.options(weight_prior => 'laplace'), ae.options(weight_prior => 'gaussian', optimizer => 'sgd'),

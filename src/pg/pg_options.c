@@ -946,6 +946,9 @@ check_contract(const PgaeOptions *options)
 	if (options->top_k > 0 || train->batch_top_k > 0)
 		refuse_pair("\"contract_weight\" > 0", options->top_k > 0 ? "\"top_k\"" : "\"batch_top_k\"",
 					"The derivatives of the code jump where another unit is kept.");
+	if ((int) train->sparse == AE_PENALTY_JUMPRELU)
+		refuse_pair("\"contract_weight\" > 0", "\"sparse\" = jumprelu",
+					"The derivatives of the code jump where a unit is left out.");
 	if (train->dropout > 0)
 		refuse_pair("\"contract_weight\" > 0", "\"dropout\" > 0",
 					"The derivatives would be those of another network at each visit.");
