@@ -253,8 +253,11 @@ go_up(const Sweep *s, const AeReal *top, size_t first, size_t count)
 static double
 one_probe(const Sweep *s, const AeReal *top, size_t first, size_t count)
 {
-	double sum = go_down(s, top, first, count);
+	double sum;
 
+	if (s->c->check)
+		s->c->check();
+	sum = go_down(s, top, first, count);
 	if (s->grads)
 		go_up(s, top, first, count);
 	return sum;

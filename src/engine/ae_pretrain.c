@@ -128,8 +128,8 @@ read_hidden(void *context, AeReal *out, size_t first, size_t count)
 		size_t n = count - at < p->n_rows ? count - at : p->n_rows;
 		const AeReal *x = p->cells;
 
-		if (p->check)
-			p->check();
+		if (p->source->check)
+			p->source->check();
 		read_source(p, first + at, n);
 		if (p->layer > 0)
 		{

@@ -28,8 +28,6 @@ typedef struct AePretrainer
 	AeNet net;
 	AeTrainOptions options;
 	AeRows rows;
-	/* called before each block of rows that passes the layers below, or NULL; may longjmp */
-	void (*check)(void);
 	/* its own */
 	AeBlock block; /* of net.layout above the first layer */
 	const AeNet *whole;

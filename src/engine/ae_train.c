@@ -377,6 +377,7 @@ plan(AeArena *arena, AeTrainer *t)
 	ae_net_place_penalty(&t->pass, arena, &t->net, &penalty, t->options.sparse_hidden);
 	ae_contract_place(&t->contraction, &t->pass, arena, &t->net, t->slice_rows,
 					  t->options.contract_weight, t->options.contract_exact);
+	t->contraction.check = t->rows.check;
 	if (t->options.dropout > 0)
 		ae_net_place_dropout(&t->pass, arena, &t->net, slice);
 	if (t->options.batch_norm)

@@ -108,8 +108,8 @@ double ae_train_weight_penalty(const AeReal *params, const AeNet *net,
 
 /*
  * The rows: n_rows x (width cells, and a label where has_target) (ae_loss.h) in canonical order.
- * Either `data` points at all of them, or `read` copies `count` rows from row `first` on. read may
- * leave by longjmp: the engine holds nothing.
+ * Either `data` points at all of them, or `read` copies `count` rows from row `first` on. read and
+ * check may leave by longjmp: the engine holds nothing.
  */
 typedef struct AeRows
 {
@@ -123,6 +123,7 @@ typedef struct AeRows
 	const AeReal *data;
 	void (*read)(void *context, AeReal *out, size_t first, size_t count);
 	void *context;
+	void (*check)(void); /* called now and then within a step that may take long, or NULL */
 } AeRows;
 
 /* Numbers of a row as it lies in data, or comes from read. */

@@ -451,6 +451,12 @@ keep_bounds(PgaeJob *job, const AeMoments *cells)
 	job->rows.high = high;
 }
 
+static void
+check_for_interrupts(void)
+{
+	CHECK_FOR_INTERRUPTS();
+}
+
 /* Rows of cells, and what predicting their mean would cost. */
 static void
 scale_rows(PgaeJob *job)
@@ -463,6 +469,7 @@ scale_rows(PgaeJob *job)
 		add_distances(job, cells);
 	model->mean_loss = ae_scaler_mean_loss(&model->schema, &model->net.layout, cells);
 	keep_bounds(job, cells);
+	job->rows.check = check_for_interrupts;
 	pfree(cells);
 }
 
@@ -730,12 +737,6 @@ take_params(PgaeJob *job)
 	return params;
 }
 
-static void
-check_for_interrupts(void)
-{
-	CHECK_FOR_INTERRUPTS();
-}
-
 /* Trains one layer of the encoder and its mirror, and puts them into params. */
 static void
 pretrain_layer(PgaeJob *job, AeReal *params, uint32 layer)
@@ -751,7 +752,6 @@ pretrain_layer(PgaeJob *job, AeReal *params, uint32 layer)
 	block = MemoryContextAllocHuge(CurrentMemoryContext, bytes);
 	pretrainer = ae_pretrainer_init(block, &model->net, &model->options, &job->rows, params, layer,
 									pgae_kernels(), pgae_blas());
-	pretrainer->check = check_for_interrupts;
 	make_trainer(job, &pretrainer->net, &pretrainer->options, &pretrainer->rows, NULL);
 	run_trainer(job);
 	report_end(job);

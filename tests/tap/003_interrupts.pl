@@ -37,23 +37,31 @@ sub cancel
 	}
 	$start = time;
 	$answer = $session->query($sql);
-	push @late, sprintf '%s: %.0f ms', $name, 1000 * (time - $start - $after);
+	my $late = time - $start - $after;
+
+	push @late, sprintf '%s: %.0f ms', $name, 1000 * $late;
 	waitpid $killer, 0;
-	return $answer;
+	return wantarray ? ($answer, $late) : $answer;
 }
 
 my $deep = '{"hidden": [1000, 500, 250], "code": 30, "epochs": 1000, "batch_size": 256, %s}';
 my @phases = (
 	[ 'adam', sprintf($deep, '"seed": 1'), 4 ],
 	[ 'lbfgs', sprintf($deep, '"optimizer": "lbfgs"') =~ s/"epochs": 1000/"updates": 1000/r =~ s/"batch_size": 256, //r, 4 ],
-	[ 'validation', sprintf($deep, '"validation": 0.9'), 4 ]);
+	[ 'validation', sprintf($deep, '"validation": 0.9'), 4 ],
+	[ 'pretraining', sprintf($deep, '"pretrain": "plain", "pretrain_updates": 1000000'), 4 ],
+	# one step is a gradient of 2,000 probes, 20 seconds
+	[ 'contraction', '{"hidden": [2000, 2000], "code": 2000, "tied": true, "contract_weight": 0.1, "contract_exact": true}', 4 ]);
 my $cancelled = qr/canceling statement due to user request/;
 
 for (@phases)
 {
 	my ($name, $options, $after) = @$_;
 
-	like(cancel($name, "SELECT length(ae.train(x, '$options')) FROM wide;", $after), $cancelled, "cancelled in $name");
+	my ($answer, $late) = cancel($name, "SELECT length(ae.train(x, '$options')) FROM wide;", $after);
+
+	like($answer, $cancelled, "cancelled in $name");
+	cmp_ok($late, '<', 5, "$name: within seconds");
 }
 
 # Phases that end by themselves: cancelled at moments spread over a whole statement, which is cancelled

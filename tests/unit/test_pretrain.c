@@ -92,6 +92,9 @@ static void
 pretrain(AeReal *params, double *losses, const AeNet *net, const AeTrainOptions *options,
 		 const AeRows *rows, uint32_t n)
 {
+	AeRows watched = *rows;
+
+	watched.check = count_checks;
 	ae_net_init(params, net, options->seed);
 	for (uint32_t l = 0; l < n; l++)
 	{
@@ -100,10 +103,10 @@ pretrain(AeReal *params, double *losses, const AeNet *net, const AeTrainOptions 
 		void *block, *memory;
 		size_t bytes;
 
-		assert_int_equal(ae_pretrainer_size(&bytes, net, rows, l, NULL), AE_OK);
+		assert_int_equal(ae_pretrainer_size(&bytes, net, &watched, l, NULL), AE_OK);
 		block = malloc(bytes);
-		p = ae_pretrainer_init(block, net, options, rows, params, l, ae_kernels_best(), &unit_blas);
-		p->check = count_checks;
+		p = ae_pretrainer_init(block, net, options, &watched, params, l, ae_kernels_best(),
+							   &unit_blas);
 		trainer = unit_train(&memory, &p->net, &p->options, &p->rows, NULL);
 		assert_int_equal(ae_trainer_progress(trainer)->state, AE_TRAIN_FINISHED);
 		assert_int_equal(ae_trainer_progress(trainer)->update, options->pretrain_updates);

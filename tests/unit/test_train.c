@@ -389,6 +389,42 @@ contraction_refuses(void **state)
 	free(x);
 }
 
+static int n_checks;
+
+static void
+count_checks(void)
+{
+	n_checks++;
+}
+
+/* Each probe of a norm of several layers may take long: the caller is asked before it. */
+static void
+contraction_asks_the_caller(void **state)
+{
+	AeBlock block = whole_mse(4);
+	AeReal *x = make_rows(50, 4);
+	AeRows rows = {.n_rows = 50, .width = 4, .data = x, .check = count_checks};
+
+	(void) state;
+	for (int exact = 0; exact < 2; exact++)
+	{
+		AeNet net = make_net(4, 8, 3, AE_TANH, &block);
+		AeTrainOptions options = make_options(AE_OPTIMIZER_ADAM);
+		void *memory;
+
+		options.epochs = 2;
+		options.validation = 0.2;
+		options.contract_weight = 0.1;
+		options.contract_exact = exact;
+		n_checks = 0;
+		unit_train(&memory, &net, &options, &rows, NULL);
+		/* two epochs of one minibatch and one slice of validation rows, of 3 units */
+		assert_int_equal(n_checks, exact ? 2 * 2 * 3 : 2 * 2);
+		free(memory);
+	}
+	free(x);
+}
+
 /* Noise on the code is for training: validation rows have none, and their Jacobian neither. */
 static void
 code_noise_spares_validation(void **state)
@@ -1780,6 +1816,7 @@ main(void)
 		cmocka_unit_test(laplace_refuses_lbfgs),
 		cmocka_unit_test(contraction_contracts),
 		cmocka_unit_test(contraction_refuses),
+		cmocka_unit_test(contraction_asks_the_caller),
 		cmocka_unit_test(code_noise_spares_validation),
 		cmocka_unit_test(rows_from_a_file_train_the_same),
 		cmocka_unit_test(validation_rows_are_not_trained_on),
