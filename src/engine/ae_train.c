@@ -560,7 +560,9 @@ ae_trainer_init(AeTrainer **trainer, void *block, size_t bytes, const AeNet *net
 		ae_net_tie(home->params, net);
 	if (options->batch_norm)
 		begin_normal(home);
-	ae_gate_begin(&home->pass.gate, net->width[net->n_encoder], init != NULL);
+	/* pretrained weights come with thresholds that nothing was averaged in yet */
+	ae_gate_begin(&home->pass.gate, net->width[net->n_encoder],
+				  init != NULL && options->pretrain == AE_PRETRAIN_NONE);
 	home->progress.train_loss = home->progress.validation_loss = home->progress.best_loss = NAN;
 	home->progress.jacobian = home->progress.best_jacobian = NAN;
 	home->best_objective = NAN;

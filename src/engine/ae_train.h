@@ -184,9 +184,9 @@ AeStatus ae_trainer_size(size_t *bytes, const AeNet *net, const AeTrainOptions *
 						 const AeRows *rows, AeError *error);
 
 /*
- * Builds a trainer in block (bytes from ae_trainer_size).  init: parameters to
- * start from, or NULL to draw them.  net's blocks and indicators, rows, kernels and blas must
- * outlive it.
+ * Builds a trainer in block (bytes from ae_trainer_size).  init: parameters to start from, those
+ * of a training or, where options.pretrain is set, of pretraining; or NULL to draw them.  net's
+ * blocks and indicators, rows, kernels and blas must outlive it.
  */
 AeStatus ae_trainer_init(AeTrainer **trainer, void *block, size_t bytes, const AeNet *net,
 						 const AeTrainOptions *options, const AeRows *rows, const AeReal *init,

@@ -163,7 +163,9 @@ averages_by_hand(void **state)
 	assert_true(fabs((double) thresholds[0] / wanted - 1) < 1e-5);
 }
 
-/* One update of all rows: the threshold is what 3 x rows activations of the first weights exceed.
+/*
+ * One update of all rows: the threshold is what 3 x rows activations of the first weights exceed,
+ * be they drawn or come from pretraining.
  */
 static void
 batch_top_k_finds_its_threshold(void **state)
@@ -173,9 +175,9 @@ batch_top_k_finds_its_threshold(void **state)
 	AeNet net = make_net(16, AE_IDENTITY, true), open = make_net(16, AE_IDENTITY, false);
 
 	(void) state;
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 6; i++)
 	{
-		AeTrainOptions options = make_options((AeOptimizer) i);
+		AeTrainOptions options = make_options((AeOptimizer) (i % 3));
 		AeReal start[500], *codes;
 		size_t n_above = 0;
 		const AeReal *theta;
@@ -188,8 +190,10 @@ batch_top_k_finds_its_threshold(void **state)
 		options.clip_norm = 0.1;
 		assert_true(ae_net_n_params(&net) <= 500);
 		ae_net_init(start, &net, options.seed);
-		theta = ae_trainer_params(unit_train(&memory, &net, &options, &rows, NULL)) +
-				ae_net_threshold_offset(&net);
+		options.pretrain = i < 3 ? AE_PRETRAIN_NONE : AE_PRETRAIN_PLAIN;
+		theta =
+			ae_trainer_params(unit_train(&memory, &net, &options, &rows, i < 3 ? NULL : start)) +
+			ae_net_threshold_offset(&net);
 		codes = encode(&open, start, x, ROWS);
 		for (size_t at = 0; at < ROWS * 16; at++)
 			n_above += codes[at] > theta[0];
