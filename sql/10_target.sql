@@ -118,6 +118,12 @@ SELECT avg((ae.predict(n.model, d)::mood = mood)::int) > 0.85 AS predicts, n.mod
 FROM (SELECT model FROM models WHERE target = 'mood') m,
 	LATERAL (SELECT ae.train(r, ae.options(epochs => 5), m.model) AS model FROM (SELECT a, b, c, word, CASE WHEN id % 7 = 0 THEN 'new' ELSE mood::text END AS label FROM data) r) n, data d
 GROUP BY n.model, m.model;
+-- how many there are is said of the rows of that training, in both directions, and rows are held out by it
+SELECT first, second, d -> 'target' ->> 'labelled_rows' AS labelled, (d -> 'training' ->> 'validation_rows')::int > 0 AS validated
+FROM (VALUES (1, 3), (3, 1)) f(first, second), LATERAL (SELECT ae.train(r, ae.options(code => 2, epochs => 1) || ae.target('label')) AS model
+		FROM (SELECT a, b, CASE WHEN id % first = 0 THEN mood::text END AS label FROM data) r) m,
+	LATERAL (SELECT ae.describe(ae.train(r, ae.options(epochs => 1), m.model)) AS d
+		FROM (SELECT a, b, CASE WHEN id % second = 0 THEN mood::text WHEN id % 3 = 1 THEN 'new' END AS label FROM data) r) n ORDER BY first;
 SELECT (ae.describe(ae.train(l, ae.options(updates => 5), m.model)) -> 'target' ->> 'column') AS crossed
 FROM labelled l, (SELECT ae.train(l, ae.options(updates => 20) || ae.target('label')) AS model FROM labelled l) m GROUP BY m.model;
 SELECT ae.train(i, ae.options(epochs => 1), model) FROM inputs i, models WHERE target = 'mood' GROUP BY model;

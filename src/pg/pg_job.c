@@ -317,6 +317,28 @@ fit_target(PgaeJob *job, const Measures *measures)
 	}
 }
 
+/* Labels of these rows that are not there, or not known to the model that training starts from. */
+static void
+count_labels(PgaeJob *job)
+{
+	AeColumn *target = &job->model->schema.target;
+	size_t n = 0;
+	const char *record;
+
+	target->n_missing = target->other = 0;
+	pgae_store_rewind(job->store);
+	while ((record = pgae_store_next(job->store)) != NULL)
+	{
+		const PgaeRow *row = pgae_codec_unpack(job->codec, record);
+		AeReal label = ae_target_cell(target, row->target, row->target_missing);
+
+		if (n++ % ROWS_PER_CHECK == 0)
+			CHECK_FOR_INTERRUPTS();
+		target->n_missing += row->target_missing;
+		target->other += !row->target_missing && ae_target_count(&label, 1) == 0;
+	}
+}
+
 /* Names columns that do not vary: those that were observed, or those that were not. */
 static void
 notice_left_out(const AeSchema *schema, bool observed)
@@ -400,6 +422,8 @@ fit_columns(PgaeJob *job)
 			notice_left_out(schema, false);
 		}
 	}
+	else if (schema->has_target)
+		count_labels(job);
 	pgae_options_resolve(model, job->options, job->init[0], job->n_rows, job->unseen != NULL);
 	check_loss_range(model);
 	blocks = palloc(schema->n_blocks * sizeof(AeBlock));

@@ -1497,8 +1497,9 @@ resolve_activations(AeNet *net, const PgaeOptions *options, AePurpose purpose, A
 static bool
 has_few_labels(const AeSchema *schema, size_t n_rows)
 {
-	return schema->has_target &&
-		   n_rows - Min(schema->target.n_missing, n_rows) < 10 * AE_TARGET_MIN_JUDGED;
+	uint64 unknown = schema->target.n_missing + schema->target.other;
+
+	return schema->has_target && n_rows - Min(unknown, n_rows) < 10 * AE_TARGET_MIN_JUDGED;
 }
 
 /*
