@@ -43,6 +43,8 @@ FROM (SELECT ae.describe(ae.train(t, base(ae.pretrain('plain', 10000000) || ae.o
 SET client_min_messages = notice;
 SELECT ae.train(t, ae.options(columns => '{a,b,c}', code => 2, hidden => '{}', updates => 2) || ae.pretrain()) =
 	ae.train(t, ae.options(columns => '{a,b,c}', code => 2, hidden => '{}', updates => 2)) AS the_same FROM data t;
+-- said once, though two networks are crossed
+SELECT ae.train(t, ae.options(exclude => '{id}', updates => 1) || ae.pretrain()) IS NOT NULL AS crossed FROM data t;
 SET client_min_messages = warning;
 
 CREATE FUNCTION refusal(options jsonb, init bytea DEFAULT NULL) RETURNS text LANGUAGE plpgsql AS $$

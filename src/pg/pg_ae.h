@@ -125,6 +125,10 @@ extern AeScaling pgae_options_scaling(const PgaeOptions *options);
 extern void pgae_options_resolve(AeModel *model, const PgaeOptions *options, const AeModel *init,
 								 size_t n_rows, bool crossed);
 
+/* NOTICEs of options that do nothing or do not suffice, as they were resolved; once a training. */
+extern void pgae_options_notice(const AeModel *model, const PgaeOptions *options,
+								const AeModel *init);
+
 /* Refuses options that contradict the model that training starts from. */
 extern void pgae_options_check_init(const PgaeOptions *options, const PgaeModels *init);
 

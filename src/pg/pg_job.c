@@ -425,6 +425,8 @@ fit_columns(PgaeJob *job)
 	else if (schema->has_target)
 		count_labels(job);
 	pgae_options_resolve(model, job->options, job->init[0], job->n_rows, job->unseen != NULL);
+	if (job->number == 0)
+		pgae_options_notice(model, job->options, job->init[0]);
 	check_loss_range(model);
 	blocks = palloc(schema->n_blocks * sizeof(AeBlock));
 	indicators = palloc(Max(schema->n_indicators, 1) * sizeof(uint32_t));

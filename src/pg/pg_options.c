@@ -1770,10 +1770,8 @@ pgae_options_scaling(const PgaeOptions *options)
 static void
 drop_pretraining(AeTrainOptions *train, const AeNet *net)
 {
-	if (train->pretrain == AE_PRETRAIN_NONE || net->n_encoder > 1)
+	if (net->n_encoder > 1)
 		return;
-	ereport(NOTICE, (errmsg("option \"pretrain\" has no effect: the encoder has a single layer"),
-					 errhint("Give \"hidden\" layers before the code.")));
 	train->pretrain = AE_PRETRAIN_NONE;
 	train->pretrain_updates = 0;
 }
@@ -1814,7 +1812,6 @@ pgae_options_resolve(AeModel *model, const PgaeOptions *options, const AeModel *
 		model->net.n_target =
 			model->schema.has_target ? ae_target_outputs(&model->schema.target) : 0;
 		resolve_activations(&model->net, options, model->purpose, model->loss);
-		notice_squashed_outputs(&model->net, model->loss, pgae_options_scaling(options));
 	}
 	resolve_training(model, options, n_rows, crossed);
 	resolve_contract(&model->options, options, &model->net);
@@ -1824,13 +1821,26 @@ pgae_options_resolve(AeModel *model, const PgaeOptions *options, const AeModel *
 		inherit_gate(&model->options, options, &init->options);
 	if (!model->schema.has_target)
 		model->options.target_weight = 0;
-	if (model->options.dropout > 0 && model->net.n_layers == 2)
+	drop_pretraining(&model->options, &model->net);
+}
+
+void
+pgae_options_notice(const AeModel *model, const PgaeOptions *options, const AeModel *init)
+{
+	const AeTrainOptions *train = &model->options;
+
+	if (!init)
+		notice_squashed_outputs(&model->net, model->loss, pgae_options_scaling(options));
+	if (train->dropout > 0 && model->net.n_layers == 2)
 		ereport(NOTICE,
 				(errmsg("option \"dropout\" has no effect: the only hidden layer is the code")));
-	if (model->options.batch_norm && model->net.n_layers == 2)
+	if (train->batch_norm && model->net.n_layers == 2)
 		ereport(NOTICE,
 				(errmsg("option \"batch_norm\" has no effect: the only hidden layer is the code")));
-	drop_pretraining(&model->options, &model->net);
-	notice_overcomplete(&model->net, &model->options);
-	notice_undone(&model->options);
+	if (is_pretrained(options) && train->pretrain == AE_PRETRAIN_NONE)
+		ereport(NOTICE,
+				(errmsg("option \"pretrain\" has no effect: the encoder has a single layer"),
+				 errhint("Give \"hidden\" layers before the code.")));
+	notice_overcomplete(&model->net, train);
+	notice_undone(train);
 }
