@@ -103,6 +103,10 @@ SELECT string_agg(feature, ',') AS features, ae.row_expression(model) AS express
 SELECT ae.train(t, d.options) = m.model AS same
 FROM data t, (SELECT ae.train(t, ae.options(columns => '{a,b,word}', code => 2, epochs => 5) || ae.target('mood', 0.5)) AS model FROM data t) m,
 	LATERAL (SELECT ae.describe(m.model) -> 'options' AS options) d GROUP BY m.model;
+-- so do they where the kind of the target was asked for
+SELECT ae.train(t, d.options) = m.model AS same, d.options -> 'kinds' ->> 'digit' AS kind
+FROM data t, (SELECT ae.train(t, ae.options(columns => '{a,b,word}', code => 2, epochs => 2, kinds => '{"digit": "category"}') || ae.target('digit')) AS model FROM data t) m,
+	LATERAL (SELECT ae.describe(m.model) -> 'options' AS options) d GROUP BY m.model, d.options;
 
 -- max_levels: what is beyond is no label, and said to be none
 SET client_min_messages = notice;

@@ -740,6 +740,8 @@ add_network_options(StringInfo out, const AeModel *model)
 		add_open(out, "kinds", '{');
 		for (uint32_t c = 0; c < schema->n_columns; c = ae_schema_source_end(schema, c))
 			add_named_text(out, pgae_column_name(schema, c), ae_kind_name[schema->columns[c].kind]);
+		if (schema->has_target)
+			add_named_text(out, pgae_target_name(schema), ae_kind_name[schema->target.kind]);
 		appendStringInfoChar(out, '}');
 	}
 	add_text(out, "purpose", ae_purpose_name[model->purpose]);
