@@ -112,6 +112,11 @@ FROM data t, (SELECT ae.train(t, ae.options(columns => '{a,b,word}', code => 2, 
 SET client_min_messages = notice;
 SELECT d -> 'target' -> 'levels' AS levels, d -> 'target' ->> 'labelled_rows' AS labelled
 FROM (SELECT ae.train(t, ae.options(columns => '{a,b}', code => 1, epochs => 1, max_levels => 2) || ae.target('mood')) AS model FROM data t) m, ae.describe(model) d;
+\set VERBOSITY default
+-- or because labels are long, which is another thing
+SELECT ae.train(t, ae.options(code => 1, epochs => 1) || ae.target('label')) IS NOT NULL AS trained
+FROM (SELECT a, b, repeat('x', 400000) || id % 3 AS label FROM data) t;
+\set VERBOSITY terse
 SET client_min_messages = warning;
 -- a label of one row is a label
 SELECT d -> 'target' -> 'levels' AS levels FROM (SELECT ae.train(t, ae.options(code => 1, epochs => 1, min_frequency => 5) || ae.target('label')) AS model

@@ -259,7 +259,10 @@ choose_target_levels(PgaeJob *job, const Measures *measures)
 		ereport(NOTICE, (errmsg("target \"%s\" has more than %u levels: " UINT64_FORMAT
 								" rows of the others count as not labelled",
 								pgae_target_name(&rule), target->n_levels, target->other),
-						 errhint("Raise \"max_levels\" to predict them too.")));
+						 target->n_levels < rule.max_levels
+							 ? errhint("The texts of all levels together take at most %d bytes.",
+									   AE_MAX_NAME)
+							 : errhint("Raise \"max_levels\" to predict them too.")));
 }
 
 /* Without two different labels there is nothing to predict: 22023. */
