@@ -21,6 +21,7 @@
 #include <math.h>
 
 #include "ae_hash.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -30,6 +31,7 @@
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
+#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
 PG_FUNCTION_INFO_V1(pg_ae_drop_training);
@@ -268,7 +270,7 @@ state_crc(const bytea *state)
 	return crc;
 }
 
-/* The state of the job's trainer, in the current context; NULL where it is too large. */
+/* The state of the job's trainer, in the current context; NULL, and said, where that cannot be. */
 static bytea *
 make_state(PgaeTrack *track, const PgaeJob *job)
 {
@@ -286,7 +288,14 @@ make_state(PgaeTrack *track, const PgaeJob *job)
 		track->noticed_size = true;
 		return NULL;
 	}
-	state = palloc(size);
+	state = palloc_extended(size, MCXT_ALLOC_NO_OOM);
+	if (state == NULL)
+	{
+		ereport(WARNING,
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("there is no checkpoint this time: no memory for %zu bytes", size)));
+		return NULL;
+	}
 	SET_VARSIZE(state, size);
 	memcpy(VARDATA(state), &head, sizeof head);
 	ae_trainer_save(VARDATA(state) + sizeof head, job->trainer);
@@ -356,27 +365,77 @@ delete_checkpoint(const PgaeReference *reference)
 	pgae_statement_run(&states);
 }
 
+/* All of it, within a transaction; false where there is no state. */
+static bool
+write_all(PgaeTrack *track, const PgaeJob *job)
+{
+	bytea *state = make_state(track, job);
+	ListCell *cell;
+
+	if (state == NULL)
+		return false;
+	/* what an earlier training left behind */
+	if (!track->owns_checkpoint)
+		delete_checkpoint(&track->reference);
+	write_head(track, job);
+	foreach (cell, track->ended)
+		write_state(track, lfirst(cell));
+	write_state(track, state);
+	return true;
+}
+
+/* Whether an error says that the machine lacks something, as a full disk does. */
+static bool
+is_shortage(int sqlstate)
+{
+	return ERRCODE_TO_CATEGORY(sqlstate) == ERRCODE_INSUFFICIENT_RESOURCES ||
+		   ERRCODE_TO_CATEGORY(sqlstate) == ERRCODE_SYSTEM_ERROR;
+}
+
+/* The same; where there is a shortage it warns, leaves the last checkpoint, and returns false. */
+static bool
+try_write(PgaeTrack *track, const PgaeJob *job)
+{
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile bool done = false;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(track->scratch);
+	PG_TRY();
+	{
+		done = write_all(track, job);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData *error;
+
+		MemoryContextSwitchTo(track->scratch);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		if (!is_shortage(error->sqlerrcode))
+			ReThrowError(error);
+		done = false;
+		ereport(WARNING, (errcode(error->sqlerrcode),
+						  errmsg("there is no checkpoint this time: %s", error->message)));
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(track->scratch);
+	CurrentResourceOwner = owner;
+	return done;
+}
+
 static void
 write_checkpoint(PgaeTrack *track, const PgaeJob *job)
 {
 	MemoryContext old = begin_work(track);
 	double begin = pgae_job_seconds(job);
-	bytea *state = make_state(track, job);
-	ListCell *cell;
+	bool done = try_write(track, job);
 
-	if (state)
-	{
-		/* what an earlier training left behind */
-		if (!track->owns_checkpoint)
-			delete_checkpoint(&track->reference);
-		write_head(track, job);
-		foreach (cell, track->ended)
-			write_state(track, lfirst(cell));
-		write_state(track, state);
-		write_progress(track, "training", job);
-	}
+	write_progress(track, "training", job);
 	end_work(track, old);
-	if (state)
+	if (done)
 	{
 		list_free_deep(track->ended);
 		track->ended = NIL;
