@@ -28,6 +28,7 @@
 #include "pgstat.h"
 #include "port/pg_crc32c.h"
 #include "storage/lock.h"
+#include "tcop/utility.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
@@ -755,6 +756,7 @@ pg_ae_drop_training(PG_FUNCTION_ARGS)
 	PgaeReference reference;
 	bool found;
 
+	PreventCommandIfReadOnly("ae.drop_training");
 	pgae_reference_name(&reference, PG_GETARG_TEXT_PP(0));
 	SPI_connect();
 	if (!take_lock(&reference, false))

@@ -18,6 +18,7 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "tcop/tcopprot.h"
+#include "tcop/utility.h"
 #include "nodes/parsenodes.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
@@ -63,6 +64,8 @@ make_call(FunctionCallInfo fcinfo, const char *procedure)
 
 	MemoryContextSwitchTo(context);
 	call->context = context;
+	/* a standby, say: not after hours of training */
+	PreventCommandIfReadOnly(procedure);
 	check_argument(fcinfo, 0, "name", procedure);
 	pgae_reference_name(&call->reference, PG_GETARG_TEXT_PP(0));
 	pgae_check_may_save(&call->reference);
