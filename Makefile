@@ -132,7 +132,7 @@ fuzz sanitize:
 
 # 200 cancelled trainings, 100,000 mutated models, 10,000 statements on shared models, 200 killed servers.
 soak:
-	+@AE_SOAK=1 perl tests/run.pl tap=interrupts tap=hostile tap=stress
+	+@AE_SOAK=1 perl tests/run.pl tap=interrupts tap=hostile tap=stress tap=checkpoints
 
 check-style:
 	@perl tests/check_style.pl

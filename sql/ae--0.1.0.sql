@@ -178,6 +178,102 @@ COMMENT ON VIEW ae.model_list IS
 'named models: rows and losses for their owners and for roles with SELECT on ae.models';
 GRANT SELECT ON ae.model_list TO PUBLIC;
 
+-- Trainings under a name: how far they are, rewritten about once a second.  Nothing of it is
+-- worth a crash; a row whose session holds no lock on it any more says nothing.
+CREATE UNLOGGED TABLE ae.trainings (
+	name text COLLATE "C" PRIMARY KEY,
+	trainer text NOT NULL,
+	pid integer NOT NULL,
+	lock oid NOT NULL,
+	started timestamptz NOT NULL,
+	updated timestamptz NOT NULL,
+	phase text NOT NULL,
+	n_rows bigint,
+	network integer,
+	n_networks integer,
+	step text,
+	done bigint,
+	planned bigint,
+	train_loss double precision,
+	validation_loss double precision,
+	rows_per_second double precision,
+	estimated_end timestamptz)
+WITH (fillfactor = 50);
+COMMENT ON TABLE ae.trainings IS 'trainings under way outside of transaction blocks: see ae.training_progress';
+
+-- What a training left behind, to go on with.  It is of one server and one build, and so is in no
+-- dump.
+CREATE TABLE ae.checkpoints (
+	name text COLLATE "C" PRIMARY KEY CHECK (pg_catalog.octet_length(name) BETWEEN 1 AND 63),
+	trainer text NOT NULL,
+	query text NOT NULL,
+	options jsonb,
+	init text,
+	build text NOT NULL,
+	n_rows bigint NOT NULL,
+	digest bytea NOT NULL,
+	started timestamptz NOT NULL,
+	saved timestamptz NOT NULL,
+	seconds double precision NOT NULL,
+	network integer NOT NULL,
+	n_networks integer NOT NULL,
+	step text NOT NULL,
+	done bigint NOT NULL,
+	planned bigint NOT NULL,
+	train_loss double precision,
+	validation_loss double precision);
+COMMENT ON TABLE ae.checkpoints IS 'interrupted trainings, and those under way, as they were last saved';
+
+CREATE TABLE ae.checkpoint_states (
+	name text COLLATE "C" NOT NULL,
+	network integer NOT NULL CHECK (network OPERATOR(pg_catalog.>) 0),
+	state bytea NOT NULL,
+	PRIMARY KEY (name, network));
+COMMENT ON TABLE ae.checkpoint_states IS 'weights and optimizer of each network that a checkpoint has';
+ALTER TABLE ae.checkpoint_states ALTER state SET STORAGE EXTERNAL;
+
+-- Phase and pace are for everybody; rows and losses as in ae.model_list.
+CREATE VIEW ae.training_progress AS
+SELECT p.name, p.trainer, p.phase, p.network, p.n_networks, p.step, p.done, p.planned,
+	CASE WHEN r.readable THEN p.n_rows END AS n_rows,
+	CASE WHEN r.readable THEN p.train_loss END AS train_loss,
+	CASE WHEN r.readable THEN p.validation_loss END AS validation_loss,
+	p.rows_per_second, p.started, p.updated, p.estimated_end, p.checkpoint, p.pid
+FROM (SELECT coalesce(t.name, c.name) AS name, coalesce(t.trainer, c.trainer) AS trainer,
+		coalesce(t.phase, 'interrupted') AS phase,
+		CASE WHEN t.name IS NULL THEN c.network ELSE t.network END AS network,
+		CASE WHEN t.name IS NULL THEN c.n_networks ELSE t.n_networks END AS n_networks,
+		CASE WHEN t.name IS NULL THEN c.step ELSE t.step END AS step,
+		CASE WHEN t.name IS NULL THEN c.done ELSE t.done END AS done,
+		CASE WHEN t.name IS NULL THEN c.planned ELSE t.planned END AS planned,
+		CASE WHEN t.name IS NULL THEN c.n_rows
+			WHEN t.phase OPERATOR(pg_catalog.=) 'reading' THEN
+				pg_catalog.substring(a.query, '^ae\.train: ([0-9]{1,18}) rows read')::pg_catalog.int8
+			ELSE t.n_rows END AS n_rows,
+		CASE WHEN t.name IS NULL THEN c.train_loss ELSE t.train_loss END AS train_loss,
+		CASE WHEN t.name IS NULL THEN c.validation_loss ELSE t.validation_loss END AS validation_loss,
+		t.rows_per_second, coalesce(t.started, c.started) AS started,
+		coalesce(t.updated, c.saved) AS updated, t.estimated_end, c.saved AS checkpoint, t.pid
+	FROM (SELECT *
+		FROM ae.trainings t
+		WHERE EXISTS (SELECT FROM pg_catalog.pg_locks l
+			WHERE l.locktype OPERATOR(pg_catalog.=) 'object'
+			AND l.database OPERATOR(pg_catalog.=) (SELECT d.oid FROM pg_catalog.pg_database d
+				WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())
+			AND l.classid OPERATOR(pg_catalog.=) 'ae.trainings'::pg_catalog.regclass
+			AND l.objid OPERATOR(pg_catalog.=) t.lock
+			AND l.pid OPERATOR(pg_catalog.=) t.pid AND l.granted)) t
+	FULL JOIN ae.checkpoints c ON c.name OPERATOR(pg_catalog.=) t.name
+	LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid OPERATOR(pg_catalog.=) t.pid) p
+LEFT JOIN ae.model_names n ON n.name OPERATOR(pg_catalog.=) p.name
+LEFT JOIN pg_catalog.pg_roles o
+	ON o.rolname OPERATOR(pg_catalog.=) coalesce(n.owner, p.trainer)::pg_catalog.name
+CROSS JOIN LATERAL (SELECT pg_catalog.has_table_privilege('ae.models', 'SELECT')
+	OR coalesce(pg_catalog.pg_has_role(o.oid, 'USAGE'), false) AS readable) r;
+COMMENT ON VIEW ae.training_progress IS
+'trainings under a name that are under way, or were interrupted and can be taken up again: phase, pace, and for those who may see the model rows and losses';
+GRANT SELECT ON ae.training_progress TO PUBLIC;
+
 CREATE FUNCTION ae.current(name text) RETURNS ae.model
 AS 'MODULE_PATHNAME', 'pg_ae_current'
 LANGUAGE C STABLE STRICT PARALLEL SAFE;
@@ -207,6 +303,18 @@ LANGUAGE C;
 COMMENT ON PROCEDURE ae.train_model(text, text, jsonb, ae.model) IS
 'trains on the rows of a query or table and saves the next version of a name; outside of a transaction block no snapshot is held meanwhile';
 
+CREATE PROCEDURE ae.resume_training(name text)
+AS 'MODULE_PATHNAME', 'pg_ae_resume_training'
+LANGUAGE C;
+COMMENT ON PROCEDURE ae.resume_training(text) IS
+'goes on with an interrupted training from its last checkpoint, on the same rows, to the same bytes as if it had not been interrupted';
+
+CREATE FUNCTION ae.drop_training(name text) RETURNS boolean
+AS 'MODULE_PATHNAME', 'pg_ae_drop_training'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 10000;
+COMMENT ON FUNCTION ae.drop_training(text) IS
+'forgets the checkpoint of an interrupted training; false where there is none';
+
 CREATE FUNCTION ae.drop_model(model text) RETURNS integer
 AS 'MODULE_PATHNAME', 'pg_ae_drop_model'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 10000;
@@ -220,8 +328,9 @@ COMMENT ON FUNCTION ae.comment_on_model(text, text) IS
 'sets what ae.model_list says of a name; NULL removes it';
 
 REVOKE EXECUTE ON FUNCTION ae.save_model(text, bytea), ae.drop_model(text),
-	ae.comment_on_model(text, text) FROM PUBLIC;
-REVOKE EXECUTE ON PROCEDURE ae.train_model(text, text, jsonb, ae.model) FROM PUBLIC;
+	ae.comment_on_model(text, text), ae.drop_training(text) FROM PUBLIC;
+REVOKE EXECUTE ON PROCEDURE ae.train_model(text, text, jsonb, ae.model), ae.resume_training(text)
+	FROM PUBLIC;
 
 -- using a model: one row in, one result out
 

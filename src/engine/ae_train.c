@@ -1179,7 +1179,11 @@ ae_trainer_restore(AeTrainer *trainer, const void *saved, size_t bytes, AeError 
 	t.kernels = trainer->kernels;
 	t.blas = trainer->blas;
 	memcpy((char *) trainer + sizeof(t), (const char *) saved + sizeof(t), bytes - sizeof(t));
-	/* pointers anew, by the same plan; it clears the numbers of line search and gate */
+	/*
+	 * Pointers anew, by the same plan; it clears the numbers of line search and gate.  These two it
+	 * sets only where rows must be read, and they may have been then and not now.
+	 */
+	t.window_data = t.raw = NULL;
 	lbfgs = t.lbfgs;
 	gate = t.pass.gate;
 	plan(&arena, &t);

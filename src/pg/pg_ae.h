@@ -16,6 +16,7 @@
 #include "utils/array.h"
 #include "utils/jsonb.h"
 #include "utils/snapshot.h"
+#include "utils/timestamp.h"
 
 #include "ae_model.h"
 #include "ae_pretrain.h"
@@ -27,9 +28,10 @@
 #define AE_VERSION "0.1.0"
 
 /* ---- pg_module.c: settings, and the libraries behind the engine ---- */
-extern char *pgae_kernels_setting; /* ae.kernels: auto, generic, avx2, avx512 */
-extern bool pgae_progress;         /* ae.progress: NOTICE per epoch at a readable pace */
-extern int pgae_cache_size;        /* ae.cache_size: kB of parsed models that a session keeps */
+extern char *pgae_kernels_setting;      /* ae.kernels: auto, generic, avx2, avx512 */
+extern bool pgae_progress;              /* ae.progress: NOTICE per epoch at a readable pace */
+extern double pgae_checkpoint_interval; /* ae.checkpoint_interval: seconds; 0: none */
+extern int pgae_cache_size; /* ae.cache_size: kB of parsed models that a session keeps */
 extern const AeKernels *pgae_kernels(void);
 extern const AeBlas *pgae_blas(void); /* loads OpenBLAS at first use, without threads */
 extern void pgae_blas_enter(void);    /* one BLAS thread from here ... */
@@ -428,6 +430,8 @@ extern void pgae_store_sort(PgaeStore *store);
 extern void pgae_store_rewind(PgaeStore *store);
 /* The next record in canonical order, valid until the next call; NULL at the end. */
 extern const char *pgae_store_next(PgaeStore *store);
+/* What a record that pgae_store_next gave is sorted by: a hash of its content and the seed. */
+extern uint64 pgae_store_key(const char *record);
 /*
  * Scales every record into rows of cells, in memory or in a temporary file; cells: moments
  * of every dense cell.  rows stays valid until pgae_store_drop_rows.
@@ -445,6 +449,8 @@ extern void pgae_store_drop_records(PgaeStore *store);
 extern void pgae_store_end(PgaeStore *store);
 
 /* ---- pg_job.c: from sorted rows to trained networks ---- */
+typedef struct PgaeTrack PgaeTrack; /* pg_track.c */
+
 typedef struct PgaeJob
 {
 	/* set by the caller */
@@ -454,6 +460,7 @@ typedef struct PgaeJob
 	PgaeStore *unseen;                   /* rows of the other fold, or NULL */
 	const AeModel *init[AE_MAX_MEMBERS]; /* models to start from, or NULL */
 	const instr_time *start;
+	PgaeTrack *track; /* who is told how far it is, or NULL */
 	uint32 n_members;
 	uint32 number; /* of the first member among all networks */
 	uint32 n_networks;
@@ -474,6 +481,12 @@ typedef struct PgaeJob
 	uint64_t last_update;
 } PgaeJob;
 
+/* Seconds since the training began, those before it was interrupted included. */
+extern double pgae_job_seconds(const PgaeJob *job);
+/* Of the network being trained, from 1 on. */
+extern uint32 pgae_job_network(const PgaeJob *job);
+/* What a training counts: "epoch", "update", "iteration"; how many are done, and planned. */
+extern const char *pgae_job_step(const PgaeJob *job, uint64 *done, uint64 *planned);
 /* Trains all members.  False where no column varies.  Everything is in the current context. */
 extern bool pgae_job_run(PgaeJob *job);
 
@@ -486,6 +499,8 @@ typedef struct PgaeTraining PgaeTraining;
  */
 extern PgaeTraining *pgae_training_begin(Jsonb *options, struct varlena *init, Oid row_type,
 										 PgaeBudget *budget, MemoryContext parent);
+/* Its progress goes there from then on. */
+extern void pgae_training_follow(PgaeTraining *training, PgaeTrack *track);
 /* Takes a row of that type, which must not be NULL. */
 extern void pgae_training_add(PgaeTraining *training, Datum row);
 /* Model bytes in the current context; NULL, with a message, where there is nothing to learn. */
@@ -536,12 +551,17 @@ extern bool pgae_resolve_current(PgaeReference *reference, Snapshot snapshot, No
 /* Raises that there is no such model, or saves that in escontext and returns false. */
 extern bool pgae_refuse_unknown(const PgaeReference *reference, Node *escontext);
 extern bool pgae_name_exists(const char *name);
+/* A table of the extension, or an index of one. */
+extern Oid pgae_table(const char *name);
 /* The owner of ae.models, and of names whose owner is no more. */
 extern Oid pgae_tables_owner(void);
 /* 42501 unless the current user has the rights of the owner of a name; ... */
 extern void pgae_check_owner(const char *name);
 /* ... unless it has these, or SELECT on ae.models. */
 extern void pgae_check_readable(const char *name);
+/* Whether the current user has the rights of a role; of one that is no more, the owner of
+ * ae.models. */
+extern bool pgae_has_rights_of(const char *role);
 /* Whether a model argument is declared as ae.model rather than bytea. */
 extern bool pgae_argument_is_reference(FunctionCallInfo fcinfo, int argno);
 /*
@@ -549,6 +569,7 @@ extern bool pgae_argument_is_reference(FunctionCallInfo fcinfo, int argno);
  * is in the model, and must be allowed to.
  */
 extern struct varlena *pgae_model_bytes(FunctionCallInfo fcinfo, int argno, bool to_be_seen);
+extern struct varlena *pgae_version_bytes(const PgaeReference *reference, bool to_be_seen);
 
 /* ---- pg_uses.c: stored expressions that mention a version ---- */
 
@@ -557,6 +578,27 @@ extern void pgae_refuse_if_used(const PgaeReference *reference);
 
 /* ---- pg_named.c: what is written to the tables ---- */
 
+#define PGAE_MAX_PARAMETERS 20
+
+/* A statement and its parameters. */
+typedef struct PgaeStatement
+{
+	const char *text;
+	int n;
+	Oid types[PGAE_MAX_PARAMETERS];
+	Datum values[PGAE_MAX_PARAMETERS];
+	char nulls[PGAE_MAX_PARAMETERS + 1];
+} PgaeStatement;
+
+/* A statement about a name, its first parameter. */
+extern PgaeStatement pgae_statement_about(const char *text, const PgaeReference *reference);
+extern void pgae_statement_add(PgaeStatement *statement, Oid type, Datum value, bool isnull);
+/*
+ * Runs it as the owner of the tables; returns how many rows it gave or changed.  Needs SPI to be
+ * connected.
+ */
+extern uint64 pgae_statement_run(const PgaeStatement *statement);
+
 /* 42501 unless the current user may save versions of a name. */
 extern void pgae_check_may_save(const PgaeReference *reference);
 /*
@@ -564,6 +606,68 @@ extern void pgae_check_may_save(const PgaeReference *reference);
  * trained on, or NULL.  Needs SPI to be connected.  22004 for no bytes, 22P03, 42501.
  */
 extern void pgae_save_version(PgaeReference *reference, struct varlena *bytes, const char *query);
+
+/* ---- pg_track.c: a training under a name: what others see of it, and its checkpoints ---- */
+
+/* A training to be followed; everything in it outlives transactions. */
+struct PgaeTrack
+{
+	MemoryContext context; /* of what lasts */
+	MemoryContext scratch; /* of one statement */
+	PgaeReference reference;
+	bool may_commit; /* else nothing is written before the end */
+	bool locked;     /* no other session trains that name */
+	uint32 lock;
+	/* what a checkpoint says of the training */
+	char *query;
+	Jsonb *options; /* or NULL */
+	char *init;     /* reference, or NULL */
+	char *build;
+	uint64 n_rows;
+	uint8 digest[16]; /* of the rows and their columns */
+	TimestampTz started;
+	double seconds_before; /* until it was interrupted */
+	/* one that goes on: which networks the checkpoint has */
+	bool resumed;
+	bool has_state[AE_MAX_MODELS];
+	/* when what was last written, and how long a checkpoint took: seconds of the job */
+	double progress_at;
+	double checkpoint_at;
+	double checkpoint_cost;
+	bool owns_checkpoint; /* the row in ae.checkpoints is of this training */
+	bool noticed_size;
+	List *ended; /* states, bytea, of networks that ended after the last checkpoint */
+	/* where the network being trained began, for its rate */
+	double network_seconds;
+	uint64 network_update;
+};
+
+/*
+ * Begins to follow a training of a name that the caller may save.  query, options, init: as given,
+ * to be found again by pgae_track_resume.  Needs SPI to be connected.  In the current context.
+ */
+extern PgaeTrack *pgae_track_begin(const PgaeReference *reference, char *query, Jsonb *options,
+								   char *init, bool may_commit);
+/*
+ * The same from the checkpoint of a name.  42704 where there is none, 42501 for whoever did not
+ * begin it, 55006 while another session trains it, 55000 for one of another build.
+ */
+extern PgaeTrack *pgae_track_resume(const PgaeReference *reference, bool may_commit);
+/* So many rows have been read. */
+extern void pgae_track_reading(PgaeTrack *track, uint64 n);
+/* The rows are known; 55000 where a checkpoint is of others. */
+extern void pgae_track_rows(PgaeTrack *track, uint64 n, const uint64 digest[2]);
+/* Written at once, for others to see; job: NULL before there is one. */
+extern void pgae_track_phase(PgaeTrack *track, const char *phase, const PgaeJob *job);
+/* Whether the checkpoint has a state of the job's network, and puts it into its trainer. */
+extern bool pgae_track_has_state(const PgaeTrack *track, const PgaeJob *job);
+extern void pgae_track_restore(PgaeTrack *track, const PgaeJob *job);
+/* After each step of a trainer: writes what is due. */
+extern void pgae_track_step(PgaeTrack *track, const PgaeJob *job);
+/* The trainer has ended and will be gone. */
+extern void pgae_track_ended(PgaeTrack *track, const PgaeJob *job);
+/* Forgets it in this transaction, which saves the model. */
+extern void pgae_track_finish(PgaeTrack *track);
 
 /* ---- pg_cache.c: parsed models in fn_extra ---- */
 

@@ -514,6 +514,34 @@ seconds_since(const instr_time *start)
 	return INSTR_TIME_GET_DOUBLE(now);
 }
 
+double
+pgae_job_seconds(const PgaeJob *job)
+{
+	return seconds_since(job->start) + (job->track ? job->track->seconds_before : 0);
+}
+
+uint32
+pgae_job_network(const PgaeJob *job)
+{
+	return job->number + job->member + 1;
+}
+
+const char *
+pgae_job_step(const PgaeJob *job, uint64 *done, uint64 *planned)
+{
+	const AeTrainOptions *options = &job->model->options;
+
+	if (options->epochs > 0 && job->pretraining == 0)
+	{
+		*done = job->progress->epoch;
+		*planned = options->epochs;
+		return "epoch";
+	}
+	*done = job->progress->update;
+	*planned = job->progress->total_updates;
+	return options->optimizer == AE_OPTIMIZER_LBFGS ? "iteration" : "update";
+}
+
 /* "1.2 M", "830", for rows per second. */
 static char *
 short_count(double count)
@@ -530,23 +558,17 @@ static char *
 describe_progress(const PgaeJob *job)
 {
 	const AeProgress *p = job->progress;
-	const AeTrainOptions *options = &job->model->options;
+	uint64 done, planned;
+	const char *step = pgae_job_step(job, &done, &planned);
 	StringInfoData text;
 
 	initStringInfo(&text);
 	if (job->n_networks > 1)
-		appendStringInfo(&text, "network %u of %u, ", job->number + job->member + 1,
-						 job->n_networks);
+		appendStringInfo(&text, "network %u of %u, ", pgae_job_network(job), job->n_networks);
 	if (job->pretraining > 0)
 		appendStringInfo(&text, "pretraining layer %u of %u, ", job->pretraining,
 						 job->model->net.n_encoder);
-	if (options->epochs > 0 && job->pretraining == 0)
-		appendStringInfo(&text, "epoch " UINT64_FORMAT " of " UINT64_FORMAT, p->epoch,
-						 options->epochs);
-	else
-		appendStringInfo(&text, "%s " UINT64_FORMAT " of " UINT64_FORMAT,
-						 options->optimizer == AE_OPTIMIZER_LBFGS ? "iteration" : "update",
-						 p->update, p->total_updates);
+	appendStringInfo(&text, "%s " UINT64_FORMAT " of " UINT64_FORMAT, step, done, planned);
 	if (!isnan(p->train_loss))
 		appendStringInfo(&text, ": training loss %.4g", p->train_loss);
 	if (!isnan(p->validation_loss))
@@ -593,8 +615,8 @@ report_end(const PgaeJob *job)
 {
 	if (pgae_progress)
 		ereport(NOTICE, (errmsg("training ended (%s) after %.1f s: %s",
-								ae_train_state_name[job->progress->state],
-								seconds_since(job->start), describe_progress(job))));
+								ae_train_state_name[job->progress->state], pgae_job_seconds(job),
+								describe_progress(job))));
 }
 
 /* 22023 where training would see no label. */
@@ -648,7 +670,7 @@ make_trainer(PgaeJob *job, const AeNet *net, const AeTrainOptions *options, cons
 					&error, &model->schema);
 	job->trainer_block = block;
 	job->progress = ae_trainer_progress(job->trainer);
-	job->last_report = seconds_since(job->start);
+	job->last_report = pgae_job_seconds(job);
 	job->last_epoch = job->last_update = 0;
 	if (job->rows.has_target)
 		check_label_split(job);
@@ -734,11 +756,13 @@ run_trainer(PgaeJob *job)
 {
 	while (ae_trainer_step(job->trainer))
 	{
-		double now = seconds_since(job->start);
+		double now = pgae_job_seconds(job);
 
 		CHECK_FOR_INTERRUPTS();
 		if (report_is_due(job, now))
 			report(job, now);
+		if (job->track)
+			pgae_track_step(job->track, job);
 		/* at least one update: a model needs a loss */
 		if (time_is_up(job, now) && job->progress->update > 0)
 			ae_trainer_stop(job->trainer);
@@ -782,6 +806,8 @@ pretrain_layer(PgaeJob *job, AeReal *params, uint32 layer)
 	pretrainer = ae_pretrainer_init(block, &model->net, &model->options, &job->rows, params, layer,
 									pgae_kernels(), pgae_blas());
 	make_trainer(job, &pretrainer->net, &pretrainer->options, &pretrainer->rows, NULL);
+	if (job->track)
+		pgae_track_phase(job->track, "pretraining", job);
 	run_trainer(job);
 	report_end(job);
 	ae_pretrainer_install(params, pretrainer, take_params(job));
@@ -802,11 +828,20 @@ pretrain(PgaeJob *job)
 	for (uint32 layer = 0; layer < model->net.n_encoder; layer++)
 	{
 		job->pretraining = layer + 1;
-		if (!time_is_up(job, seconds_since(job->start)))
+		if (!time_is_up(job, pgae_job_seconds(job)))
 			pretrain_layer(job, params, layer);
 	}
 	job->pretraining = 0;
 	return params;
+}
+
+/* Where the training was interrupted. */
+static void
+restore(PgaeJob *job)
+{
+	pgae_track_restore(job->track, job);
+	job->last_epoch = job->progress->epoch;
+	job->last_update = job->progress->update;
 }
 
 static void
@@ -815,13 +850,20 @@ train(PgaeJob *job)
 	AeModel *model = job->model;
 	const AeReal *init = job->init[job->member] ? job->init[job->member]->params : NULL;
 	AeReal *pretrained = NULL;
+	bool has_state = job->track && pgae_track_has_state(job->track, job);
 
-	if (model->options.pretrain != AE_PRETRAIN_NONE)
+	if (model->options.pretrain != AE_PRETRAIN_NONE && !has_state)
 		init = pretrained = pretrain(job);
 	make_trainer(job, &model->net, &model->options, &job->rows, init);
 	if (pretrained)
 		pfree(pretrained);
+	if (has_state)
+		restore(job);
+	if (job->track)
+		pgae_track_phase(job->track, "training", job);
 	run_trainer(job);
+	if (job->track)
+		pgae_track_ended(job->track, job);
 	report_end(job);
 	model->params = take_params(job);
 	keep_outcome(job);
@@ -1222,6 +1264,8 @@ pgae_job_run(PgaeJob *job)
 	job->model->format = AE_MODEL_FORMAT;
 	job->model->arithmetic = AE_MODEL_ARITHMETIC;
 	job->model->server_version = PG_VERSION_NUM;
+	if (job->track)
+		pgae_track_phase(job->track, "scaling", job);
 	if (!fit_columns(job))
 		return false;
 	check_size(job);
@@ -1234,6 +1278,8 @@ pgae_job_run(PgaeJob *job)
 	}
 	job->member = 0;
 	job->model = &job->models[0];
+	if (job->track)
+		pgae_track_phase(job->track, "calibrating", job);
 	make_prototypes(job);
 	calibrate(job);
 	for (uint32 m = 0; m < job->n_members; m++)

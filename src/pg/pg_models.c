@@ -57,8 +57,8 @@ enum
 
 /* ---- finding ---- */
 
-static Oid
-relation_of(const char *name)
+Oid
+pgae_table(const char *name)
 {
 	Oid namespace = get_namespace_oid("ae", true);
 	Oid relation = OidIsValid(namespace) ? get_relname_relid(name, namespace) : InvalidOid;
@@ -95,8 +95,8 @@ column_of(HeapTuple tuple, int column, Relation relation)
 static List *
 versions_of(const char *name, Snapshot snapshot, int limit)
 {
-	Relation relation = table_open(relation_of("models"), AccessShareLock);
-	Relation index = index_open(relation_of("models_pkey"), AccessShareLock);
+	Relation relation = table_open(pgae_table("models"), AccessShareLock);
+	Relation index = index_open(pgae_table("models_pkey"), AccessShareLock);
 	List *versions = NIL;
 	ScanKeyData key;
 	SysScanDesc scan;
@@ -117,7 +117,7 @@ versions_of(const char *name, Snapshot snapshot, int limit)
 static char *
 nearest_name(const char *name)
 {
-	Relation relation = table_open(relation_of("model_names"), AccessShareLock);
+	Relation relation = table_open(pgae_table("model_names"), AccessShareLock);
 	SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, NULL, 0, NULL);
 	int best = Min(NEAR_NAME, (int) strlen(name));
 	char *nearest = NULL;
@@ -205,7 +205,7 @@ scan_version(Relation relation, const PgaeReference *reference)
 	name_key(&keys[0], MODELS_NAME, reference->name);
 	ScanKeyInit(&keys[1], MODELS_VERSION, BTEqualStrategyNumber, F_INT4EQ,
 				Int32GetDatum(reference->version));
-	return systable_beginscan(relation, relation_of("models_pkey"), true, NULL, 2, keys);
+	return systable_beginscan(relation, pgae_table("models_pkey"), true, NULL, 2, keys);
 }
 
 void
@@ -213,7 +213,7 @@ pgae_stored_open(PgaeStored *stored, const PgaeReference *reference)
 {
 	HeapTuple tuple;
 
-	stored->relation = table_open(relation_of("models"), AccessShareLock);
+	stored->relation = table_open(pgae_table("models"), AccessShareLock);
 	stored->scan = scan_version(stored->relation, reference);
 	tuple = systable_getnext(stored->scan);
 	if (!HeapTupleIsValid(tuple))
@@ -234,7 +234,7 @@ pgae_stored_close(PgaeStored *stored)
 bool
 pgae_version_exists(const PgaeReference *reference)
 {
-	Relation relation = table_open(relation_of("models"), AccessShareLock);
+	Relation relation = table_open(pgae_table("models"), AccessShareLock);
 	SysScanDesc scan = scan_version(relation, reference);
 	bool exists = HeapTupleIsValid(systable_getnext(scan));
 
@@ -248,7 +248,7 @@ pgae_version_exists(const PgaeReference *reference)
 Oid
 pgae_tables_owner(void)
 {
-	Relation relation = table_open(relation_of("models"), AccessShareLock);
+	Relation relation = table_open(pgae_table("models"), AccessShareLock);
 	Oid owner = relation->rd_rel->relowner;
 
 	table_close(relation, AccessShareLock);
@@ -259,14 +259,14 @@ pgae_tables_owner(void)
 static Oid
 owner_of(const char *name, bool *exists)
 {
-	Relation relation = table_open(relation_of("model_names"), AccessShareLock);
+	Relation relation = table_open(pgae_table("model_names"), AccessShareLock);
 	Oid owner = InvalidOid;
 	ScanKeyData key;
 	SysScanDesc scan;
 	HeapTuple tuple;
 
 	name_key(&key, NAMES_NAME, name);
-	scan = systable_beginscan(relation, relation_of("model_names_pkey"), true, NULL, 1, &key);
+	scan = systable_beginscan(relation, pgae_table("model_names_pkey"), true, NULL, 1, &key);
 	tuple = systable_getnext(scan);
 	*exists = HeapTupleIsValid(tuple);
 	if (*exists)
@@ -283,6 +283,14 @@ pgae_name_exists(const char *name)
 
 	owner_of(name, &exists);
 	return exists;
+}
+
+bool
+pgae_has_rights_of(const char *role)
+{
+	Oid oid = get_role_oid(role, true);
+
+	return has_privs_of_role(GetUserId(), OidIsValid(oid) ? oid : pgae_tables_owner());
 }
 
 static bool
@@ -305,7 +313,7 @@ pgae_check_owner(const char *name)
 static bool
 may_select(void)
 {
-	Oid relation = relation_of("models");
+	Oid relation = pgae_table("models");
 
 	return pg_class_aclcheck(relation, GetUserId(), ACL_SELECT) == ACLCHECK_OK &&
 		   check_enable_rls(relation, InvalidOid, true) != RLS_ENABLED;
@@ -342,21 +350,28 @@ pgae_argument_is_reference(FunctionCallInfo fcinfo, int argno)
 }
 
 struct varlena *
+pgae_version_bytes(const PgaeReference *reference, bool to_be_seen)
+{
+	PgaeStored stored;
+	struct varlena *bytes;
+
+	if (to_be_seen)
+		pgae_check_readable(reference->name);
+	pgae_stored_open(&stored, reference);
+	bytes = pg_detoast_datum_copy(stored.model);
+	pgae_stored_close(&stored);
+	return bytes;
+}
+
+struct varlena *
 pgae_model_bytes(FunctionCallInfo fcinfo, int argno, bool to_be_seen)
 {
 	PgaeReference reference;
-	PgaeStored stored;
-	struct varlena *bytes;
 
 	if (!pgae_argument_is_reference(fcinfo, argno))
 		return (struct varlena *) PG_GETARG_BYTEA_PP(argno);
 	pgae_reference_read(&reference, PG_GETARG_DATUM(argno));
-	if (to_be_seen)
-		pgae_check_readable(reference.name);
-	pgae_stored_open(&stored, &reference);
-	bytes = pg_detoast_datum_copy(stored.model);
-	pgae_stored_close(&stored);
-	return bytes;
+	return pgae_version_bytes(&reference, to_be_seen);
 }
 
 /* model_bytes(model): the cast to bytea. */

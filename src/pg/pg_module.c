@@ -34,6 +34,7 @@ PG_MODULE_MAGIC_EXT(.name = "ae", .version = AE_VERSION);
 char *pgae_kernels_setting = NULL;
 bool pgae_progress = true;
 int pgae_cache_size = 65536;
+double pgae_checkpoint_interval = 60;
 
 static void *blas_handle = NULL;
 static AeBlas blas;
@@ -68,6 +69,10 @@ _PG_init(void)
 							"What a statement uses is kept until its end, even beyond that.",
 							&pgae_cache_size, 65536, 0, MAX_KILOBYTES, PGC_USERSET, GUC_UNIT_KB,
 							NULL, NULL, NULL);
+	DefineCustomRealVariable("ae.checkpoint_interval",
+							 "Time between checkpoints of ae.train_model.", "0: none are made.",
+							 &pgae_checkpoint_interval, 60, 0, 86400, PGC_USERSET, GUC_UNIT_S, NULL,
+							 NULL, NULL);
 	MarkGUCPrefixReserved("ae");
 }
 

@@ -22,39 +22,27 @@ PG_FUNCTION_INFO_V1(pg_ae_comment_on_model);
 
 extern Datum pg_ae_describe(PG_FUNCTION_ARGS); /* pg_inspect.c */
 
-#define MAX_PARAMETERS 5
-
-/* A statement and its parameters. */
-typedef struct Statement
+void
+pgae_statement_add(PgaeStatement *statement, Oid type, Datum value, bool isnull)
 {
-	const char *text;
-	int n;
-	Oid types[MAX_PARAMETERS];
-	Datum values[MAX_PARAMETERS];
-	char nulls[MAX_PARAMETERS + 1];
-} Statement;
-
-static void
-add_parameter(Statement *statement, Oid type, Datum value, bool isnull)
-{
+	if (statement->n == PGAE_MAX_PARAMETERS)
+		elog(ERROR, "too many parameters");
 	statement->types[statement->n] = type;
 	statement->values[statement->n] = value;
 	statement->nulls[statement->n++] = isnull ? 'n' : ' ';
 }
 
-/* A statement about a name, its first parameter. */
-static Statement
-make_statement(const char *text, const PgaeReference *reference)
+PgaeStatement
+pgae_statement_about(const char *text, const PgaeReference *reference)
 {
-	Statement statement = {.text = text};
+	PgaeStatement statement = {.text = text};
 
-	add_parameter(&statement, TEXTOID, CStringGetTextDatum(reference->name), false);
+	pgae_statement_add(&statement, TEXTOID, CStringGetTextDatum(reference->name), false);
 	return statement;
 }
 
-/* Runs it as the owner of the tables; returns how many rows it gave or changed. */
-static uint64
-run(const Statement *statement)
+uint64
+pgae_statement_run(const PgaeStatement *statement)
 {
 	Oid user;
 	int context, result;
@@ -74,11 +62,11 @@ run(const Statement *statement)
 static bool
 lock_name(const PgaeReference *reference)
 {
-	Statement lock = make_statement("SELECT 1 FROM ae.model_names WHERE name "
-									"OPERATOR(pg_catalog.=) $1 FOR UPDATE",
-									reference);
+	PgaeStatement lock = pgae_statement_about("SELECT 1 FROM ae.model_names WHERE name "
+											  "OPERATOR(pg_catalog.=) $1 FOR UPDATE",
+											  reference);
 
-	return run(&lock) > 0;
+	return pgae_statement_run(&lock) > 0;
 }
 
 /* ---- ae.save_model ---- */
@@ -87,21 +75,22 @@ lock_name(const PgaeReference *reference)
 static void
 take_version(PgaeReference *reference)
 {
-	Statement create = make_statement("INSERT INTO ae.model_names (name, owner, last_version) "
-									  "VALUES ($1, $2, 0) ON CONFLICT (name) DO NOTHING",
-									  reference);
-	Statement next = make_statement(
+	PgaeStatement create =
+		pgae_statement_about("INSERT INTO ae.model_names (name, owner, last_version) "
+							 "VALUES ($1, $2, 0) ON CONFLICT (name) DO NOTHING",
+							 reference);
+	PgaeStatement next = pgae_statement_about(
 		"UPDATE ae.model_names SET last_version = last_version OPERATOR(pg_catalog.+) 1 "
 		"WHERE name OPERATOR(pg_catalog.=) $1 RETURNING last_version",
 		reference);
 	bool isnull;
 
-	add_parameter(&create, TEXTOID, CStringGetTextDatum(GetUserNameFromId(GetUserId(), false)),
-				  false);
-	run(&create);
+	pgae_statement_add(&create, TEXTOID, CStringGetTextDatum(GetUserNameFromId(GetUserId(), false)),
+					   false);
+	pgae_statement_run(&create);
 	lock_name(reference);
 	pgae_check_owner(reference->name);
-	if (run(&next) != 1)
+	if (pgae_statement_run(&next) != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE), errmsg("model %s was removed while it was saved",
 														pgae_quote_name(reference->name))));
@@ -112,7 +101,7 @@ take_version(PgaeReference *reference)
 static void
 insert_version(const PgaeReference *reference, Datum model, const char *query)
 {
-	Statement insert = make_statement(
+	PgaeStatement insert = pgae_statement_about(
 		"INSERT INTO ae.models (name, version, created, options, n_rows, train_loss, "
 		"validation_loss, model, query) VALUES ($1, $2, pg_catalog.clock_timestamp(), "
 		"$3 OPERATOR(pg_catalog.->) 'options', "
@@ -121,11 +110,12 @@ insert_version(const PgaeReference *reference, Datum model, const char *query)
 		"($3 OPERATOR(pg_catalog.#>>) '{training,validation_loss}')::pg_catalog.float8, $4, $5)",
 		reference);
 
-	add_parameter(&insert, INT4OID, Int32GetDatum(reference->version), false);
-	add_parameter(&insert, JSONBOID, DirectFunctionCall1(pg_ae_describe, model), false);
-	add_parameter(&insert, BYTEAOID, model, false);
-	add_parameter(&insert, TEXTOID, query ? CStringGetTextDatum(query) : (Datum) 0, query == NULL);
-	run(&insert);
+	pgae_statement_add(&insert, INT4OID, Int32GetDatum(reference->version), false);
+	pgae_statement_add(&insert, JSONBOID, DirectFunctionCall1(pg_ae_describe, model), false);
+	pgae_statement_add(&insert, BYTEAOID, model, false);
+	pgae_statement_add(&insert, TEXTOID, query ? CStringGetTextDatum(query) : (Datum) 0,
+					   query == NULL);
+	pgae_statement_run(&insert);
 }
 
 void
@@ -173,20 +163,21 @@ Datum
 pg_ae_drop_model(PG_FUNCTION_ARGS)
 {
 	PgaeReference reference;
-	Statement drop;
+	PgaeStatement drop;
 	uint64 n;
 
 	pgae_reference_parse(&reference, text_to_cstring(PG_GETARG_TEXT_PP(0)), NULL);
-	drop = make_statement("DELETE FROM ae.models WHERE name OPERATOR(pg_catalog.=) $1 AND "
-						  "($2 OPERATOR(pg_catalog.=) 0 OR version OPERATOR(pg_catalog.=) $2)",
-						  &reference);
-	add_parameter(&drop, INT4OID, Int32GetDatum(reference.version), false);
+	drop =
+		pgae_statement_about("DELETE FROM ae.models WHERE name OPERATOR(pg_catalog.=) $1 AND "
+							 "($2 OPERATOR(pg_catalog.=) 0 OR version OPERATOR(pg_catalog.=) $2)",
+							 &reference);
+	pgae_statement_add(&drop, INT4OID, Int32GetDatum(reference.version), false);
 	SPI_connect();
 	if (!lock_name(&reference))
 		pgae_refuse_unknown(&reference, NULL);
 	pgae_check_owner(reference.name);
 	pgae_refuse_if_used(&reference);
-	n = run(&drop);
+	n = pgae_statement_run(&drop);
 	if (n == 0)
 		pgae_refuse_unknown(&reference, NULL);
 	SPI_finish();
@@ -200,21 +191,22 @@ Datum
 pg_ae_comment_on_model(PG_FUNCTION_ARGS)
 {
 	PgaeReference reference;
-	Statement set;
+	PgaeStatement set;
 
 	if (PG_ARGISNULL(0))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 						errmsg("the name of a model must not be NULL")));
 	pgae_reference_name(&reference, PG_GETARG_TEXT_PP(0));
-	set = make_statement("UPDATE ae.model_names SET comment = $2 WHERE name "
-						 "OPERATOR(pg_catalog.=) $1",
-						 &reference);
-	add_parameter(&set, TEXTOID, PG_ARGISNULL(1) ? (Datum) 0 : PG_GETARG_DATUM(1), PG_ARGISNULL(1));
+	set = pgae_statement_about("UPDATE ae.model_names SET comment = $2 WHERE name "
+							   "OPERATOR(pg_catalog.=) $1",
+							   &reference);
+	pgae_statement_add(&set, TEXTOID, PG_ARGISNULL(1) ? (Datum) 0 : PG_GETARG_DATUM(1),
+					   PG_ARGISNULL(1));
 	SPI_connect();
 	if (!lock_name(&reference))
 		pgae_refuse_unknown(&reference, NULL);
 	pgae_check_owner(reference.name);
-	run(&set);
+	pgae_statement_run(&set);
 	SPI_finish();
 	PG_RETURN_VOID();
 }

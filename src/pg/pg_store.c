@@ -770,6 +770,15 @@ pgae_store_next(PgaeStore *store)
 	return store->at < store->n_in_memory ? store->entries[store->at++].record : NULL;
 }
 
+uint64
+pgae_store_key(const char *record)
+{
+	uint64 key;
+
+	memcpy(&key, record - KEY_BYTES, KEY_BYTES);
+	return key;
+}
+
 /* ---- scaled rows ---- */
 
 /* AeRows.read of rows in a file. */

@@ -27,6 +27,8 @@
 #define MIN_CROSSED_ROWS 20
 #define MIN_FOLD_ROWS 10
 
+#define ROWS_PER_CHECK 256
+
 /* As in the declaration of ae.is_anomaly. */
 #define DEFAULT_CONTAMINATION 0.01
 
@@ -57,6 +59,7 @@ struct PgaeTraining
 	PgaeModels *init; /* the model to start from, or NULL */
 	PgaeCodec *codec;
 	PgaeBudget *budget;
+	PgaeTrack *track; /* or NULL */
 	uint32 n_folds;
 	Fold folds[AE_MAX_FOLDS];
 	List *waiting;    /* copies of rows that came before the length of an array was known */
@@ -242,6 +245,12 @@ pgae_training_begin(Jsonb *options, struct varlena *init, Oid row_type, PgaeBudg
 	begin_training(training, options, init, row_type);
 	MemoryContextSwitchTo(old);
 	return training;
+}
+
+void
+pgae_training_follow(PgaeTraining *training, PgaeTrack *track)
+{
+	training->track = track;
 }
 
 static TrainState *
@@ -456,6 +465,7 @@ make_job(PgaeTraining *training, uint32 f, uint32 n_members, const instr_time *s
 	job->store = training->folds[training->n_folds > 1 ? 1 - f : 0].store;
 	job->unseen = training->n_folds > 1 ? training->folds[f].store : NULL;
 	job->start = start;
+	job->track = training->track;
 	job->n_members = n_members;
 	job->number = f * n_members;
 	job->n_networks = training->n_folds * n_members;
@@ -480,6 +490,52 @@ warn_no_model(const PgaeTraining *training, const PgaeJob *job)
 										job->n_rows, job->n_rows)));
 }
 
+/* Takes the rows of a store, sorted, into a digest. */
+static void
+digest_rows(uint64 digest[2], PgaeStore *store)
+{
+	const char *record;
+	size_t n = 0;
+
+	pgae_store_rewind(store);
+	while ((record = pgae_store_next(store)) != NULL)
+	{
+		uint64 key = pgae_store_key(record);
+
+		if (n++ % ROWS_PER_CHECK == 0)
+			CHECK_FOR_INTERRUPTS();
+		digest[0] = ae_hash_word(digest[0], key);
+		digest[1] = ae_hash_mix(digest[1] + key);
+	}
+}
+
+/*
+ * What tells these rows from others: how many there are, and a digest of the keys that their order
+ * is by, 64 bits of each row's content, and of names and kinds of columns.
+ */
+static void
+tell_rows(PgaeTraining *training)
+{
+	const AeSchema *schema = schema_of(training);
+	uint64 digest[2] = {schema->n_columns, 0};
+	uint64 n_rows = 0;
+
+	for (uint32 c = 0; c < schema->n_columns; c++)
+	{
+		const AeColumn *column = &schema->columns[c];
+
+		if (column->name)
+			digest[0] = ae_hash_word(digest[0], ae_hash_bytes(column->name, column->name_len));
+		digest[1] = ae_hash_mix(digest[1] + column->kind);
+	}
+	for (uint32 f = 0; f < training->n_folds; f++)
+	{
+		digest_rows(digest, training->folds[f].store);
+		n_rows += pgae_store_count(training->folds[f].store);
+	}
+	pgae_track_rows(training->track, n_rows, digest);
+}
+
 /* All networks, one after the other; false where there is nothing to learn. */
 static bool
 run_jobs(PgaeTraining *training, PgaeJob **jobs, uint32 n_members)
@@ -489,6 +545,8 @@ run_jobs(PgaeTraining *training, PgaeJob **jobs, uint32 n_members)
 	INSTR_TIME_SET_CURRENT(*start);
 	for (uint32 f = 0; f < training->n_folds; f++)
 		pgae_store_sort(training->folds[f].store);
+	if (training->track)
+		tell_rows(training);
 	for (uint32 f = 0; f < training->n_folds; f++)
 	{
 		jobs[f] = make_job(training, f, n_members, start);

@@ -1,6 +1,6 @@
 /*
- * pg_train_model.c: the procedure ae.train_model: trains on the rows of a query and saves the
- * model.
+ * pg_train_model.c: the procedures ae.train_model, which trains on the rows of a query and saves
+ * the model, and ae.resume_training, which goes on with one that was interrupted.
  *
  * A statement holds its snapshot until it ends, and a long training would keep VACUUM from
  * removing what died since.  So the procedure reads the rows, commits, trains without any
@@ -16,6 +16,9 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "pgstat.h"
+#include "tcop/tcopprot.h"
+#include "tcop/utility.h"
 #include "nodes/parsenodes.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
@@ -24,6 +27,7 @@
 #include "utils/snapmgr.h"
 
 PG_FUNCTION_INFO_V1(pg_ae_train_model);
+PG_FUNCTION_INFO_V1(pg_ae_resume_training);
 
 #define ROWS_PER_FETCH 1000
 
@@ -36,39 +40,40 @@ typedef struct Call
 	Jsonb *options;       /* or NULL */
 	struct varlena *init; /* or NULL */
 	bool may_commit;
+	PgaeTrack *track;
 	PgaeTraining *training; /* NULL before the first row */
+	uint64 n_read;
+	instr_time told; /* when rows read were last told */
 } Call;
 
 static void
-check_argument(FunctionCallInfo fcinfo, int number, const char *name)
+check_argument(FunctionCallInfo fcinfo, int number, const char *name, const char *procedure)
 {
 	if (PG_ARGISNULL(number))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-						errmsg("argument \"%s\" of ae.train_model must not be NULL", name)));
+						errmsg("argument \"%s\" of %s must not be NULL", name, procedure)));
 }
 
-/* The arguments, copied. */
+/* A call about the name that is the first argument; its context is current then. */
 static Call *
-make_call(FunctionCallInfo fcinfo)
+make_call(FunctionCallInfo fcinfo, const char *procedure)
 {
 	MemoryContext context =
 		AllocSetContextCreate(PortalContext, "ae.train_model", ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(context);
-	Call *call = palloc0(sizeof(Call));
+	Call *call = MemoryContextAllocZero(context, sizeof(Call));
 
+	MemoryContextSwitchTo(context);
 	call->context = context;
-	check_argument(fcinfo, 0, "name");
-	check_argument(fcinfo, 1, "query");
+	/* a standby, say: not after hours of training */
+	PreventCommandIfReadOnly(procedure);
+	check_argument(fcinfo, 0, "name", procedure);
 	pgae_reference_name(&call->reference, PG_GETARG_TEXT_PP(0));
 	pgae_check_may_save(&call->reference);
-	call->query = pgae_query_of(text_to_cstring(PG_GETARG_TEXT_PP(1)), "ae.train_model");
-	if (!PG_ARGISNULL(2))
-		call->options = PG_GETARG_JSONB_P_COPY(2);
-	if (!PG_ARGISNULL(3))
-		call->init = pgae_model_bytes(fcinfo, 3, true);
 	call->may_commit = fcinfo->context != NULL && IsA(fcinfo->context, CallContext) &&
 					   !((CallContext *) fcinfo->context)->atomic;
-	MemoryContextSwitchTo(old);
+	INSTR_TIME_SET_CURRENT(call->told);
+	SPI_connect_ext(call->may_commit ? SPI_OPT_NONATOMIC : 0);
+	MemoryContextSwitchTo(context);
 	return call;
 }
 
@@ -87,25 +92,47 @@ add_rows(Call *call, MemoryContext row_context)
 		if (isnull)
 			continue;
 		if (call->training == NULL)
+		{
 			call->training = pgae_training_begin(
 				call->options, call->init, SPI_gettypeid(SPI_tuptable->tupdesc, 1),
 				pgae_budget_create(call->context, call->may_commit), call->context);
+			pgae_training_follow(call->training, call->track);
+		}
 		pgae_training_add(call->training, row);
 		MemoryContextReset(row_context);
 	}
 	MemoryContextSwitchTo(old);
 }
 
+/* Says about once a second how many rows there are by now. */
+static void
+tell_rows(Call *call)
+{
+	instr_time now, since;
+
+	INSTR_TIME_SET_CURRENT(now);
+	since = now;
+	INSTR_TIME_SUBTRACT(since, call->told);
+	if (INSTR_TIME_GET_DOUBLE(since) < 1)
+		return;
+	call->told = now;
+	pgae_track_reading(call->track, call->n_read);
+}
+
 static void
 read_rows(Call *call)
 {
 	MemoryContext row_context =
-		AllocSetContextCreate(CurrentMemoryContext, "ae.train_model row", ALLOCSET_DEFAULT_SIZES);
-	SPIPlanPtr plan = SPI_prepare(
+		AllocSetContextCreate(call->context, "ae.train_model row", ALLOCSET_DEFAULT_SIZES);
+	SPIPlanPtr plan;
+	Portal portal;
+	uint64 n;
+
+	/* what the query calls may ask for one */
+	PushActiveSnapshot(GetTransactionSnapshot());
+	plan = SPI_prepare(
 		psprintf("SELECT \"ae.train_model\" FROM (%s\n) AS \"ae.train_model\"", call->query), 0,
 		NULL);
-	Portal portal;
-
 	if (plan == NULL || !SPI_is_cursor_plan(plan))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("argument \"query\" of ae.train_model is not one query")));
@@ -113,11 +140,15 @@ read_rows(Call *call)
 	do
 	{
 		SPI_cursor_fetch(portal, true, ROWS_PER_FETCH);
+		n = SPI_processed;
 		add_rows(call, row_context);
 		SPI_freetuptable(SPI_tuptable);
-	} while (SPI_processed > 0);
+		call->n_read += n;
+		tell_rows(call);
+	} while (n > 0);
 	SPI_cursor_close(portal);
 	SPI_freeplan(plan);
+	PopActiveSnapshot();
 	MemoryContextDelete(row_context);
 }
 
@@ -142,23 +173,24 @@ train(Call *call)
 	else
 		ereport(NOTICE, (errmsg("trained within a transaction: until its end VACUUM can remove "
 								"nothing that died since it began"),
-						 errhint("Call ae.train_model outside of a transaction block.")));
+						 errdetail("There is no checkpoint meanwhile, and ae.training_progress "
+								   "does not show it."),
+						 errhint("Call it outside of a transaction block.")));
 	old = MemoryContextSwitchTo(call->context);
 	bytes = pgae_training_end(call->training);
 	MemoryContextSwitchTo(old);
 	return bytes;
 }
 
-/* train_model(name, query, options, init): the next version of a name, of the rows of a query. */
-Datum
-pg_ae_train_model(PG_FUNCTION_ARGS)
+/* All of it, once query, options and track are there. */
+static void
+run(Call *call)
 {
-	Call *call = make_call(fcinfo);
-	bytea *bytes = NULL;
+	bytea *volatile bytes = NULL;
 
-	SPI_connect_ext(call->may_commit ? SPI_OPT_NONATOMIC : 0);
 	PG_TRY();
 	{
+		pgae_track_phase(call->track, "reading", NULL);
 		read_rows(call);
 		bytes = train(call);
 	}
@@ -166,15 +198,68 @@ pg_ae_train_model(PG_FUNCTION_ARGS)
 	{
 		if (call->training)
 			pgae_training_shut_down(call->training);
+		if (debug_query_string)
+			pgstat_report_activity(STATE_RUNNING, debug_query_string);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
 
 	PushActiveSnapshot(GetTransactionSnapshot());
 	pgae_save_version(&call->reference, (struct varlena *) bytes, call->query);
+	pgae_track_finish(call->track);
 	PopActiveSnapshot();
 	SPI_finish();
 	ereport(NOTICE, (errmsg("saved model %s", pgae_reference_text(&call->reference))));
 	MemoryContextDelete(call->context);
+}
+
+/* train_model(name, query, options, init): the next version of a name, of the rows of a query. */
+Datum
+pg_ae_train_model(PG_FUNCTION_ARGS)
+{
+	const char *procedure = "ae.train_model";
+	MemoryContext old = CurrentMemoryContext;
+	Call *call = make_call(fcinfo, procedure);
+	char *init = NULL;
+
+	check_argument(fcinfo, 1, "query", procedure);
+	call->query = pgae_query_of(text_to_cstring(PG_GETARG_TEXT_PP(1)), procedure);
+	if (!PG_ARGISNULL(2))
+		call->options = PG_GETARG_JSONB_P_COPY(2);
+	if (!PG_ARGISNULL(3))
+	{
+		PgaeReference from;
+
+		pgae_reference_read(&from, PG_GETARG_DATUM(3));
+		call->init = pgae_version_bytes(&from, true);
+		init = pgae_reference_text(&from);
+	}
+	call->track =
+		pgae_track_begin(&call->reference, call->query, call->options, init, call->may_commit);
+	MemoryContextSwitchTo(old);
+	run(call);
+	PG_RETURN_VOID();
+}
+
+/* resume_training(name): goes on where an ae.train_model was interrupted. */
+Datum
+pg_ae_resume_training(PG_FUNCTION_ARGS)
+{
+	MemoryContext old = CurrentMemoryContext;
+	Call *call = make_call(fcinfo, "ae.resume_training");
+	PgaeTrack *track = pgae_track_resume(&call->reference, call->may_commit);
+
+	call->track = track;
+	call->query = track->query;
+	call->options = track->options;
+	if (track->init)
+	{
+		PgaeReference from;
+
+		pgae_reference_parse(&from, track->init, NULL);
+		call->init = pgae_version_bytes(&from, true);
+	}
+	MemoryContextSwitchTo(old);
+	run(call);
 	PG_RETURN_VOID();
 }

@@ -108,6 +108,19 @@ $node->query('a', 'SET max_parallel_maintenance_workers = 2; SET min_parallel_ta
 is($node->query('a', "$indexed $top"), $order, 'built by parallel workers');
 like(($node->psql('a', "INSERT INTO p1 VALUES (1, 1000, -1000, 'nosuch')"))[1], qr/anomaly/, 'a trigger refuses an anomaly');
 
+# autovacuum analyzes as the owner of the table, with the rights of nobody else
+$node->query('a', <<'END');
+CREATE TABLE auto (LIKE t) WITH (autovacuum_analyze_threshold = 1, autovacuum_analyze_scale_factor = 0);
+CREATE INDEX auto_score ON auto (ae.raw_score('m', ROW(a, b, c)));
+ALTER TABLE auto OWNER TO bob;
+INSERT INTO auto SELECT * FROM t;
+ALTER SYSTEM SET autovacuum_naptime = 1;
+SELECT pg_reload_conf();
+END
+ok($node->poll('a', "SELECT autoanalyze_count > 0 FROM pg_stat_user_tables WHERE relname = 'auto'"), 'autovacuum analyzes a table with an index on scores');
+is($node->query('a', "SELECT abs(avg_width - 8) + abs(null_frac) FROM pg_stats WHERE tablename = 'auto_score'"), 0, 'it has evaluated the index expression');
+$node->query('a', 'DROP TABLE auto; ALTER SYSTEM RESET autovacuum_naptime; SELECT pg_reload_conf()');
+
 # ---- dump and restore -------------------------------------------------------------------------------
 
 my $log = "$node->{dir}/programs.log";
@@ -171,6 +184,33 @@ ok($node->wait_for($standby), 'it goes on');
 is($there->query("SELECT ae.current('s');"), 's@2', 'a session there follows');
 like($there->query("SELECT sum(ae.raw_score('s\@1', t)) FROM t;"), qr/model s has no version 1/, 'and knows what is dropped');
 $there->close;
+
+# 10^5 scores while it replays what is written meanwhile
+$node->query('a', 'CREATE TABLE big AS SELECT i AS id, (sin(i) * (i % 17))::real AS a, cos(i)::real AS b, (ARRAY[\'x\', \'y\', \'z\', \'w\'])[1 + i % 4] AS c FROM generate_series(1, 100000) i');
+ok($node->wait_for($standby), 'a large table is there');
+my $writing = $node->start_psql('a', join ";\n", map { 'INSERT INTO t SELECT id + 10000, a, b, c FROM t WHERE id <= 500; DELETE FROM t WHERE id > 10000' } 1 .. 100);
+my $all = 'SELECT count(ae.raw_score(\'m@1\', x)), md5(string_agg(ae.raw_score(\'m@1\', x)::text, \',\' ORDER BY id)) FROM big x';
+my $first = $standby->query('postgres', 'SELECT pg_last_wal_replay_lsn()');
+my @all = ($standby->query('a', $all), $node->query('a', $all));
+
+is($standby->query('postgres', "SELECT pg_last_wal_replay_lsn() > '$first'"), 't', 'it replayed');
+is($all[0], $all[1], 'and its scores were those of the primary');
+like($all[0], qr/^100000\|/, 'all of them');
+$writing->finish;
+$node->query('a', 'DROP TABLE big');
+
+# a training that the primary began, promoted
+my $training = "CALL ae.train_model('r', 't', ae.options(exclude => '{id}', updates => 3000))";
+
+is(($node->start_psql('a', "SET ae.progress = off; SET ae.checkpoint_interval = '10ms'; SET statement_timeout = '1s'; $training"))->finish ? 1 : 0, 1, 'a training is begun');
+is($node->query('a', "SELECT count(*) FROM ae.checkpoints WHERE name = 'r'"), 1, 'and interrupted');
+ok($node->wait_for($standby), 'its checkpoint comes over');
+like(($standby->psql('a', $training))[1], qr/cannot execute ae.train_model in a read-only transaction/, 'a standby trains nothing');
+$standby->query('postgres', 'SELECT pg_promote()');
+like(($standby->psql('a', "CALL ae.resume_training('r')"))[1], qr/saved model r\@1/, 'promoted, it goes on with it');
+like(($node->psql('a', "SET ae.progress = off; CALL ae.resume_training('r')"))[1], qr/saved model r\@1/, 'and so does the primary');
+is($standby->query('a', "SELECT md5(model) FROM ae.models WHERE name = 'r'"), $node->query('a', "SELECT md5(model) FROM ae.models WHERE name = 'r'"), 'to the same bytes');
+$node->query('a', "SELECT ae.drop_model('r')");
 undef $standby;
 
 # ---- logical replication ------------------------------------------------------------------------------

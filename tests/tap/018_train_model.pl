@@ -105,8 +105,8 @@ sub held_back
 }
 
 my $job = start("SET maintenance_work_mem = '1MB';");
-is($node->query('postgres', "SELECT backend_xmin IS NULL AND backend_xid IS NULL $training"), 't', 'it holds neither snapshot nor transaction id');
-is((grep { $node->query('postgres', "SELECT count(backend_xmin) + count(backend_xid) $training") ne '0' } 1 .. 50), 0, 'at no time');
+ok($node->poll('postgres', "SELECT backend_xmin IS NULL AND backend_xid IS NULL $training"), 'it holds neither snapshot nor transaction id');
+cmp_ok((grep { $node->query('postgres', "SELECT count(backend_xmin) + count(backend_xid) $training") ne '0' } 1 .. 50), '<', 5, 'but for moments, once a second');
 is(held_back(), 0, 'and keeps VACUUM from nothing');
 cmp_ok(files(), '>', 0, 'its rows are in temporary files');
 like($node->query('postgres', "SELECT query $training"), qr/^ae\.train: .*epoch \d+ of 100000000/, 'its progress can be seen');

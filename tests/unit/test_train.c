@@ -1665,10 +1665,16 @@ begin_again(void **memory, const AeNet *net, const AeTrainOptions *options, cons
 	return trainer;
 }
 
-/* Trains in pieces: after every so many rests the training moves into another trainer. */
+/*
+ * Trains in pieces: after every so many rests the training moves into another trainer, whose rows
+ * are read where those of the one before were in memory, and the other way round.
+ */
 static void
 train_in_pieces(const AeNet *net, const AeTrainOptions *options, const AeRows *rows, int piece)
 {
+	Source source = {
+		.data = rows->data, .width = ae_rows_stride(rows), .seen = calloc(rows->n_rows, 1)};
+	AeRows read = *rows;
 	void *whole_memory, *memory, *next;
 	AeTrainer *whole = unit_train(&whole_memory, net, options, rows, NULL);
 	AeTrainer *trainer = begin_again(&memory, net, options, rows);
@@ -1678,6 +1684,9 @@ train_in_pieces(const AeNet *net, const AeTrainOptions *options, const AeRows *r
 	int n_moves = 0;
 	AeError error;
 
+	read.data = NULL;
+	read.read = read_rows;
+	read.context = &source;
 	for (int rests = 0; ae_trainer_step(trainer);)
 	{
 		if (!ae_trainer_at_rest(trainer) || ++rests % piece != 0)
@@ -1685,7 +1694,7 @@ train_in_pieces(const AeNet *net, const AeTrainOptions *options, const AeRows *r
 		ae_trainer_save(saved, trainer);
 		memset(memory, 0x5a, size);
 		free(memory);
-		trainer = begin_again(&next, net, options, rows);
+		trainer = begin_again(&next, net, options, n_moves % 2 ? rows : &read);
 		memory = next;
 		assert_int_equal(ae_trainer_restore(trainer, saved, size, &error), AE_OK);
 		n_moves++;
@@ -1710,6 +1719,7 @@ train_in_pieces(const AeNet *net, const AeTrainOptions *options, const AeRows *r
 	free(saved);
 	free(memory);
 	free(whole_memory);
+	free(source.seen);
 }
 
 static void
