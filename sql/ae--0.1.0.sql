@@ -3,6 +3,21 @@
 -- Everything stands in the schema ae, which the control file names. Object names are written
 -- qualified, so that no search_path has a say.
 
+-- Whoever owns the schema may rename it, and put others of its tables and functions in its place.
+DO $$
+DECLARE
+	owner pg_catalog.name := (SELECT r.rolname
+		FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) n.nspowner
+		WHERE n.nspname OPERATOR(pg_catalog.=) 'ae' AND NOT r.rolsuper
+			AND r.rolname OPERATOR(pg_catalog.<>) current_user);
+BEGIN
+	IF owner IS NOT NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+			MESSAGE = pg_catalog.format('schema ae belongs to the role %I', owner),
+			HINT = 'Drop the schema, or give it to a superuser: its owner could replace what the extension puts there.';
+	END IF;
+END $$;
+
 -- named models: the tables, and the type that refers to a version of a model
 
 CREATE TYPE ae.model;

@@ -532,7 +532,8 @@ extern bool pgae_resolve_current(PgaeReference *reference, Snapshot snapshot, No
 /* Raises that there is no such model, or saves that in escontext and returns false. */
 extern bool pgae_refuse_unknown(const PgaeReference *reference, Node *escontext);
 extern bool pgae_name_exists(const char *name);
-/* The owner of ae.models, and of names whose owner is no more. */
+/* The owner of ae.models, and of names whose owner is no more; 55000 if it is not the extension's.
+ */
 extern Oid pgae_tables_owner(void);
 /* 42501 unless the current user has the rights of the owner of a name; ... */
 extern void pgae_check_owner(const char *name);

@@ -17,9 +17,11 @@
 #include "access/stratnum.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "catalog/dependency.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
+#include "commands/extension.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -245,6 +247,17 @@ pgae_version_exists(const PgaeReference *reference)
 
 /* ---- who may what ---- */
 
+/* 55000 for a table that somebody else has put in the place of the extension's. */
+static void
+check_is_ours(const char *name)
+{
+	Oid extension = getExtensionOfObject(RelationRelationId, relation_of(name));
+
+	if (!OidIsValid(extension) || extension != get_extension_oid("ae", true))
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("table ae.%s is not that of the extension ae", name)));
+}
+
 Oid
 pgae_tables_owner(void)
 {
@@ -252,6 +265,8 @@ pgae_tables_owner(void)
 	Oid owner = relation->rd_rel->relowner;
 
 	table_close(relation, AccessShareLock);
+	check_is_ours("models");
+	check_is_ours("model_names");
 	return owner;
 }
 

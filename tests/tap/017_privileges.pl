@@ -205,6 +205,34 @@ for my $sql (
 is($node->query('postgres', 'SELECT string_agg(what, \', \') FROM evil.caught'), '', 'nothing of it ran');
 is(as('owner', "$hostile SELECT 1 = 1"), 'f', 'though it would have');
 
+# ---- somebody else's schema ---------------------------------------------------------------------------------
+
+$node->query('postgres', 'CREATE DATABASE taken; GRANT CREATE ON DATABASE taken TO other');
+$node->query('taken', 'SET ROLE other; CREATE SCHEMA ae');
+like(($node->psql('taken', 'CREATE EXTENSION ae', args => ['-v', 'VERBOSITY=verbose']))[1], qr/42501: schema ae belongs to the role other/,
+	'the extension does not go into a schema of another role');
+$node->query('taken', 'ALTER SCHEMA ae OWNER TO postgres; CREATE EXTENSION ae; CREATE TABLE m AS SELECT ae.train(ARRAY[sin(i), cos(i)]::real[], ae.options(updates => 2)) AS model FROM generate_series(1, 20) i');
+
+# Given away all the same: its owner has put tables there whose trigger would run on as whoever saves.
+$node->query('taken', 'ALTER SCHEMA ae OWNER TO other; GRANT CREATE ON SCHEMA public TO other');
+$node->query('taken', <<'END');
+SET ROLE other;
+ALTER SCHEMA ae RENAME TO moved;
+CREATE SCHEMA ae;
+CREATE TABLE ae.model_names (name text COLLATE "C" PRIMARY KEY, owner text, comment text, last_version int);
+CREATE TABLE ae.models (name text COLLATE "C", version int, created timestamptz, bytes int, digest bytea, options jsonb, query text,
+	n_rows bigint, train_loss float8, validation_loss float8, model bytea, PRIMARY KEY (name, version));
+CREATE TABLE later ();
+CREATE FUNCTION escape() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''code of other as %'', current_user; END';
+CREATE CONSTRAINT TRIGGER escape AFTER INSERT ON later DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION escape();
+CREATE FUNCTION bait() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO later DEFAULT VALUES; RETURN NEW; END';
+CREATE TRIGGER bait BEFORE INSERT ON ae.models FOR EACH ROW EXECUTE FUNCTION bait();
+END
+for my $sql ("SELECT moved.save_model('x', model) FROM m", "SELECT moved.drop_model('x')", "SELECT moved.comment_on_model('x', 'y')")
+{
+	like(($node->psql('taken', "$sql"))[1], qr/table ae\.models is not that of the extension ae/, "nothing is written to tables of somebody else: $sql");
+}
+
 # ---- the caller comes back ----------------------------------------------------------------------------------
 
 $node->query('postgres', <<'END');
