@@ -523,9 +523,11 @@ typedef struct PgaeStored
 	struct varlena *digest; /* SHA-256 of the bytes, as stored */
 } PgaeStored;
 
-/* 42704 with the nearest name, or the versions there are. */
+/* 42704 with the nearest name, or the versions there are; 55000 for a table that was altered. */
 extern void pgae_stored_open(PgaeStored *stored, const PgaeReference *reference);
 extern void pgae_stored_close(PgaeStored *stored);
+/* The version that a row of ae.models is. */
+extern void pgae_reference_of_row(PgaeReference *reference, HeapTuple tuple);
 extern bool pgae_version_exists(const PgaeReference *reference);
 /* Sets the version to the newest that snapshot sees (NULL: the latest commits); else as next. */
 extern bool pgae_resolve_current(PgaeReference *reference, Snapshot snapshot, Node *escontext);

@@ -347,9 +347,7 @@ Datum
 pg_ae_models_guard(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	TupleDesc tupdesc;
-	PgaeReference reference = {0};
-	bool isnull;
+	PgaeReference reference;
 
 	if (!CALLED_AS_TRIGGER(fcinfo) ||
 		RelationGetRelid(trigger->tg_relation) !=
@@ -365,11 +363,7 @@ pg_ae_models_guard(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("versions of models do not change"),
 						errhint("Save a new version with ae.save_model.")));
-	tupdesc = RelationGetDescr(trigger->tg_relation);
-	strlcpy(reference.name,
-			TextDatumGetCString(heap_getattr(trigger->tg_trigtuple, 1, tupdesc, &isnull)),
-			sizeof(reference.name));
-	reference.version = DatumGetInt32(heap_getattr(trigger->tg_trigtuple, 2, tupdesc, &isnull));
+	pgae_reference_of_row(&reference, trigger->tg_trigtuple);
 	refuse_if_used(&reference);
 	PG_RETURN_POINTER(trigger->tg_trigtuple);
 }

@@ -184,6 +184,22 @@ for my $name ('k4', 'k5', 'k6', 'k7')
 }
 is($two->query("SELECT ae.drop_model('k4');"), 1, 'a corrupt version can be dropped');
 
+# ---- tables that a superuser has altered ----------------------------------------------------------
+
+for my $change ('ALTER TABLE ae.models ALTER digest TYPE int USING 1', 'ALTER TABLE ae.models DROP digest', 'ALTER TABLE ae.models ALTER model TYPE int USING 1',
+	'ALTER TABLE ae.models DROP CONSTRAINT models_name_fkey, ALTER name TYPE numeric USING 1, DROP CONSTRAINT models_pkey; ALTER TABLE ae.models ADD PRIMARY KEY (name, version, created)',
+	'ALTER TABLE ae.models DROP CONSTRAINT models_version_check, ALTER version TYPE text',
+	'ALTER EXTENSION ae DROP TABLE ae.models; DROP TABLE ae.models; CREATE VIEW ae.models AS SELECT 1 AS name')
+{
+	for my $use ("SELECT ae.threshold('k8\@1')", "SELECT ae.current('k8')", "SELECT ae.summary('k8\@1')", "SELECT ae.drop_model('k8\@1')", "SELECT save('k8', 1)", 'DELETE FROM ae.models')
+	{
+		my ($out, $err) = $node->psql('postgres', "SET client_min_messages = warning; BEGIN; ALTER TABLE ae.models ENABLE TRIGGER ALL, ALTER digest DROP EXPRESSION IF EXISTS, ALTER bytes DROP EXPRESSION; ALTER EXTENSION ae DROP VIEW ae.model_list; DROP VIEW ae.model_list; $change; $use");
+
+		like($err, qr/ERROR:  (?:table ae\.models is not as the extension has made it|cannot delete from view)/, "$change; $use");
+	}
+}
+is($node->query('postgres', "SELECT ae.threshold('k8') IS NOT NULL"), 't', 'rolled back, all is well');
+
 unlike($node->log_text, qr/PANIC|terminated by signal|XX000/, 'no crash, no internal error');
 $_->close for $one, $two;
 done_testing();
