@@ -142,9 +142,10 @@ CREATE TABLE ae.model_names (
 	last_version integer NOT NULL CHECK (last_version OPERATOR(pg_catalog.>=) 0));
 COMMENT ON TABLE ae.model_names IS 'named models: who owns them, and the last number given to a version';
 
--- The library knows columns by their place: new ones come behind.
+-- The library knows columns by their place: new ones come behind.  No foreign key: a parallel
+-- pg_restore heeds none of an extension's, and would load the larger table, this one, first.
 CREATE TABLE ae.models (
-	name text COLLATE "C" NOT NULL REFERENCES ae.model_names,
+	name text COLLATE "C" NOT NULL,
 	version integer NOT NULL CHECK (version OPERATOR(pg_catalog.>) 0),
 	created timestamptz NOT NULL,
 	bytes integer GENERATED ALWAYS AS (pg_catalog.octet_length(model)) STORED,
@@ -167,11 +168,15 @@ CREATE FUNCTION ae.models_guard() RETURNS trigger
 AS 'MODULE_PATHNAME', 'pg_ae_models_guard'
 LANGUAGE C;
 COMMENT ON FUNCTION ae.models_guard() IS
-'keeps versions of models from changing, and from being deleted where a stored expression uses them';
+'keeps versions of models from changing, and from being deleted where a stored expression uses them; keeps names';
 REVOKE EXECUTE ON FUNCTION ae.models_guard() FROM PUBLIC;
 CREATE TRIGGER guard_rows BEFORE UPDATE OR DELETE ON ae.models
 FOR EACH ROW EXECUTE FUNCTION ae.models_guard();
 CREATE TRIGGER guard_table BEFORE TRUNCATE ON ae.models
+FOR EACH STATEMENT EXECUTE FUNCTION ae.models_guard();
+CREATE TRIGGER guard_rows BEFORE UPDATE OF name OR DELETE ON ae.model_names
+FOR EACH ROW EXECUTE FUNCTION ae.models_guard();
+CREATE TRIGGER guard_table BEFORE TRUNCATE ON ae.model_names
 FOR EACH STATEMENT EXECUTE FUNCTION ae.models_guard();
 
 -- Names and sizes are for everybody; what says something of the rows that were trained on is for

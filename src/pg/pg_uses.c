@@ -339,9 +339,18 @@ pgae_refuse_if_used(const PgaeReference *reference)
 	refuse_if_used(reference);
 }
 
+/* Whether a trigger is on that table of the extension. */
+static bool
+is_on(const TriggerData *trigger, const char *table)
+{
+	return RelationGetRelid(trigger->tg_relation) ==
+		   get_relname_relid(table, get_namespace_oid("ae", false));
+}
+
 /*
  * models_guard(): the trigger that keeps rows of ae.models as they are: no UPDATE, and no
- * DELETE or TRUNCATE of what is in use.
+ * DELETE or TRUNCATE of what is in use; and names in ae.model_names, with the numbers they have
+ * given.
  */
 Datum
 pg_ae_models_guard(PG_FUNCTION_ARGS)
@@ -349,11 +358,15 @@ pg_ae_models_guard(PG_FUNCTION_ARGS)
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
 	PgaeReference reference;
 
-	if (!CALLED_AS_TRIGGER(fcinfo) ||
-		RelationGetRelid(trigger->tg_relation) !=
-			get_relname_relid("models", get_namespace_oid("ae", false)))
+	if (!CALLED_AS_TRIGGER(fcinfo) || !(is_on(trigger, "models") || is_on(trigger, "model_names")))
 		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-						errmsg("ae.models_guard is the trigger function of ae.models alone")));
+						errmsg("ae.models_guard is the trigger function of ae.models and "
+							   "ae.model_names alone")));
+	if (is_on(trigger, "model_names"))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("names of models stay, with the number of their last version"),
+				 errhint("ae.drop_model drops the versions of a name; no number comes twice.")));
 	if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event))
 	{
 		refuse_if_used(NULL);

@@ -187,7 +187,7 @@ is($two->query("SELECT ae.drop_model('k4');"), 1, 'a corrupt version can be drop
 # ---- tables that a superuser has altered ----------------------------------------------------------
 
 for my $change ('ALTER TABLE ae.models ALTER digest TYPE int USING 1', 'ALTER TABLE ae.models DROP digest', 'ALTER TABLE ae.models ALTER model TYPE int USING 1',
-	'ALTER TABLE ae.models DROP CONSTRAINT models_name_fkey, ALTER name TYPE numeric USING 1, DROP CONSTRAINT models_pkey; ALTER TABLE ae.models ADD PRIMARY KEY (name, version, created)',
+	'ALTER TABLE ae.models ALTER name TYPE numeric USING 1, DROP CONSTRAINT models_pkey; ALTER TABLE ae.models ADD PRIMARY KEY (name, version, created)',
 	'ALTER TABLE ae.models DROP CONSTRAINT models_version_check, ALTER version TYPE text',
 	'ALTER EXTENSION ae DROP TABLE ae.models; DROP TABLE ae.models; CREATE VIEW ae.models AS SELECT 1 AS name')
 {
