@@ -9,12 +9,14 @@
  */
 #include "pg_ae.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
+#include "utils/plancache.h"
 
 PG_FUNCTION_INFO_V1(pg_ae_save_model);
 PG_FUNCTION_INFO_V1(pg_ae_drop_model);
@@ -81,6 +83,46 @@ lock_name(const PgaeReference *reference)
 	return run(&lock) > 0;
 }
 
+/* ---- versions that are rolled back ---- */
+
+/*
+ * Scores are immutable, so a plan may hold what the planner has computed by a version, and a
+ * number that was rolled back may come again as another model.  Nobody else has seen the version:
+ * it is enough that this session forgets its plans.
+ */
+static bool saved = false; /* by this transaction, or one of its subtransactions */
+
+static void
+at_end_of_transaction(XactEvent event, void *arg)
+{
+	if (saved && (event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE))
+		ResetPlanCache();
+	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE || event == XACT_EVENT_COMMIT)
+		saved = false;
+}
+
+static void
+at_end_of_subtransaction(SubXactEvent event, SubTransactionId subtransaction,
+						 SubTransactionId parent, void *arg)
+{
+	if (saved && event == SUBXACT_EVENT_ABORT_SUB)
+		ResetPlanCache();
+}
+
+static void
+watch_for_rollback(void)
+{
+	static bool registered = false;
+
+	if (!registered)
+	{
+		RegisterXactCallback(at_end_of_transaction, NULL);
+		RegisterSubXactCallback(at_end_of_subtransaction, NULL);
+		registered = true;
+	}
+	saved = true;
+}
+
 /* ---- ae.save_model ---- */
 
 /* Gives the version its number; the name is made if need be. */
@@ -96,6 +138,7 @@ take_version(PgaeReference *reference)
 		reference);
 	bool isnull;
 
+	watch_for_rollback();
 	add_parameter(&create, TEXTOID, CStringGetTextDatum(GetUserNameFromId(GetUserId(), false)),
 				  false);
 	run(&create);

@@ -92,6 +92,31 @@ $two->query("SELECT ae.drop_model('x\@2');");
 like($one->query("FETCH 1 FROM c;"), qr/^[\d.]+$/, 'an open cursor goes on with the model that it has');
 $one->query('COMMIT;');
 
+# A plan holds what was computed when it was made, and must not outlive a version that was not.
+$one->query(<<'END');
+CREATE FUNCTION planned() RETURNS float8 LANGUAGE plpgsql AS $$ BEGIN RETURN ae.threshold('y', 0.3); END $$;
+CREATE FUNCTION limit_of(number int) RETURNS float8 LANGUAGE sql AS 'SELECT ae.threshold(model, 0.3) FROM bytes WHERE n = number';
+END
+isnt($one->query('SELECT limit_of(1);'), $one->query('SELECT limit_of(2);'), 'two models have two thresholds');
+for my $way (
+	['a transaction', 'BEGIN;', 'ROLLBACK;', ''],
+	['a subtransaction', 'BEGIN; SAVEPOINT s;', 'ROLLBACK TO s;', 'COMMIT;'],
+	['a subtransaction of a subtransaction', 'BEGIN; SAVEPOINT s; SAVEPOINT r;', 'RELEASE r; ROLLBACK TO s;', 'COMMIT;'])
+{
+	my ($what, $begin, $rollback, $end) = @$way;
+
+	$one->query("DISCARD PLANS; SELECT ae.drop_model('y');");
+	my ($before) = $one->query("$begin SELECT save('y', 1);") =~ /(y\@\d+)/;
+	is($one->query("PREPARE planned AS SELECT ae.threshold('y', 0.3); EXECUTE planned; EXECUTE planned;"), join("\n", ($one->query('SELECT limit_of(1);')) x 2), "$what: a plan");
+	is($one->query('SELECT planned() = limit_of(1);'), 't', 'and one of a function');
+	$one->query($rollback);
+	is($one->query("SELECT save('y', 2);"), $before, 'rolled back, the number comes again');
+	is($one->query('EXECUTE planned;'), $one->query('SELECT limit_of(2);'), 'the plan is made anew');
+	is($one->query('SELECT planned() = limit_of(2);'), 't', 'and that of the function');
+	$one->query("$end DEALLOCATE planned;");
+}
+$one->query("SELECT ae.drop_model('y'); DROP FUNCTION planned, limit_of;");
+
 # ---- the binary form ---------------------------------------------------------------------------------
 
 $node->query('postgres', <<'END');
