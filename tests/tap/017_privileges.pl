@@ -177,6 +177,9 @@ BEGIN
 		EXECUTE format('CREATE OR REPLACE FUNCTION evil.op(%1$s, %1$s) RETURNS bool LANGUAGE sql AS $f$SELECT evil.trap(%2$L); SELECT false$f$', split_part(f, ',', 1), f);
 		EXECUTE format('CREATE OPERATOR evil.%1$s (LEFTARG = %2$s, RIGHTARG = %2$s, FUNCTION = evil.op)', split_part(f, ',', 2), split_part(f, ',', 1));
 	END LOOP;
+	-- NULLIF, IN and CASE look for = by themselves
+	CREATE FUNCTION evil.mixed(bigint, integer) RETURNS bool LANGUAGE sql AS 'SELECT evil.trap(''bigint = integer''); SELECT false';
+	CREATE OPERATOR evil.= (LEFTARG = bigint, RIGHTARG = integer, FUNCTION = evil.mixed);
 	CREATE FUNCTION evil.arrow(jsonb, text) RETURNS jsonb LANGUAGE sql AS 'SELECT evil.trap(''->''); SELECT NULL::jsonb';
 	CREATE OPERATOR evil.-> (LEFTARG = jsonb, RIGHTARG = text, FUNCTION = evil.arrow);
 	CREATE TABLE evil.models (LIKE ae.models);
