@@ -15,6 +15,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/guc.h"
 #include "utils/jsonb.h"
 #include "utils/plancache.h"
 
@@ -54,12 +55,19 @@ make_statement(const char *text, const PgaeReference *reference)
 	return statement;
 }
 
-/* Runs it as the owner of the tables; returns how many rows it gave or changed. */
+/*
+ * Runs it as the owner of the tables; returns how many rows it gave or changed.  A trigger that a
+ * superuser has put on them runs as the owner too: so not under the search_path of the caller.
+ */
 static uint64
 run(const Statement *statement)
 {
+	int level = NewGUCNestLevel();
 	Oid user;
 	int context, result;
+
+	set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
+					  GUC_ACTION_SAVE, true, 0, false);
 
 	GetUserIdAndSecContext(&user, &context);
 	SetUserIdAndSecContext(pgae_tables_owner(),
@@ -67,6 +75,7 @@ run(const Statement *statement)
 	result = SPI_execute_with_args(statement->text, statement->n, (Oid *) statement->types,
 								   (Datum *) statement->values, statement->nulls, false, 0);
 	SetUserIdAndSecContext(user, context);
+	AtEOXact_GUC(false, level);
 	if (result < 0)
 		elog(ERROR, "statement on the tables of models failed: %s", SPI_result_code_string(result));
 	return SPI_processed;

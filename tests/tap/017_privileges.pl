@@ -208,6 +208,23 @@ for my $sql (
 is($node->query('postgres', 'SELECT string_agg(what, \', \') FROM evil.caught'), '', 'nothing of it ran');
 is(as('owner', "$hostile SELECT 1 = 1"), 'f', 'though it would have');
 
+# A superuser's trigger on the tables, as careless as a trigger may be on any other table.
+$node->query('postgres', <<'END');
+CREATE TABLE saves (name text);
+CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO saves VALUES (NEW.name); RETURN NEW; EXCEPTION WHEN undefined_table THEN RETURN NEW; END $$;
+CREATE TRIGGER note BEFORE INSERT ON ae.models FOR EACH ROW EXECUTE FUNCTION note();
+CREATE TABLE evil.saves (name text);
+CREATE FUNCTION evil.caught() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO evil.caught VALUES ('trigger as ' || current_user); RETURN NEW; END $$;
+CREATE TRIGGER caught BEFORE INSERT ON evil.saves FOR EACH ROW EXECUTE FUNCTION evil.caught();
+END
+is(as('owner', "SET search_path = evil, public; SELECT ae.save_model('m', model) FROM bytes; SHOW search_path"), "m\@3\nevil, public", 'a version is saved under a hostile search_path, which stays');
+is($node->query('postgres', 'SELECT string_agg(what, \', \') FROM evil.caught WHERE what ~ \'trigger\''), '', 'a trigger on the table does not run under it');
+is(as('owner', 'SELECT ae.drop_model(\'m@3\')'), 1, 'dropped again');
+$node->query('postgres', 'DROP TRIGGER note ON ae.models; ALTER FUNCTION note() SET search_path = public; CREATE TRIGGER note BEFORE INSERT ON ae.models FOR EACH ROW EXECUTE FUNCTION note()');
+like(as('owner', "SELECT ae.save_model('m', model) FROM bytes"), qr/^m/, 'and one that sets its own');
+is($node->query('postgres', 'SELECT name FROM saves'), 'm', 'runs under that');
+$node->query('postgres', 'DROP TRIGGER note ON ae.models');
+
 # ---- somebody else's schema ---------------------------------------------------------------------------------
 
 $node->query('postgres', 'CREATE DATABASE taken; GRANT CREATE ON DATABASE taken TO other');
