@@ -193,6 +193,7 @@ FROM ae.models m
 JOIN ae.model_names n ON n.name OPERATOR(pg_catalog.=) m.name
 LEFT JOIN pg_catalog.pg_roles o ON o.rolname OPERATOR(pg_catalog.=) n.owner::pg_catalog.name
 CROSS JOIN LATERAL (SELECT pg_catalog.has_table_privilege('ae.models', 'SELECT')
+		AND NOT pg_catalog.row_security_active('ae.models')
 	OR coalesce(pg_catalog.pg_has_role(o.oid, 'USAGE'), false) AS readable) r;
 COMMENT ON VIEW ae.model_list IS
 'named models: rows and losses for their owners and for roles with SELECT on ae.models';

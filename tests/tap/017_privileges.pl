@@ -151,7 +151,10 @@ is(as('other', 'SELECT * FROM mine'), 'permission denied to see what is in model
 is(as('other', "CREATE TABLE x (v int); CREATE INDEX ON x (ae.model_bytes('m\@1'))"), 'functions in index expression must be marked IMMUTABLE', 'no index holds what is in a model');
 $node->query('postgres', 'ALTER TABLE ae.models ENABLE ROW LEVEL SECURITY');
 is(as('reader', "SELECT ae.summary('m')"), 'permission denied to see what is in model m', 'with row security SELECT on the table is not enough');
+is(as('reader', "SELECT n_rows FROM ae.model_list WHERE name = 'm'"), '', 'nor for the list');
+is(as('member', "SELECT n_rows FROM ae.model_list WHERE name = 'm'"), 200, 'which tells the owner');
 $node->query('postgres', 'ALTER TABLE ae.models DISABLE ROW LEVEL SECURITY');
+is(as('reader', "SELECT n_rows FROM ae.model_list WHERE name = 'm'"), 200, 'without it, SELECT is');
 $node->query('postgres', 'CREATE TABLE secret AS TABLE t');
 is(as('other', "SELECT ae.compare_models('m', 'm', 'secret')"), 'permission denied for table secret', 'ae.compare_models reads as its caller');
 
