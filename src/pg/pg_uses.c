@@ -312,6 +312,8 @@ refuse_if_used(const PgaeReference *wanted)
 
 	search.type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("model"),
 								  ObjectIdGetDatum(get_namespace_oid("ae", false)));
+	if (!OidIsValid(search.type))
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("there is no type ae.model")));
 	search.array_type = get_array_type(search.type);
 	initStringInfo(&search.uses);
 	search_dependents(search.type, &search);

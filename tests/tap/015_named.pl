@@ -223,6 +223,8 @@ for my $change ('ALTER TABLE ae.models ALTER digest TYPE int USING 1', 'ALTER TA
 		like($err, qr/ERROR:  (?:table ae\.models is not as the extension has made it|cannot delete from view)/, "$change; $use");
 	}
 }
+like(($node->psql('postgres', "BEGIN; CREATE VIEW v AS SELECT ae.threshold('k8'); ALTER TYPE ae.model SET SCHEMA public; SELECT ae.drop_model('k8')"))[1],
+	qr/there is no type ae\.model/, 'the type elsewhere: nothing is dropped, as no use could be found');
 is($node->query('postgres', "SELECT ae.threshold('k8') IS NOT NULL"), 't', 'rolled back, all is well');
 
 unlike($node->log_text, qr/PANIC|terminated by signal|XX000/, 'no crash, no internal error');
