@@ -14,6 +14,7 @@
 
 #include "access/genam.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/dependency.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
@@ -36,6 +37,7 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/resowner.h"
 #include "utils/syscache.h"
 
 PG_FUNCTION_INFO_V1(pg_ae_models_guard);
@@ -242,6 +244,42 @@ describe(const ObjectAddress *object)
 	return PGAE_OBJECT_DESCRIPTION(object);
 }
 
+/*
+ * The same, or NULL for an object that was dropped meanwhile.  What describes a constraint, a
+ * default or a trigger raises an internal error where its table has just gone.
+ */
+static char *
+describe_if_there(const ObjectAddress *object)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	char *volatile description = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		description = describe(object);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		if (error->sqlerrcode != ERRCODE_INTERNAL_ERROR)
+			ReThrowError(error);
+		description = NULL;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return description;
+}
+
 static bool
 was_seen(const ObjectAddress *object, const Search *search)
 {
@@ -269,7 +307,7 @@ search_object(const ObjectAddress *object, Search *search)
 	for (int i = 0; i < (int) lengthof(places) && !found; i++)
 		found = places[i].class == object->classId &&
 				place_mentions(&places[i], object->objectId, search);
-	description = found ? describe(object) : NULL;
+	description = found ? describe_if_there(object) : NULL;
 	if (description == NULL)
 		return;
 	search->seen = lappend(search->seen, memcpy(palloc(sizeof(*object)), object, sizeof(*object)));

@@ -143,6 +143,26 @@ $one->query('SET enable_seqscan = off;');
 like($one->query("INSERT INTO t VALUES (0, 1, 1, 1);"), qr/there is no model x/, 'then says that the version is missing');
 $one->query('DROP INDEX late;');
 
+# ---- what uses a model comes and goes while it is dropped -------------------------------------------
+
+$two->query("SELECT save('busy', 1); CREATE TABLE stays (x float8 DEFAULT ae.threshold('busy'));");
+my $made = $node->start_psql('postgres', join '', map { <<"END" } 1 .. 500);
+CREATE VIEW v_$_ AS SELECT ae.threshold('busy'); DROP VIEW v_$_;
+CREATE TABLE c_$_ (a real, b real, c real, CHECK (ae.raw_score('busy', ROW(a, b, c)) > 0)); DROP TABLE c_$_;
+CREATE TABLE d_$_ (x float8 DEFAULT ae.threshold('busy')); DROP TABLE d_$_;
+CREATE FUNCTION f_$_(m ae.model DEFAULT 'busy') RETURNS int LANGUAGE sql AS 'SELECT 1'; DROP FUNCTION f_$_;
+END
+my @droppers = map { $node->start_psql('postgres', "SELECT ae.drop_model('busy');\n" x 1000, errors => 1) } 1, 2;
+is(($made->finish)[1], '', 'views, tables and functions come and go');
+for my $dropper (@droppers)
+{
+	my %errors;
+
+	$errors{$_}++ for ($dropper->finish)[1] =~ /ERROR:  (.*)/g;
+	is_deeply(\%errors, { 'cannot drop model busy because other objects use it' => 1000 }, 'dropping is refused, and nothing else is wrong');
+}
+$two->query("DROP TABLE stays; SELECT ae.drop_model('busy');");
+
 # ---- the cache ------------------------------------------------------------------------------------
 
 my $kept = q(SELECT count(*) FROM pg_backend_memory_contexts WHERE name = 'ae named model';);
