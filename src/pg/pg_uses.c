@@ -77,7 +77,7 @@ static const Place places[] = {
 	 PartitionedRelidIndexId,
 	 Anum_pg_partitioned_table_partrelid,
 	 {Anum_pg_partitioned_table_partexprs}},
-#if PG_VERSION_NUM < 150000
+#ifdef PGAE_GENERATED_COLUMN_DEPENDS
 	/* a column depends itself on what it is generated from */
 	{RelationRelationId,
 	 AttrDefaultRelationId,
