@@ -212,7 +212,10 @@ DELETE FROM ae.models WHERE version = 2;
 \echo :LAST_ERROR_SQLSTATE
 TRUNCATE ae.models;
 \echo :LAST_ERROR_SQLSTATE
-TRUNCATE ae.model_names CASCADE;
+TRUNCATE ae.model_names;
+\echo :LAST_ERROR_SQLSTATE
+DELETE FROM ae.model_names WHERE name = 'fraud';
+UPDATE ae.model_names SET name = 'other' WHERE name = 'fraud';
 DROP VIEW pinned;
 SELECT ae.drop_model('fraud@2'), ae.drop_model('fraud@3'), ae.current('fraud');
 SELECT ae.save_model('fraud', model) FROM bytes WHERE n = 2;

@@ -3,6 +3,21 @@
 -- Everything stands in the schema ae, which the control file names. Object names are written
 -- qualified, so that no search_path has a say.
 
+-- Whoever owns the schema may rename it, and put others of its tables and functions in its place.
+DO $$
+DECLARE
+	owner pg_catalog.name := (SELECT r.rolname
+		FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) n.nspowner
+		WHERE n.nspname OPERATOR(pg_catalog.=) 'ae' AND NOT r.rolsuper
+			AND r.rolname OPERATOR(pg_catalog.<>) current_user);
+BEGIN
+	IF owner IS NOT NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+			MESSAGE = pg_catalog.format('schema ae belongs to the role %I', owner),
+			HINT = 'Drop the schema, or give it to a superuser: its owner could replace what the extension puts there.';
+	END IF;
+END $$;
+
 -- named models: the tables, and the type that refers to a version of a model
 
 CREATE TYPE ae.model;
@@ -127,9 +142,10 @@ CREATE TABLE ae.model_names (
 	last_version integer NOT NULL CHECK (last_version OPERATOR(pg_catalog.>=) 0));
 COMMENT ON TABLE ae.model_names IS 'named models: who owns them, and the last number given to a version';
 
--- The library knows columns by their place: new ones come behind.
+-- The library knows columns by their place: new ones come behind.  No foreign key: a parallel
+-- pg_restore heeds none of an extension's, and would load the larger table, this one, first.
 CREATE TABLE ae.models (
-	name text COLLATE "C" NOT NULL REFERENCES ae.model_names,
+	name text COLLATE "C" NOT NULL,
 	version integer NOT NULL CHECK (version OPERATOR(pg_catalog.>) 0),
 	created timestamptz NOT NULL,
 	bytes integer GENERATED ALWAYS AS (pg_catalog.octet_length(model)) STORED,
@@ -152,11 +168,15 @@ CREATE FUNCTION ae.models_guard() RETURNS trigger
 AS 'MODULE_PATHNAME', 'pg_ae_models_guard'
 LANGUAGE C;
 COMMENT ON FUNCTION ae.models_guard() IS
-'keeps versions of models from changing, and from being deleted where a stored expression uses them';
+'keeps versions of models from changing, and from being deleted where a stored expression uses them; keeps names';
 REVOKE EXECUTE ON FUNCTION ae.models_guard() FROM PUBLIC;
 CREATE TRIGGER guard_rows BEFORE UPDATE OR DELETE ON ae.models
 FOR EACH ROW EXECUTE FUNCTION ae.models_guard();
 CREATE TRIGGER guard_table BEFORE TRUNCATE ON ae.models
+FOR EACH STATEMENT EXECUTE FUNCTION ae.models_guard();
+CREATE TRIGGER guard_rows BEFORE UPDATE OF name OR DELETE ON ae.model_names
+FOR EACH ROW EXECUTE FUNCTION ae.models_guard();
+CREATE TRIGGER guard_table BEFORE TRUNCATE ON ae.model_names
 FOR EACH STATEMENT EXECUTE FUNCTION ae.models_guard();
 
 -- Names and sizes are for everybody; what says something of the rows that were trained on is for
@@ -173,6 +193,7 @@ FROM ae.models m
 JOIN ae.model_names n ON n.name OPERATOR(pg_catalog.=) m.name
 LEFT JOIN pg_catalog.pg_roles o ON o.rolname OPERATOR(pg_catalog.=) n.owner::pg_catalog.name
 CROSS JOIN LATERAL (SELECT pg_catalog.has_table_privilege('ae.models', 'SELECT')
+		AND NOT pg_catalog.row_security_active('ae.models')
 	OR coalesce(pg_catalog.pg_has_role(o.oid, 'USAGE'), false) AS readable) r;
 COMMENT ON VIEW ae.model_list IS
 'named models: rows and losses for their owners and for roles with SELECT on ae.models';

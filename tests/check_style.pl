@@ -234,7 +234,7 @@ sub check_binding
 		complain($file, $i + 1, 'settings are born in pg_module.c')
 		  if $line =~ /\bDefineCustom\w+Variable\s*\(/ && $file ne 'src/pg/pg_module.c';
 		complain($file, $i + 1, 'data does not raise an internal error')
-		  if $line =~ /\bERRCODE_INTERNAL_ERROR\b/;
+		  if $line =~ /\berrcode\s*\(\s*ERRCODE_INTERNAL_ERROR\b/;
 	}
 }
 

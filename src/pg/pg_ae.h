@@ -542,9 +542,11 @@ typedef struct PgaeStored
 	struct varlena *digest; /* SHA-256 of the bytes, as stored */
 } PgaeStored;
 
-/* 42704 with the nearest name, or the versions there are. */
+/* 42704 with the nearest name, or the versions there are; 55000 for a table that was altered. */
 extern void pgae_stored_open(PgaeStored *stored, const PgaeReference *reference);
 extern void pgae_stored_close(PgaeStored *stored);
+/* The version that a row of ae.models is. */
+extern void pgae_reference_of_row(PgaeReference *reference, HeapTuple tuple);
 extern bool pgae_version_exists(const PgaeReference *reference);
 /* Sets the version to the newest that snapshot sees (NULL: the latest commits); else as next. */
 extern bool pgae_resolve_current(PgaeReference *reference, Snapshot snapshot, Node *escontext);
@@ -553,7 +555,8 @@ extern bool pgae_refuse_unknown(const PgaeReference *reference, Node *escontext)
 extern bool pgae_name_exists(const char *name);
 /* A table of the extension, or an index of one. */
 extern Oid pgae_table(const char *name);
-/* The owner of ae.models, and of names whose owner is no more. */
+/* The owner of ae.models, and of names whose owner is no more; 55000 if it is not the extension's.
+ */
 extern Oid pgae_tables_owner(void);
 /* 42501 unless the current user has the rights of the owner of a name; ... */
 extern void pgae_check_owner(const char *name);

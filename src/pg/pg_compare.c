@@ -4,7 +4,8 @@
  *
  * It is one statement around the caller's query, run as the caller: what it does could be typed
  * by hand.  Everything of ours in it is written with its schema, whatever the search_path under
- * which the caller's query is read.
+ * which the caller's query is read; so nothing that means an operator without naming it, as NULLIF
+ * does.
  */
 #include "pg_ae.h"
 
@@ -41,10 +42,11 @@ static const char statement[] =
 	"pg_catalog.avg(fb::pg_catalog.int4)::pg_catalog.float8, "
 	"pg_catalog.avg((fa OPERATOR(pg_catalog.=) fb)::pg_catalog.int4)::pg_catalog.float8, "
 	"pg_catalog.corr(ra, rb), "
+	"CASE WHEN pg_catalog.count(*) OPERATOR(pg_catalog.>) 0 THEN "
 	"pg_catalog.count(*) FILTER (WHERE ra OPERATOR(pg_catalog.<=) top AND rb "
 	"OPERATOR(pg_catalog.<=) top)::pg_catalog.float8 OPERATOR(pg_catalog./) "
-	"NULLIF(GREATEST(pg_catalog.count(*) FILTER (WHERE ra OPERATOR(pg_catalog.<=) top), "
-	"pg_catalog.count(*) FILTER (WHERE rb OPERATOR(pg_catalog.<=) top)), 0)::pg_catalog.float8 "
+	"GREATEST(pg_catalog.count(*) FILTER (WHERE ra OPERATOR(pg_catalog.<=) top), "
+	"pg_catalog.count(*) FILTER (WHERE rb OPERATOR(pg_catalog.<=) top))::pg_catalog.float8 END "
 	"FROM ae_ranked";
 
 /* compare_models(a, b, query): one row of figures; a and b of type ae.model, or bytea. */

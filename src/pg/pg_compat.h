@@ -91,6 +91,9 @@ BufFileReadExact(BufFile *file, void *ptr, size_t size)
 
 #define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
 
+/* A generated column, not its expression, depended on what it is generated from. */
+#define PGAE_GENERATED_COLUMN_DEPENDS
+
 #endif
 
 /* ---- 14 ---- */

@@ -17,9 +17,11 @@
 #include "access/stratnum.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "catalog/dependency.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
+#include "commands/extension.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -76,6 +78,36 @@ name_key(ScanKey key, AttrNumber column, const char *name)
 						   F_TEXTEQ, CStringGetTextDatum(name));
 }
 
+/* What is read of a table by its place. */
+static const struct
+{
+	const char *table;
+	int column;
+	Oid type;
+} shape[] = {
+	{"models", MODELS_NAME, TEXTOID},     {"models", MODELS_VERSION, INT4OID},
+	{"models", MODELS_DIGEST, BYTEAOID},  {"models", MODELS_MODEL, BYTEAOID},
+	{"model_names", NAMES_NAME, TEXTOID}, {"model_names", NAMES_OWNER, TEXTOID},
+};
+
+/* A superuser may alter the tables; a value taken for one of another type is a wild pointer. */
+static Relation
+open_table(const char *name)
+{
+	Relation relation = table_open(pgae_table(name), AccessShareLock);
+	TupleDesc tupdesc = RelationGetDescr(relation);
+	bool good = relation->rd_rel->relkind == RELKIND_RELATION;
+
+	for (int i = 0; i < (int) lengthof(shape) && good; i++)
+		good = strcmp(shape[i].table, name) != 0 ||
+			   (shape[i].column <= tupdesc->natts &&
+				TupleDescAttr(tupdesc, shape[i].column - 1)->atttypid == shape[i].type);
+	if (!good)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("table ae.%s is not as the extension has made it", name)));
+	return relation;
+}
+
 static Datum
 column_of(HeapTuple tuple, int column, Relation relation)
 {
@@ -95,7 +127,7 @@ column_of(HeapTuple tuple, int column, Relation relation)
 static List *
 versions_of(const char *name, Snapshot snapshot, int limit)
 {
-	Relation relation = table_open(pgae_table("models"), AccessShareLock);
+	Relation relation = open_table("models");
 	Relation index = index_open(pgae_table("models_pkey"), AccessShareLock);
 	List *versions = NIL;
 	ScanKeyData key;
@@ -117,7 +149,7 @@ versions_of(const char *name, Snapshot snapshot, int limit)
 static char *
 nearest_name(const char *name)
 {
-	Relation relation = table_open(pgae_table("model_names"), AccessShareLock);
+	Relation relation = open_table("model_names");
 	SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, NULL, 0, NULL);
 	int best = Min(NEAR_NAME, (int) strlen(name));
 	char *nearest = NULL;
@@ -213,7 +245,7 @@ pgae_stored_open(PgaeStored *stored, const PgaeReference *reference)
 {
 	HeapTuple tuple;
 
-	stored->relation = table_open(pgae_table("models"), AccessShareLock);
+	stored->relation = open_table("models");
 	stored->scan = scan_version(stored->relation, reference);
 	tuple = systable_getnext(stored->scan);
 	if (!HeapTupleIsValid(tuple))
@@ -231,10 +263,22 @@ pgae_stored_close(PgaeStored *stored)
 	table_close(stored->relation, AccessShareLock);
 }
 
+void
+pgae_reference_of_row(PgaeReference *reference, HeapTuple tuple)
+{
+	Relation relation = open_table("models");
+
+	memset(reference, 0, sizeof(*reference));
+	strlcpy(reference->name, TextDatumGetCString(column_of(tuple, MODELS_NAME, relation)),
+			sizeof(reference->name));
+	reference->version = DatumGetInt32(column_of(tuple, MODELS_VERSION, relation));
+	table_close(relation, AccessShareLock);
+}
+
 bool
 pgae_version_exists(const PgaeReference *reference)
 {
-	Relation relation = table_open(pgae_table("models"), AccessShareLock);
+	Relation relation = open_table("models");
 	SysScanDesc scan = scan_version(relation, reference);
 	bool exists = HeapTupleIsValid(systable_getnext(scan));
 
@@ -245,13 +289,26 @@ pgae_version_exists(const PgaeReference *reference)
 
 /* ---- who may what ---- */
 
+/* 55000 for a table that somebody else has put in the place of the extension's. */
+static void
+check_is_ours(const char *name)
+{
+	Oid extension = getExtensionOfObject(RelationRelationId, pgae_table(name));
+
+	if (!OidIsValid(extension) || extension != get_extension_oid("ae", true))
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("table ae.%s is not that of the extension ae", name)));
+}
+
 Oid
 pgae_tables_owner(void)
 {
-	Relation relation = table_open(pgae_table("models"), AccessShareLock);
+	Relation relation = open_table("models");
 	Oid owner = relation->rd_rel->relowner;
 
 	table_close(relation, AccessShareLock);
+	check_is_ours("models");
+	check_is_ours("model_names");
 	return owner;
 }
 
@@ -259,7 +316,7 @@ pgae_tables_owner(void)
 static Oid
 owner_of(const char *name, bool *exists)
 {
-	Relation relation = table_open(pgae_table("model_names"), AccessShareLock);
+	Relation relation = open_table("model_names");
 	Oid owner = InvalidOid;
 	ScanKeyData key;
 	SysScanDesc scan;

@@ -9,12 +9,15 @@
  */
 #include "pg_ae.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/guc.h"
 #include "utils/jsonb.h"
+#include "utils/plancache.h"
 
 PG_FUNCTION_INFO_V1(pg_ae_save_model);
 PG_FUNCTION_INFO_V1(pg_ae_drop_model);
@@ -41,11 +44,19 @@ pgae_statement_about(const char *text, const PgaeReference *reference)
 	return statement;
 }
 
+/*
+ * Runs it as the owner of the tables; returns how many rows it gave or changed.  A trigger that a
+ * superuser has put on them runs as the owner too: so not under the search_path of the caller.
+ */
 uint64
 pgae_statement_run(const PgaeStatement *statement)
 {
+	int level = NewGUCNestLevel();
 	Oid user;
 	int context, result;
+
+	set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
+					  GUC_ACTION_SAVE, true, 0, false);
 
 	GetUserIdAndSecContext(&user, &context);
 	SetUserIdAndSecContext(pgae_tables_owner(),
@@ -53,6 +64,7 @@ pgae_statement_run(const PgaeStatement *statement)
 	result = SPI_execute_with_args(statement->text, statement->n, (Oid *) statement->types,
 								   (Datum *) statement->values, statement->nulls, false, 0);
 	SetUserIdAndSecContext(user, context);
+	AtEOXact_GUC(false, level);
 	if (result < 0)
 		elog(ERROR, "statement on the tables of models failed: %s", SPI_result_code_string(result));
 	return SPI_processed;
@@ -67,6 +79,46 @@ lock_name(const PgaeReference *reference)
 											  reference);
 
 	return pgae_statement_run(&lock) > 0;
+}
+
+/* ---- versions that are rolled back ---- */
+
+/*
+ * Scores are immutable, so a plan may hold what the planner has computed by a version, and a
+ * number that was rolled back may come again as another model.  Nobody else has seen the version:
+ * it is enough that this session forgets its plans.
+ */
+static bool saved = false; /* by this transaction, or one of its subtransactions */
+
+static void
+at_end_of_transaction(XactEvent event, void *arg)
+{
+	if (saved && (event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE))
+		ResetPlanCache();
+	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE || event == XACT_EVENT_COMMIT)
+		saved = false;
+}
+
+static void
+at_end_of_subtransaction(SubXactEvent event, SubTransactionId subtransaction,
+						 SubTransactionId parent, void *arg)
+{
+	if (saved && event == SUBXACT_EVENT_ABORT_SUB)
+		ResetPlanCache();
+}
+
+static void
+watch_for_rollback(void)
+{
+	static bool registered = false;
+
+	if (!registered)
+	{
+		RegisterXactCallback(at_end_of_transaction, NULL);
+		RegisterSubXactCallback(at_end_of_subtransaction, NULL);
+		registered = true;
+	}
+	saved = true;
 }
 
 /* ---- ae.save_model ---- */
@@ -85,6 +137,7 @@ take_version(PgaeReference *reference)
 		reference);
 	bool isnull;
 
+	watch_for_rollback();
 	pgae_statement_add(&create, TEXTOID, CStringGetTextDatum(GetUserNameFromId(GetUserId(), false)),
 					   false);
 	pgae_statement_run(&create);

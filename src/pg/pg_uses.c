@@ -14,6 +14,7 @@
 
 #include "access/genam.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/dependency.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
@@ -36,6 +37,7 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/resowner.h"
 #include "utils/syscache.h"
 
 PG_FUNCTION_INFO_V1(pg_ae_models_guard);
@@ -75,7 +77,7 @@ static const Place places[] = {
 	 PartitionedRelidIndexId,
 	 Anum_pg_partitioned_table_partrelid,
 	 {Anum_pg_partitioned_table_partexprs}},
-#if PG_VERSION_NUM < 150000
+#ifdef PGAE_GENERATED_COLUMN_DEPENDS
 	/* a column depends itself on what it is generated from */
 	{RelationRelationId,
 	 AttrDefaultRelationId,
@@ -242,6 +244,42 @@ describe(const ObjectAddress *object)
 	return PGAE_OBJECT_DESCRIPTION(object);
 }
 
+/*
+ * The same, or NULL for an object that was dropped meanwhile.  What describes a constraint, a
+ * default or a trigger raises an internal error where its table has just gone.
+ */
+static char *
+describe_if_there(const ObjectAddress *object)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	char *volatile description = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		description = describe(object);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		if (error->sqlerrcode != ERRCODE_INTERNAL_ERROR)
+			ReThrowError(error);
+		description = NULL;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return description;
+}
+
 static bool
 was_seen(const ObjectAddress *object, const Search *search)
 {
@@ -269,7 +307,7 @@ search_object(const ObjectAddress *object, Search *search)
 	for (int i = 0; i < (int) lengthof(places) && !found; i++)
 		found = places[i].class == object->classId &&
 				place_mentions(&places[i], object->objectId, search);
-	description = found ? describe(object) : NULL;
+	description = found ? describe_if_there(object) : NULL;
 	if (description == NULL)
 		return;
 	search->seen = lappend(search->seen, memcpy(palloc(sizeof(*object)), object, sizeof(*object)));
@@ -312,6 +350,8 @@ refuse_if_used(const PgaeReference *wanted)
 
 	search.type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("model"),
 								  ObjectIdGetDatum(get_namespace_oid("ae", false)));
+	if (!OidIsValid(search.type))
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("there is no type ae.model")));
 	search.array_type = get_array_type(search.type);
 	initStringInfo(&search.uses);
 	search_dependents(search.type, &search);
@@ -339,23 +379,34 @@ pgae_refuse_if_used(const PgaeReference *reference)
 	refuse_if_used(reference);
 }
 
+/* Whether a trigger is on that table of the extension. */
+static bool
+is_on(const TriggerData *trigger, const char *table)
+{
+	return RelationGetRelid(trigger->tg_relation) ==
+		   get_relname_relid(table, get_namespace_oid("ae", false));
+}
+
 /*
  * models_guard(): the trigger that keeps rows of ae.models as they are: no UPDATE, and no
- * DELETE or TRUNCATE of what is in use.
+ * DELETE or TRUNCATE of what is in use; and names in ae.model_names, with the numbers they have
+ * given.
  */
 Datum
 pg_ae_models_guard(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	TupleDesc tupdesc;
-	PgaeReference reference = {0};
-	bool isnull;
+	PgaeReference reference;
 
-	if (!CALLED_AS_TRIGGER(fcinfo) ||
-		RelationGetRelid(trigger->tg_relation) !=
-			get_relname_relid("models", get_namespace_oid("ae", false)))
+	if (!CALLED_AS_TRIGGER(fcinfo) || !(is_on(trigger, "models") || is_on(trigger, "model_names")))
 		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-						errmsg("ae.models_guard is the trigger function of ae.models alone")));
+						errmsg("ae.models_guard is the trigger function of ae.models and "
+							   "ae.model_names alone")));
+	if (is_on(trigger, "model_names"))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("names of models stay, with the number of their last version"),
+				 errhint("ae.drop_model drops the versions of a name; no number comes twice.")));
 	if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event))
 	{
 		refuse_if_used(NULL);
@@ -365,11 +416,7 @@ pg_ae_models_guard(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("versions of models do not change"),
 						errhint("Save a new version with ae.save_model.")));
-	tupdesc = RelationGetDescr(trigger->tg_relation);
-	strlcpy(reference.name,
-			TextDatumGetCString(heap_getattr(trigger->tg_trigtuple, 1, tupdesc, &isnull)),
-			sizeof(reference.name));
-	reference.version = DatumGetInt32(heap_getattr(trigger->tg_trigtuple, 2, tupdesc, &isnull));
+	pgae_reference_of_row(&reference, trigger->tg_trigtuple);
 	refuse_if_used(&reference);
 	PG_RETURN_POINTER(trigger->tg_trigtuple);
 }

@@ -92,6 +92,31 @@ $two->query("SELECT ae.drop_model('x\@2');");
 like($one->query("FETCH 1 FROM c;"), qr/^[\d.]+$/, 'an open cursor goes on with the model that it has');
 $one->query('COMMIT;');
 
+# A plan holds what was computed when it was made, and must not outlive a version that was not.
+$one->query(<<'END');
+CREATE FUNCTION planned() RETURNS float8 LANGUAGE plpgsql AS $$ BEGIN RETURN ae.threshold('y', 0.3); END $$;
+CREATE FUNCTION limit_of(number int) RETURNS float8 LANGUAGE sql AS 'SELECT ae.threshold(model, 0.3) FROM bytes WHERE n = number';
+END
+isnt($one->query('SELECT limit_of(1);'), $one->query('SELECT limit_of(2);'), 'two models have two thresholds');
+for my $way (
+	['a transaction', 'BEGIN;', 'ROLLBACK;', ''],
+	['a subtransaction', 'BEGIN; SAVEPOINT s;', 'ROLLBACK TO s;', 'COMMIT;'],
+	['a subtransaction of a subtransaction', 'BEGIN; SAVEPOINT s; SAVEPOINT r;', 'RELEASE r; ROLLBACK TO s;', 'COMMIT;'])
+{
+	my ($what, $begin, $rollback, $end) = @$way;
+
+	$one->query("DISCARD PLANS; SELECT ae.drop_model('y');");
+	my ($before) = $one->query("$begin SELECT save('y', 1);") =~ /(y\@\d+)/;
+	is($one->query("PREPARE planned AS SELECT ae.threshold('y', 0.3); EXECUTE planned; EXECUTE planned;"), join("\n", ($one->query('SELECT limit_of(1);')) x 2), "$what: a plan");
+	is($one->query('SELECT planned() = limit_of(1);'), 't', 'and one of a function');
+	$one->query($rollback);
+	is($one->query("SELECT save('y', 2);"), $before, 'rolled back, the number comes again');
+	is($one->query('EXECUTE planned;'), $one->query('SELECT limit_of(2);'), 'the plan is made anew');
+	is($one->query('SELECT planned() = limit_of(2);'), 't', 'and that of the function');
+	$one->query("$end DEALLOCATE planned;");
+}
+$one->query("SELECT ae.drop_model('y'); DROP FUNCTION planned, limit_of;");
+
 # ---- the binary form ---------------------------------------------------------------------------------
 
 $node->query('postgres', <<'END');
@@ -117,6 +142,26 @@ $two->query('COMMIT;');
 $one->query('SET enable_seqscan = off;');
 like($one->query("INSERT INTO t VALUES (0, 1, 1, 1);"), qr/there is no model x/, 'then says that the version is missing');
 $one->query('DROP INDEX late;');
+
+# ---- what uses a model comes and goes while it is dropped -------------------------------------------
+
+$two->query("SELECT save('busy', 1); CREATE TABLE stays (x float8 DEFAULT ae.threshold('busy'));");
+my $made = $node->start_psql('postgres', join '', map { <<"END" } 1 .. 500);
+CREATE VIEW v_$_ AS SELECT ae.threshold('busy'); DROP VIEW v_$_;
+CREATE TABLE c_$_ (a real, b real, c real, CHECK (ae.raw_score('busy', ROW(a, b, c)) > 0)); DROP TABLE c_$_;
+CREATE TABLE d_$_ (x float8 DEFAULT ae.threshold('busy')); DROP TABLE d_$_;
+CREATE FUNCTION f_$_(m ae.model DEFAULT 'busy') RETURNS int LANGUAGE sql AS 'SELECT 1'; DROP FUNCTION f_$_;
+END
+my @droppers = map { $node->start_psql('postgres', "SELECT ae.drop_model('busy');\n" x 1000, errors => 1) } 1, 2;
+is(($made->finish)[1], '', 'views, tables and functions come and go');
+for my $dropper (@droppers)
+{
+	my %errors;
+
+	$errors{$_}++ for ($dropper->finish)[1] =~ /ERROR:  (.*)/g;
+	is_deeply(\%errors, { 'cannot drop model busy because other objects use it' => 1000 }, 'dropping is refused, and nothing else is wrong');
+}
+$two->query("DROP TABLE stays; SELECT ae.drop_model('busy');");
 
 # ---- the cache ------------------------------------------------------------------------------------
 
@@ -183,6 +228,24 @@ for my $name ('k4', 'k5', 'k6', 'k7')
 	like($fresh->query("SELECT ae.threshold('$name');"), qr/corrupt/, 'and it stays so');
 }
 is($two->query("SELECT ae.drop_model('k4');"), 1, 'a corrupt version can be dropped');
+
+# ---- tables that a superuser has altered ----------------------------------------------------------
+
+for my $change ('ALTER TABLE ae.models ALTER digest TYPE int USING 1', 'ALTER TABLE ae.models DROP digest', 'ALTER TABLE ae.models ALTER model TYPE int USING 1',
+	'ALTER TABLE ae.models ALTER name TYPE numeric USING 1, DROP CONSTRAINT models_pkey; ALTER TABLE ae.models ADD PRIMARY KEY (name, version, created)',
+	'ALTER TABLE ae.models DROP CONSTRAINT models_version_check, ALTER version TYPE text',
+	'ALTER EXTENSION ae DROP TABLE ae.models; DROP TABLE ae.models; CREATE VIEW ae.models AS SELECT 1 AS name')
+{
+	for my $use ("SELECT ae.threshold('k8\@1')", "SELECT ae.current('k8')", "SELECT ae.summary('k8\@1')", "SELECT ae.drop_model('k8\@1')", "SELECT save('k8', 1)", 'DELETE FROM ae.models')
+	{
+		my ($out, $err) = $node->psql('postgres', "SET client_min_messages = warning; BEGIN; ALTER TABLE ae.models ENABLE TRIGGER ALL, ALTER digest DROP EXPRESSION IF EXISTS, ALTER bytes DROP EXPRESSION; ALTER EXTENSION ae DROP VIEW ae.model_list; DROP VIEW ae.model_list; $change; $use");
+
+		like($err, qr/ERROR:  (?:table ae\.models is not as the extension has made it|cannot delete from view)/, "$change; $use");
+	}
+}
+like(($node->psql('postgres', "BEGIN; CREATE VIEW v AS SELECT ae.threshold('k8'); ALTER TYPE ae.model SET SCHEMA public; SELECT ae.drop_model('k8')"))[1],
+	qr/there is no type ae\.model/, 'the type elsewhere: nothing is dropped, as no use could be found');
+is($node->query('postgres', "SELECT ae.threshold('k8') IS NOT NULL"), 't', 'rolled back, all is well');
 
 unlike($node->log_text, qr/PANIC|terminated by signal|XX000/, 'no crash, no internal error');
 $_->close for $one, $two;

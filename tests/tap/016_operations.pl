@@ -152,6 +152,27 @@ $node->query('postgres', 'CREATE DATABASE d');
 is($node->run_program($log, 'pg_restore', '-d', 'd', $dump), 0, 'pg_restore') or diag(AeCluster::slurp($log));
 is($node->query('d', $scores), $before, 'scores after pg_restore');
 
+# Workers load the largest tables first, and build an index as soon as its table is there: so section by
+# section, or an index may come before its model.
+$node->query('a', 'CREATE DATABASE large TEMPLATE a');
+$node->query('large', 'DROP TABLE g CASCADE');
+my $dumped = $node->query('large', 'SELECT sum(s) FROM mv');
+is($node->run_program($log, 'pg_dump', '-Fd', '-j', 2, '-f', "$dump.d", 'large'), 0, 'pg_dump -j 2') or diag(AeCluster::slurp($log));
+for my $round (1 .. 2)
+{
+	$node->query('postgres', 'DROP DATABASE IF EXISTS parallel');
+	$node->query('postgres', 'CREATE DATABASE parallel');
+	for my $section ('pre-data', 'data', 'post-data')
+	{
+		is($node->run_program($log, 'pg_restore', '-e', '-j', 2, "--section=$section", '-d', 'parallel', "$dump.d"), 0, "pg_restore -j 2, $section")
+		  or diag(AeCluster::slurp($log));
+	}
+	is($node->query('parallel', $catalogue), $rows, 'all versions are there');
+	is($node->query('parallel', 'SELECT sum(s) FROM mv'), $dumped, 'and what uses them');
+}
+is($node->run_program($log, 'pg_restore', '-e', '-c', '-d', 'parallel', "$dump.d"), 0, 'pg_restore -c over what is there') or diag(AeCluster::slurp($log));
+is($node->query('parallel', $catalogue), $rows, 'all versions are there again');
+
 # What is known not to restore in one go: data that needs a model before models come, in the order of
 # schemas.  The rest of the dump is there, and the data can be loaded after it.
 $node->query('a', "CREATE SCHEMA aa; CREATE TABLE aa.checked (LIKE t, CHECK (ae.raw_score('m\@1', ROW(a, b, c)) < 1000)); INSERT INTO aa.checked SELECT * FROM t");

@@ -165,7 +165,10 @@ is(as('other', 'SELECT * FROM mine'), 'permission denied to see what is in model
 is(as('other', "CREATE TABLE x (v int); CREATE INDEX ON x (ae.model_bytes('m\@1'))"), 'functions in index expression must be marked IMMUTABLE', 'no index holds what is in a model');
 $node->query('postgres', 'ALTER TABLE ae.models ENABLE ROW LEVEL SECURITY');
 is(as('reader', "SELECT ae.summary('m')"), 'permission denied to see what is in model m', 'with row security SELECT on the table is not enough');
+is(as('reader', "SELECT n_rows FROM ae.model_list WHERE name = 'm'"), '', 'nor for the list');
+is(as('member', "SELECT n_rows FROM ae.model_list WHERE name = 'm'"), 200, 'which tells the owner');
 $node->query('postgres', 'ALTER TABLE ae.models DISABLE ROW LEVEL SECURITY');
+is(as('reader', "SELECT n_rows FROM ae.model_list WHERE name = 'm'"), 200, 'without it, SELECT is');
 $node->query('postgres', 'CREATE TABLE secret AS TABLE t');
 is(as('other', "SELECT ae.compare_models('m', 'm', 'secret')"), 'permission denied for table secret', 'ae.compare_models reads as its caller');
 
@@ -191,6 +194,9 @@ BEGIN
 		EXECUTE format('CREATE OR REPLACE FUNCTION evil.op(%1$s, %1$s) RETURNS bool LANGUAGE sql AS $f$SELECT evil.trap(%2$L); SELECT false$f$', split_part(f, ',', 1), f);
 		EXECUTE format('CREATE OPERATOR evil.%1$s (LEFTARG = %2$s, RIGHTARG = %2$s, FUNCTION = evil.op)', split_part(f, ',', 2), split_part(f, ',', 1));
 	END LOOP;
+	-- NULLIF, IN and CASE look for = by themselves
+	CREATE FUNCTION evil.mixed(bigint, integer) RETURNS bool LANGUAGE sql AS 'SELECT evil.trap(''bigint = integer''); SELECT false';
+	CREATE OPERATOR evil.= (LEFTARG = bigint, RIGHTARG = integer, FUNCTION = evil.mixed);
 	CREATE FUNCTION evil.arrow(jsonb, text) RETURNS jsonb LANGUAGE sql AS 'SELECT evil.trap(''->''); SELECT NULL::jsonb';
 	CREATE OPERATOR evil.-> (LEFTARG = jsonb, RIGHTARG = text, FUNCTION = evil.arrow);
 	CREATE TABLE evil.models (LIKE ae.models);
@@ -221,6 +227,51 @@ for my $sql (
 }
 is($node->query('postgres', 'SELECT string_agg(what, \', \') FROM evil.caught'), '', 'nothing of it ran');
 is(as('owner', "$hostile SELECT 1 = 1"), 'f', 'though it would have');
+
+# A superuser's trigger on the tables, as careless as a trigger may be on any other table.
+$node->query('postgres', <<'END');
+CREATE TABLE saves (name text);
+CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO saves VALUES (NEW.name); RETURN NEW; EXCEPTION WHEN undefined_table THEN RETURN NEW; END $$;
+CREATE TRIGGER note BEFORE INSERT ON ae.models FOR EACH ROW EXECUTE FUNCTION note();
+CREATE TABLE evil.saves (name text);
+CREATE FUNCTION evil.caught() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO evil.caught VALUES ('trigger as ' || current_user); RETURN NEW; END $$;
+CREATE TRIGGER caught BEFORE INSERT ON evil.saves FOR EACH ROW EXECUTE FUNCTION evil.caught();
+END
+is(as('owner', "SET search_path = evil, public; SELECT ae.save_model('m', model) FROM bytes; SHOW search_path"), "m\@4\nevil, public", 'a version is saved under a hostile search_path, which stays');
+is($node->query('postgres', 'SELECT string_agg(what, \', \') FROM evil.caught WHERE what ~ \'trigger\''), '', 'a trigger on the table does not run under it');
+is(as('owner', 'SELECT ae.drop_model(\'m@4\')'), 1, 'dropped again');
+$node->query('postgres', 'DROP TRIGGER note ON ae.models; ALTER FUNCTION note() SET search_path = public; CREATE TRIGGER note BEFORE INSERT ON ae.models FOR EACH ROW EXECUTE FUNCTION note()');
+like(as('owner', "SELECT ae.save_model('m', model) FROM bytes"), qr/^m/, 'and one that sets its own');
+is($node->query('postgres', 'SELECT name FROM saves'), 'm', 'runs under that');
+$node->query('postgres', 'DROP TRIGGER note ON ae.models');
+
+# ---- somebody else's schema ---------------------------------------------------------------------------------
+
+$node->query('postgres', 'CREATE DATABASE taken; GRANT CREATE ON DATABASE taken TO other');
+$node->query('taken', 'SET ROLE other; CREATE SCHEMA ae');
+like(($node->psql('taken', 'CREATE EXTENSION ae', args => ['-v', 'VERBOSITY=verbose']))[1], qr/42501: schema ae belongs to the role other/,
+	'the extension does not go into a schema of another role');
+$node->query('taken', 'ALTER SCHEMA ae OWNER TO postgres; CREATE EXTENSION ae; CREATE TABLE m AS SELECT ae.train(ARRAY[sin(i), cos(i)]::real[], ae.options(updates => 2)) AS model FROM generate_series(1, 20) i');
+
+# Given away all the same: its owner has put tables there whose trigger would run on as whoever saves.
+$node->query('taken', 'ALTER SCHEMA ae OWNER TO other; GRANT CREATE ON SCHEMA public TO other');
+$node->query('taken', <<'END');
+SET ROLE other;
+ALTER SCHEMA ae RENAME TO moved;
+CREATE SCHEMA ae;
+CREATE TABLE ae.model_names (name text COLLATE "C" PRIMARY KEY, owner text, comment text, last_version int);
+CREATE TABLE ae.models (name text COLLATE "C", version int, created timestamptz, bytes int, digest bytea, options jsonb, query text,
+	n_rows bigint, train_loss float8, validation_loss float8, model bytea, PRIMARY KEY (name, version));
+CREATE TABLE later ();
+CREATE FUNCTION escape() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''code of other as %'', current_user; END';
+CREATE CONSTRAINT TRIGGER escape AFTER INSERT ON later DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION escape();
+CREATE FUNCTION bait() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO later DEFAULT VALUES; RETURN NEW; END';
+CREATE TRIGGER bait BEFORE INSERT ON ae.models FOR EACH ROW EXECUTE FUNCTION bait();
+END
+for my $sql ("SELECT moved.save_model('x', model) FROM m", "SELECT moved.drop_model('x')", "SELECT moved.comment_on_model('x', 'y')")
+{
+	like(($node->psql('taken', "$sql"))[1], qr/table ae\.models is not that of the extension ae/, "nothing is written to tables of somebody else: $sql");
+}
 
 # ---- the caller comes back ----------------------------------------------------------------------------------
 
