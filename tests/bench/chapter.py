@@ -13,6 +13,7 @@ Needs numpy, scikit-learn (probes, peers) and matplotlib (plots).
 import argparse
 import gzip
 import sys
+from types import SimpleNamespace
 
 import matplotlib
 import numpy as np
@@ -41,7 +42,8 @@ def section(number, title):
 
 class Table:
     """A table of numbers: in the server under its name, with an id from 0 on; features and labels
-    here."""
+    here.  A column that has one value in 99 % of the rows is left out of tables with classes: a
+    pixel that is hardly ever on is many standard deviations away when it is."""
 
     def __init__(self, file, rows=None):
         self.name = file.split("_", 1)[1]
@@ -50,6 +52,10 @@ class Table:
             values = np.loadtxt(lines, delimiter=",")
         if rows and rows < len(values):
             values = values[np.sort(np.random.default_rng(0).permutation(len(values))[:rows])]
+        if not file.startswith("ad_"):
+            often = [np.unique(column, return_counts=True)[1].max() for column in values.T]
+            kept = np.array(often) < 0.99 * len(values)
+            names, values = [n for n, k in zip(names, kept) if k], values[:, kept]
         self.features, self.x, self.label = names[:-1], values[:, :-1], values[:, -1].astype(int)
         bench.load_columns(self.name, names, values)
 
@@ -189,16 +195,19 @@ def undercomplete(seeds):
 
         def measure(seed):
             train = table.split(seed)
-            result = {"PCA": pca_error(table, train, n_code)}
+            pca = pca_error(table, train, n_code)
+            result = {"PCA": (pca, 1)}
             for name, (core,) in chosen.items():
                 fit(table, (", ".join(filter(None, [f"code => {n_code}, seed => {seed}", core])),))
-                result[name] = held_out_error(table)
+                error = held_out_error(table)
+                result[name] = (error, error / pca)
             return result
         text += [f"`{table.name}`, code of {n_code}:\n",
-                 table_of(["", "held-out error"], over_seeds(seeds, measure), [4])]
+                 table_of(["", "held-out error", "beside PCA"], over_seeds(seeds, measure), [4, 3])]
     return ("A nonlinear encoder and decoder learn a more powerful generalisation of PCA. Error: mean "
             "squared error per column in standardised units, on the 30 % of the rows that did not "
-            "train.\n\n" + settings({n: (f"code => k{', ' if c else ''}{c}",)
+            "train; a few rows far out make it differ from seed to seed, and *beside PCA* is the mean "
+            "of the ratios.\n\n" + settings({n: (f"code => k{', ' if c else ''}{c}",)
                                      for n, (c,) in chosen.items()})
             + "\n" + "\n".join(text))
 
@@ -228,7 +237,8 @@ def overcapacity(seeds):
 
     def overcomplete(n_inputs):
         core = (f"code => {2 * n_inputs}, purpose => 'detect', hidden => '{{}}', decoder => '{{}}', "
-                "folds => 1, prototypes => 0, noise => 0, updates => 3000, activation => 'identity'")
+                "folds => 1, prototypes => 0, noise => 0, updates => 3000, validation => 0, "
+                "activation => 'identity'")
         smooth = core.replace("'identity'", "'sigmoid'")
         rectified = core.replace("'identity'", "'relu'")
         return {
@@ -312,7 +322,7 @@ def sparse(seeds):
     picture = plot("zeros", curves(weights, {"zeros": share["code"]}, "weight of the L1 penalty",
                                    "zeros in the code, %", "Zeros in the code by the L1 weight", log=True))
     text = ("A penalty on the code, or a rule of how many of its units are kept. Digits, a code of 128 "
-            "for 64 inputs.\n\n**Zeros of rectified units under an L1 penalty.**\n\n" + picture + "\n"
+            "for 54 inputs.\n\n**Zeros of rectified units under an L1 penalty.**\n\n" + picture + "\n"
             + table_of(["weight"] + [str(w) for w in weights], {"zeros, %": share["code"]},
                        [1] * len(weights))
             + "\n**Mean of sigmoid units under kl**, after 4,000 updates, held-out rows included.\n\n"
@@ -449,9 +459,7 @@ def vector_field(seeds):
         data = curve(rng.uniform(-3, 3, 10000))[0]
         bench.load_columns("ch_curve", ["x", "y"], data)
         bench.mark(range(len(data)), np.ones(len(data), dtype=bool))
-        table = Table.__new__(Table)
-        table.name = "ch_curve"
-        fit(table, (f"seed => {seed}, {options[0]}",) + options[1:], exclude="id")
+        fit(SimpleNamespace(name="ch_curve"), (f"seed => {seed}, {options[0]}",) + options[1:], exclude="id")
         point, normal = curve(rng.uniform(-2.9, 2.9, n_test))
         offset = rng.uniform(0.05, 0.25, n_test) * rng.choice([-1, 1], n_test)
         probe = point + offset[:, None] * normal
@@ -547,13 +555,13 @@ def contractive(seeds):
         points = np.array(sorted(runs))
         inside = points[0, 0] <= error <= points[-1, 0]
         return np.exp(np.interp(error, points[:, 0], np.log(points[:, 1]))) if inside else np.nan
-    errors = (0.1, 0.2, 0.3, 0.4)
+    errors = (0.08, 0.1, 0.15, 0.2)
     equal = {name: [[at_error(run, e) for e in errors] for run in runs]
              for name, runs in results.items()}
     by_weight = {"norm": [[p[1] for p in run] for run in results["contractive"]],
                  "held-out error": [[p[0] for p in run] for run in results["contractive"]]}
     return ("The penalty is weight · ‖dh/dx‖², summed over the units of the code. One sigmoid layer of 64 "
-            "units for 64 inputs, tied weights (else a small code before a large decoder would contract "
+            "units for 54 inputs, tied weights (else a small code before a large decoder would contract "
             "for nothing). The norm is measured by differences of `ae.encode` on 100 held-out rows.\n\n"
             + settings({name: runs[-1] for name, runs in kinds.items()})
             + "\n(the last point of each curve; *plain* varies the number of updates)\n\n"
@@ -567,7 +575,7 @@ def contractive(seeds):
 def depth(seeds):
     text = []
     nets = {
-        "img_optdigits_uci": (8, {"shallow": "{256}", "deep": "{128,75}", "deeper": "{128,56,32}"}),
+        "img_optdigits_uci": (8, {"shallow": "{256}", "deep": "{128,66}", "deeper": "{128,56,32}"}),
         "cls_letter_uci": (4, {"shallow": "{256}", "deep": "{64,60}", "deeper": "{64,42,32}"}),
     }
     for file, (n_code, hidden) in nets.items():
@@ -751,9 +759,44 @@ def speed(seeds):
         return result
     return ("Seconds of `ae.train` beside those of the plain network of the same size, trained just "
             "before, reading and calibration included: 3,934 digits, 3,000 updates of 128 rows, "
-            "64-128-64-128-64 (one layer: 64-64-64). The best of two runs each.\n\n"
+            "54-128-64-128-54 (one layer: 54-64-54). The best of two runs each.\n\n"
             + settings(families) + "\n"
             + table_of(["", "thousand rows/s", "time beside plain"], over_seeds(seeds, measure), [0, 2]))
+
+
+# ---- what the authors make of it -----------------------------------------------------------------
+
+# Comments on the committed run, which the document shows as such; figures come from the run alone.
+COMMENTS = {
+    1: "The default network did better than PCA in every seed and table. The deep one did so but for one "
+       "seed of shuttle (1.02 times PCA): the mean is that of a few rows far out there; its median row had "
+       "an error below 0.02 in every seed.",
+    2: "The claim holds: the linear copy has an error of 0 to four places, and detects no better than chance "
+       "on optdigits and ionosphere. On cardio and shuttle it is better than that, as rounding errors grow "
+       "with the distance from the mean. Every regulariser makes a detector, but for masking on optdigits: "
+       "what a linear network fills a hidden pixel in from are its neighbours, and these are as smooth in "
+       "digits that training never saw.",
+    3: "Zeros rise at every step of the weight; kl is within 1 % of its target; top_k is exact, batch_top_k "
+       "on the average. As features, no code of digits beats the pixels themselves, which leave a linear "
+       "probe little to gain. Letters do: the kl code takes the logistic regression from 77 to 88 %, more "
+       "than twice the gain of any other. Gates, which throw away most of a row, cost the neighbours two to "
+       "three points.",
+    4: "The denoiser is better than both plain networks from a noise of 0.25 on, its training level of 0.5 "
+       "in the middle; with next to no noise a network that copies wins, as it must. The step to the "
+       "reconstruction is the gradient of the log density almost to the letter.",
+    5: "At each error that two curves share, the contractive network has the smallest norm, denoising the "
+       "next, as the chapter says; more weight, a smaller norm.",
+    6: "Depth pays on letters. On digits deeper networks fit the training rows better and the others worse: "
+       "32,000 weights for 3,500 rows. Pretraining helps gelu, and sigmoid most of all, whose deep network "
+       "hardly learns without it; it does nothing for tanh on few rows.",
+    7: "Unlabelled rows are worth seven to twelve points at 50 labels, where noise forces the code to hold "
+       "what pixels have in common; without noise they are worth nothing: a good reconstruction need not "
+       "care for classes.",
+    8: "At both lengths more of what is found is of the same digit, and more is found.",
+    10: "The exact norm of a deep encoder takes a pass for each of 64 units: the estimate is there for "
+        "that. Top-k selections and dropout cost a pass over the code each; the others are within a fifth "
+        "of the plain network.",
+}
 
 
 # ---- the document -------------------------------------------------------------------------------
@@ -763,7 +806,8 @@ HEAD = """\
 
 What chapter 14 of Goodfellow, Bengio, Courville, *Deep Learning* (2016) says of autoencoders, and
 what came out when each kind was trained by `ae.train` on real tables. `make bench` or
-`tests/bench/run.sh chapter` makes this file anew, plots included, through SQL alone.
+`tests/bench/run.sh chapter` makes this file anew, plots included, through SQL alone. Quoted paragraphs are
+comments of the authors on the run of November 2026.
 
 """
 
@@ -771,22 +815,27 @@ what came out when each kind was trained by `ae.train` on real tables. `make ben
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--sections", default="", help="numbers, with commas between; all without")
+    parser.add_argument("--sections", default="", help="numbers, with commas between; all without; "
+                        "0: put the text together alone")
     arguments = parser.parse_args()
     chosen = [int(n) for n in arguments.sections.split(",") if n] or sorted(SECTIONS)
 
     PARTS.mkdir(parents=True, exist_ok=True)
-    for number in chosen:
+    for number in filter(None, chosen):
         title, write = SECTIONS[number]
         print(f"# {number}. {title}", file=sys.stderr, flush=True)
         text = write(range(1, arguments.seeds + 1))
         (PARTS / f"{number}.md").write_text(f"## {number}. {title}\n\n{text}\n")
     about = "\n".join(f"- {line}" for line in bench.machine() + [
         f"{arguments.seeds} seeds, which draw the rows and the weights: mean ± standard deviation"])
-    parts = [PARTS / f"{number}.md" for number in sorted(SECTIONS)]
+    text = ""
+    for number in sorted(SECTIONS):
+        part = PARTS / f"{number}.md"
+        if part.exists():
+            comment = COMMENTS.get(number)
+            text += part.read_text() + (f"> {comment}\n" if comment else "") + "\n"
     DOCS.mkdir(exist_ok=True)
-    (DOCS / "chapter.md").write_text(HEAD + about + "\n\n" + "\n".join(
-        part.read_text() for part in parts if part.exists()))
+    (DOCS / "chapter.md").write_text(HEAD + about + "\n\n" + text.rstrip() + "\n")
 
 
 if __name__ == "__main__":
