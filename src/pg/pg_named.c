@@ -41,6 +41,15 @@ pgae_statement_about(const char *text, const PgaeReference *reference)
 	return statement;
 }
 
+void
+pgae_statement_prepare(PgaeStatement *statement)
+{
+	statement->plan = SPI_prepare(statement->text, statement->n, statement->types);
+	if (statement->plan == NULL)
+		elog(ERROR, "statement on the tables of models failed: %s",
+			 SPI_result_code_string(SPI_result));
+}
+
 uint64
 pgae_statement_run(const PgaeStatement *statement)
 {
@@ -50,8 +59,12 @@ pgae_statement_run(const PgaeStatement *statement)
 	GetUserIdAndSecContext(&user, &context);
 	SetUserIdAndSecContext(pgae_tables_owner(),
 						   context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
-	result = SPI_execute_with_args(statement->text, statement->n, (Oid *) statement->types,
-								   (Datum *) statement->values, statement->nulls, false, 0);
+	if (statement->plan)
+		result = SPI_execute_plan(statement->plan, (Datum *) statement->values, statement->nulls,
+								  false, 0);
+	else
+		result = SPI_execute_with_args(statement->text, statement->n, (Oid *) statement->types,
+									   (Datum *) statement->values, statement->nulls, false, 0);
 	SetUserIdAndSecContext(user, context);
 	if (result < 0)
 		elog(ERROR, "statement on the tables of models failed: %s", SPI_result_code_string(result));
