@@ -245,13 +245,17 @@ CREATE TABLE ae.checkpoints (
 	validation_loss double precision);
 COMMENT ON TABLE ae.checkpoints IS 'interrupted trainings, and those under way, as they were last saved';
 
+-- In parts of less than half a page, which have one to themselves: a new version goes beside the old
+-- one, whose room serves the next.  No VACUUM would hear of what died before the CALL ends.
 CREATE TABLE ae.checkpoint_states (
 	name text COLLATE "C" NOT NULL,
-	network integer NOT NULL CHECK (network OPERATOR(pg_catalog.>) 0),
-	state bytea NOT NULL,
-	PRIMARY KEY (name, network));
+	network integer NOT NULL,
+	part integer NOT NULL,
+	bytes bytea NOT NULL,
+	PRIMARY KEY (name, network, part))
+WITH (fillfactor = 50);
 COMMENT ON TABLE ae.checkpoint_states IS 'weights and optimizer of each network that a checkpoint has';
-ALTER TABLE ae.checkpoint_states ALTER state SET STORAGE EXTERNAL;
+ALTER TABLE ae.checkpoint_states ALTER bytes SET STORAGE PLAIN;
 
 -- Phase and pace are for everybody; rows and losses as in ae.model_list.
 CREATE VIEW ae.training_progress AS

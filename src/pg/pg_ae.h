@@ -591,6 +591,7 @@ typedef struct PgaeStatement
 	Oid types[PGAE_MAX_PARAMETERS];
 	Datum values[PGAE_MAX_PARAMETERS];
 	char nulls[PGAE_MAX_PARAMETERS + 1];
+	struct _SPI_plan *plan; /* NULL until pgae_statement_prepare */
 } PgaeStatement;
 
 /* A statement about a name, its first parameter. */
@@ -601,6 +602,8 @@ extern void pgae_statement_add(PgaeStatement *statement, Oid type, Datum value, 
  * connected.
  */
 extern uint64 pgae_statement_run(const PgaeStatement *statement);
+/* For one that runs many times, with other values; its plan is to be given to SPI_freeplan. */
+extern void pgae_statement_prepare(PgaeStatement *statement);
 
 /* 42501 unless the current user may save versions of a name. */
 extern void pgae_check_may_save(const PgaeReference *reference);
@@ -638,8 +641,7 @@ struct PgaeTrack
 	double checkpoint_at;
 	double checkpoint_cost;
 	bool owns_checkpoint; /* the row in ae.checkpoints is of this training */
-	bool noticed_size;
-	List *ended; /* states, bytea, of networks that ended after the last checkpoint */
+	List *ended;          /* states of networks that ended after the last checkpoint */
 	/* where the network being trained began, for its rate */
 	double network_seconds;
 	uint64 network_update;

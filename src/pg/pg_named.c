@@ -44,6 +44,15 @@ pgae_statement_about(const char *text, const PgaeReference *reference)
 	return statement;
 }
 
+void
+pgae_statement_prepare(PgaeStatement *statement)
+{
+	statement->plan = SPI_prepare(statement->text, statement->n, statement->types);
+	if (statement->plan == NULL)
+		elog(ERROR, "statement on the tables of models failed: %s",
+			 SPI_result_code_string(SPI_result));
+}
+
 /*
  * Runs it as the owner of the tables; returns how many rows it gave or changed.  A trigger that a
  * superuser has put on them runs as the owner too: so not under the search_path of the caller.
@@ -61,8 +70,12 @@ pgae_statement_run(const PgaeStatement *statement)
 	GetUserIdAndSecContext(&user, &context);
 	SetUserIdAndSecContext(pgae_tables_owner(),
 						   context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
-	result = SPI_execute_with_args(statement->text, statement->n, (Oid *) statement->types,
-								   (Datum *) statement->values, statement->nulls, false, 0);
+	if (statement->plan)
+		result = SPI_execute_plan(statement->plan, (Datum *) statement->values, statement->nulls,
+								  false, 0);
+	else
+		result = SPI_execute_with_args(statement->text, statement->n, (Oid *) statement->types,
+									   (Datum *) statement->values, statement->nulls, false, 0);
 	SetUserIdAndSecContext(user, context);
 	AtEOXact_GUC(false, level);
 	if (result < 0)

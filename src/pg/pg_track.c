@@ -43,18 +43,19 @@ PG_FUNCTION_INFO_V1(pg_ae_drop_training);
 /* Checkpoints take a tenth of the time at most. */
 #define COST_FACTOR 9
 
-/* The largest state: what a row may have, and some for its other columns. */
-#define MAX_STATE (MaxAllocSize - 1024 * 1024)
+/* Bytes of a part of a state: two of them, and their other columns, fit a page. */
+#define PART_BYTES (BLCKSZ / 2 - 256)
 
 #define ABOUT_NAME " WHERE name OPERATOR(pg_catalog.=) $1"
 
-/* The head of a saved state. */
-typedef struct StateHead
+/* A saved state; the trainer's bytes follow. */
+typedef struct State
 {
 	uint32 crc; /* CRC-32C of all that follows */
 	uint32 network;
-	uint64 bytes;
-} StateHead;
+	uint64 size; /* of the trainer's bytes */
+	char bytes[FLEXIBLE_ARRAY_MEMBER];
+} State;
 
 /* ---- the lock of a name ---- */
 
@@ -260,65 +261,80 @@ pgae_track_phase(PgaeTrack *track, const char *phase, const PgaeJob *job)
 /* ---- checkpoints: writing ---- */
 
 static uint32
-state_crc(const bytea *state)
+state_crc(const State *state)
 {
 	pg_crc32c crc;
 
 	INIT_CRC32C(crc);
-	COMP_CRC32C(crc, VARDATA_ANY(state) + sizeof(uint32),
-				VARSIZE_ANY_EXHDR(state) - sizeof(uint32));
+	COMP_CRC32C(crc, (const char *) state + sizeof(uint32),
+				offsetof(State, bytes) - sizeof(uint32) + state->size);
 	FIN_CRC32C(crc);
 	return crc;
 }
 
-/* The state of the job's trainer, in the current context; NULL, and said, where that cannot be. */
-static bytea *
-make_state(PgaeTrack *track, const PgaeJob *job)
+/* Room for the state of the job's trainer, in the current context, or NULL. */
+static State *
+alloc_state(const PgaeJob *job, int flags)
 {
-	size_t bytes = ae_trainer_saved_size(job->trainer);
-	size_t size = VARHDRSZ + sizeof(StateHead) + bytes;
-	StateHead head = {.network = pgae_job_network(job), .bytes = bytes};
-	bytea *state;
+	return MemoryContextAllocExtended(CurrentMemoryContext,
+									  offsetof(State, bytes) + ae_trainer_saved_size(job->trainer),
+									  MCXT_ALLOC_HUGE | flags);
+}
 
-	if (bytes > MAX_STATE)
-	{
-		if (!track->noticed_size)
-			ereport(NOTICE, (errmsg("no checkpoint is kept of a network that takes %zu bytes to "
-									"train, more than %zu",
-									bytes, (size_t) MAX_STATE)));
-		track->noticed_size = true;
-		return NULL;
-	}
-	state = palloc_extended(size, MCXT_ALLOC_NO_OOM);
+/* The state of the job's trainer, in the current context; NULL, and said, where that cannot be. */
+static State *
+make_state(const PgaeJob *job)
+{
+	State *state = alloc_state(job, MCXT_ALLOC_NO_OOM);
+
 	if (state == NULL)
 	{
-		ereport(WARNING,
-				(errcode(ERRCODE_OUT_OF_MEMORY),
-				 errmsg("there is no checkpoint this time: no memory for %zu bytes", size)));
+		ereport(WARNING, (errcode(ERRCODE_OUT_OF_MEMORY),
+						  errmsg("there is no checkpoint this time: no memory for %zu bytes",
+								 ae_trainer_saved_size(job->trainer))));
 		return NULL;
 	}
-	SET_VARSIZE(state, size);
-	memcpy(VARDATA(state), &head, sizeof head);
-	ae_trainer_save(VARDATA(state) + sizeof head, job->trainer);
-	head.crc = state_crc(state);
-	memcpy(VARDATA(state), &head, sizeof head);
+	state->network = pgae_job_network(job);
+	state->size = ae_trainer_saved_size(job->trainer);
+	ae_trainer_save(state->bytes, job->trainer);
+	state->crc = state_crc(state);
 	return state;
 }
 
+/* A statement about a part of a state, its third parameter, which is to be set. */
+static PgaeStatement
+about_part(const char *text, const PgaeTrack *track, uint32 network)
+{
+	PgaeStatement statement = pgae_statement_about(text, &track->reference);
+
+	pgae_statement_add(&statement, INT4OID, Int32GetDatum((int32) network), false);
+	pgae_statement_add(&statement, INT4OID, Int32GetDatum(0), false);
+	return statement;
+}
+
 static void
-write_state(const PgaeTrack *track, const bytea *state)
+write_state(const PgaeTrack *track, const State *state)
 {
 	PgaeStatement write =
-		pgae_statement_about("INSERT INTO ae.checkpoint_states (name, network, state) "
-							 "VALUES ($1, $2, $3) ON CONFLICT (name, network) "
-							 "DO UPDATE SET state = excluded.state",
-							 &track->reference);
-	StateHead head;
+		about_part("INSERT INTO ae.checkpoint_states (name, network, part, bytes) "
+				   "VALUES ($1, $2, $3, $4) ON CONFLICT (name, network, part) "
+				   "DO UPDATE SET bytes = excluded.bytes",
+				   track, state->network);
+	size_t total = offsetof(State, bytes) + state->size;
+	bytea *part = palloc(VARHDRSZ + PART_BYTES);
 
-	memcpy(&head, VARDATA(state), sizeof head);
-	pgae_statement_add(&write, INT4OID, Int32GetDatum((int32) head.network), false);
-	pgae_statement_add(&write, BYTEAOID, PointerGetDatum(state), false);
-	pgae_statement_run(&write);
+	pgae_statement_add(&write, BYTEAOID, PointerGetDatum(part), false);
+	pgae_statement_prepare(&write);
+	for (size_t at = 0; at < total; at += PART_BYTES)
+	{
+		size_t n = Min(PART_BYTES, total - at);
+
+		SET_VARSIZE(part, VARHDRSZ + n);
+		memcpy(VARDATA(part), (const char *) state + at, n);
+		write.values[2] = Int32GetDatum((int32) (at / PART_BYTES));
+		pgae_statement_run(&write);
+	}
+	SPI_freeplan(write.plan);
 }
 
 static void
@@ -370,7 +386,7 @@ delete_checkpoint(const PgaeReference *reference)
 static bool
 write_all(PgaeTrack *track, const PgaeJob *job)
 {
-	bytea *state = make_state(track, job);
+	State *state = make_state(job);
 	ListCell *cell;
 
 	if (state == NULL)
@@ -478,7 +494,7 @@ void
 pgae_track_ended(PgaeTrack *track, const PgaeJob *job)
 {
 	MemoryContext old;
-	bytea *state;
+	State *state;
 
 	if (!is_followed(track) || pgae_checkpoint_interval == 0 || pgae_track_has_state(track, job))
 		return;
@@ -488,7 +504,7 @@ pgae_track_ended(PgaeTrack *track, const PgaeJob *job)
 		return;
 	}
 	old = MemoryContextSwitchTo(track->context);
-	state = make_state(track, job);
+	state = make_state(job);
 	if (state)
 		track->ended = lappend(track->ended, state);
 	MemoryContextSwitchTo(old);
@@ -581,33 +597,48 @@ pgae_track_has_state(const PgaeTrack *track, const PgaeJob *job)
 	return track->has_state[pgae_job_network(job) - 1];
 }
 
+/* Puts the parts of a state together; 22P03 where there are not as many bytes. */
+static void
+read_state(State *state, size_t total, const PgaeTrack *track, uint32 network)
+{
+	PgaeStatement read =
+		about_part("SELECT bytes FROM ae.checkpoint_states" ABOUT_NAME
+				   " AND network OPERATOR(pg_catalog.=) $2 AND part OPERATOR(pg_catalog.=) $3",
+				   track, network);
+
+	pgae_statement_prepare(&read);
+	for (size_t at = 0; at < total; at += PART_BYTES)
+	{
+		size_t n = Min(PART_BYTES, total - at);
+		bytea *part;
+		bool isnull;
+
+		read.values[2] = Int32GetDatum((int32) (at / PART_BYTES));
+		if (pgae_statement_run(&read) != 1)
+			refuse_corrupt(&track->reference);
+		part = DatumGetByteaPP(result(1, &isnull));
+		if (VARSIZE_ANY_EXHDR(part) != n)
+			refuse_corrupt(&track->reference);
+		memcpy((char *) state + at, VARDATA_ANY(part), n);
+		SPI_freetuptable(SPI_tuptable);
+	}
+	SPI_freeplan(read.plan);
+}
+
 void
 pgae_track_restore(PgaeTrack *track, const PgaeJob *job)
 {
 	MemoryContext old = begin_work(track);
-	PgaeStatement read = pgae_statement_about("SELECT state FROM ae.checkpoint_states" ABOUT_NAME
-											  " AND network OPERATOR(pg_catalog.=) $2",
-											  &track->reference);
 	uint32 network = pgae_job_network(job);
-	StateHead head;
+	size_t size = ae_trainer_saved_size(job->trainer);
+	State *state = alloc_state(job, 0);
 	AeError error;
-	bytea *state;
-	bool isnull;
 
-	pgae_statement_add(&read, INT4OID, Int32GetDatum((int32) network), false);
-	if (pgae_statement_run(&read) != 1)
+	read_state(state, offsetof(State, bytes) + size, track, network);
+	if (state->size != size || state->network != network || state->crc != state_crc(state))
 		refuse_corrupt(&track->reference);
-	state = DatumGetByteaPP(result(1, &isnull));
-	if (VARSIZE_ANY_EXHDR(state) < sizeof head)
+	if (ae_trainer_restore(job->trainer, state->bytes, size, &error) != AE_OK)
 		refuse_corrupt(&track->reference);
-	memcpy(&head, VARDATA_ANY(state), sizeof head);
-	if (head.crc != state_crc(state) || head.network != network ||
-		head.bytes != VARSIZE_ANY_EXHDR(state) - sizeof head)
-		refuse_corrupt(&track->reference);
-	if (ae_trainer_restore(job->trainer, VARDATA_ANY(state) + sizeof head, head.bytes, &error) !=
-		AE_OK)
-		refuse_corrupt(&track->reference);
-	SPI_freetuptable(SPI_tuptable);
 	end_work(track, old);
 	/* one that goes on will end again, in another state */
 	if (job->progress->state == AE_TRAIN_RUNNING)
