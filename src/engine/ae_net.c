@@ -79,6 +79,14 @@ ae_net_offset(const AeNet *net, uint32_t layer)
 }
 
 size_t
+ae_net_n_weights(const AeNet *net, uint32_t layer)
+{
+	if (layer == net->n_layers)
+		return (size_t) net->width[net->n_encoder] * net->n_target;
+	return (size_t) net->width[layer] * net->width[layer + 1];
+}
+
+size_t
 ae_net_head_offset(const AeNet *net)
 {
 	return ae_net_offset(net, net->n_layers);
@@ -357,14 +365,20 @@ ae_net_fold(AeReal *folded, const AeReal *params, const AeNet *net, const double
 }
 
 bool
-ae_net_is_symmetric(const AeNet *net)
+ae_net_is_mirrored(const AeNet *net)
 {
 	if (net->n_layers != 2 * net->n_encoder)
 		return false;
-	for (uint32_t l = 0; l < net->n_encoder; l++)
+	for (uint32_t l = 1; l < net->n_encoder; l++)
 		if (net->width[l] != net->width[net->n_layers - l])
 			return false;
 	return true;
+}
+
+bool
+ae_net_is_symmetric(const AeNet *net)
+{
+	return ae_net_is_mirrored(net) && net->width[0] == net->width[net->n_layers];
 }
 
 void
@@ -484,6 +498,17 @@ first_layer(AeReal *h, const AeNet *net, const AeReal *w, const AeReal *x, const
 		}
 }
 
+/* h = x W_l, w being W_l; levels are inputs of the first layer alone. */
+static void
+layer_product(AeReal *h, const AeNet *net, uint32_t l, const AeReal *w, const AeReal *x,
+			  const int32_t *levels, size_t n_rows, const AeKernels *kernels, const AeBlas *blas)
+{
+	if (l == 0)
+		first_layer(h, net, w, x, levels, n_rows, kernels, blas);
+	else
+		multiply(h, x, w, false, false, n_rows, net->width[l + 1], net->width[l], 0, blas);
+}
+
 /* Gradient of W_0 from D_0; shaped as first_layer. */
 static void
 first_layer_backward(AeReal *grads, const AeNet *net, const AeReal *d, const AeReal *x,
@@ -599,10 +624,7 @@ ae_net_forward(AePass *pass, const AeNet *net, const AeReal *params, const AeRea
 		size_t n_in = net->width[l], n_out = net->width[l + 1];
 		const AeReal *bias = params + n_in * n_out;
 
-		if (l == 0)
-			first_layer(pass->h[1], net, params, x, levels, n_rows, kernels, blas);
-		else
-			multiply(pass->h[l + 1], x, params, false, false, n_rows, n_out, n_in, 0, blas);
+		layer_product(pass->h[l + 1], net, l, params, x, levels, n_rows, kernels, blas);
 		if (keep_slopes && l + 1 == net->n_encoder && pass->code_sigma > 0)
 			kernels->add_noise(pass->h[l + 1], pass->h[l + 1], n_rows * n_out, pass->code_sigma,
 							   pass->noise_key, pass->noise_visit);
@@ -636,10 +658,7 @@ ae_net_hidden(AePass *pass, const AeNet *net, const AeReal *params, const AeReal
 		size_t n_in = net->width[l], n_out = net->width[l + 1];
 		const AeReal *bias = params + n_in * n_out;
 
-		if (l == 0)
-			first_layer(pass->h[1], net, params, x, levels, n_rows, kernels, blas);
-		else
-			multiply(pass->h[l + 1], x, params, false, false, n_rows, n_out, n_in, 0, blas);
+		layer_product(pass->h[l + 1], net, l, params, x, levels, n_rows, kernels, blas);
 		kernels->bias_activate(net->activation[l], pass->h[l + 1], NULL, bias, n_rows, n_out,
 							   n_out);
 		x = pass->h[l + 1];

@@ -50,6 +50,10 @@ double ae_net_macs(const AeNet *net);
 /* Offset of W_l in the parameters; b_l follows at + width[l] * width[l+1]. */
 size_t ae_net_offset(const AeNet *net, uint32_t layer);
 
+/* Number of weights of W_l, which b_l follows; l = n_layers: of the head's W, which stands there.
+ */
+size_t ae_net_n_weights(const AeNet *net, uint32_t layer);
+
 /* Offsets of the head's W, whose b follows, and of the thresholds. */
 size_t ae_net_head_offset(const AeNet *net);
 size_t ae_net_threshold_offset(const AeNet *net);
@@ -139,7 +143,10 @@ void ae_net_place_gate(AePass *pass, AeArena *arena, const AeNet *net, size_t n_
  */
 void ae_net_draw_code_noise(AePass *pass, double sigma, uint64_t key, uint64_t visit);
 
-/* Whether the decoder has the widths of the encoder backwards, as tied weights need. */
+/* Whether the hidden layers of the decoder have the widths of the encoder's, backwards. */
+bool ae_net_is_mirrored(const AeNet *net);
+
+/* The same of inputs and outputs too, as tied weights need. */
 bool ae_net_is_symmetric(const AeNet *net);
 
 /* The decoder's weights = those of the encoder, transposed.  The net is symmetric. */

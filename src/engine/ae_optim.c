@@ -50,61 +50,30 @@ ae_optim_rate(const AeTrainOptions *options, uint64_t t, uint64_t total)
 															   (1 + cos(share * 3.14159265358979)));
 }
 
-/* Of the head of a target, whose W decays like a layer's. */
-static double
-decay_head(AeReal *grads, const AeReal *params, const AeNet *net, AeWeightPrior prior,
-		   double lambda, const AeKernels *kernels)
-{
-	size_t at = ae_net_head_offset(net);
-	size_t n = (size_t) net->width[net->n_encoder] * net->n_target;
-
-	if (n == 0)
-		return 0;
-	return ae_prior_gradient(grads + at, params + at, n, prior, lambda, kernels);
-}
-
 double
 ae_optim_decay(AeReal *grads, const AeReal *params, const AeNet *net, AeWeightPrior prior,
 			   double lambda, bool tied, const AeKernels *kernels)
 {
 	double sum = 0;
 
-	for (uint32_t l = 0; l < (tied ? net->n_encoder : net->n_layers); l++)
+	for (uint32_t l = 0; l <= net->n_layers; l++)
 	{
 		size_t at = ae_net_offset(net, l);
-		size_t n = (size_t) net->width[l] * net->width[l + 1];
 
-		sum += ae_prior_gradient(grads + at, params + at, n, prior, lambda, kernels);
+		if (tied && l >= net->n_encoder && l < net->n_layers)
+			continue;
+		sum += ae_prior_gradient(grads + at, params + at, ae_net_n_weights(net, l), prior, lambda,
+								 kernels);
 	}
-	return sum + decay_head(grads, params, net, prior, lambda, kernels);
+	return sum;
 }
 
 /* All weights, not biases, nearer to 0 by a step. */
 static void
 shrink(AeReal *params, const AeNet *net, AeReal step)
 {
-	for (uint32_t l = 0; l < net->n_layers; l++)
-		ae_prior_shrink(params + ae_net_offset(net, l), (size_t) net->width[l] * net->width[l + 1],
-						step);
-	ae_prior_shrink(params + ae_net_head_offset(net),
-					(size_t) net->width[net->n_encoder] * net->n_target, step);
-}
-
-/* What stands behind the layers: the head's W decays, its b and thresholds of the code do not. */
-static void
-adam_behind_layers(AeOptim *optim, AeReal *params, const AeReal *grads, const AeAdamStep *decayed,
-				   const AeAdamStep *step)
-{
-	const AeNet *net = optim->net;
-	size_t w = ae_net_head_offset(net);
-	size_t b = w + (size_t) net->width[net->n_encoder] * net->n_target;
-
-	if (b > w)
-		optim->kernels->adam(params + w, optim->first + w, optim->second + w, grads + w, b - w,
-							 decayed);
-	if (optim->n_params > b)
-		optim->kernels->adam(params + b, optim->first + b, optim->second + b, grads + b,
-							 optim->n_params - b, step);
+	for (uint32_t l = 0; l <= net->n_layers; l++)
+		ae_prior_shrink(params + ae_net_offset(net, l), ae_net_n_weights(net, l), step);
 }
 
 static void
@@ -133,17 +102,17 @@ adam(AeOptim *optim, AeReal *params, const AeReal *grads, uint64_t t, double rat
 		return;
 	}
 	decayed.keep = (AeReal) (1 - rate * options->weight_decay);
-	for (uint32_t l = 0; l < net->n_layers; l++)
+	/* behind the last W, the head's, stand its b, thresholds and gammas */
+	for (uint32_t l = 0; l <= net->n_layers; l++)
 	{
-		size_t w = ae_net_offset(net, l);
-		size_t b = w + (size_t) net->width[l] * net->width[l + 1];
+		size_t w = ae_net_offset(net, l), b = w + ae_net_n_weights(net, l);
+		size_t end = l < net->n_layers ? b + net->width[l + 1] : optim->n_params;
 
 		optim->kernels->adam(params + w, optim->first + w, optim->second + w, grads + w, b - w,
 							 &decayed);
-		optim->kernels->adam(params + b, optim->first + b, optim->second + b, grads + b,
-							 net->width[l + 1], &step);
+		optim->kernels->adam(params + b, optim->first + b, optim->second + b, grads + b, end - b,
+							 &step);
 	}
-	adam_behind_layers(optim, params, grads, &decayed, &step);
 }
 
 /* |gradient|^2, by weights that are tied once. */

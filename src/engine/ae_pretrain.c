@@ -12,17 +12,6 @@
 
 #define DEFAULT_NOISE 0.2
 
-bool
-ae_pretrain_fits(const AeNet *net)
-{
-	if (net->n_layers != 2 * net->n_encoder)
-		return false;
-	for (uint32_t l = 1; l < net->n_encoder; l++)
-		if (net->width[l] != net->width[net->n_layers - l])
-			return false;
-	return true;
-}
-
 /* ---- what the shallow net is ---- */
 
 /* Layer l of the decoder of the whole that undoes layer l of its encoder. */
@@ -196,7 +185,7 @@ ae_pretrainer_size(size_t *bytes, const AeNet *net, const AeRows *rows, uint32_t
 {
 	AeArena arena = {.base = NULL, .used = AE_ALIGN, .overflow = false};
 
-	if (!ae_pretrain_fits(net) || layer >= net->n_encoder)
+	if (!ae_net_is_mirrored(net) || layer >= net->n_encoder)
 		return ae_fail(error, AE_ERR_SHAPE, "layers of a decoder to be pretrained",
 					   net->n_layers - net->n_encoder, net->n_encoder, net->n_encoder);
 	if (rows->width < ae_layout_cells(&net->layout))

@@ -44,9 +44,6 @@ typedef struct AePretrainer
 	const AeBlas *blas;
 } AePretrainer;
 
-/* Whether net can be pretrained: the hidden layers of the decoder mirror those of the encoder. */
-bool ae_pretrain_fits(const AeNet *net);
-
 /* Bytes for ae_pretrainer_init.  AE_ERR_SHAPE where net does not fit, AE_ERR_LIMIT. */
 AeStatus ae_pretrainer_size(size_t *bytes, const AeNet *net, const AeRows *rows, uint32_t layer,
 							AeError *error);

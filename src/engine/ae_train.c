@@ -240,13 +240,11 @@ ae_train_weight_penalty(const AeReal *params, const AeNet *net, const AeTrainOpt
 {
 	double sum = 0;
 
-	for (uint32_t l = 0; l < (options->tied ? net->n_encoder : net->n_layers); l++)
-		sum += ae_prior_value(params + ae_net_offset(net, l),
-							  (size_t) net->width[l] * net->width[l + 1], options->weight_prior,
-							  options->weight_decay);
-	return sum + ae_prior_value(params + ae_net_head_offset(net),
-								(size_t) net->width[net->n_encoder] * net->n_target,
-								options->weight_prior, options->weight_decay);
+	for (uint32_t l = 0; l <= net->n_layers; l++)
+		if (!options->tied || l < net->n_encoder || l == net->n_layers)
+			sum += ae_prior_value(params + ae_net_offset(net, l), ae_net_n_weights(net, l),
+								  options->weight_prior, options->weight_decay);
+	return sum;
 }
 
 /* What a gate needs, and what does not stand beside it (ae_gate.h, ae_auxiliary.h). */

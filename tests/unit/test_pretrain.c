@@ -320,16 +320,16 @@ nets_must_fit(void **state)
 	size_t bytes;
 
 	(void) state;
-	assert_true(ae_pretrain_fits(&net));
+	assert_true(ae_net_is_mirrored(&net));
 	assert_int_equal(ae_pretrainer_size(&bytes, &net, &rows, 3, NULL), AE_ERR_SHAPE);
 	rows.width = N_CELLS - 1;
 	assert_int_equal(ae_pretrainer_size(&bytes, &net, &rows, 0, NULL), AE_ERR_SHAPE);
 	rows.width = N_CELLS;
 	net.width[4] = 5;
-	assert_false(ae_pretrain_fits(&net));
+	assert_false(ae_net_is_mirrored(&net));
 	assert_int_equal(ae_pretrainer_size(&bytes, &net, &rows, 0, NULL), AE_ERR_SHAPE);
 	net.n_encoder = 2;
-	assert_false(ae_pretrain_fits(&net));
+	assert_false(ae_net_is_mirrored(&net));
 }
 
 int
