@@ -131,6 +131,12 @@ extern void pgae_options_resolve(AeModel *model, const PgaeOptions *options, con
 extern void pgae_options_notice(const AeModel *model, const PgaeOptions *options,
 								const AeModel *init);
 
+/*
+ * Whether a layer narrower than the input, or anything else but a gate, keeps a code from copying
+ * its input.
+ */
+extern bool pgae_options_keep_from_copying(const AeNet *net, const AeTrainOptions *train);
+
 /* Refuses options that contradict the model that training starts from. */
 extern void pgae_options_check_init(const PgaeOptions *options, const PgaeModels *init);
 
@@ -445,7 +451,6 @@ extern void pgae_store_read_labelled(const AeRows *rows, AeReal *out, AeReal *la
 									 size_t count);
 /* Lets go of the scaled rows, or of the records. */
 extern void pgae_store_drop_rows(PgaeStore *store);
-extern void pgae_store_drop_records(PgaeStore *store);
 extern void pgae_store_end(PgaeStore *store);
 
 /* ---- pg_job.c: from sorted rows to trained networks ---- */

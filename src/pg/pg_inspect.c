@@ -189,18 +189,7 @@ honest_loss(const AeModel *model)
 static bool
 can_copy(const AeModel *model)
 {
-	const AeNet *net = &model->net;
-
-	for (uint32_t l = 1; l < net->n_layers; l++)
-	{
-		if (net->width[l] < net->width[0])
-			return false;
-	}
-	return model->options.noise == 0 && model->options.masking == 0 &&
-		   model->options.salt_pepper == 0 && model->options.swap == 0 &&
-		   model->options.weight_decay == 0 && model->options.sparse_weight == 0 &&
-		   model->options.contract_weight == 0 && model->options.code_noise == 0 && !net->gated &&
-		   (net->top_k == 0 || net->top_k == code_width(model));
+	return !model->net.gated && !pgae_options_keep_from_copying(&model->net, &model->options);
 }
 
 static uint32_t

@@ -1659,19 +1659,25 @@ resolve_training(AeModel *model, const PgaeOptions *options, size_t n_rows, bool
 	resolve_length(train, options, purpose, n_rows);
 }
 
+bool
+pgae_options_keep_from_copying(const AeNet *net, const AeTrainOptions *train)
+{
+	for (uint32_t l = 1; l < net->n_layers; l++)
+	{
+		if (net->width[l] < net->width[0])
+			return true;
+	}
+	return train->noise > 0 || train->masking > 0 || train->salt_pepper > 0 || train->swap > 0 ||
+		   train->weight_decay > 0 || train->sparse_weight > 0 || train->contract_weight > 0 ||
+		   train->code_noise > 0 || (net->top_k > 0 && net->top_k < net->width[net->n_encoder]);
+}
+
 /* A code as wide as the input copies it, unless something keeps it from that. */
 static void
 notice_overcomplete(const AeNet *net, const AeTrainOptions *train)
 {
-	uint32_t narrowest = net->width[0];
-
-	for (uint32_t l = 1; l < net->n_layers; l++)
-		narrowest = Min(narrowest, net->width[l]);
-	if (narrowest < net->width[0] || train->noise > 0 || train->masking > 0 ||
-		train->salt_pepper > 0 || train->swap > 0 || train->weight_decay > 0 ||
-		train->sparse_weight > 0 || train->contract_weight > 0 || train->code_noise > 0 ||
-		(train->batch_top_k > 0 && train->batch_top_k < net->width[net->n_encoder]) ||
-		(net->top_k > 0 && net->top_k < net->width[net->n_encoder]))
+	if (pgae_options_keep_from_copying(net, train) ||
+		(train->batch_top_k > 0 && train->batch_top_k < net->width[net->n_encoder]))
 		return;
 	ereport(NOTICE,
 			(errmsg("a code of %u units for %u inputs can copy them and learn nothing",

@@ -917,12 +917,6 @@ pgae_store_drop_rows(PgaeStore *store)
 }
 
 void
-pgae_store_drop_records(PgaeStore *store)
-{
-	drop_records(store);
-}
-
-void
 pgae_store_end(PgaeStore *store)
 {
 	drop_records(store);
