@@ -28,39 +28,27 @@ for (split /\n/, AeCluster::slurp("$AeCluster::ROOT/README.md"))
 	push @order, $option;
 	$row{$option} = { type => $type, default => $default, range => $range };
 }
-my @sparse = qw(sparse sparse_weight sparse_target sparse_layers top_k batch_top_k aux_weight);
-my @contract = qw(contract_weight contract_exact);
-my @denoise = qw(denoise denoise_level denoise_emphasis);
-my @pretrain = qw(pretrain pretrain_updates);
-
-my @target = qw(target target_weight);
-my @hash = qw(hash_bits hash_noise);
+# The functions joined to ae.options, in the order of their tables, each called with all arguments.
+my @joined = (
+	[ q(ae.sparse('l1', 1, 0.1, 'code', 1, 1, 1)), qw(sparse sparse_weight sparse_target sparse_layers top_k batch_top_k aux_weight) ],
+	[ q(ae.denoise('swap', 0.1, 0.1)), qw(denoise denoise_level denoise_emphasis) ],
+	[ q(ae.contract(1, true)), qw(contract_weight contract_exact) ],
+	[ q(ae.target('a', 1)), qw(target target_weight) ],
+	[ q(ae.pretrain('plain', 1)), qw(pretrain pretrain_updates) ],
+	[ q(ae.hash(1, 1)), qw(hash_bits hash_noise) ]);
 
 is(join(' ', @order),
-	$node->query('postgres', q(SELECT array_to_string(proargnames, ' ') FROM pg_proc WHERE oid = 'ae.options'::regproc))
-	  . " @sparse @denoise @contract @target @pretrain @hash",
+	join(' ', $node->query('postgres', q(SELECT array_to_string(proargnames, ' ') FROM pg_proc WHERE oid = 'ae.options'::regproc)),
+		map { @$_[1 .. $#$_] } @joined),
 	'the tables list the arguments of ae.options in their order, then the options of functions joined to it');
-is(join(' ', sort @sparse),
-	$node->query('postgres', q(SELECT string_agg(k, ' ' ORDER BY k COLLATE "C") FROM jsonb_object_keys(ae.sparse('l1', 1, 0.1, 'code', 1, 1, 1)) k)),
-	'ae.sparse gives the options of its table');
-is(join(' ', sort @contract),
-	$node->query('postgres', q(SELECT string_agg(k, ' ' ORDER BY k COLLATE "C") FROM jsonb_object_keys(ae.contract(1, true)) k)),
-	'ae.contract gives the options of its table');
+for (@joined)
+{
+	my ($call, @options) = @$_;
 
-is(join(' ', sort @denoise),
-	$node->query('postgres', q(SELECT string_agg(k, ' ' ORDER BY k COLLATE "C") FROM jsonb_object_keys(ae.denoise('swap', 0.1, 0.1)) k)),
-	'ae.denoise gives the options of its table');
-
-is(join(' ', @pretrain),
-	$node->query('postgres', q(SELECT string_agg(k, ' ' ORDER BY k COLLATE "C") FROM jsonb_object_keys(ae.pretrain('plain', 1)) k)),
-	'ae.pretrain gives the options of its table');
-is(join(' ', sort @hash),
-	$node->query('postgres', q(SELECT string_agg(k, ' ' ORDER BY k COLLATE "C") FROM jsonb_object_keys(ae.hash(1, 1)) k)),
-	'ae.hash gives the options of its table');
-
-is(join(' ', sort @target),
-	$node->query('postgres', q(SELECT string_agg(k, ' ' ORDER BY k COLLATE "C") FROM jsonb_object_keys(ae.target('a', 1)) k)),
-	'ae.target gives the options of its table');
+	is(join(' ', sort @options),
+		$node->query('postgres', qq(SELECT string_agg(k, ' ' ORDER BY k COLLATE "C") FROM jsonb_object_keys($call) k)),
+		"$call gives the options of its table");
+}
 
 # ---- types and ranges -----------------------------------------------------------------------------
 
