@@ -310,24 +310,48 @@ sub run_isolation
 	pg_regress('isolation', shared_cluster(), 'isolation/pg_isolation_regress', 'tests/isolation', @tests);
 }
 
-# The SQL of the README, in order, in one session.
+# The SQL of every document, in order, each in a database of its own.  All but the README begin with
+# the README's first block, which makes the table that their examples use.
 sub run_readme
 {
-	my $file = 'tmp_check/readme.sql';
-	my $text = qx($^X tests/readme_sql.pl README.md);
+	my ($first) = sql_of('README.md') =~ /\A(\\echo.*?)(?=^\\echo)/ms;
 
-	return skip('readme', 'no README.md') unless -e 'README.md';
-	return report(0, 'readme', 'README.md holds no ```sql block') if $text !~ /\S/;
+	for my $document (sort(glob('*.md docs/*.md')))
+	{
+		next if !chosen($document);
+		my $text = sql_of($document);
+
+		if ($text !~ /\S/)
+		{
+			report(0, "readme $document", 'it holds no ```sql block') if $document eq 'README.md';
+			next;
+		}
+		run_document($document, $document eq 'README.md' ? $text : $first . $text);
+	}
+	report_server_log('readme', shared_cluster()->log_text);
+}
+
+sub sql_of
+{
+	my ($document) = @_;
+
+	return scalar qx($^X tests/readme_sql.pl $document);
+}
+
+sub run_document
+{
+	my ($document, $text) = @_;
+	my $name = 'readme-' . basename($document, '.md');
+	my $file = "tmp_check/$name.sql";
+	my $node = shared_cluster();
+
 	open(my $out, '>', $file) or die "$file: $!\n";
 	print $out $text;
 	close $out;
-
-	my $node = shared_cluster();
 	$node->query('postgres', 'DROP DATABASE IF EXISTS readme');
 	$node->query('postgres', 'CREATE DATABASE readme');
-	my ($rc, $output) = logged('readme', $node->psql_command('readme', '-v', 'ON_ERROR_STOP=1', '-f', $file));
-	report($rc == 0, 'readme README.md', tail($output, 20));
-	report_server_log('readme', $node->log_text);
+	my ($rc, $output) = logged($name, $node->psql_command('readme', '-v', 'ON_ERROR_STOP=1', '-f', $file));
+	report($rc == 0, "readme $document", tail($output, 20));
 }
 
 sub run_tap

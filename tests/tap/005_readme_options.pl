@@ -1,4 +1,4 @@
-# Proves: the README's table of options says what the code does: every argument of ae.options has its
+# Proves: the documents' tables of options say what the code does: every argument of ae.options has its
 # line, in order; the ranges are those that errors name; the defaults are those that ae.describe shows.
 
 use strict;
@@ -20,7 +20,7 @@ END
 
 my (%row, @order);
 
-for (split /\n/, AeCluster::slurp("$AeCluster::ROOT/README.md"))
+for (map { split /\n/, AeCluster::slurp("$AeCluster::ROOT/docs/$_.md") } qw(options families))
 {
 	my ($option, $type, $default, $range) = /^\| `(\w+)` \| (.*?) \| (.*?) \| (.*) \|$/;
 
