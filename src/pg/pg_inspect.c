@@ -1041,11 +1041,16 @@ pg_ae_history(PG_FUNCTION_ARGS)
 	SRF_RETURN_NEXT(funcctx, form_row(funcctx, values, nulls));
 }
 
-/* Statistics of column c over both folds, of which each has its own. */
+/*
+ * Statistics of column c over both folds, of which each has its own.  Sums of squares are merged
+ * about the means: E[x^2] - mean^2 has no digits left for values far from 0.
+ *
+ * Source: Chan, Golub, LeVeque 1979, Updating formulae and a pairwise algorithm, equation 2.1.
+ */
 static void
 combine_folds(AeColumn *column, const PgaeModels *models, uint32 c)
 {
-	double n = 0, mean = 0, square = 0;
+	double n = 0, mean = 0, m2 = 0;
 
 	*column = fold_of(models, 0)->schema.columns[c];
 	if (models->n_folds == 1)
@@ -1057,6 +1062,7 @@ combine_folds(AeColumn *column, const PgaeModels *models, uint32 c)
 		const AeModel *model = fold_of(models, f);
 		const AeColumn *own = &model->schema.columns[c];
 		double n_own = (double) (model->n_rows - Min(own->n_missing, model->n_rows));
+		double delta;
 
 		column->n_missing += own->n_missing;
 		column->varies |= own->varies;
@@ -1068,12 +1074,13 @@ combine_folds(AeColumn *column, const PgaeModels *models, uint32 c)
 		column->min = column->observed ? Min(column->min, own->min) : own->min;
 		column->max = column->observed ? Max(column->max, own->max) : own->max;
 		column->observed = true;
+		delta = own->mean - mean;
+		m2 += n_own * own->sd * own->sd + delta * delta * n * n_own / (n + n_own);
+		mean += delta * n_own / (n + n_own);
 		n += n_own;
-		mean += n_own * own->mean;
-		square += n_own * (own->sd * own->sd + own->mean * own->mean);
 	}
-	column->mean = n > 0 ? mean / n : 0;
-	column->sd = n > 0 ? sqrt(Max(square / n - column->mean * column->mean, 0)) : 0;
+	column->mean = mean;
+	column->sd = n > 0 ? sqrt(m2 / n) : 0;
 }
 
 Datum
