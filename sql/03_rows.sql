@@ -201,7 +201,7 @@ SELECT ae.raw_score(model, ARRAY[[1, 2, 3]]) FROM models WHERE name = 'arrays';
 \echo :LAST_ERROR_SQLSTATE
 SELECT ae.raw_score(model, ARRAY[1, NULL, 3]) IS NOT NULL AS scored_with_null FROM models WHERE name = 'arrays';
 SELECT ae.raw_score(model, ARRAY[1, NULL, 3]::numeric[]) IS NOT NULL AS scored_with_null FROM models WHERE name = 'arrays';
-SELECT ae.raw_score(model, ARRAY[true, false, true]) FROM models WHERE name = 'arrays';
+SELECT ae.raw_score(model, ARRAY['a', 'b', 'c']) FROM models WHERE name = 'arrays';
 \echo :LAST_ERROR_SQLSTATE
 SELECT ae.raw_score(model, t) FROM models, changing t WHERE name = 'arrays';
 \echo :LAST_ERROR_SQLSTATE

@@ -163,7 +163,8 @@ typedef enum PgaeConv
 	PGAE_CONV_CHAR,
 	PGAE_CONV_ENUM,
 	PGAE_CONV_UUID,
-	PGAE_CONV_ARRAY, /* of numbers, or what an immutable cast makes real[] of */
+	PGAE_CONV_PRINTED, /* a type whose output function is immutable */
+	PGAE_CONV_ARRAY,   /* of numbers, or what an immutable cast makes real[] of */
 	PGAE_CONV_COUNT,
 	PGAE_CONV_NONE = -1
 } PgaeConv;
@@ -179,6 +180,7 @@ typedef struct PgaePart
 	PgaeConv element; /* of an array */
 	Oid element_type;
 	Oid cast;     /* function to real[], or InvalidOid */
+	Oid output;   /* of PGAE_CONV_PRINTED */
 	void *domain; /* domain_check's own */
 } PgaePart;
 
@@ -196,13 +198,15 @@ extern void pgae_part_init(PgaePart *part, int att, Oid type, int32 typmod);
 /* The kind that a column of this type has unless told otherwise, or -1. */
 extern int pgae_part_kind(const PgaePart *part);
 extern bool pgae_part_can_be(const PgaePart *part, AeKind kind);
+/* A type that is such a kind, or such an array, to be written into a cast. */
+extern const char *pgae_usual_type(AeKind kind, bool is_array);
 /* Bytes of one value in a training record: 8 double, 4 float or number of a level, 1 boolean. */
 extern size_t pgae_part_stored(const PgaePart *part, AeKind kind);
 /* Of whatever is not text, enum, uuid or array; NaN and infinities come through. */
 extern double pgae_value_of(PgaeConv conv, Datum datum);
 extern int64 pgae_integer_of(PgaeConv conv, Datum datum);
 /* The text that is a category's level, in the server's encoding. */
-extern void pgae_category_text(PgaeText *text, PgaeConv conv, Datum datum);
+extern void pgae_category_text(PgaeText *text, const PgaePart *part, Datum datum);
 /* An array of part->element, detoasted; NULL where the cast to it gives NULL. */
 extern ArrayType *pgae_part_array(const PgaePart *part, Datum datum);
 /* The way back: integers half to even and saturated, typmods and domains enforced. */
@@ -746,5 +750,15 @@ extern void pgae_score_seen(double *error, double *raw, PgaeCached *cached, Pgae
  * all of the table that it names.  22023 for what is neither.
  */
 extern char *pgae_query_of(char *text, const char *function);
+/*
+ * 22023 unless it is one query; errors in it speak of the caller's text alone.  Needs SPI to be
+ * connected.
+ */
+extern void pgae_check_query(const char *query, const char *function);
+/*
+ * Runs a statement of ours around a query that was checked, with n parameters; its rows are in
+ * SPI_tuptable.  Errors inside have no mention of the statement in their context.
+ */
+extern void pgae_run_quietly(const char *text, int n, Oid *types, Datum *values);
 
 #endif

@@ -23,6 +23,7 @@
 #include "mb/pg_wchar.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/typcache.h"
@@ -134,8 +135,8 @@ check_argument_type(PgaeCodec *codec)
 	ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
 					errmsg("a row array must have numbers as elements, not type %s",
 						   format_type_be(get_element_type(base))),
-					errhint("Elements may be smallint, integer, bigint, real, double precision or "
-							"numeric.")));
+					errhint("Elements may be smallint, integer, bigint, real, double precision, "
+							"numeric or boolean.")));
 }
 
 /* ---- columns by name ---- */
@@ -417,33 +418,119 @@ schema_set_names(const PgaeCodec *codec, AeSchema *schema)
 		set_name(&schema->target, codec->target.name, schema->raw_names);
 }
 
-/* The kind of a column: what the options say, or what its type says. */
+/* "a number", "a boolean or a category": the kinds that a column can be; palloc'd. */
+static char *
+possible_kinds(const PgaePart *part)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	for (int kind = 0; kind < AE_KIND_COUNT; kind++)
+	{
+		if (pgae_part_can_be(part, (AeKind) kind))
+			appendStringInfo(&text, "%s%s", text.len ? " or " : "", kind_phrase[kind]);
+	}
+	return text.data;
+}
+
+/* The kind of a column that can be used: what the options say, or what its type says. */
 static AeKind
 choose_kind(const PgaePart *part, Form_pg_attribute att, const PgaeOptions *options)
 {
 	int asked = pgae_options_choice(options->kinds, NameStr(att->attname));
-	int usual = pgae_part_kind(part);
 
-	if (part->conv == PGAE_CONV_NONE)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("column \"%s\" is of type %s, which a model cannot use",
-						NameStr(att->attname), format_type_be(att->atttypid)),
-				 errhint("Leave it out with the option \"exclude\", or compute a number or a text "
-						 "from it in a subquery.")));
 	if (asked >= 0 && !pgae_part_can_be(part, (AeKind) asked))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("column \"%s\" is of type %s, which cannot be %s", NameStr(att->attname),
-						format_type_be(att->atttypid), kind_phrase[asked])));
-	if (asked < 0 && usual < 0)
+						format_type_be(att->atttypid), kind_phrase[asked]),
+				 errhint("As it is it can be %s: cast it in a subquery to make it %s.",
+						 possible_kinds(part), kind_phrase[asked])));
+	return (AeKind) (asked >= 0 ? asked : pgae_part_kind(part));
+}
+
+/* Columns that cannot be used as they are. */
+typedef struct Refused
+{
+	int n;
+	StringInfoData columns;    /* "a" (json), "b" (uuid) */
+	StringInfoData names;      /* "a", "b" */
+	StringInfoData categories; /* "b": "category" */
+	Form_pg_attribute last;
+} Refused;
+
+static void
+refuse(Refused *refused, Form_pg_attribute att, bool can_be_category)
+{
+	const char *comma = refused->n++ > 0 ? ", " : "";
+
+	appendStringInfo(&refused->columns, "%s\"%s\" (%s)", comma, NameStr(att->attname),
+					 format_type_be(att->atttypid));
+	appendStringInfoString(&refused->names, comma);
+	escape_json(&refused->names, NameStr(att->attname));
+	if (can_be_category)
+	{
+		appendStringInfoString(&refused->categories, refused->categories.len ? ", " : "");
+		escape_json(&refused->categories, NameStr(att->attname));
+		appendStringInfoString(&refused->categories, ": \"category\"");
+	}
+	refused->last = att;
+}
+
+static void
+raise_refused(const Refused *refused)
+{
+	const char *name = NameStr(refused->last->attname);
+	char *type = format_type_be(refused->last->atttypid);
+	char *kinds = psprintf(", make categories with \"kinds\": {%s}", refused->categories.data);
+
+	if (refused->n > 1)
+		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+						errmsg("%d columns are of types that a model does not use: %s", refused->n,
+							   refused->columns.data),
+						errhint("Leave them out with \"exclude\": [%s]%s, or compute numbers or "
+								"texts from them in a subquery.",
+								refused->names.data, refused->categories.len ? kinds : "")));
+	if (refused->categories.len)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("column \"%s\" is of type %s, which a model does not use unless asked to",
-						NameStr(att->attname), format_type_be(att->atttypid)),
+						name, type),
 				 errhint("Leave it out with the option \"exclude\", or make it a category with "
 						 "the option \"kinds\".")));
-	return (AeKind) (asked >= 0 ? asked : usual);
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("column \"%s\" is of type %s, which a model cannot use", name, type),
+			 OidIsValid(get_element_type(getBaseType(refused->last->atttypid)))
+				 ? errhint("Leave it out with the option \"exclude\", or compute numbers or "
+						   "booleans from it in a subquery, such as x = ANY (%s).",
+						   quote_identifier(name))
+				 : errhint("Leave it out with the option \"exclude\", or compute a number or "
+						   "a text from it in a subquery.")));
+}
+
+/* 42804, naming all chosen columns whose types a model does not use as they are. */
+static void
+check_types(TupleDesc tupdesc, const int *chosen, int n, const PgaeOptions *options)
+{
+	Refused refused = {0};
+
+	initStringInfo(&refused.columns);
+	initStringInfo(&refused.names);
+	initStringInfo(&refused.categories);
+	for (int i = 0; i < n; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(tupdesc, chosen[i]);
+		PgaePart part;
+
+		pgae_part_init(&part, chosen[i], att->atttypid, att->atttypmod);
+		if (part.conv == PGAE_CONV_NONE ||
+			(pgae_part_kind(&part) < 0 &&
+			 pgae_options_choice(options->kinds, NameStr(att->attname)) < 0))
+			refuse(&refused, att, part.conv != PGAE_CONV_NONE);
+	}
+	if (refused.n > 0)
+		raise_refused(&refused);
 }
 
 /* Fills in source and its columns; n: values of an array, 0 for a column of one value. */
@@ -648,15 +735,18 @@ check_part(const Source *source, const PgaePart *part, Form_pg_attribute att, si
 {
 	if (!pgae_part_can_be(part, source->kind) ||
 		(part->conv == PGAE_CONV_ARRAY) != source->is_array)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("column \"%s\" is of type %s, model expects %s", NameStr(att->attname),
-						format_type_be(att->atttypid),
-						source->is_array ? "an array of numbers" : kind_phrase[source->kind]),
-				 positional ? errdetail("Fields of ROW(...) are matched by position: this is "
-										"the model's column \"%s\".",
-										source->name)
-							: 0));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("column \"%s\" is of type %s, model expects %s", NameStr(att->attname),
+					format_type_be(att->atttypid),
+					source->is_array ? "an array of numbers" : kind_phrase[source->kind]),
+			 positional ? errdetail("Fields of ROW(...) are matched by position: this is "
+									"the model's column \"%s\".",
+									source->name)
+						: 0,
+			 errhint(positional ? "Cast the field to %s." : "Cast the column to %s in a subquery.",
+					 pgae_usual_type(source->kind, source->is_array))));
 	if (stored < pgae_part_stored(part, source->kind))
 		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
 						errmsg("column \"%s\" is of type %s, unlike in the first row",
@@ -955,6 +1045,26 @@ open_first_row(Datum row, Datum **values, bool **nulls, Oid *type, int32 *typmod
 	return tupdesc;
 }
 
+/* 2202E unless array is one run of n numbers; name: its column, or NULL where it is the row. */
+static void
+check_array(const ArrayType *array, uint32 n, const char *name, bool training)
+{
+	int got = ARR_NDIM(array) == 0 ? 0 : ARR_DIMS(array)[0];
+	const char *what = name ? psprintf("column \"%s\"", name) : "row array";
+
+	if (ARR_NDIM(array) > 1)
+		ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+						errmsg("%s has %d dimensions, must have one", what, ARR_NDIM(array)),
+						name ? errhint("Flatten it in a subquery: ARRAY(SELECT unnest(%s)).",
+									   quote_identifier(name))
+							 : errhint("A row is one array; give each row by a call of its own.")));
+	if (training)
+		ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+						errmsg("%s has %d elements, the first one has %u", what, got, n)));
+	ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+					errmsg("%s has %d elements, model expects %u", what, got, n)));
+}
+
 /* Elements of an array value, -1 if its cast gives NULL; 2202E if it is not one run of them. */
 static int
 first_length(const PgaePart *part, Datum datum, const char *name)
@@ -963,10 +1073,13 @@ first_length(const PgaePart *part, Datum datum, const char *name)
 
 	if (array == NULL)
 		return -1;
-	if (ARR_NDIM(array) != 1)
+	if (ARR_NDIM(array) == 0)
 		ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-						errmsg("column \"%s\" has an array of %d dimensions, must have one", name,
-							   ARR_NDIM(array))));
+						errmsg("column \"%s\" has an empty array", name),
+						errhint("All arrays of a column have the same length; make NULL of an "
+								"empty one in a subquery.")));
+	if (ARR_NDIM(array) > 1)
+		check_array(array, 0, name, true);
 	return ARR_DIMS(array)[0];
 }
 
@@ -1014,6 +1127,7 @@ pgae_codec_prepare(PgaeCodec *codec, Datum row, bool force)
 	check_choices(tupdesc, codec->options->scalings, "scaling");
 	if (codec->lengths == NULL || type != codec->waiting_type || typmod != codec->waiting_typmod)
 	{
+		check_types(tupdesc, chosen, n, codec->options);
 		codec->lengths = MemoryContextAlloc(codec->context, sizeof(int) * Max(tupdesc->natts, 1));
 		for (int i = 0; i < tupdesc->natts; i++)
 			codec->lengths[i] = -1;
@@ -1033,25 +1147,6 @@ pgae_codec_prepare(PgaeCodec *codec, Datum row, bool force)
 }
 
 /* ---- rows to values ---- */
-
-/* 2202E unless array is one run of n numbers; name: its column, or NULL where it is the row. */
-static void
-check_array(const ArrayType *array, uint32 n, const char *name, bool training)
-{
-	int got = ARR_NDIM(array) == 0 ? 0 : ARR_DIMS(array)[0];
-	const char *what = name ? psprintf("column \"%s\"", name) : "row array";
-
-	if (ARR_NDIM(array) > 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-				 errmsg("%s has %d dimensions, must have one", what, ARR_NDIM(array)),
-				 name ? 0 : errhint("A row is one array; give each row by a call of its own.")));
-	if (training)
-		ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-						errmsg("%s has %d elements, the first one has %u", what, got, n)));
-	ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-					errmsg("%s has %d elements, model expects %u", what, got, n)));
-}
 
 /* The elements of fixed width stand side by side behind the header. */
 #define COPY_ELEMENTS(values, data, n, type)                                                       \
@@ -1134,6 +1229,9 @@ read_array(PgaeCodec *codec, const PgaePart *part, const Source *source, Datum d
 			case PGAE_CONV_INT8:
 				COPY_ELEMENTS(values, data, n, int64);
 				break;
+			case PGAE_CONV_BOOL:
+				COPY_ELEMENTS(values, data, n, bool);
+				break;
 			case PGAE_CONV_FLOAT4:
 				COPY_ELEMENTS(values, data, n, float4);
 				break;
@@ -1153,7 +1251,7 @@ read_level(PgaeCodec *codec, const PgaePart *part, Source *source, Datum datum)
 	PgaeText text;
 	int number;
 
-	pgae_category_text(&text, part->conv, datum);
+	pgae_category_text(&text, part, datum);
 	number = codec->learning ? pgae_levels_enter(source->levels, text.data, text.len)
 							 : pgae_levels_find(source->levels, text.data, text.len);
 	if (codec->hashing)

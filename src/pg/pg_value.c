@@ -4,9 +4,9 @@
  * Only immutable conversions, as scores stand in indexes: what enum_out, cash_out,
  * date_out and timestamptz parts would give depends on settings.  A category is the bytes
  * of a text, the label of an enum, the decimal digits of an integer, a uuid in lower
- * case; money is its raw integer; times are seconds, of timestamptz in UTC.  The way
- * back goes through a type's input function where that is simpler: whoever uses it is
- * STABLE.
+ * case, inet, bit and others as they print under any settings; money is its raw integer;
+ * times are seconds, of timestamptz in UTC.  The way back goes through a type's input
+ * function where that is simpler: whoever uses it is STABLE.
  *
  * A new type is one more line of conv_info, and a case in pgae_value_of or in
  * pgae_category_text, and in value_datum.
@@ -70,12 +70,22 @@ static const ConvInfo conv_info[PGAE_CONV_COUNT] = {
 	[PGAE_CONV_CHAR] = {CHAROID, AE_KIND_CATEGORY, CATEGORY, 0},
 	[PGAE_CONV_ENUM] = {InvalidOid, AE_KIND_CATEGORY, CATEGORY, 0},
 	[PGAE_CONV_UUID] = {UUIDOID, KIND_NONE, CATEGORY, 0},
+	[PGAE_CONV_PRINTED] = {InvalidOid, KIND_NONE, CATEGORY, 0},
 	[PGAE_CONV_ARRAY] = {InvalidOid, AE_KIND_NUMBER, NUMBER, 0},
 };
+
+/*
+ * Types of PostgreSQL that print the same under all settings.  What the catalogue declares
+ * immutable is not enough: bytea, point and others look at a setting all the same.
+ */
+static const Oid printed_types[] = {INETOID, CIDROID,   MACADDROID, MACADDR8OID,
+									BITOID,  VARBITOID, TIMETZOID,  OIDOID};
 
 static PgaeConv
 conv_of(Oid base)
 {
+	Oid function;
+
 	for (int conv = 0; conv < PGAE_CONV_COUNT; conv++)
 	{
 		if (conv_info[conv].type == base)
@@ -83,7 +93,29 @@ conv_of(Oid base)
 	}
 	if (get_typtype(base) == TYPTYPE_ENUM)
 		return PGAE_CONV_ENUM;
+	/* citext: a text by another name */
+	if (find_coercion_pathway(TEXTOID, base, COERCION_IMPLICIT, &function) ==
+		COERCION_PATH_RELABELTYPE)
+		return PGAE_CONV_TEXT;
 	return PGAE_CONV_NONE;
+}
+
+/* The types above, and those of extensions whose authors say that they do, as of ltree. */
+static void
+printed_init(PgaePart *part)
+{
+	bool known = false, is_varlena;
+	Oid output;
+
+	for (int i = 0; i < (int) lengthof(printed_types); i++)
+		known |= part->base == printed_types[i];
+	if (!known && (part->base < FirstNormalObjectId || get_typtype(part->base) != TYPTYPE_BASE))
+		return;
+	getTypeOutputInfo(part->base, &output, &is_varlena);
+	if (func_volatile(output) != PROVOLATILE_IMMUTABLE)
+		return;
+	part->conv = PGAE_CONV_PRINTED;
+	part->output = output;
 }
 
 /* 42501 unless the user may call a function, as for a cast in a query. */
@@ -110,7 +142,7 @@ array_cast(Oid type)
 	return function;
 }
 
-/* Arrays of numbers, and types that become real[] by an immutable cast. */
+/* Arrays of numbers or booleans, and types that become real[] by an immutable cast. */
 static void
 array_init(PgaePart *part)
 {
@@ -120,9 +152,10 @@ array_init(PgaePart *part)
 	if (OidIsValid(element))
 	{
 		part->element = conv_of(getBaseType(element));
-		if (part->element != PGAE_CONV_NONE && conv_info[part->element].kind == AE_KIND_NUMBER &&
-			conv_info[part->element].type != MONEYOID &&
-			conv_info[part->element].type != INTERVALOID)
+		if (part->element == PGAE_CONV_BOOL ||
+			(part->element != PGAE_CONV_NONE && conv_info[part->element].kind == AE_KIND_NUMBER &&
+			 conv_info[part->element].type != MONEYOID &&
+			 conv_info[part->element].type != INTERVALOID))
 			part->conv = PGAE_CONV_ARRAY;
 		return;
 	}
@@ -147,6 +180,8 @@ pgae_part_init(PgaePart *part, int att, Oid type, int32 typmod)
 	part->element = PGAE_CONV_NONE;
 	if (part->conv == PGAE_CONV_NONE)
 		array_init(part);
+	if (part->conv == PGAE_CONV_NONE)
+		printed_init(part);
 }
 
 void
@@ -174,6 +209,19 @@ bool
 pgae_part_can_be(const PgaePart *part, AeKind kind)
 {
 	return part->conv != PGAE_CONV_NONE && (conv_info[part->conv].kinds & (1 << kind)) != 0;
+}
+
+const char *
+pgae_usual_type(AeKind kind, bool is_array)
+{
+	static const char *const type[AE_KIND_COUNT] = {
+		[AE_KIND_NUMBER] = "double precision",
+		[AE_KIND_BOOLEAN] = "boolean",
+		[AE_KIND_TIME] = "timestamptz",
+		[AE_KIND_CATEGORY] = "text",
+	};
+
+	return is_array ? "real[]" : type[kind];
 }
 
 size_t
@@ -300,11 +348,11 @@ byte_text(char buffer[5], char value)
 }
 
 void
-pgae_category_text(PgaeText *text, PgaeConv conv, Datum datum)
+pgae_category_text(PgaeText *text, const PgaePart *part, Datum datum)
 {
 	text->detoasted = NULL;
 	text->data = text->buffer;
-	switch (conv)
+	switch (part->conv)
 	{
 		case PGAE_CONV_TEXT:
 		case PGAE_CONV_VARCHAR:
@@ -326,13 +374,17 @@ pgae_category_text(PgaeText *text, PgaeConv conv, Datum datum)
 		case PGAE_CONV_UUID:
 			uuid_text(text, DatumGetUUIDP(datum));
 			break;
+		case PGAE_CONV_PRINTED:
+			text->data = text->detoasted = OidOutputFunctionCall(part->output, datum);
+			text->len = strlen(text->data);
+			break;
 		case PGAE_CONV_BOOL:
 			text->len =
 				strlcpy(text->buffer, DatumGetBool(datum) ? "true" : "false", sizeof(text->buffer));
 			break;
 		default: /* an integer */
 			text->len = snprintf(text->buffer, sizeof(text->buffer), INT64_FORMAT,
-								 (int64) pgae_integer_of(conv, datum));
+								 (int64) pgae_integer_of(part->conv, datum));
 			break;
 	}
 }
