@@ -1037,7 +1037,7 @@ CREATE FUNCTION ae.detect(
 	OUT "row" jsonb)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'pg_ae_detect'
-LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000 ROWS 20;
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 20;
 COMMENT ON FUNCTION ae.detect(text, jsonb, integer) IS
 'trains on the rows of a query or table, scores them, and gives the most anomalous ones with reasons in words';
 

@@ -60,19 +60,16 @@ pg_ae_compare_models(PG_FUNCTION_ARGS)
 	Datum values[N_COLUMNS];
 	bool nulls[N_COLUMNS];
 	TupleDesc tupdesc;
-	SPIPlanPtr plan;
 	HeapTuple result;
 
 	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	tupdesc = BlessTupleDesc(tupdesc);
 	SPI_connect();
-	plan = SPI_prepare(psprintf(statement, query), 2, types);
-	if (plan == NULL || !SPI_is_cursor_plan(plan))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("argument \"query\" of ae.compare_models is not one query")));
-	if (SPI_execute_plan(plan, models, NULL, false, 0) != SPI_OK_SELECT || SPI_processed != 1)
-		elog(ERROR, "ae.compare_models could not run its statement");
+	pgae_check_query(query, "ae.compare_models");
+	pgae_run_quietly(psprintf(statement, query), 2, types, models);
+	if (SPI_processed != 1)
+		elog(ERROR, "ae.compare_models got " UINT64_FORMAT " rows of figures", SPI_processed);
 	for (int c = 0; c < N_COLUMNS; c++)
 		values[c] = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, c + 1, &nulls[c]);
 	result = SPI_copytuple(heap_form_tuple(tupdesc, values, nulls));

@@ -26,6 +26,9 @@ PG_FUNCTION_INFO_V1(pg_ae_detect);
 #define N_REASONS "3"
 #define LEAST_SHARE "0.05"
 
+/* As in the declaration of ae.detect. */
+#define DEFAULT_TOP 20
+
 static const char statement[] =
 	"WITH ae_input AS MATERIALIZED (SELECT \"ae.detect\" AS r FROM (%s\n) AS \"ae.detect\"), "
 	"ae_model AS MATERIALIZED (SELECT ae.train(r, %s::pg_catalog.jsonb) AS m FROM ae_input), "
@@ -121,23 +124,76 @@ pgae_query_of(char *text, const char *function)
 											   get_rel_name(relation)));
 }
 
+void
+pgae_check_query(const char *query, const char *function)
+{
+	SPIPlanPtr plan = SPI_prepare(query, 0, NULL);
+
+	if (plan == NULL || !SPI_is_cursor_plan(plan))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("argument \"query\" of %s is not one query", function)));
+	SPI_freeplan(plan);
+}
+
+/* Cuts the line out of a context that holds a statement, which may be of several lines itself. */
+static void
+cut_statement(char *context, const char *text)
+{
+	char *at = context ? strstr(context, text) : NULL;
+	char *end;
+
+	if (at == NULL)
+		return;
+	end = at + strcspn(at + strlen(text), "\n") + strlen(text);
+	while (at > context && at[-1] != '\n')
+		at--;
+	if (*end == '\n')
+		end++;
+	else if (at > context)
+		at--; /* the last line: the one before ends here */
+	memmove(at, end, strlen(end) + 1);
+}
+
+void
+pgae_run_quietly(const char *text, int n, Oid *types, Datum *values)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		SPIPlanPtr plan = SPI_prepare(text, n, types);
+
+		if (plan == NULL || !SPI_is_cursor_plan(plan) ||
+			SPI_execute_plan(plan, values, NULL, false, 0) != SPI_OK_SELECT)
+			elog(ERROR, "could not run a statement of the extension");
+	}
+	PG_CATCH();
+	{
+		ErrorData *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		cut_statement(error->context, text);
+		if (error->context && error->context[0] == '\0')
+			error->context = NULL;
+		ReThrowError(error);
+	}
+	PG_END_TRY();
+}
+
 /* Runs the statement; rows go into result.  Returns how many. */
 static uint64
 run(ReturnSetInfo *result, const char *query, const char *options, int32 top)
 {
 	StringInfoData text;
-	SPIPlanPtr plan;
 	uint64 n;
 
 	initStringInfo(&text);
 	appendStringInfo(&text, statement, query, options, top);
 	SPI_connect();
-	plan = SPI_prepare(text.data, 0, NULL);
-	if (plan == NULL || !SPI_is_cursor_plan(plan))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("argument \"query\" of ae.detect is not one query")));
-	if (SPI_execute_plan(plan, NULL, NULL, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "ae.detect could not run its statement");
+	pgae_check_query(query, "ae.detect");
+	pgae_run_quietly(text.data, 0, NULL, NULL);
 	n = SPI_processed;
 	for (uint64 i = 0; i < n; i++)
 	{
@@ -153,29 +209,38 @@ run(ReturnSetInfo *result, const char *query, const char *options, int32 top)
 	return n;
 }
 
-/* How to do the same and keep the model. */
+/* How to do the same and keep the model; options: a literal, or NULL. */
 static void
 notice_model(const char *query, const char *options)
 {
 	ereport(NOTICE, (errmsg("the model is gone with this statement"),
-					 errhint("To keep it: CREATE TABLE models AS SELECT ae.train(t, %s) AS model "
+					 errhint("To keep it: CREATE TABLE models AS SELECT ae.train(t%s%s) AS model "
 							 "FROM (%s%s) t;",
-							 options, query, strstr(query, "--") ? "\n" : "")));
+							 options ? ", " : "", options ? options : "", query,
+							 strstr(query, "--") ? "\n" : "")));
 }
 
 /* detect(query, options, top): the most anomalous rows of a query or table, and why. */
 Datum
 pg_ae_detect(PG_FUNCTION_ARGS)
 {
-	char *query = pgae_query_of(text_to_cstring(PG_GETARG_TEXT_PP(0)), "ae.detect");
-	Jsonb *jsonb = PG_GETARG_JSONB_P(1);
-	char *options = quote_literal_cstr(JsonbToCString(NULL, &jsonb->root, VARSIZE(jsonb)));
-	int32 top = PG_GETARG_INT32(2);
+	char *query, *options = NULL;
+	int32 top = PG_ARGISNULL(2) ? DEFAULT_TOP : PG_GETARG_INT32(2);
 
+	if (PG_ARGISNULL(0))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("argument \"query\" of ae.detect must not be NULL")));
+	query = pgae_query_of(text_to_cstring(PG_GETARG_TEXT_PP(0)), "ae.detect");
+	if (!PG_ARGISNULL(1))
+	{
+		Jsonb *jsonb = PG_GETARG_JSONB_P(1);
+
+		options = quote_literal_cstr(JsonbToCString(NULL, &jsonb->root, VARSIZE(jsonb)));
+	}
 	if (top < 1)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("argument \"top\" of ae.detect is %d, must be at least 1", top)));
-	if (run(pgae_begin_set(fcinfo), query, options, top) == 0)
+	if (run(pgae_begin_set(fcinfo), query, options ? options : "NULL", top) == 0)
 		ereport(NOTICE, (errmsg("there is no row that has a score")));
 	else
 		notice_model(query, options);

@@ -130,12 +130,12 @@ read_rows(Call *call)
 
 	/* what the query calls may ask for one */
 	PushActiveSnapshot(GetTransactionSnapshot());
+	pgae_check_query(call->query, "ae.train_model");
 	plan = SPI_prepare(
 		psprintf("SELECT \"ae.train_model\" FROM (%s\n) AS \"ae.train_model\"", call->query), 0,
 		NULL);
-	if (plan == NULL || !SPI_is_cursor_plan(plan))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("argument \"query\" of ae.train_model is not one query")));
+	if (plan == NULL)
+		elog(ERROR, "could not prepare a statement of the extension");
 	portal = SPI_cursor_open(NULL, plan, NULL, NULL, false);
 	do
 	{
