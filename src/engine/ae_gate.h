@@ -6,16 +6,22 @@
  * activation.  Rows are always encoded so; NaN passes, so that what went wrong stays visible.
  * Where the thresholds come from is a matter of training:
  *
- *     batch_top_k  of the R x n activations of the rows passed at once, the k R largest are kept,
- * if they are positive (ae_topk_batch).  theta, one for all units, is a moving average of the
- * smallest one kept, so that a row's code does not depend on its batch. Source: Bussmann, Leask,
- * Nanda, "BatchTopK sparse autoencoders", 2024, eq. 6, 7. jumprelu     theta_j is learned.  The
- * penalty counts the units that are on.  Both have no useful derivative by theta, and get one from
- * a kernel of width epsilon, K(u) = 1 where |u| < 1/2, else 0: dh_j / dtheta_j       = -theta_j /
- * epsilon K((z_j - theta_j) / epsilon) d[h_j > 0] / dtheta_j = -1 / epsilon       K((z_j - theta_j)
- * / epsilon) Source: Rajamanoharan et al., "Jumping ahead: improving reconstruction fidelity with
- * JumpReLU sparse autoencoders", 2024, eq. 11, 12.  By z, dh_j / dz_j is 1 where the unit is on,
- * else 0.
+ *     batch_top_k  Of the R x n activations of the rows passed at once, the k R largest are kept,
+ *                  if they are positive (ae_topk_batch).  theta, one for all units, is a moving
+ *                  average of the smallest one kept, so that a row's code does not depend on its
+ *                  batch.
+ *                  Source: Bussmann, Leask, Nanda, "BatchTopK sparse autoencoders", 2024, eq. 6, 7.
+ *     jumprelu     theta_j is learned.  The penalty counts the units that are on.  Neither it nor
+ *                  the loss has a useful derivative with respect to theta; both get one from a
+ *                  kernel of width epsilon, K(u) = 1 where |u| < 1/2, else 0:
+ *
+ *                      d h_j / d theta_j       = -theta_j / epsilon  K((z_j - theta_j) / epsilon)
+ *                      d [h_j > 0] / d theta_j =       -1 / epsilon  K((z_j - theta_j) / epsilon)
+ *
+ *                  Source: Rajamanoharan et al., "Jumping ahead: improving reconstruction fidelity
+ *                  with JumpReLU sparse autoencoders", 2024, eq. 11, 12.
+ *
+ * With respect to z, dh_j / dz_j is 1 where the unit is on, else 0.
  *
  * Knows arrays; knows no network.
  */
@@ -30,8 +36,10 @@
  */
 #define AE_JUMP_WIDTH 0.1
 
-/* Where learned thresholds begin: the zeros of a rectifier, which none turns on, are farther away
- * than half of epsilon. */
+/*
+ * Where learned thresholds begin: the zeros of a rectifier, which none turns on, are farther away
+ * than half of epsilon.
+ */
 #define AE_FIRST_THRESHOLD 0.1
 
 /* Updates that the average of the smallest activation kept reaches back. */

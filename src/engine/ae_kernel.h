@@ -25,7 +25,8 @@
 /* Weights packed for `dense`: panels of AE_PANEL outputs, the last one narrower (8, 16 or 32). */
 #define AE_PANEL 32
 
-/* The constants of one Adam update (Kingma, Ba 2015, algorithm 1, with bias correction folded in).
+/*
+ * The constants of one Adam update (Kingma, Ba 2015, algorithm 1, with bias correction folded in).
  */
 typedef struct AeAdamStep
 {

@@ -268,7 +268,8 @@ softmax_block(AeReal *d, const AeReal *z, int32_t t, const AeBlock *block, doubl
 	return total - (double) z[t];
 }
 
-/* Squared error of z with the one-hot form of t; an unknown level is one output more, predicted 0.
+/*
+ * Squared error of z with the one-hot form of t; an unknown level is one output more, predicted 0.
  */
 static double
 onehot_block(AeReal *d, const AeReal *z, int32_t t, const AeBlock *block, double share,

@@ -347,7 +347,8 @@ ae_log1p(float x)
 	return ae_fma(p * x, x, x);
 }
 
-/* sigmoid(|z|) and sigmoid(-|z|): of 1 + exp(-|z|) in [1, 2] a line gives a reciprocal within 6 %.
+/*
+ * sigmoid(|z|) and sigmoid(-|z|): of 1 + exp(-|z|) in [1, 2] a line gives a reciprocal within 6 %.
  */
 AE_MATH float
 ae_sigmoid_pair(float *lower, float z)

@@ -363,7 +363,8 @@ compare_names(const Name *a, const Name *b)
 	return memcmp(a->text, b->text, a->len);
 }
 
-/* Enters a name; false if it is there.  A logarithm of comparisons, so long names cost no square.
+/*
+ * Enters a name; false if it is there.  A logarithm of comparisons, so long names cost no square.
  */
 static bool
 add_name(Tally *tally, const char *text, uint32_t len)

@@ -34,7 +34,8 @@ typedef struct AeNet
 	AeLayout layout; /* of cells, inputs (width[0]) and outputs (width[n_layers]) */
 } AeNet;
 
-/* Refuses widths, activations and a layout that do not make an autoencoder. AE_ERR_SHAPE, _LIMIT.
+/*
+ * Refuses widths, activations and a layout that do not make an autoencoder. AE_ERR_SHAPE, _LIMIT.
  */
 AeStatus ae_net_check(const AeNet *net, AeError *error);
 
@@ -50,7 +51,8 @@ double ae_net_macs(const AeNet *net);
 /* Offset of W_l in the parameters; b_l follows at + width[l] * width[l+1]. */
 size_t ae_net_offset(const AeNet *net, uint32_t layer);
 
-/* Number of weights of W_l, which b_l follows; l = n_layers: of the head's W, which stands there.
+/*
+ * Number of weights of W_l, which b_l follows; l = n_layers: of the head's W, which stands there.
  */
 size_t ae_net_n_weights(const AeNet *net, uint32_t layer);
 
@@ -79,8 +81,10 @@ typedef struct AePass
 	bool penalty_everywhere;
 	double penalty_scale; /* factor on its gradient, set before a backward pass */
 	double *means;        /* of the penalty */
-	/* of a penalty of derivatives (ae_contract.h): h[l] W_l + b_l, which a forward pass with slopes
-	 * keeps, and gradients by it, which a backward pass adds to its own; NULL where not needed */
+	/*
+	 * of a penalty of derivatives (ae_contract.h): h[l] W_l + b_l, which a forward pass with slopes
+	 * keeps, and gradients by it, which a backward pass adds to its own; NULL where not needed
+	 */
 	AeReal *z[AE_MAX_LAYERS];
 	AeReal *d_z[AE_MAX_LAYERS];
 	AeReal *unit[AE_MAX_LAYERS]; /* batch normalisation: u of layer l (ae_norm.h), or NULL */

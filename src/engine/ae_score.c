@@ -114,7 +114,8 @@ is_logit(AeLoss loss)
 	return loss == AE_LOSS_BCE;
 }
 
-/* Applies act to the outputs of some losses in h: n_rows x n_outputs; blocks side by side as one.
+/*
+ * Applies act to the outputs of some losses in h: n_rows x n_outputs; blocks side by side as one.
  */
 static void
 activate_blocks(const AeScorer *scorer, AeReal *h, size_t n_rows, bool (*applies)(AeLoss),

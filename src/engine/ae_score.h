@@ -39,8 +39,10 @@ void ae_scorer_init(AeScorer *scorer, void *block, const AeModel *model, size_t 
 /* Code of scorer->cells: returns n_rows x n_code inside the scorer. n_rows <= batch. */
 const AeReal *ae_scorer_encode(AeScorer *scorer, size_t n_rows);
 
-/* Outputs from codes: n_rows x n_code (may be what ae_scorer_encode gave). Logits where the loss
- * is taken on them. */
+/*
+ * Outputs from codes: n_rows x n_code (may be what ae_scorer_encode gave). Logits where the loss
+ * is taken on them.
+ */
 AeReal *ae_scorer_decode(AeScorer *scorer, const AeReal *codes, size_t n_rows);
 
 /*

@@ -29,7 +29,8 @@
 /* Early stopping heeds the target's loss where so many labelled rows are held out, at least. */
 #define AE_TARGET_MIN_JUDGED 30
 
-/* Outputs of the head of such a column: 1 of a number, 2 of a boolean, the levels of a category.
+/*
+ * Outputs of the head of such a column: 1 of a number, 2 of a boolean, the levels of a category.
  */
 uint32_t ae_target_outputs(const AeColumn *column);
 

@@ -209,7 +209,8 @@ check_rates(const AeNet *net, const AeTrainOptions *o, AeError *error)
 	return AE_OK;
 }
 
-/* The contractive penalty needs derivatives that exist, of a net that is the same at every visit.
+/*
+ * The contractive penalty needs derivatives that exist, of a net that is the same at every visit.
  */
 static AeStatus
 check_contraction(const AeNet *net, const AeTrainOptions *o, AeError *error)

@@ -564,15 +564,18 @@ extern bool pgae_refuse_unknown(const PgaeReference *reference, Node *escontext)
 extern bool pgae_name_exists(const char *name);
 /* A table of the extension, or an index of one. */
 extern Oid pgae_table(const char *name);
-/* The owner of ae.models, and of names whose owner is no more; 55000 if it is not the extension's.
+/*
+ * The owner of ae.models, and of names whose owner is no more; 55000 if it is not the extension's.
  */
 extern Oid pgae_tables_owner(void);
 /* 42501 unless the current user has the rights of the owner of a name; ... */
 extern void pgae_check_owner(const char *name);
 /* ... unless it has these, or SELECT on ae.models. */
 extern void pgae_check_readable(const char *name);
-/* Whether the current user has the rights of a role; of one that is no more, the owner of
- * ae.models. */
+/*
+ * Whether the current user has the rights of a role; of one that is no more, the owner of
+ * ae.models.
+ */
 extern bool pgae_has_rights_of(const char *role);
 /* Whether a model argument is declared as ae.model rather than bytea. */
 extern bool pgae_argument_is_reference(FunctionCallInfo fcinfo, int argno);
@@ -735,7 +738,8 @@ typedef enum PgaeSight
  * the end of the statement, call for call.
  */
 extern ReturnSetInfo *pgae_begin_set(FunctionCallInfo fcinfo);
-/* The model in argument argno, the cells of its unit filled from the row in the argument after it.
+/*
+ * The model in argument argno, the cells of its unit filled from the row in the argument after it.
  */
 extern PgaeCached *pgae_see_row(FunctionCallInfo fcinfo, int argno, const PgaeRow **row,
 								PgaeSight *sight);

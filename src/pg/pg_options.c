@@ -208,7 +208,8 @@ schedule_choice(int number)
 
 #define AT(field) offsetof(PgaeOptions, field)
 
-/* In the order of ae.options, then of the functions joined to it; ranges are those of the engine.
+/*
+ * In the order of ae.options, then of the functions joined to it; ranges are those of the engine.
  */
 static const OptionInfo option_info[] = {
 	{"columns", OPTION_NAMES, 0, 0, false, FOR_ALL, AT(columns), NULL},

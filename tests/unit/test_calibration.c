@@ -1,4 +1,5 @@
-/* Proves: p-values from the thinned table are never below the exact ones, and equal where all fits.
+/*
+ * Proves: p-values from the thinned table are never below the exact ones, and equal where all fits.
  */
 #include <float.h>
 #include <math.h>
@@ -173,7 +174,8 @@ test_random_tables(void **state)
 		}
 }
 
-/* p(s) <= share if and only if s > threshold, for shares and scores on, between and off all steps.
+/*
+ * p(s) <= share if and only if s > threshold, for shares and scores on, between and off all steps.
  */
 static void
 check_threshold(const Table *t, double share)

@@ -1,5 +1,7 @@
-/* Proves: the contractive penalty is the squared norm of the code's Jacobian: by hand, by central
- * differences of the code, and its estimate on the average. */
+/*
+ * Proves: the contractive penalty is the squared norm of the code's Jacobian: by hand, by central
+ * differences of the code, and its estimate on the average.
+ */
 /* build: double */
 #include "unit_data.h"
 
@@ -182,7 +184,8 @@ norm_is_that_of_the_code(void **state)
 		}
 }
 
-/* The mean over probes approaches the norm as 1 / sqrt(their number); one probe does not give it.
+/*
+ * The mean over probes approaches the norm as 1 / sqrt(their number); one probe does not give it.
  */
 static void
 estimate_is_right_on_the_average(void **state)

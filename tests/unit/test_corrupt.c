@@ -1,5 +1,7 @@
-/* Proves: rows are corrupted in the share, the way and the places that were asked for, and the same
- * again by (seed, visit). */
+/*
+ * Proves: rows are corrupted in the share, the way and the places that were asked for, and the same
+ * again by (seed, visit).
+ */
 #include "unit_data.h"
 
 #include "ae_corrupt.h"
@@ -113,7 +115,8 @@ salt_and_pepper_are_bounds(void **state)
 		assert_share(drawn, n_dense, 0.3);
 		assert_share(up, drawn, 0.5);
 		assert_share(levels_drawn, n_levels, 0.3);
-		/* of 4 and 3 levels, evenly spread: another one in 3/4 and 2/3, and sometimes a missing one
+		/*
+		 * of 4 and 3 levels, evenly spread: another one in 3/4 and 2/3, and sometimes a missing one
 		 */
 		assert_true(fabs(levels_changed / levels_drawn - 0.708) < 0.06);
 		free(cells);

@@ -1,5 +1,7 @@
-/* Proves: thresholds come out as said, by hand and in training; a code does not depend on its
- * batch; dead units come back; noise makes bits. */
+/*
+ * Proves: thresholds come out as said, by hand and in training; a code does not depend on its
+ * batch; dead units come back; noise makes bits.
+ */
 #include "unit_data.h"
 
 #include "ae_auxiliary.h"
@@ -396,7 +398,8 @@ dead_units_come_back(void **state)
 	free(table.x);
 }
 
-/* Noise of the asked size, another at each visit, none of that of the inputs, none in validation.
+/*
+ * Noise of the asked size, another at each visit, none of that of the inputs, none in validation.
  */
 static void
 code_noise_is_drawn(void **state)

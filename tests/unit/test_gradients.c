@@ -124,8 +124,10 @@ objective(Job *job, const AeReal *params)
 		ae_net_tie(tied, &job->net);
 		params = tied;
 	}
-	/* dropout, batch normalisation, noise and gates are for training; what is random in them was
-	 * drawn by `start` */
+	/*
+	 * dropout, batch normalisation, noise and gates are for training; what is random in them was
+	 * drawn by `start`
+	 */
 	ae_net_forward(&job->pass, &job->net, params, job->x, job->levels, ROWS,
 				   job->dropout > 0 || job->batch_norm || job->contract > 0 || job->net.gated ||
 					   job->code_noise > 0 || job->auxiliary.weight > 0,
@@ -1195,7 +1197,8 @@ contraction_agrees(void **state)
 			}
 }
 
-/* With all that it may stand beside: noise, a penalty of every layer, weight decay, tied weights.
+/*
+ * With all that it may stand beside: noise, a penalty of every layer, weight decay, tied weights.
  */
 static void
 contraction_agrees_in_company(void **state)

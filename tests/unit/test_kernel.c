@@ -1495,7 +1495,8 @@ test_golden(void **state)
 	}
 }
 
-/* The committed numbers are the right ones: in double, with libm, from the formulas of ae_kernel.h.
+/*
+ * The committed numbers are the right ones: in double, with libm, from the formulas of ae_kernel.h.
  */
 static void
 test_golden_is_right(void **state)

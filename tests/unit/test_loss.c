@@ -1,4 +1,5 @@
-/* Proves: the loss of a row with NULLs is that of its observed columns alone; cells become inputs.
+/*
+ * Proves: the loss of a row with NULLs is that of its observed columns alone; cells become inputs.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -215,8 +216,10 @@ test_inputs(void **state)
 
 /* ---- gradients of what does not follow from the value ---- */
 
-/* A level unknown to the net: costs at least `unseen`, rises with the level that is least probable,
- * has no gradient. */
+/*
+ * A level unknown to the net: costs at least `unseen`, rises with the level that is least probable,
+ * has no gradient.
+ */
 static void
 test_unseen(void **state)
 {

@@ -1,5 +1,7 @@
-/* Proves: batch normalisation by hand, what single rows do, and that weights it was folded into
- * score as running means would, at every place where a trainer gives weights away. */
+/*
+ * Proves: batch normalisation by hand, what single rows do, and that weights it was folded into
+ * score as running means would, at every place where a trainer gives weights away.
+ */
 #include "unit_data.h"
 
 #include "ae_norm.h"
@@ -259,7 +261,8 @@ single_rows_train(void **state)
 	free(x);
 }
 
-/* What comes out scores as the loss of validation said: at the end, and when the best is restored.
+/*
+ * What comes out scores as the loss of validation said: at the end, and when the best is restored.
  */
 static void
 validation_is_of_the_weights_given(void **state)

@@ -1,5 +1,7 @@
-/* Proves: layers are pretrained as shallow autoencoders of what the layers below make of rows,
- * wherever the rows are, and land where they belong in the whole. */
+/*
+ * Proves: layers are pretrained as shallow autoencoders of what the layers below make of rows,
+ * wherever the rows are, and land where they belong in the whole.
+ */
 #include "unit_data.h"
 
 #include "ae_pretrain.h"

@@ -1,5 +1,7 @@
-/* Proves: distances to prototypes are what the formula says, their parts add up, clusters are
- * those of k-means by hand. */
+/*
+ * Proves: distances to prototypes are what the formula says, their parts add up, clusters are
+ * those of k-means by hand.
+ */
 #include "unit_data.h"
 
 #include "ae_score.h"
@@ -643,7 +645,8 @@ test_small_clusters(void **state)
 	assert_true(n_rows[0] == 14 && n_rows[1] == 0 && n_rows[2] == 0);
 }
 
-/* Missing cells count neither in means nor in distances; the most frequent level, the first of two.
+/*
+ * Missing cells count neither in means nor in distances; the most frequent level, the first of two.
  */
 static void
 test_mixed_clusters(void **state)
@@ -675,7 +678,8 @@ test_mixed_clusters(void **state)
 	free(block);
 }
 
-/* A centre keeps no value that fewer rows than AE_MIN_CLUSTER have, and no level that they share.
+/*
+ * A centre keeps no value that fewer rows than AE_MIN_CLUSTER have, and no level that they share.
  */
 static void
 test_rare_cells(void **state)

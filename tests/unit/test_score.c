@@ -1,4 +1,5 @@
-/* Proves: scores are what the formula says, and the same bits alone, in a batch, in every kernel.
+/*
+ * Proves: scores are what the formula says, and the same bits alone, in a batch, in every kernel.
  */
 #include "unit_data.h"
 

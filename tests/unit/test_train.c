@@ -1,5 +1,7 @@
-/* Proves: training minimises what it says, row order and all; linear autoencoders find the PCA
- * subspace. */
+/*
+ * Proves: training minimises what it says, row order and all; linear autoencoders find the PCA
+ * subspace.
+ */
 #include "unit_data.h"
 
 #include "ae_contract.h"
@@ -1254,7 +1256,8 @@ linear_lbfgs_is_pca(void **state)
 	check_pca("ad_optdigits", 8, AE_OPTIMIZER_LBFGS, false, 1.01, exact ? 0.01 : 0.1);
 }
 
-/* With one matrix for both ways: the best linear decoder of a subspace is its encoder transposed.
+/*
+ * With one matrix for both ways: the best linear decoder of a subspace is its encoder transposed.
  */
 static void
 tied_linear_is_pca(void **state)
