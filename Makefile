@@ -4,7 +4,7 @@
 #   make test          installs what is missing, runs every kind of test
 #   make               build against PG_CONFIG (default: pg_config)
 #   make install       into that server's directories
-#   make installcheck  pg_regress, isolation and TAP tests against an installed and running server
+#   make installcheck  pg_regress and TAP tests against an installed and running server
 #   make unit tap regress fuzz sanitize check-style    one kind of test (tests/README.md)
 #   make soak          the long form of tests that have one
 #   make bench         speed, beside other software
@@ -15,6 +15,7 @@
 .DEFAULT_GOAL := all
 
 EXTENSION = ae
+EXTVERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" ae.control)
 MODULE_big = ae
 DATA = $(sort $(wildcard sql/ae--*.sql))
 
@@ -23,8 +24,6 @@ BINDING_OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/pg/*.c)))
 OBJS = $(ENGINE_OBJS) $(BINDING_OBJS)
 
 REGRESS = $(patsubst sql/%.sql,%,$(filter-out $(DATA),$(sort $(wildcard sql/*.sql))))
-ISOLATION = $(patsubst tests/isolation/specs/%.spec,%,$(sort $(wildcard tests/isolation/specs/*.spec)))
-ISOLATION_OPTS = --inputdir=tests/isolation
 TAP_TESTS = 1
 PROVE_TESTS = tests/tap/*.pl
 EXTRA_CLEAN = $(OBJS:.o=.d)
@@ -64,7 +63,7 @@ endif
 %/ae_kernel_avx512.o: ISA_CFLAGS = $(AVX512_CFLAGS)
 
 PG_CPPFLAGS = -Isrc/engine -Isrc/pg $(BLAS_CPPFLAGS) \
-	-DAE_OPENBLAS_SONAME='"$(OPENBLAS_SONAME)"'
+	-DAE_OPENBLAS_SONAME='"$(OPENBLAS_SONAME)"' -DAE_VERSION='"$(EXTVERSION)"'
 PG_CFLAGS = -ffp-contract=off $(WERROR_CFLAGS) $(SANITIZE_CFLAGS)
 SHLIB_LINK = -lm $(if $(filter Linux,$(shell uname -s)),-ldl) $(SANITIZE_LIBS)
 
@@ -97,7 +96,7 @@ src/pg/%.o: src/pg/%.c
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # A change of flags above rebuilds; a change of a header rebuilds what included it.
-$(OBJS): Makefile
+$(OBJS): Makefile ae.control
 -include $(OBJS:.o=.d)
 
 # ---- tests, demo, benchmark ---------------------------------------------------------------------
@@ -105,7 +104,7 @@ $(OBJS): Makefile
 include tests/unit/unit.mk
 include tests/fuzz/fuzz.mk
 
-.PHONY: demo demo-clean test unit tap regress isolation readme soak fuzz sanitize check-style format bench
+.PHONY: demo demo-clean test unit tap regress readme soak fuzz sanitize check-style format bench
 
 # Each begins with the packages it needs, then starts make anew: pg_config may be there only now.
 demo:
@@ -122,7 +121,7 @@ test:
 test-run:
 	+@perl tests/run.pl
 
-unit tap regress isolation readme:
+unit tap regress readme:
 	+@perl tests/run.pl $@
 
 # Twenty minutes of it; `make test` does half a minute.

@@ -5,6 +5,7 @@
 #   - layers: what may include what (below)
 #   - the engine allocates nothing, prints nothing, ends nothing
 #   - functions of at most 100 lines; advice above 60
+#   - the version stands in ae.control; META.json, CHANGELOG.md and the DDL agree with it
 #   - text: tabs, block comments, no blank at a line's end, no path of somebody's machine
 
 use strict;
@@ -68,6 +69,7 @@ for my $file (@c_files)
 }
 check_cycles($_, $_) for sort keys %includes;
 check_paths($_) for @text_files;
+check_version();
 check_format(@c_files);
 exit($bad ? 1 : 0);
 
@@ -249,6 +251,19 @@ sub check_paths
 		complain($file, $i + 1, "path of somebody's machine: $1")
 		  if $lines[$i] =~ m{(?<![\w.])(/(?:home|root|work|Users)/\w[\w./-]*)};
 	}
+}
+
+# The build takes the version from ae.control; these have it once more.
+sub check_version
+{
+	my ($version) = map { /^default_version = '(.*)'/ ? $1 : () } read_lines('ae.control');
+	my @meta = map { /^\s*"version": "([\d.]+)"/ ? $1 : () } read_lines('META.json');
+	my ($newest) = map { /^## (\d\S*)/ ? $1 : () } read_lines('CHANGELOG.md');
+
+	pop @meta;    # of the META.json format itself
+	complain('META.json', 0, "version $_ is not the $version of ae.control") for grep { $_ ne $version } @meta;
+	complain('CHANGELOG.md', 0, "does not begin with $version, the version of ae.control") if $newest ne $version;
+	complain("sql/ae--$version.sql", 0, 'is missing') unless -e "sql/ae--$version.sql";
 }
 
 sub check_format

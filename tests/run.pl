@@ -21,7 +21,7 @@ use Time::HiRes qw(time);
 $| = 1;
 chdir $AeCluster::ROOT or die "$AeCluster::ROOT: $!\n";
 
-my @KINDS = qw(style build libm unit fuzz regress isolation readme tap);
+my @KINDS = qw(style build libm unit fuzz regress readme tap);
 my %run = (
 	style => \&run_style,
 	build => \&run_build,
@@ -29,7 +29,6 @@ my %run = (
 	unit => \&run_unit,
 	fuzz => \&run_fuzz,
 	regress => \&run_regress,
-	isolation => \&run_isolation,
 	readme => \&run_readme,
 	tap => \&run_tap,
 	sanitize => \&run_sanitize,
@@ -259,10 +258,10 @@ sub have_libfuzzer
 	return system("$clang -fsanitize=fuzzer,address -o $dir/t $dir/t.c >/dev/null 2>&1") == 0;
 }
 
-# Runs pg_regress or its isolation sister against a cluster and reports each test.
+# Runs pg_regress against a cluster and reports each test.
 sub pg_regress
 {
-	my ($name, $node, $program, $input, @tests) = @_;
+	my ($name, $node, @tests) = @_;
 	my $source = AeCluster::pg_config('pgxs') =~ s,/makefiles/pgxs\.mk$,/test,r;
 	my $output = "tmp_check/$name";
 	my ($rc, $text);
@@ -271,8 +270,8 @@ sub pg_regress
 	remove_tree($output);
 	make_path($output);
 	local %ENV = (%ENV, PG_COLOR => 'never');
-	($rc, $text) = logged($name, "$source/$program", "--bindir=$node->{bindir}",
-		"--inputdir=$input", "--outputdir=$output", "--host=" . $node->host, "--port=" . $node->port,
+	($rc, $text) = logged($name, "$source/regress/pg_regress", "--bindir=$node->{bindir}",
+		"--inputdir=.", "--outputdir=$output", "--host=" . $node->host, "--port=" . $node->port,
 		"--user=" . $node->user, "--dbname=${name}_ae", @tests);
 	for (split /\n/, $text)
 	{
@@ -299,15 +298,7 @@ sub run_regress
 	my @tests = regress_tests();
 
 	return skip('regress', 'no sql/*.sql') unless @tests;
-	pg_regress('regress', shared_cluster(), 'regress/pg_regress', '.', @tests);
-}
-
-sub run_isolation
-{
-	my @tests = grep { chosen($_) } map { basename($_, '.spec') } sort glob('tests/isolation/specs/*.spec');
-
-	return skip('isolation', 'no tests/isolation/specs/*.spec') unless @tests;
-	pg_regress('isolation', shared_cluster(), 'isolation/pg_isolation_regress', 'tests/isolation', @tests);
+	pg_regress('regress', shared_cluster(), @tests);
 }
 
 # The SQL of every document, in order, each in a database of its own.  All but the README begin with
@@ -400,7 +391,7 @@ sub run_sanitize
 			UBSAN_OPTIONS => 'print_stacktrace=1',
 		});
 	$node->query('postgres', "LOAD 'ae'");
-	pg_regress('sanitize', $node, 'regress/pg_regress', '.', @tests);
+	pg_regress('sanitize', $node, @tests);
 	undef $node;
 	remove_tree($dir);
 }

@@ -25,8 +25,6 @@
 #include "ae_train.h"
 #include "pg_compat.h"
 
-#define AE_VERSION "0.1.0"
-
 /* ---- pg_module.c: settings, and the libraries behind the engine ---- */
 extern char *pgae_kernels_setting;      /* ae.kernels: auto, generic, avx2, avx512 */
 extern bool pgae_progress;              /* ae.progress: NOTICE per epoch at a readable pace */
