@@ -359,6 +359,21 @@ extern char *pgae_column_name(const AeSchema *schema, uint32 column);
 /* The same of one value: 'name[i]' of an element of an array column. */
 extern char *pgae_value_name(const AeSchema *schema, uint32 column);
 
+/* ---- pg_file.c: temporary files ---- */
+typedef struct PgaeFile PgaeFile;
+
+/*
+ * Lives below context.  across_commits: it outlives transactions, and is closed by pgae_file_close
+ * or when context goes; else the current resource owner closes it after an error, and
+ * pgae_file_close must be called without one.
+ */
+extern PgaeFile *pgae_file_create(MemoryContext context, bool across_commits);
+extern void pgae_file_close(PgaeFile *file);
+extern uint64 pgae_file_size(const PgaeFile *file);
+extern void pgae_file_append(PgaeFile *file, const void *bytes, size_t n);
+/* What is read must have been appended. */
+extern void pgae_file_read(PgaeFile *file, void *bytes, size_t n, uint64 position);
+
 /* ---- pg_store.c: the rows of one training, in an order that is theirs alone ---- */
 typedef struct PgaeStore PgaeStore;
 
@@ -370,7 +385,7 @@ typedef struct PgaeStore PgaeStore;
 extern PgaeBudget *pgae_budget(FunctionCallInfo fcinfo);
 /*
  * One for a training outside of an aggregate, in context.  across_commits: its temporary files
- * outlive transactions, and are closed by nothing but pgae_training_shut_down.
+ * outlive transactions, but not context.
  */
 extern PgaeBudget *pgae_budget_create(MemoryContext context, bool across_commits);
 

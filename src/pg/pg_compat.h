@@ -12,7 +12,6 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "storage/buffile.h"
 #include "storage/proc.h"
 #include "utils/guc.h"
 #include "utils/tuplesort.h"
@@ -65,20 +64,9 @@ extern PGDLLEXPORT void _PG_init(void);
 		return dummy_value;                                                                        \
 	} while (0)
 
-/* Reads size bytes or raises. */
-static inline void
-BufFileReadExact(BufFile *file, void *ptr, size_t size)
-{
-	size_t got = BufFileRead(file, ptr, size);
-
-	if (got != size)
-		ereport(ERROR, (errcode_for_file_access(),
-						errmsg("could not read from temporary file: read only %zu of %zu bytes",
-							   got, size)));
-}
-
 /* The data to write became const. */
-#define BufFileWrite(file, ptr, size) BufFileWrite(file, unconstify(void *, ptr), size)
+#define FileWrite(file, buffer, amount, offset, event)                                             \
+	FileWrite(file, unconstify(char *, buffer), amount, offset, event)
 
 /* By-reference values were always copied. */
 #define tuplesort_getdatum(state, forward, copy, val, isnull, abbrev)                              \
@@ -99,6 +87,9 @@ BufFileReadExact(BufFile *file, void *ptr, size_t size)
 /* ---- 14 ---- */
 #if PG_VERSION_NUM < 140000
 
+/* Wait events moved. */
+#include "pgstat.h"
+
 /* There were neither SQL-standard function bodies nor statistics on expressions. */
 #define Anum_pg_proc_prosqlbody 0
 #define Anum_pg_statistic_ext_stxexprs 0
@@ -112,6 +103,8 @@ BufFileReadExact(BufFile *file, void *ptr, size_t size)
 #define PGAE_OBJECT_DESCRIPTION(object) getObjectDescription(object)
 
 #else
+
+#include "utils/wait_event.h"
 
 #define PGAE_OBJECT_DESCRIPTION(object) getObjectDescription(object, true)
 

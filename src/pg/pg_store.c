@@ -35,7 +35,6 @@
 #include "lib/binaryheap.h"
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
-#include "storage/buffile.h"
 #include "utils/memutils.h"
 
 /* Rows between two looks at interrupts. */
@@ -73,12 +72,9 @@ struct PgaeBudget
 	size_t n_on_disk;      /* stores that have runs */
 	PgaeShare shares[PGAE_N_SHARES];
 	bool noticed[PGAE_N_NOTICES];
-	BufFile *file; /* all runs; NULL if n_on_disk = 0 */
-	uint64 file_end;
-	bool at_end;      /* the file's position */
-	BufFile *results; /* NULL if n_results = 0 */
-	size_t n_results; /* kept and not forgotten */
-	uint64 results_end;
+	PgaeFile *file;    /* all runs; NULL if n_on_disk = 0 */
+	PgaeFile *results; /* NULL if n_results = 0 */
+	size_t n_results;  /* kept and not forgotten */
 };
 
 /* Records as they came; each is preceded by its key. */
@@ -139,8 +135,8 @@ struct PgaeStore
 	binaryheap *heap; /* of readers, the first in order on top; */
 	Reader *top;      /* the one that gave the last record */
 
-	void *block;   /* scaled rows in memory, */
-	BufFile *file; /* or in a file */
+	void *block;    /* scaled rows in memory, */
+	PgaeFile *file; /* or in a file */
 	size_t row_bytes;
 };
 
@@ -182,36 +178,15 @@ pgae_budget_notice(PgaeBudget *budget, PgaeNotice notice)
 	return first;
 }
 
-/* A temporary file that lives as long as the budget. */
-static BufFile *
-create_file(PgaeBudget *budget)
-{
-	MemoryContext old = MemoryContextSwitchTo(budget->context);
-	BufFile *file = BufFileCreateTemp(budget->across_commits);
-
-	MemoryContextSwitchTo(old);
-	return file;
-}
-
-/* content: for the message; the file splits itself into segments. */
-static void
-seek(BufFile *file, uint64 position, const char *content)
-{
-	if (BufFileSeek(file, 0, (off_t) position, SEEK_SET) != 0)
-		ereport(ERROR, (errcode_for_file_access(),
-						errmsg("could not seek in the temporary file of %s", content)));
-}
-
 uint64
 pgae_budget_keep(PgaeBudget *budget, const void *bytes, size_t size)
 {
-	uint64 position = budget->results_end;
+	uint64 position;
 
 	if (budget->results == NULL)
-		budget->results = create_file(budget);
-	seek(budget->results, position, "models");
-	BufFileWrite(budget->results, bytes, size);
-	budget->results_end += size;
+		budget->results = pgae_file_create(budget->context, budget->across_commits);
+	position = pgae_file_size(budget->results);
+	pgae_file_append(budget->results, bytes, size);
 	budget->n_results++;
 	return position;
 }
@@ -219,8 +194,7 @@ pgae_budget_keep(PgaeBudget *budget, const void *bytes, size_t size)
 void
 pgae_budget_kept(void *bytes, size_t size, PgaeBudget *budget, uint64 position)
 {
-	seek(budget->results, position, "models");
-	BufFileReadExact(budget->results, bytes, size);
+	pgae_file_read(budget->results, bytes, size, position);
 }
 
 void
@@ -228,9 +202,8 @@ pgae_budget_forget(PgaeBudget *budget)
 {
 	if (--budget->n_results > 0)
 		return;
-	BufFileClose(budget->results);
+	pgae_file_close(budget->results);
 	budget->results = NULL;
-	budget->results_end = 0;
 }
 
 /* Of so many bytes of a holder, those that count. */
@@ -350,9 +323,8 @@ drop_records(PgaeStore *store)
 	uncharge(store);
 	if (store->n_runs > 0 && --budget->n_on_disk == 0)
 	{
-		BufFileClose(budget->file);
+		pgae_file_close(budget->file);
 		budget->file = NULL;
-		budget->file_end = 0;
 	}
 	MemoryContextDelete(store->context);
 	store->context = NULL;
@@ -400,13 +372,6 @@ sort_in_memory(PgaeStore *store)
 
 /* ---- runs ---- */
 
-static void
-seek_run(PgaeBudget *budget, uint64 position)
-{
-	seek(budget->file, position, "training rows");
-	budget->at_end = position == budget->file_end;
-}
-
 /* A new run at the end of the file, for records to be appended. */
 static Run *
 add_run(PgaeStore *store)
@@ -415,10 +380,7 @@ add_run(PgaeStore *store)
 	size_t n = store->n_runs;
 
 	if (budget->file == NULL)
-	{
-		budget->file = create_file(budget);
-		budget->at_end = true;
-	}
+		budget->file = pgae_file_create(budget->context, budget->across_commits);
 	if (store->max_runs == 0)
 	{
 		store->max_runs = 4;
@@ -432,7 +394,7 @@ add_run(PgaeStore *store)
 	if (n == 0)
 		budget->n_on_disk++;
 	store->n_runs++;
-	store->runs[n].position = budget->file_end;
+	store->runs[n].position = pgae_file_size(budget->file);
 	store->runs[n].n = 0;
 	return &store->runs[n];
 }
@@ -440,12 +402,7 @@ add_run(PgaeStore *store)
 static void
 append_record(PgaeStore *store, Run *run, const char *record)
 {
-	PgaeBudget *budget = store->budget;
-
-	if (!budget->at_end)
-		seek_run(budget, budget->file_end);
-	BufFileWrite(budget->file, (const void *) (record - KEY_BYTES), store->stride);
-	budget->file_end += store->stride;
+	pgae_file_append(store->budget->file, record - KEY_BYTES, store->stride);
 	run->n++;
 }
 
@@ -595,9 +552,8 @@ advance(PgaeStore *store, Reader *reader)
 			return false;
 		reader->n = Min(reader->capacity, reader->rest.n);
 		reader->at = 0;
-		seek_run(store->budget, reader->rest.position);
-		BufFileReadExact(store->budget->file, reader->buffer, reader->n * store->stride);
-		store->budget->at_end = false;
+		pgae_file_read(store->budget->file, reader->buffer, reader->n * store->stride,
+					   reader->rest.position);
 		reader->rest.position += reader->n * store->stride;
 		reader->rest.n -= reader->n;
 	}
@@ -788,8 +744,7 @@ read_rows(void *context, AeReal *out, size_t first, size_t count)
 	PgaeStore *store = context;
 
 	/* the product was checked when the file was made */
-	seek(store->file, (uint64) first * store->row_bytes, "training rows");
-	BufFileReadExact(store->file, out, count * store->row_bytes);
+	pgae_file_read(store->file, out, count * store->row_bytes, (uint64) first * store->row_bytes);
 }
 
 /* Room for all scaled rows, in memory or in a file; a row to fill in when in a file. */
@@ -804,7 +759,7 @@ make_room(PgaeStore *store, size_t bytes, size_t row_bytes)
 		store->block = MemoryContextAllocHuge(CurrentMemoryContext, bytes + AE_ALIGN);
 		return (AeReal *) ae_arena_align(store->block);
 	}
-	store->file = BufFileCreateTemp(store->budget->across_commits);
+	store->file = pgae_file_create(CurrentMemoryContext, store->budget->across_commits);
 	return palloc(row_bytes);
 }
 
@@ -863,7 +818,7 @@ pgae_store_scale(AeRows *rows, AeMoments *cells, PgaeStore *store, PgaeCodec *co
 			rows->n_labelled += ae_target_count(out + width, 1);
 		}
 		if (store->file)
-			BufFileWrite(store->file, (const void *) out, store->row_bytes);
+			pgae_file_append(store->file, out, store->row_bytes);
 		else
 			out += stride;
 	}
@@ -909,7 +864,7 @@ void
 pgae_store_drop_rows(PgaeStore *store)
 {
 	if (store->file)
-		BufFileClose(store->file);
+		pgae_file_close(store->file);
 	store->file = NULL;
 	if (store->block)
 		pfree(store->block);

@@ -5,9 +5,9 @@
  * A statement holds its snapshot until it ends, and a long training would keep VACUUM from
  * removing what died since.  So the procedure reads the rows, commits, trains without any
  * snapshot, and saves.  What it holds meanwhile, memory and temporary files, outlives
- * transactions: memory below that of the portal, files that are closed here when there is
- * an error.  Where it must not commit, in a transaction block or called by a function, it does the
- * same in one transaction.
+ * transactions: it belongs to a memory context below that of the portal.  Where it must not commit,
+ * in a transaction block or called by a function, it does the same in one transaction, and that
+ * context belongs to the transaction.
  *
  * The query runs as the caller.
  */
@@ -58,19 +58,22 @@ check_argument(FunctionCallInfo fcinfo, int number, const char *name, const char
 static Call *
 make_call(FunctionCallInfo fcinfo, const char *procedure)
 {
+	bool may_commit = fcinfo->context != NULL && IsA(fcinfo->context, CallContext) &&
+					  !((CallContext *) fcinfo->context)->atomic;
+	/* within a transaction an error may be caught, by the end of a subtransaction */
 	MemoryContext context =
-		AllocSetContextCreate(PortalContext, "ae.train_model", ALLOCSET_DEFAULT_SIZES);
+		AllocSetContextCreate(may_commit ? PortalContext : CurTransactionContext, "ae.train_model",
+							  ALLOCSET_DEFAULT_SIZES);
 	Call *call = MemoryContextAllocZero(context, sizeof(Call));
 
 	MemoryContextSwitchTo(context);
 	call->context = context;
+	call->may_commit = may_commit;
 	/* a standby, say: not after hours of training */
 	PreventCommandIfReadOnly(procedure);
 	check_argument(fcinfo, 0, "name", procedure);
 	pgae_reference_name(&call->reference, PG_GETARG_TEXT_PP(0));
 	pgae_check_may_save(&call->reference);
-	call->may_commit = fcinfo->context != NULL && IsA(fcinfo->context, CallContext) &&
-					   !((CallContext *) fcinfo->context)->atomic;
 	INSTR_TIME_SET_CURRENT(call->told);
 	SPI_connect_ext(call->may_commit ? SPI_OPT_NONATOMIC : 0);
 	MemoryContextSwitchTo(context);
@@ -196,8 +199,6 @@ run(Call *call)
 	}
 	PG_CATCH();
 	{
-		if (call->training)
-			pgae_training_shut_down(call->training);
 		if (debug_query_string)
 			pgstat_report_activity(STATE_RUNNING, debug_query_string);
 		PG_RE_THROW();
