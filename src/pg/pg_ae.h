@@ -251,9 +251,11 @@ extern bool pgae_levels_are_ascii(const PgaeLevels *levels);
 extern int32 *pgae_levels_add_model(PgaeLevels *levels, const AeSchema *schema,
 									const AeColumn *column);
 /*
- * A model's level in the server's encoding, palloc'd; where that lacks a character NULL if
- * missing_ok, else 22P05.
+ * A text of a model in the server's encoding, palloc'd.  Where that lacks a character, or raw bytes
+ * are not valid in it: NULL if missing_ok, else 22P05 or 22021.  No other way leads out of a model.
  */
+extern char *pgae_model_text(const AeSchema *schema, const char *bytes, size_t len,
+							 bool missing_ok);
 extern char *pgae_level_text(const AeSchema *schema, const AeLevel *level, bool missing_ok);
 /*
  * Sets column->levels and ->other from counts[number]: of the levels seen

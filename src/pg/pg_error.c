@@ -6,7 +6,6 @@
 
 #include <float.h>
 
-#include "mb/pg_wchar.h"
 #include "utils/float.h"
 
 #include "pg_ae.h"
@@ -20,20 +19,18 @@ number_text(double value)
 
 /*
  * The name of a source column as text of the server's encoding; "[i]", counted from 1, in a
- * model of arrays.  22P05 if the encoding lacks a character of it.
+ * model of arrays.  22P05 or 22021 where it cannot be.
  */
 char *
 pgae_column_name(const AeSchema *schema, uint32 column)
 {
 	const AeColumn *col = &schema->columns[column];
-	char *name;
 
 	if (schema->is_array)
 		return psprintf("[%u]", column + 1);
 	if (col->element > 1)
 		col -= col->element - 1;
-	name = pnstrdup(col->name, col->name_len);
-	return pg_any_to_server(name, (int) strlen(name), schema->raw_names ? PG_SQL_ASCII : PG_UTF8);
+	return pgae_model_text(schema, col->name, col->name_len, false);
 }
 
 char *

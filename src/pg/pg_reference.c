@@ -64,6 +64,29 @@ is_plain(char c, bool first)
 	return !first && ((c >= '0' && c <= '9') || c == '$');
 }
 
+static bool
+refuse_length(Node *escontext)
+{
+	ereturn(escontext, false,
+			(errcode(ERRCODE_NAME_TOO_LONG),
+			 errmsg("the name of a model is longer than %d bytes", NAMEDATALEN - 1),
+			 GetDatabaseEncoding() == PG_UTF8
+				 ? 0
+				 : errdetail("It is measured in UTF-8, so that a dump can be restored there.")));
+}
+
+/* Bytes of a name in UTF-8; of bytes in no known encoding as they are. */
+static size_t
+utf8_length(const char *name, int len)
+{
+	char *utf8 = pg_server_to_any(name, len, PG_UTF8);
+	size_t n = utf8 == name ? len : strlen(utf8);
+
+	if (utf8 != name)
+		pfree(utf8);
+	return n;
+}
+
 /* The name at *text, which is moved behind it.  False: an error was saved in escontext. */
 static bool
 parse_name(char *name, const char **text, Node *escontext)
@@ -85,15 +108,15 @@ parse_name(char *name, const char **text, Node *escontext)
 		if (c == '\0')
 			return refuse(*text, "A double quote is not closed.", escontext);
 		if (n == NAMEDATALEN - 1)
-			ereturn(escontext, false,
-					(errcode(ERRCODE_NAME_TOO_LONG),
-					 errmsg("the name of a model is longer than %d bytes", NAMEDATALEN - 1)));
+			return refuse_length(escontext);
 		name[n++] = c;
 	}
 	name[n] = '\0';
 	if (n == 0)
 		return refuse(*text, quoted ? "The name is empty." : "It does not begin with a name.",
 					  escontext);
+	if (utf8_length(name, n) >= NAMEDATALEN)
+		return refuse_length(escontext);
 	*text = p;
 	return true;
 }

@@ -127,6 +127,44 @@ is(scores('latin1', 'raw', 'raw'), scores('sql_ascii', 'raw', 'raw'), 'raw bytes
 	args => [ '-v', 'VERBOSITY=verbose' ]);
 ok($rc == 0 ? $out eq "t\n" : $err =~ /ERROR:  22021/, 'bytes that are no UTF-8 give a score or 22021') or diag("$out$err");
 
+# Nothing that prints a text of a model lets such bytes into the database, where no dump could be restored.
+$node->query('sql_ascii', "INSERT INTO models SELECT 'raw_target', ae.train(r, ae.options(exclude => '{id}', updates => 50) || ae.target('city')) FROM raw r");
+carry('sql_ascii', 'utf8', 'raw_target', 'raw_target');
+$node->query('utf8', "CREATE TABLE raw (city text, x float8); INSERT INTO raw VALUES ('Ulm', 1), (NULL, 0), ('Köln', 0.1), (NULL, NULL)");
+for my $expression (
+	'SELECT (ae.reconstruct(model, r)).city',
+	'SELECT (ae.impute(model, r)).city',
+	'SELECT e.expected',
+	'SELECT ae.predict(model, r)',
+	'SELECT p.level',
+	'SELECT ae.describe(model)::text',
+	'SELECT ae.summary(model)',
+	'SELECT f.feature',
+	'SELECT ae.row_expression(model)',
+	'SELECT ae.evaluate(model, r)::text')
+{
+	my $from = $expression =~ /\be\./ ? 'CROSS JOIN LATERAL ae.explain(model, r) e'
+	  : $expression =~ /\bp\./ ? 'CROSS JOIN LATERAL ae.predict_proba(model, r) p'
+	  : $expression =~ /\bf\./ ? 'CROSS JOIN LATERAL ae.features(model) f' : '';
+	my $name = $expression =~ /predict|p\.level/ ? 'raw_target' : 'raw';
+	# a conversion reads every byte
+	my ($o, $e, $r) = $node->psql('utf8', "CREATE TEMP TABLE printed AS $expression AS text FROM raw r CROSS JOIN models $from WHERE name = '$name'; SELECT count(convert_to(text, 'LATIN1')) FROM printed",
+		args => [ '-v', 'VERBOSITY=verbose' ]);
+	ok($r == 0 || $e =~ /ERROR:  22021: a text in the model is not valid in encoding "UTF8"/, "no raw bytes come out of: $expression") or diag("$o$e");
+}
+
+# ---- names of models ----------------------------------------------------------------------------
+
+my ($sixty, $fits) = ('ü' x 60, 'ü' x 31);
+my ($long_out, $long_err) = $node->psql('latin1', "SET client_encoding = 'UTF8'; SELECT ae.save_model('$sixty', model) FROM models WHERE name = 'latin1'", args => [ '-v', 'VERBOSITY=verbose' ]);
+like($long_err, qr/42622: the name of a model is longer than 63 bytes.*in UTF-8/s, 'a name that UTF-8 has no room for');
+$node->query('latin1', "SET client_encoding = 'UTF8'; SELECT ae.save_model('$fits', model) FROM models WHERE name = 'latin1'; CREATE VIEW threshold AS SELECT ae.threshold('$fits')");
+$node->query('postgres', "CREATE DATABASE restored_names TEMPLATE template0 ENCODING 'UTF8'");
+my $dump = $node->host . '/latin1.sql';
+is($node->run_program($dump, 'pg_dump', '-T', 'raw', 'latin1'), 0, 'a dump from LATIN1');
+is(($node->psql('restored_names', AeCluster::slurp($dump)))[1], '', 'is restored into UTF8');
+is($node->query('restored_names', 'SELECT name || version FROM ae.model_list; SELECT threshold > 0 FROM threshold'), "${fits}1\nt", 'with the name');
+
 # ---- collations ---------------------------------------------------------------------------------
 
 $node->query('utf8', <<'END');
