@@ -16,8 +16,8 @@
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
+#include "utils/inval.h"
 #include "utils/jsonb.h"
-#include "utils/plancache.h"
 
 PG_FUNCTION_INFO_V1(pg_ae_save_model);
 PG_FUNCTION_INFO_V1(pg_ae_drop_model);
@@ -97,9 +97,10 @@ lock_name(const PgaeReference *reference)
 /* ---- versions that are rolled back ---- */
 
 /*
- * Scores are immutable, so a plan may hold what the planner has computed by a version, and a
- * number that was rolled back may come again as another model.  Nobody else has seen the version:
- * it is enough that this session forgets its plans.
+ * Scores are immutable, so whatever keeps an expression may keep what the planner has computed by a
+ * version, and a number that was rolled back may come again as another model.  Plans do so, and
+ * expressions of indexes, partitions and domains: their caches all listen to the catalogs.  Nobody
+ * else has seen the version: it is enough that this session forgets what it has cached.
  */
 static bool saved = false; /* by this transaction, or one of its subtransactions */
 
@@ -107,7 +108,7 @@ static void
 at_end_of_transaction(XactEvent event, void *arg)
 {
 	if (saved && (event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE))
-		ResetPlanCache();
+		InvalidateSystemCaches();
 	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE || event == XACT_EVENT_COMMIT)
 		saved = false;
 }
@@ -117,7 +118,7 @@ at_end_of_subtransaction(SubXactEvent event, SubTransactionId subtransaction,
 						 SubTransactionId parent, void *arg)
 {
 	if (saved && event == SUBXACT_EVENT_ABORT_SUB)
-		ResetPlanCache();
+		InvalidateSystemCaches();
 }
 
 static void

@@ -1,0 +1,89 @@
+-- Proves: what a session has computed by a version of a model ends with the version. Scores are immutable, so
+-- plans, domains and whatever else keeps an expression keep its values; a version that was rolled back
+-- may come again as another model.
+\set VERBOSITY terse
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS ae;
+SET ae.progress = off;
+
+CREATE TABLE pump AS
+SELECT i AS id, (sin(i) + 1)::real AS load, (20 + 50 * (sin(i) + 1) + cos(3 * i))::real AS temperature
+FROM generate_series(1, 400) i;
+CREATE TABLE bytes AS
+SELECT n, ae.train(p, ae.options(exclude => '{id}', folds => 1, updates => 20, seed => n)) AS model
+FROM pump p, generate_series(1, 3) n GROUP BY n ORDER BY n;
+CREATE TABLE thresholds AS SELECT n, ae.threshold(model, 0.5) AS threshold FROM bytes;
+SELECT count(DISTINCT threshold) FROM thresholds;
+
+-- all that may mention a version before it is there
+CREATE DOMAIN unlike AS float8 CONSTRAINT unlike CHECK (VALUE <> ae.threshold('rolled@1', 0.5));
+CREATE DOMAIN wrapped AS unlike;
+CREATE TYPE pair AS (a unlike, b int);
+CREATE TABLE checked (value float8 CHECK (value <> ae.threshold('rolled@1', 0.5)));
+CREATE TABLE defaulted (i int, value float8 DEFAULT ae.threshold('rolled@1', 0.5));
+CREATE VIEW viewed AS SELECT ae.threshold('rolled@1', 0.5) AS value;
+CREATE FUNCTION in_sql() RETURNS float8 LANGUAGE sql IMMUTABLE AS $$ SELECT ae.threshold('rolled@1', 0.5) $$;
+CREATE FUNCTION in_plpgsql() RETURNS float8 LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN ae.threshold('rolled@1', 0.5); END $$;
+CREATE FUNCTION variable(value float8) RETURNS text LANGUAGE plpgsql AS $$ DECLARE v unlike; BEGIN v := value; RETURN 'taken'; EXCEPTION WHEN check_violation THEN RETURN 'refused'; END $$;
+CREATE FUNCTION takes(value float8, OUT a text, OUT b text, OUT c text, OUT d text) LANGUAGE plpgsql AS $$
+BEGIN
+	BEGIN PERFORM value::unlike; a := 'taken'; EXCEPTION WHEN check_violation THEN a := 'refused'; END;
+	BEGIN PERFORM value::wrapped; b := 'taken'; EXCEPTION WHEN check_violation THEN b := 'refused'; END;
+	BEGIN PERFORM ROW(value, 1)::pair; c := 'taken'; EXCEPTION WHEN check_violation THEN c := 'refused'; END;
+	BEGIN INSERT INTO checked VALUES (value); d := 'taken'; EXCEPTION WHEN check_violation THEN d := 'refused'; END;
+END $$;
+-- what this session takes the threshold to be, by each of them: the number of its model
+CREATE FUNCTION seen() RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	answer text := '';
+	r record;
+BEGIN
+	DELETE FROM defaulted;
+	INSERT INTO defaulted VALUES (0);
+	FOR r IN SELECT v.what, t.n FROM (SELECT 'default' AS what, value FROM defaulted UNION ALL SELECT 'view', value FROM viewed UNION ALL SELECT 'sql', in_sql() UNION ALL SELECT 'plpgsql', in_plpgsql()
+			UNION ALL SELECT 'plan', ae.threshold('rolled@1', 0.5)) v LEFT JOIN thresholds t ON t.threshold = v.value ORDER BY 1 LOOP
+		answer := answer || format('%s %s, ', r.what, r.n);
+	END LOOP;
+	RETURN answer || (SELECT string_agg(format('%s: %s %s', t.n, takes(t.threshold), variable(t.threshold)), ', ' ORDER BY t.n) FROM thresholds t);
+END $$;
+PREPARE prepared AS SELECT n FROM thresholds WHERE threshold = ae.threshold('rolled@1', 0.5);
+
+-- the first model, in a transaction that is rolled back
+BEGIN;
+SELECT ae.save_model('rolled', model) FROM bytes WHERE n = 1;
+SELECT seen();
+EXECUTE prepared;
+ROLLBACK;
+SELECT 1.5::unlike;
+\echo :LAST_ERROR_SQLSTATE
+-- the second one, in a subtransaction
+BEGIN;
+SAVEPOINT s;
+SELECT ae.save_model('rolled', model) FROM bytes WHERE n = 2;
+SELECT seen();
+EXECUTE prepared;
+ROLLBACK TO s;
+SELECT ae.save_model('rolled', model) FROM bytes WHERE n = 1;
+SELECT seen();
+EXECUTE prepared;
+ROLLBACK;
+-- caught
+DO $$
+BEGIN
+	PERFORM ae.save_model('rolled', model) FROM bytes WHERE n = 2;
+	PERFORM seen();
+	RAISE EXCEPTION 'enough';
+EXCEPTION WHEN raise_exception THEN NULL;
+END $$;
+-- and the third, for good
+SELECT ae.save_model('rolled', model) FROM bytes WHERE n = 3;
+SELECT seen();
+EXECUTE prepared;
+
+DROP FUNCTION seen, takes, variable, in_plpgsql, in_sql;
+DROP VIEW viewed;
+DROP TABLE checked, defaulted;
+DROP TYPE pair;
+DROP DOMAIN wrapped, unlike;
+SELECT ae.drop_model('rolled');
+DROP TABLE thresholds, bytes, pump;
