@@ -3,20 +3,12 @@
 -- Everything stands in the schema ae, which the control file names. Object names are written
 -- qualified, so that no search_path has a say.
 
--- Whoever owns the schema may rename it, and put others of its tables and functions in its place.
-DO $$
-DECLARE
-	owner pg_catalog.name := (SELECT r.rolname
-		FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) n.nspowner
-		WHERE n.nspname OPERATOR(pg_catalog.=) 'ae' AND NOT r.rolsuper
-			AND r.rolname OPERATOR(pg_catalog.<>) current_user);
-BEGIN
-	IF owner IS NOT NULL THEN
-		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
-			MESSAGE = pg_catalog.format('schema ae belongs to the role %I', owner),
-			HINT = 'Drop the schema, or give it to a superuser: its owner could replace what the extension puts there.';
-	END IF;
-END $$;
+-- A schema ae that is there already must be empty, and nobody else's.
+CREATE FUNCTION ae.check_schema() RETURNS void
+AS 'MODULE_PATHNAME', 'pg_ae_check_schema'
+LANGUAGE C;
+SELECT ae.check_schema();
+DROP FUNCTION ae.check_schema();
 
 -- named models: the tables, and the type that refers to a version of a model
 
@@ -294,6 +286,7 @@ LEFT JOIN ae.model_names n ON n.name OPERATOR(pg_catalog.=) p.name
 LEFT JOIN pg_catalog.pg_roles o
 	ON o.rolname OPERATOR(pg_catalog.=) coalesce(n.owner, p.trainer)::pg_catalog.name
 CROSS JOIN LATERAL (SELECT pg_catalog.has_table_privilege('ae.models', 'SELECT')
+		AND NOT pg_catalog.row_security_active('ae.models')
 	OR coalesce(pg_catalog.pg_has_role(o.oid, 'USAGE'), false) AS readable) r;
 COMMENT ON VIEW ae.training_progress IS
 'trainings under a name that are under way, or were interrupted and can be taken up again: phase, pace, and for those who may see the model rows and losses';

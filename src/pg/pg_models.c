@@ -350,6 +350,13 @@ pgae_has_rights_of(const char *role)
 	return has_privs_of_role(GetUserId(), OidIsValid(oid) ? oid : pgae_tables_owner());
 }
 
+/* The name of a role, as it is written in a statement. */
+static const char *
+quoted_role(Oid role)
+{
+	return quote_identifier(GetUserNameFromId(role, false));
+}
+
 static bool
 has_rights_of_owner(const char *name)
 {
@@ -361,9 +368,14 @@ has_rights_of_owner(const char *name)
 void
 pgae_check_owner(const char *name)
 {
-	if (!has_rights_of_owner(name))
+	bool exists;
+	Oid owner = owner_of(name, &exists);
+
+	if (!has_privs_of_role(GetUserId(), owner))
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-						errmsg("must be owner of model %s", pgae_quote_name(name))));
+						errmsg("must be owner of model %s", pgae_quote_name(name)),
+						errhint("That is %s: GRANT that role TO %s, or take another name.",
+								quoted_role(owner), quoted_role(GetUserId()))));
 }
 
 /* Row security may hide rows that a direct scan sees. */
@@ -380,11 +392,13 @@ void
 pgae_check_readable(const char *name)
 {
 	if (!may_select() && !has_rights_of_owner(name))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied to see what is in model %s", pgae_quote_name(name)),
-				 errhint("Its owner may, and roles with SELECT on the table ae.models; to compute "
-						 "scores with it no such right is needed.")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("permission denied to see what is in model %s", pgae_quote_name(name)),
+			 errhint("Its owner may, and who has been told so: GRANT SELECT ON ae.models TO %s. "
+					 "To compute scores with it no such right is needed.",
+					 quoted_role(GetUserId()))));
 }
 
 /* ---- model arguments ---- */

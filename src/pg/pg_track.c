@@ -668,7 +668,6 @@ make_track(const PgaeReference *reference, bool may_commit)
 	track->may_commit = may_commit;
 	make_tag(&tag, reference);
 	track->lock = tag.locktag_field3;
-	track->locked = take_lock(reference, may_commit);
 	track->started = GetCurrentTimestamp();
 	return track;
 }
@@ -678,17 +677,61 @@ static void
 meet_checkpoint(const PgaeReference *reference)
 {
 	const char *name = pgae_quote_name(reference->name);
-	char *trainer = result_text(1);
 
-	if (!pgae_name_exists(reference->name) && !pgae_has_rights_of(trainer))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("an interrupted training of model %s belongs to %s", name, trainer)));
 	ereport(NOTICE,
 			(errmsg("an interrupted training of model %s, saved at %s, is given up with the "
 					"first checkpoint of this one",
 					name, result_text(10)),
 			 errhint("To go on with it, CALL ae.resume_training(%s).", quote_literal_cstr(name))));
+}
+
+/*
+ * Who may do something about a name, before a lock of it is taken: whoever has no right to may not
+ * keep others waiting.  Asked again with the lock, when nothing changes any more.  False: there is
+ * no checkpoint.
+ */
+static bool
+may_begin(const PgaeReference *reference)
+{
+	bool found = find_checkpoint(reference);
+
+	if (found && !pgae_name_exists(reference->name) && !pgae_has_rights_of(result_text(1)))
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+						errmsg("an interrupted training of model %s belongs to %s",
+							   pgae_quote_name(reference->name), result_text(1))));
+	return found;
+}
+
+static bool
+may_drop(const PgaeReference *reference)
+{
+	bool found = find_checkpoint(reference);
+
+	if (found && pgae_has_rights_of(result_text(1)))
+		return true;
+	if (found)
+		pgae_check_owner(reference->name);
+	else
+		pgae_check_may_save(reference);
+	return found;
+}
+
+static bool
+may_resume(const PgaeReference *reference)
+{
+	char *trainer;
+
+	if (!find_checkpoint(reference))
+		return false;
+	trainer = result_text(1);
+	/* its query would run as whoever resumes it */
+	if (strcmp(trainer, GetUserNameFromId(GetUserId(), false)) != 0)
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+						errmsg("the training of model %s was begun by %s",
+							   pgae_quote_name(reference->name), trainer),
+						errhint("It runs the query that it was begun with: SET ROLE %s.",
+								quote_identifier(trainer))));
+	return true;
 }
 
 PgaeTrack *
@@ -701,11 +744,13 @@ pgae_track_begin(const PgaeReference *reference, char *query, Jsonb *options, ch
 	track->options = options;
 	track->init = init;
 	track->build = describe_build();
+	may_begin(reference);
+	track->locked = take_lock(reference, may_commit);
 	if (!track->locked && may_commit)
 		ereport(NOTICE, (errmsg("another session is training model %s: no checkpoint is kept of "
 								"this training, and ae.training_progress does not show it",
 								pgae_quote_name(reference->name))));
-	if (track->locked && find_checkpoint(reference))
+	if (track->locked && may_begin(reference))
 		meet_checkpoint(reference);
 	return track;
 }
@@ -715,23 +760,18 @@ pgae_track_resume(const PgaeReference *reference, bool may_commit)
 {
 	PgaeTrack *track = make_track(reference, may_commit);
 	const char *name = pgae_quote_name(reference->name);
-	char *trainer, *build;
+	char *build;
 
+	may_resume(reference);
+	track->locked = take_lock(reference, may_commit);
 	if (!track->locked)
 		refuse_running(reference);
-	if (!find_checkpoint(reference))
+	if (!may_resume(reference))
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
 						errmsg("there is no interrupted training of model %s", name),
 						errhint("ae.training_progress shows those that there are.")));
-	trainer = result_text(1);
 	build = result_text(5);
 	track->build = describe_build();
-	/* its query would run as whoever resumes it */
-	if (strcmp(trainer, GetUserNameFromId(GetUserId(), false)) != 0)
-		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-						errmsg("the training of model %s was begun by %s", name, trainer),
-						errhint("It runs the query that it was begun with: SET ROLE %s.",
-								quote_identifier(trainer))));
 	if (strcmp(build, track->build) != 0)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("the checkpoint of model %s is of another build", name),
@@ -790,11 +830,10 @@ pg_ae_drop_training(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("ae.drop_training");
 	pgae_reference_name(&reference, PG_GETARG_TEXT_PP(0));
 	SPI_connect();
+	may_drop(&reference);
 	if (!take_lock(&reference, false))
 		refuse_running(&reference);
-	found = find_checkpoint(&reference);
-	if (found && !pgae_has_rights_of(result_text(1)))
-		pgae_check_owner(reference.name);
+	found = may_drop(&reference);
 	if (found)
 		delete_checkpoint(&reference);
 	SPI_finish();

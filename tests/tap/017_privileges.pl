@@ -167,6 +167,8 @@ $node->query('postgres', 'ALTER TABLE ae.models ENABLE ROW LEVEL SECURITY');
 is(as('reader', "SELECT ae.summary('m')"), 'permission denied to see what is in model m', 'with row security SELECT on the table is not enough');
 is(as('reader', "SELECT n_rows FROM ae.model_list WHERE name = 'm'"), '', 'nor for the list');
 is(as('member', "SELECT n_rows FROM ae.model_list WHERE name = 'm'"), 200, 'which tells the owner');
+is(as('reader', "SELECT n_rows, train_loss FROM ae.training_progress WHERE name = 'm'"), '|', 'nor for a training');
+is(as('member', "SELECT n_rows, train_loss FROM ae.training_progress WHERE name = 'm'"), '200|0.5', 'which tells the owner as well');
 $node->query('postgres', 'ALTER TABLE ae.models DISABLE ROW LEVEL SECURITY');
 is(as('reader', "SELECT n_rows FROM ae.model_list WHERE name = 'm'"), 200, 'without it, SELECT is');
 $node->query('postgres', 'CREATE TABLE secret AS TABLE t');
@@ -175,6 +177,24 @@ is(as('other', "SELECT ae.compare_models('m', 'm', 'secret')"), 'permission deni
 $node->query('postgres', 'REASSIGN OWNED BY writer TO postgres; DROP OWNED BY writer; DROP ROLE writer');
 is(as('owner', "SELECT ae.drop_model('w')"), 'must be owner of model w', 'a model whose owner is gone is not anybody\'s');
 is(as('postgres', "SELECT ae.drop_model('w')"), 1, 'but the owner\'s of the extension');
+
+# What is missing is said with the statement that gives it.
+my (undef, $hint) = $node->psql('postgres', "SET ROLE other; SELECT ae.summary('m')");
+like($hint, qr/HINT: .*GRANT SELECT ON ae\.models TO other\./, 'a hint for who may not see');
+$node->query('postgres', 'GRANT EXECUTE ON FUNCTION ae.save_model, ae.drop_training TO other');
+(undef, $hint) = $node->psql('postgres', "SET ROLE other; SELECT ae.save_model('m', model) FROM bytes");
+like($hint, qr/HINT:  That is owner: GRANT that role TO other/, 'a hint for who may not save');
+
+# Whoever has no right to a training does not wait for it either: rights before locks.
+my $busy = $node->session('postgres');
+$busy->query("SET ROLE owner; BEGIN; SELECT ae.drop_training('m');");
+is(as('owner', "SELECT ae.drop_training('m')"), 'another session is training model m', 'a lock keeps the owner out');
+is(as('other', "SELECT ae.drop_training('m')"), 'must be owner of model m', 'who is not learns no more than that');
+$busy->query('ROLLBACK;');
+$node->query('postgres', 'DELETE FROM ae.checkpoints');
+is(as('other', "SELECT ae.drop_training('m')"), 'must be owner of model m', 'nor is a lock to be had where nothing is interrupted');
+$busy->close;
+$node->query('postgres', 'REVOKE EXECUTE ON FUNCTION ae.save_model, ae.drop_training FROM other');
 
 # ---- search_path ------------------------------------------------------------------------------------------
 
@@ -249,9 +269,40 @@ $node->query('postgres', 'DROP TRIGGER note ON ae.models');
 
 $node->query('postgres', 'CREATE DATABASE taken; GRANT CREATE ON DATABASE taken TO other');
 $node->query('taken', 'SET ROLE other; CREATE SCHEMA ae');
-like(($node->psql('taken', 'CREATE EXTENSION ae', args => ['-v', 'VERBOSITY=verbose']))[1], qr/42501: schema ae belongs to the role other/,
-	'the extension does not go into a schema of another role');
-$node->query('taken', 'ALTER SCHEMA ae OWNER TO postgres; CREATE EXTENSION ae; CREATE TABLE m AS SELECT ae.train(ARRAY[sin(i), cos(i)]::real[], ae.options(updates => 2)) AS model FROM generate_series(1, 20) i');
+
+# What CREATE EXTENSION says in that database.
+sub create
+{
+	my ($before) = @_;
+	my ($out, $err) = $node->psql('taken', "BEGIN; $before; CREATE EXTENSION ae; ROLLBACK", args => ['-v', 'VERBOSITY=verbose']);
+
+	return $err;
+}
+
+like(create('SELECT 1'), qr/42501: schema "ae" belongs to the role "other"/, 'the extension does not go into a schema of another role');
+my $hijack = q(CREATE FUNCTION ae.check_schema(VARIADIC anyarray) RETURNS text LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''code of other as %'', current_user; END');
+for my $object (
+	[ $hijack, 'function check_schema(anyarray)' ],
+	[ q(CREATE FUNCTION ae.pg_extension_config_dump(regclass, text) RETURNS void LANGUAGE sql AS ''), 'function pg_extension_config_dump(regclass,text)' ],
+	[ 'CREATE TABLE ae.x ()', 'table x' ],
+	[ 'CREATE TYPE ae.x AS (a int)', 'type x' ],
+	[ 'CREATE DOMAIN ae.x AS int', 'type x' ],
+	[ 'CREATE OPERATOR ae.+ (LEFTARG = int, RIGHTARG = int, FUNCTION = pg_catalog.int4pl)', 'operator +(integer,integer)' ],
+	[ 'CREATE COLLATION ae.x FROM "C"', 'collation x' ])
+{
+	my ($sql, $name) = @$object;
+
+	like(create("SET ROLE other; $sql; RESET ROLE; ALTER SCHEMA ae OWNER TO postgres") =~ s/\bae\.//gr, qr/55000: schema "ae" is not empty\nDETAIL:  It holds .*\Q$name\E/,
+		"nor into one that holds something: $name");
+}
+unlike(create("SET ROLE other; $hijack; RESET ROLE; ALTER SCHEMA ae OWNER TO postgres"), qr/code of other/, 'and runs nothing that it holds');
+like(create('ALTER SCHEMA ae OWNER TO postgres; GRANT CREATE ON SCHEMA ae TO PUBLIC'), qr/42501: role PUBLIC may create objects in schema "ae".*REVOKE CREATE ON SCHEMA ae FROM PUBLIC/s,
+	'nor into one where everybody may put something');
+like(create('ALTER SCHEMA ae OWNER TO postgres; GRANT ALL ON SCHEMA ae TO stranger'), qr/42501: role stranger may create objects in schema "ae"/, 'or somebody else may');
+is(create('ALTER SCHEMA ae OWNER TO postgres; GRANT USAGE ON SCHEMA ae TO PUBLIC; DROP EXTENSION plpgsql'), '', 'an empty one of a superuser will do, in a database without PL/pgSQL too');
+is(create('DROP SCHEMA ae'), '', 'and one that it makes itself');
+is($node->query('taken', "ALTER SCHEMA ae OWNER TO postgres; CREATE EXTENSION ae; SELECT count(*) FROM pg_proc WHERE proname = 'check_schema'"), 0, 'what checked it is gone');
+$node->query('taken', 'CREATE TABLE m AS SELECT ae.train(ARRAY[sin(i), cos(i)]::real[], ae.options(updates => 2)) AS model FROM generate_series(1, 20) i');
 
 # Given away all the same: its owner has put tables there whose trigger would run on as whoever saves.
 $node->query('taken', 'ALTER SCHEMA ae OWNER TO other; GRANT CREATE ON SCHEMA public TO other');

@@ -181,7 +181,7 @@ is(value("SET ROLE bob; SELECT phase, step, done > 0, rows_per_second > 0, n_row
 	'training|epoch|t|t|t', 'without losses for who may not see the model');
 is(value('SET ROLE alice; SELECT train_loss > 0 ' . $of), 't', 'with them for whose it is');
 like(($node->psql('postgres', 'SET ROLE bob; SELECT * FROM ae.checkpoint_states'))[1], qr/permission denied/, 'weights are for nobody');
-like(($node->psql('postgres', "SET ae.progress = off; CALL ae.resume_training('m')"))[1], qr/another session is training model m/, 'a second session cannot go on with it');
+like(($node->psql('postgres', "SET ROLE alice; SET ae.progress = off; CALL ae.resume_training('m')"))[1], qr/another session is training model m/, 'a second session cannot go on with it');
 like(($node->psql('postgres', "SELECT ae.drop_training('m')"))[1], qr/another session is training model m/, 'nor forget it');
 like(($node->psql('postgres', "CALL ae.train_model('m', 't', ae.options(exclude => '{i,even}', updates => 5))"))[1],
 	qr/another session is training model m: no checkpoint.*saved model m\@1/s, 'it can train the same name beside');
