@@ -21,6 +21,7 @@ my @ENGINE_ORDER = (
 	'status',
 	'math rng activation blas crc32c calibration penalty topk norm gate',
 	'kernel kernel_impl',
+	'matrix',
 	'hash loss prior',
 	'net scaler corrupt',
 	'pca prototype auxiliary target',

@@ -26,20 +26,14 @@ void
 ae_auxiliary_place(AeAuxiliary *auxiliary, AeArena *arena, const AeNet *net, size_t n_rows)
 {
 	size_t n_code = net->width[net->n_encoder], n_outputs = net->width[net->n_layers];
-	size_t codes, outputs;
 
-	if (!ae_size_mul(&codes, n_rows, n_code) || !ae_size_mul(&outputs, n_rows, n_outputs))
-	{
-		arena->overflow = true;
-		return;
-	}
 	auxiliary->candidates = ae_arena_place(arena, n_code, sizeof(AeReal));
 	auxiliary->chosen = ae_arena_place(arena, n_code, sizeof(AeReal));
-	auxiliary->code = ae_arena_place(arena, codes, sizeof(AeReal));
-	auxiliary->mask = ae_arena_place(arena, codes, sizeof(AeReal));
-	auxiliary->outputs = ae_arena_place(arena, outputs, sizeof(AeReal));
-	auxiliary->d = ae_arena_place(arena, outputs, sizeof(AeReal));
-	auxiliary->d_code = ae_arena_place(arena, codes, sizeof(AeReal));
+	auxiliary->code = ae_arena_place_rows(arena, n_rows, n_code, sizeof(AeReal));
+	auxiliary->mask = ae_arena_place_rows(arena, n_rows, n_code, sizeof(AeReal));
+	auxiliary->outputs = ae_arena_place_rows(arena, n_rows, n_outputs, sizeof(AeReal));
+	auxiliary->d = ae_arena_place_rows(arena, n_rows, n_outputs, sizeof(AeReal));
+	auxiliary->d_code = ae_arena_place_rows(arena, n_rows, n_code, sizeof(AeReal));
 }
 
 /* Units that are on in a row, the mean over rows, rounded up; at least 1. */
@@ -53,12 +47,14 @@ count_on(const AeReal *h, size_t n_rows, size_t n_code)
 	return n > n_rows ? (n + n_rows - 1) / n_rows : 1;
 }
 
-/* One row of code and mask: the k largest activations of dead units. */
+/* Row i of code and mask: the k largest activations of the n_dead dead units. */
 static void
-choose(AeAuxiliary *auxiliary, AeReal *code, AeReal *mask, const AeReal *before, const AeGate *gate,
-	   size_t n_code, size_t n_dead, size_t k)
+choose(AeAuxiliary *auxiliary, const AePass *pass, size_t i, size_t n_dead, size_t k)
 {
-	size_t at = 0;
+	const AeGate *gate = &pass->gate;
+	size_t n_code = pass->net->width[pass->net->n_encoder], at = 0;
+	AeReal *code = auxiliary->code + i * n_code, *mask = auxiliary->mask + i * n_code;
+	const AeReal *before = gate->before + i * n_code;
 
 	for (size_t j = 0; j < n_code; j++)
 		if (gate->idle[j] >= AE_DEAD_UPDATES)
@@ -76,13 +72,15 @@ choose(AeAuxiliary *auxiliary, AeReal *code, AeReal *mask, const AeReal *before,
 }
 
 double
-ae_auxiliary_loss(AeAuxiliary *auxiliary, AePass *pass, const AeNet *net, const AeReal *params,
-				  const AeReal *cells, size_t n_rows, bool nullable, double scale, AeReal *scratch,
-				  const AeKernels *kernels, const AeBlas *blas)
+ae_auxiliary_loss(AeAuxiliary *auxiliary, AePass *pass, const AeReal *params, const AeCells *cells,
+				  double scale, const AeMeasure *measure)
 {
-	size_t n_code = net->width[net->n_encoder], n_outputs = net->width[net->n_layers];
+	const AeNet *net = pass->net;
+	const AeBlas *blas = pass->compute.blas;
+	size_t n_rows = pass->n_rows, n_code = net->width[net->n_encoder];
+	size_t n_outputs = net->width[net->n_layers];
 	size_t n_dead = ae_gate_n_dead(&pass->gate, n_code), k;
-	const AeReal *w = params + ae_net_offset(net, net->n_encoder);
+	AeMatrix w = ae_matrix(params + ae_net_offset(net, net->n_encoder), n_code, n_outputs);
 	double sum;
 
 	auxiliary->active = n_dead > 0;
@@ -92,17 +90,13 @@ ae_auxiliary_loss(AeAuxiliary *auxiliary, AePass *pass, const AeNet *net, const 
 	k = count_on(pass->h[net->n_encoder], n_rows, n_code);
 	k = k < n_dead ? k : n_dead;
 	for (size_t i = 0; i < n_rows; i++)
-		choose(auxiliary, auxiliary->code + i * n_code, auxiliary->mask + i * n_code,
-			   pass->gate.before + i * n_code, &pass->gate, n_code, n_dead, k);
+		choose(auxiliary, pass, i, n_dead, k);
 	memcpy(auxiliary->outputs, pass->h[net->n_layers], n_rows * n_outputs * sizeof(AeReal));
-	blas->gemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int) n_rows, (int) n_outputs,
-			   (int) n_code, 1, auxiliary->code, (int) n_code, w, (int) n_outputs, 1,
-			   auxiliary->outputs, (int) n_outputs);
-	sum = ae_loss_rows(auxiliary->d, auxiliary->outputs, cells, &net->layout, n_rows, nullable,
-					   scale * auxiliary->weight, scratch, kernels);
-	blas->gemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int) n_rows, (int) n_code, (int) n_outputs,
-			   1, auxiliary->d, (int) n_outputs, w, (int) n_outputs, 0, auxiliary->d_code,
-			   (int) n_code);
+	ae_multiply(auxiliary->outputs, n_outputs, 1, ae_matrix(auxiliary->code, n_rows, n_code), w, 1,
+				blas);
+	sum = ae_loss_rows(auxiliary->d, auxiliary->outputs, cells, scale * auxiliary->weight, measure);
+	ae_multiply(auxiliary->d_code, n_code, 1, ae_matrix(auxiliary->d, n_rows, n_outputs),
+				ae_transposed(w), 0, blas);
 	for (size_t i = 0; i < n_rows * n_code; i++)
 		auxiliary->d_code[i] *= auxiliary->mask[i];
 	pass->gate.d_before = auxiliary->d_code;
@@ -110,14 +104,14 @@ ae_auxiliary_loss(AeAuxiliary *auxiliary, AePass *pass, const AeNet *net, const 
 }
 
 void
-ae_auxiliary_gradient(AeReal *grads, const AeAuxiliary *auxiliary, const AeNet *net, size_t n_rows,
-					  const AeBlas *blas)
+ae_auxiliary_gradient(AeReal *grads, const AeAuxiliary *auxiliary, const AePass *pass)
 {
+	const AeNet *net = pass->net;
 	size_t n_code = net->width[net->n_encoder], n_outputs = net->width[net->n_layers];
 
 	if (!auxiliary->active)
 		return;
-	blas->gemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int) n_code, (int) n_outputs, (int) n_rows,
-			   1, auxiliary->code, (int) n_code, auxiliary->d, (int) n_outputs, 1,
-			   grads + ae_net_offset(net, net->n_encoder), (int) n_outputs);
+	ae_multiply(grads + ae_net_offset(net, net->n_encoder), n_outputs, 1,
+				ae_transposed(ae_matrix(auxiliary->code, pass->n_rows, n_code)),
+				ae_matrix(auxiliary->d, pass->n_rows, n_outputs), 1, pass->compute.blas);
 }

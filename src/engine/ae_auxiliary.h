@@ -39,17 +39,14 @@ AeStatus ae_auxiliary_check(const AeNet *net, AeError *error);
 void ae_auxiliary_place(AeAuxiliary *auxiliary, AeArena *arena, const AeNet *net, size_t n_rows);
 
 /*
- * Sum over rows of weight * loss, after a forward pass with keep_slopes; 0 where no unit is dead.
+ * Sum over rows of weight * loss, after a forward pass with in training; 0 where no unit is dead.
  * Leaves its gradient, times scale, by z where ae_net_backward finds it, and by the decoder's
- * weights to ae_auxiliary_gradient.  cells: n_rows x n_cells; nullable, scratch: as ae_loss_rows.
+ * weights to ae_auxiliary_gradient.  cells: those of the rows that were passed.
  */
-double ae_auxiliary_loss(AeAuxiliary *auxiliary, AePass *pass, const AeNet *net,
-						 const AeReal *params, const AeReal *cells, size_t n_rows, bool nullable,
-						 double scale, AeReal *scratch, const AeKernels *kernels,
-						 const AeBlas *blas);
+double ae_auxiliary_loss(AeAuxiliary *auxiliary, AePass *pass, const AeReal *params,
+						 const AeCells *cells, double scale, const AeMeasure *measure);
 
 /* grads += the gradient by the decoder's weights, after ae_net_backward. */
-void ae_auxiliary_gradient(AeReal *grads, const AeAuxiliary *auxiliary, const AeNet *net,
-						   size_t n_rows, const AeBlas *blas);
+void ae_auxiliary_gradient(AeReal *grads, const AeAuxiliary *auxiliary, const AePass *pass);
 
 #endif

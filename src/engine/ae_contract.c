@@ -40,9 +40,10 @@ ae_contract_macs(const AeNet *net, bool exact)
 }
 
 void
-ae_contract_place(AeContraction *c, AePass *pass, AeArena *arena, const AeNet *net, size_t n_rows,
-				  double weight, bool exact)
+ae_contract_place(AeContraction *c, AePass *pass, AeArena *arena, size_t n_rows, double weight,
+				  bool exact)
 {
+	const AeNet *net = pass->net;
 	uint32_t n_encoder = net->n_encoder;
 	size_t widest = 0;
 
@@ -81,10 +82,11 @@ ae_contract_place(AeContraction *c, AePass *pass, AeArena *arena, const AeNet *n
 }
 
 void
-ae_contract_draw(AeContraction *c, const AeNet *net, size_t n_rows, uint64_t seed, uint64_t visit)
+ae_contract_draw(AeContraction *c, const AeNet *net, size_t n_rows, AeVisit visit)
 {
 	uint32_t words[4] = {0};
-	uint32_t counter[4] = {0, (uint32_t) visit, (uint32_t) (visit >> 32), AE_STREAM_PROBE};
+	uint32_t counter[4] = {0, (uint32_t) visit.number, (uint32_t) (visit.number >> 32),
+						   AE_STREAM_PROBE};
 	size_t n = n_rows * net->width[net->n_encoder];
 
 	for (size_t i = 0; c->probe && i < n; i++)
@@ -92,7 +94,7 @@ ae_contract_draw(AeContraction *c, const AeNet *net, size_t n_rows, uint64_t see
 		if (i % 128 == 0)
 		{
 			counter[0] = (uint32_t) (i / 128);
-			ae_philox(words, counter, seed);
+			ae_philox(words, counter, visit.seed);
 		}
 		c->probe[i] = words[i % 128 / 32] >> (i % 32) & 1 ? 1 : -1;
 	}
@@ -108,8 +110,6 @@ typedef struct Sweep
 	AeReal *grads;
 	AeReal factor; /* on the gradient: 2 * scale * weight */
 	size_t n_rows;
-	const AeKernels *kernels;
-	const AeBlas *blas;
 } Sweep;
 
 static const AeReal *
@@ -118,32 +118,14 @@ slope_of(const Sweep *s, uint32_t l)
 	return s->c->own_slope[l] ? s->c->own_slope[l] : s->pass->slope[l];
 }
 
-/* A matrix as BLAS sees it: `ld` numbers from row to row; `transposed`: taken as its transpose. */
-typedef struct Matrix
-{
-	const AeReal *at;
-	size_t ld;
-	bool transposed;
-} Matrix;
-
-/* C (m x n, ldc from row to row) = alpha A B + beta C, k being the columns of A. */
-static void
-multiply(AeReal *c, size_t ldc, Matrix a, Matrix b, size_t m, size_t n, size_t k, AeReal alpha,
-		 AeReal beta, const AeBlas *blas)
-{
-	blas->gemm(CblasRowMajor, a.transposed ? CblasTrans : CblasNoTrans,
-			   b.transposed ? CblasTrans : CblasNoTrans, (int) m, (int) n, (int) k, alpha, a.at,
-			   (int) a.ld, b.at, (int) b.ld, beta, c, (int) ldc);
-}
-
 /* s' and s'' of every layer of the encoder, from what the pass kept. */
 static void
 find_derivatives(const Sweep *s)
 {
 	for (uint32_t l = 0; l < s->net->n_encoder; l++)
-		s->kernels->activation_curve(s->net->activation[l], s->c->own_slope[l], s->c->curve[l],
-									 s->pass->h[l + 1], s->pass->z[l],
-									 s->n_rows * s->net->width[l + 1]);
+		s->pass->compute.kernels->activation_curve(s->net->activation[l], s->c->own_slope[l],
+												   s->c->curve[l], s->pass->h[l + 1], s->pass->z[l],
+												   s->n_rows * s->net->width[l + 1]);
 }
 
 /* sum_j s'_j^2 |W_:j|^2, whose gradient by W_ij is 2 W_ij s'_j^2, by z_j 2 s'_j s''_j |W_:j|^2. */
@@ -175,6 +157,13 @@ one_layer(const Sweep *s)
 	return sum;
 }
 
+/* W_l. */
+static AeMatrix
+weights_of(const Sweep *s, uint32_t l)
+{
+	return ae_matrix(s->params + ae_net_offset(s->net, l), s->net->width[l], s->net->width[l + 1]);
+}
+
 /*
  * g_l and a_l of a probe; top: its a of the last layer, of which columns first .. first + count - 1
  * are not 0.  Returns |v|^2, the sum over rows.
@@ -183,12 +172,13 @@ static double
 go_down(const Sweep *s, const AeReal *top, size_t first, size_t count)
 {
 	const AeNet *net = s->net;
+	const AeBlas *blas = s->pass->compute.blas;
 	uint32_t l = net->n_encoder - 1;
-	size_t n_code = net->width[l + 1], n_in = net->width[l];
-	const AeReal *w = s->params + ae_net_offset(net, l);
+	size_t n_in = net->width[l];
 
-	multiply(s->c->g[l], n_in, (Matrix){top + first, n_code, false},
-			 (Matrix){w + first, n_code, true}, s->n_rows, n_in, count, 1, 0, s->blas);
+	ae_multiply(s->c->g[l], n_in, 1,
+				ae_columns(ae_matrix(top, s->n_rows, net->width[l + 1]), first, count),
+				ae_transposed(ae_columns(weights_of(s, l), first, count)), 0, blas);
 	while (l-- > 0)
 	{
 		size_t n_out = net->width[l + 1];
@@ -198,11 +188,10 @@ go_down(const Sweep *s, const AeReal *top, size_t first, size_t count)
 		n_in = net->width[l];
 		for (size_t i = 0; i < s->n_rows * n_out; i++)
 			a[i] = g[i] * slope[i];
-		multiply(s->c->g[l], n_in, (Matrix){a, n_out, false},
-				 (Matrix){s->params + ae_net_offset(net, l), n_out, true}, s->n_rows, n_in, n_out,
-				 1, 0, s->blas);
+		ae_multiply(s->c->g[l], n_in, 1, ae_matrix(a, s->n_rows, n_out),
+					ae_transposed(weights_of(s, l)), 0, blas);
 	}
-	return s->kernels->dot(s->c->g[0], s->c->g[0], s->n_rows * n_in);
+	return s->pass->compute.kernels->dot(s->c->g[0], s->c->g[0], s->n_rows * n_in);
 }
 
 /* The gradient of |v|^2, from dv = 2 v back up to the probe; arguments of go_down. */
@@ -210,36 +199,33 @@ static void
 go_up(const Sweep *s, const AeReal *top, size_t first, size_t count)
 {
 	const AeNet *net = s->net;
+	const AeBlas *blas = s->pass->compute.blas;
 	uint32_t last = net->n_encoder - 1;
 	size_t n_code = net->width[last + 1];
-	const AeReal *d = s->c->g[0];
+	AeMatrix d = ae_matrix(s->c->g[0], s->n_rows, net->width[0]);
 	AeReal factor = s->factor, *up;
 
 	for (uint32_t l = 0; l < last; l++)
 	{
-		size_t n_in = net->width[l], n_out = net->width[l + 1], at = ae_net_offset(net, l);
+		size_t n_out = net->width[l + 1];
 		const AeReal *slope = slope_of(s, l), *g = s->c->g[l + 1], *curve = s->c->curve[l];
 
 		up = s->c->back[l % 2];
-		multiply(s->grads + at, n_out, (Matrix){d, n_in, true}, (Matrix){s->c->a[l], n_out, false},
-				 n_in, n_out, s->n_rows, factor, 1, s->blas);
-		multiply(up, n_out, (Matrix){d, n_in, false}, (Matrix){s->params + at, n_out, false},
-				 s->n_rows, n_out, n_in, factor, 0, s->blas);
+		ae_multiply(s->grads + ae_net_offset(net, l), n_out, factor, ae_transposed(d),
+					ae_matrix(s->c->a[l], s->n_rows, n_out), 1, blas);
+		ae_multiply(up, n_out, factor, d, weights_of(s, l), 0, blas);
 		for (size_t i = 0; i < s->n_rows * n_out; i++)
 		{
 			s->pass->d_z[l][i] += up[i] * g[i] * curve[i];
 			up[i] *= slope[i];
 		}
-		d = up;
+		d = ae_matrix(up, s->n_rows, n_out);
 		factor = 1;
 	}
 	up = s->c->back[last % 2];
-	multiply(s->grads + ae_net_offset(net, last) + first, n_code,
-			 (Matrix){d, net->width[last], true}, (Matrix){top + first, n_code, false},
-			 net->width[last], count, s->n_rows, factor, 1, s->blas);
-	multiply(up, count, (Matrix){d, net->width[last], false},
-			 (Matrix){s->params + ae_net_offset(net, last) + first, n_code, false}, s->n_rows,
-			 count, net->width[last], factor, 0, s->blas);
+	ae_multiply(s->grads + ae_net_offset(net, last) + first, n_code, factor, ae_transposed(d),
+				ae_columns(ae_matrix(top, s->n_rows, n_code), first, count), 1, blas);
+	ae_multiply(up, count, factor, d, ae_columns(weights_of(s, last), first, count), 0, blas);
 	for (size_t i = 0; i < s->n_rows; i++)
 		for (size_t j = 0; j < count; j++)
 		{
@@ -290,34 +276,24 @@ sweep(const Sweep *s)
 }
 
 double
-ae_contract_value(AeContraction *c, const AePass *pass, const AeNet *net, const AeReal *params,
-				  size_t n_rows, const AeKernels *kernels, const AeBlas *blas)
+ae_contract_value(AeContraction *c, const AePass *pass, const AeReal *params)
 {
-	Sweep s = {.c = c,
-			   .pass = pass,
-			   .net = net,
-			   .params = params,
-			   .n_rows = n_rows,
-			   .kernels = kernels,
-			   .blas = blas};
+	Sweep s = {.c = c, .pass = pass, .net = pass->net, .params = params, .n_rows = pass->n_rows};
 
 	return sweep(&s);
 }
 
 double
-ae_contract_gradient(AeReal *grads, AeContraction *c, AePass *pass, const AeNet *net,
-					 const AeReal *params, size_t n_rows, double scale, const AeKernels *kernels,
-					 const AeBlas *blas)
+ae_contract_gradient(AeReal *grads, AeContraction *c, AePass *pass, const AeReal *params,
+					 double scale)
 {
 	Sweep s = {.c = c,
 			   .pass = pass,
-			   .net = net,
+			   .net = pass->net,
 			   .params = params,
 			   .grads = grads,
 			   .factor = (AeReal) (2 * scale * c->weight),
-			   .n_rows = n_rows,
-			   .kernels = kernels,
-			   .blas = blas};
+			   .n_rows = pass->n_rows};
 
 	return sweep(&s);
 }

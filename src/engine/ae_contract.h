@@ -50,27 +50,23 @@ double ae_contract_macs(const AeNet *net, bool exact);
  * Places the buffers, and those of the pass (z, d_z) which the penalty is taken from and gives its
  * gradient to.  After ae_net_place; weight 0: nothing.
  */
-void ae_contract_place(AeContraction *c, AePass *pass, AeArena *arena, const AeNet *net,
-					   size_t n_rows, double weight, bool exact);
+void ae_contract_place(AeContraction *c, AePass *pass, AeArena *arena, size_t n_rows, double weight,
+					   bool exact);
 
 /* Draws the signs of the estimate's probes; nothing where the norm is exact. */
-void ae_contract_draw(AeContraction *c, const AeNet *net, size_t n_rows, uint64_t seed,
-					  uint64_t visit);
+void ae_contract_draw(AeContraction *c, const AeNet *net, size_t n_rows, AeVisit visit);
 
 /*
- * The sum of |J|^2 (or of its estimate, for the probes last drawn) over n_rows rows that were just
- * passed forward with slopes, without the weight.
+ * The sum of |J|^2 (or of its estimate, for the probes last drawn) over the rows that were just
+ * passed forward in training, without the weight.
  */
-double ae_contract_value(AeContraction *c, const AePass *pass, const AeNet *net,
-						 const AeReal *params, size_t n_rows, const AeKernels *kernels,
-						 const AeBlas *blas);
+double ae_contract_value(AeContraction *c, const AePass *pass, const AeReal *params);
 
 /*
  * The same, and its gradient times scale * weight: grads += that by the weights; pass->d_z of the
  * encoder's layers = that by their pre-activations.  Before ae_net_backward, which adds the rest.
  */
-double ae_contract_gradient(AeReal *grads, AeContraction *c, AePass *pass, const AeNet *net,
-							const AeReal *params, size_t n_rows, double scale,
-							const AeKernels *kernels, const AeBlas *blas);
+double ae_contract_gradient(AeReal *grads, AeContraction *c, AePass *pass, const AeReal *params,
+							double scale);
 
 #endif

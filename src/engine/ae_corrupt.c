@@ -17,8 +17,7 @@ typedef struct Rows
 	size_t n_rows;
 	size_t width;
 	const AeLayout *layout;
-	uint64_t seed;
-	uint64_t visit;
+	AeVisit visit;
 } Rows;
 
 /* Two numbers of a draw: whether, and what. */
@@ -45,10 +44,10 @@ threshold(double probability)
 static void
 draw_block(uint32_t words[4], const Rows *rows, AeStream stream, size_t block)
 {
-	const uint32_t counter[4] = {(uint32_t) block, (uint32_t) rows->visit,
-								 (uint32_t) (rows->visit >> 32), (uint32_t) stream};
+	const uint32_t counter[4] = {(uint32_t) block, (uint32_t) rows->visit.number,
+								 (uint32_t) (rows->visit.number >> 32), (uint32_t) stream};
 
-	ae_philox(words, counter, rows->seed);
+	ae_philox(words, counter, rows->visit.seed);
 }
 
 /* Whether draw i comes true; i ascends from 0.  *what: 32 bits of its own. */
@@ -153,11 +152,11 @@ mask(const Rows *rows, double masking)
 }
 
 void
-ae_corrupt_rows(AeReal *entering, AeReal *chosen, const AeReal *cells, size_t n_rows, size_t width,
-				const AeCorruption *corruption, const AeLayout *layout, uint64_t seed,
-				uint64_t visit)
+ae_corrupt_rows(AeReal *entering, AeReal *chosen, const AeReal *cells, size_t n_rows,
+				const AeCorruption *corruption, AeVisit visit)
 {
-	const Rows rows = {entering, chosen, cells, n_rows, width, layout, seed, visit};
+	size_t width = corruption->width;
+	const Rows rows = {entering, chosen, cells, n_rows, width, corruption->layout, visit};
 
 	memcpy(entering, cells, n_rows * width * sizeof(AeReal));
 	for (size_t k = 0; chosen && k < n_rows * width; k++)

@@ -29,19 +29,20 @@ typedef struct AeCorruption
 	double swap;
 	const AeReal *low;  /* n_dense: least cells of the training rows */
 	const AeReal *high; /* n_dense: largest ones */
+	size_t width;       /* numbers of a row; the first of them are the cells, which alone change */
+	const AeLayout *layout;
 } AeCorruption;
 
 /* Whether there is anything to do. */
 bool ae_corrupt_any(const AeCorruption *corruption);
 
 /*
- * entering: n_rows x width, cells as they enter, the first of them those of the layout, which alone
- * change.  chosen: likewise, or NULL: the clean cells of what was drawn, all else NaN, so that the
- * loss of them is that of the corrupted part of the rows (section 3 of the same, "emphasis").  What
- * is drawn depends on (seed, visit) and on the sizes alone.  Neither may be cells itself.
+ * entering: n_rows x width, cells as they enter.  chosen: likewise, or NULL: the clean cells of
+ * what was drawn, all else NaN, so that the loss of them is that of the corrupted part of the rows
+ * (section 3 of the same, "emphasis").  What is drawn depends on the visit and on the sizes alone.
+ * Neither may be cells itself.
  */
 void ae_corrupt_rows(AeReal *entering, AeReal *chosen, const AeReal *cells, size_t n_rows,
-					 size_t width, const AeCorruption *corruption, const AeLayout *layout,
-					 uint64_t seed, uint64_t visit);
+					 const AeCorruption *corruption, AeVisit visit);
 
 #endif

@@ -39,6 +39,15 @@ typedef struct AeAdamStep
 	AeReal g_scale; /* factor on the gradient (clipping), or 1 */
 } AeAdamStep;
 
+/* How many rows and columns a loss is taken of, and how they lie. */
+typedef struct AeExtent
+{
+	size_t n_rows;
+	size_t n_cols;
+	size_t ld;  /* numbers from row to row, of outputs and of gradients by them */
+	size_t ldx; /* of what outputs are compared with */
+} AeExtent;
+
 typedef struct AeKernels
 {
 	const char *name; /* "generic", "avx2", "avx512" */
@@ -105,28 +114,26 @@ typedef struct AeKernels
 
 	/*
 	 * d = scale * (r - x), unless d is NULL; returns sum (r - x)^2 in double; R x O.
-	 * ld: of d and r; ldx: of x.
 	 */
-	double (*square_loss)(AeReal *d, const AeReal *r, const AeReal *x, AeReal scale, size_t n_rows,
-						  size_t n_cols, size_t ld, size_t ldx);
+	double (*square_loss)(AeReal *d, const AeReal *r, const AeReal *x, AeReal scale,
+						  const AeExtent *extent);
 
 	/*
 	 * d = scale * sign(r - x), 0 where they agree, unless d is NULL; returns `absolute_error` over
-	 * all; R x O.  ld: of d and r; ldx: of x.
+	 * all; R x O.
 	 */
 	double (*absolute_loss)(AeReal *d, const AeReal *r, const AeReal *x, AeReal scale,
-							size_t n_rows, size_t n_cols, size_t ld, size_t ldx);
+							const AeExtent *extent);
 
 	/* The same with d = scale * (r - x) clipped to [-1, 1], and `huber_error`. */
-	double (*huber_loss)(AeReal *d, const AeReal *r, const AeReal *x, AeReal scale, size_t n_rows,
-						 size_t n_cols, size_t ld, size_t ldx);
+	double (*huber_loss)(AeReal *d, const AeReal *r, const AeReal *x, AeReal scale,
+						 const AeExtent *extent);
 
 	/*
 	 * d = scale * (sigmoid(z) - c), unless d is NULL; returns `cross_entropy` over all; R x O.
-	 * ld: of d and z; ldt: of t.
 	 */
 	double (*cross_entropy_loss)(AeReal *d, const AeReal *z, const AeReal *t, AeReal scale,
-								 size_t n_rows, size_t n_cols, size_t ld, size_t ldt);
+								 const AeExtent *extent);
 
 	/* sum_j (+)= sum_i d_ij; R x O. */
 	void (*column_sum)(AeReal *sum, const AeReal *d, bool accumulate, size_t n_rows, size_t n_cols);

@@ -984,9 +984,9 @@ square_loss_row(AeReal *restrict d, const AeReal *restrict r, const AeReal *rest
 }
 
 static double
-square_loss(AeReal *d, const AeReal *r, const AeReal *x, AeReal scale, size_t n_rows, size_t n_cols,
-			size_t ld, size_t ldx)
+square_loss(AeReal *d, const AeReal *r, const AeReal *x, AeReal scale, const AeExtent *extent)
 {
+	size_t n_rows = extent->n_rows, n_cols = extent->n_cols, ld = extent->ld, ldx = extent->ldx;
 	double sum = 0.0;
 
 	if (ld == ldx)
@@ -997,12 +997,12 @@ square_loss(AeReal *d, const AeReal *r, const AeReal *x, AeReal scale, size_t n_
 }
 
 static double
-absolute_loss(AeReal *d, const AeReal *r, const AeReal *x, AeReal scale, size_t n_rows,
-			  size_t n_cols, size_t ld, size_t ldx)
+absolute_loss(AeReal *d, const AeReal *r, const AeReal *x, AeReal scale, const AeExtent *extent)
 {
+	size_t n_cols = extent->n_cols, ld = extent->ld;
 	double sum = 0.0;
 
-	for (size_t i = 0; i < n_rows; i++, r += ld, x += ldx)
+	for (size_t i = 0; i < extent->n_rows; i++, r += ld, x += extent->ldx)
 	{
 		sum += absolute_error(r, x, n_cols);
 		for (size_t j = 0; d && j < n_cols; j++)
@@ -1012,12 +1012,12 @@ absolute_loss(AeReal *d, const AeReal *r, const AeReal *x, AeReal scale, size_t 
 }
 
 static double
-huber_loss(AeReal *d, const AeReal *r, const AeReal *x, AeReal scale, size_t n_rows, size_t n_cols,
-		   size_t ld, size_t ldx)
+huber_loss(AeReal *d, const AeReal *r, const AeReal *x, AeReal scale, const AeExtent *extent)
 {
+	size_t n_cols = extent->n_cols, ld = extent->ld;
 	double sum = 0.0;
 
-	for (size_t i = 0; i < n_rows; i++, r += ld, x += ldx)
+	for (size_t i = 0; i < extent->n_rows; i++, r += ld, x += extent->ldx)
 	{
 		sum += huber_error(r, x, n_cols);
 		for (size_t j = 0; d && j < n_cols; j++)
@@ -1055,9 +1055,10 @@ cross_entropy_loss_row(AeReal *restrict d, const AeReal *restrict z, const AeRea
 }
 
 static double
-cross_entropy_loss(AeReal *d, const AeReal *z, const AeReal *t, AeReal scale, size_t n_rows,
-				   size_t n_cols, size_t ld, size_t ldt)
+cross_entropy_loss(AeReal *d, const AeReal *z, const AeReal *t, AeReal scale,
+				   const AeExtent *extent)
 {
+	size_t n_rows = extent->n_rows, n_cols = extent->n_cols, ld = extent->ld, ldt = extent->ldx;
 	double sum = 0.0;
 
 	if (ld == ldt)

@@ -109,37 +109,51 @@ fill_row(AeReal *filled, const AeReal *dense, const AeLayout *layout)
 }
 
 void
-ae_loss_inputs(const AeReal **x, int32_t *levels, const AeReal *cells, AeReal *dense,
-			   AeReal *filled, const AeLayout *layout, size_t n_rows, bool nullable, AeReal sigma,
-			   uint64_t key, uint64_t visit, const AeKernels *kernels)
+ae_inputs_place(AeInputs *inputs, AeArena *arena, const AeLayout *layout, size_t n_rows, bool noisy,
+				bool nullable)
 {
-	size_t n_dense = layout->n_dense, n_cells = ae_layout_cells(layout);
+	*inputs = (AeInputs){0};
+	if (noisy || layout->n_categories > 0)
+		inputs->dense = ae_arena_place_rows(arena, n_rows, layout->n_dense, sizeof(AeReal));
+	if (nullable || layout->n_indicators > 0)
+		inputs->filled =
+			ae_arena_place_rows(arena, n_rows, ae_layout_dense_inputs(layout), sizeof(AeReal));
+	inputs->levels = ae_arena_place_rows(arena, n_rows, layout->n_categories, sizeof(int32_t));
+}
+
+void
+ae_loss_inputs(AeInputs *inputs, const AeCells *cells, const AeLayout *layout, const AeNoise *noise,
+			   const AeKernels *kernels)
+{
+	size_t n_dense = layout->n_dense, n_cells = ae_layout_cells(layout), n_rows = cells->n_rows;
 	size_t n_numbers = ae_layout_dense_inputs(layout);
-	const AeReal *from = cells;
+	const AeReal *from = cells->at;
 
 	if (layout->n_categories > 0)
 	{
 		for (size_t i = 0; i < n_rows; i++)
 		{
-			row_levels(levels + i * layout->n_categories, cells + i * n_cells, layout);
+			row_levels(inputs->levels + i * layout->n_categories, cells->at + i * n_cells, layout);
 			for (size_t j = 0; j < n_dense; j++)
-				dense[i * n_dense + j] = cells[i * n_cells + j];
+				inputs->dense[i * n_dense + j] = cells->at[i * n_cells + j];
 		}
-		from = dense;
+		from = inputs->dense;
 	}
-	if (sigma > 0)
+	if (noise && noise->sigma > 0)
 	{
 		/* a missing cell stays so: NaN + noise is NaN */
-		kernels->add_noise(dense, from, n_rows * n_dense, sigma, key, visit);
-		from = dense;
+		kernels->add_noise(inputs->dense, from, n_rows * n_dense, noise->sigma, noise->visit.seed,
+						   noise->visit.number);
+		from = inputs->dense;
 	}
-	if (nullable || layout->n_indicators > 0)
+	if (cells->nullable || layout->n_indicators > 0)
 	{
 		for (size_t i = 0; i < n_rows; i++)
-			fill_row(filled + i * n_numbers, from + i * n_dense, layout);
-		from = filled;
+			fill_row(inputs->filled + i * n_numbers, from + i * n_dense, layout);
+		from = inputs->filled;
 	}
-	*x = from;
+	inputs->x = from;
+	inputs->n_rows = n_rows;
 }
 
 /* ---- one block of one row ---- */
@@ -180,28 +194,28 @@ ae_loss_dense(AeLoss loss, const AeReal *outputs, const AeReal *cells, size_t n,
 
 /* The same for many rows, with d = share * its gradient unless d is NULL. */
 static double
-dense_rows(AeReal *d, const AeReal *r, const AeReal *x, AeLoss loss, double share, size_t n_rows,
-		   size_t n_cols, size_t ld, size_t ldx, const AeKernels *kernels)
+dense_rows(AeReal *d, const AeReal *r, const AeReal *x, AeLoss loss, double share,
+		   const AeExtent *extent, const AeKernels *kernels)
 {
 	AeReal scale = (AeReal) share;
 
 	switch (loss)
 	{
 		case AE_LOSS_BCE:
-			return kernels->cross_entropy_loss(d, r, x, scale, n_rows, n_cols, ld, ldx);
+			return kernels->cross_entropy_loss(d, r, x, scale, extent);
 		case AE_LOSS_MAE:
-			return kernels->absolute_loss(d, r, x, scale, n_rows, n_cols, ld, ldx);
+			return kernels->absolute_loss(d, r, x, scale, extent);
 		case AE_LOSS_HUBER:
-			return kernels->huber_loss(d, r, x, scale, n_rows, n_cols, ld, ldx);
+			return kernels->huber_loss(d, r, x, scale, extent);
 		default:
-			return kernels->square_loss(d, r, x, (AeReal) (2 * share), n_rows, n_cols, ld, ldx);
+			return kernels->square_loss(d, r, x, (AeReal) (2 * share), extent);
 	}
 }
 
 /* A dense block: share times the sum, or the mean where grouped, of its observed outputs. */
 static double
 dense_block(AeReal *d, const AeReal *r, const AeReal *x, const AeBlock *block, double share,
-			AeReal *scratch, const AeKernels *kernels)
+			const AeMeasure *measure)
 {
 	uint32_t n = block->count, observed = count_observed(x, n);
 	bool distance = ae_loss_is_distance(block->loss);
@@ -215,7 +229,7 @@ dense_block(AeReal *d, const AeReal *r, const AeReal *x, const AeBlock *block, d
 	}
 	if (observed < n)
 	{
-		AeReal *r_known = scratch, *x_known = scratch + n;
+		AeReal *r_known = measure->scratch, *x_known = r_known + n;
 
 		for (uint32_t j = 0; j < n; j++)
 		{
@@ -228,9 +242,10 @@ dense_block(AeReal *d, const AeReal *r, const AeReal *x, const AeBlock *block, d
 		x = x_known;
 	}
 	if (!d)
-		sum = ae_loss_dense(block->loss, r, x, n, kernels);
+		sum = ae_loss_dense(block->loss, r, x, n, measure->kernels);
 	else
-		sum = dense_rows(d, r, x, block->loss, share * weight, 1, n, n, n, kernels);
+		sum = dense_rows(d, r, x, block->loss, share * weight, &(AeExtent){1, n, n, n},
+						 measure->kernels);
 	return block->grouped ? sum * weight : sum;
 }
 
@@ -273,10 +288,12 @@ softmax_block(AeReal *d, const AeReal *z, int32_t t, const AeBlock *block, doubl
  */
 static double
 onehot_block(AeReal *d, const AeReal *z, int32_t t, const AeBlock *block, double share,
-			 AeReal *scratch, const AeKernels *kernels)
+			 const AeMeasure *measure)
 {
 	uint32_t n = block->count;
 	bool known = t >= 0 && (uint32_t) t < n;
+	const AeKernels *kernels = measure->kernels;
+	AeReal *scratch = measure->scratch;
 	double sum;
 
 	memset(scratch, 0, n * sizeof(AeReal));
@@ -284,7 +301,7 @@ onehot_block(AeReal *d, const AeReal *z, int32_t t, const AeBlock *block, double
 		scratch[t] = 1;
 	if (!d)
 		return kernels->square_error(z, scratch, n) + (known ? 0.0 : 1.0);
-	sum = kernels->square_loss(d, z, scratch, (AeReal) (2 * share), 1, n, n, n);
+	sum = kernels->square_loss(d, z, scratch, (AeReal) (2 * share), &(AeExtent){1, n, n, n});
 	if (!known)
 		zero(d, n);
 	return sum + (known ? 0.0 : 1.0);
@@ -293,10 +310,10 @@ onehot_block(AeReal *d, const AeReal *z, int32_t t, const AeBlock *block, double
 /* Any block; x: its first cell.  The gradient is multiplied by share, the value is not. */
 static double
 any_block(AeReal *d, const AeReal *r, const AeReal *x, const AeBlock *block, double share,
-		  AeReal *scratch, const AeKernels *kernels)
+		  const AeMeasure *measure)
 {
 	if (!ae_loss_is_category(block->loss))
-		return dense_block(d, r, x, block, share, scratch, kernels);
+		return dense_block(d, r, x, block, share, measure);
 	if (x[0] != x[0])
 	{
 		zero(d, block->count);
@@ -304,8 +321,8 @@ any_block(AeReal *d, const AeReal *r, const AeReal *x, const AeBlock *block, dou
 	}
 	share *= block->weight;
 	if (block->loss == AE_LOSS_SOFTMAX)
-		return block->weight * softmax_block(d, r, (int32_t) x[0], block, share, kernels);
-	return block->weight * onehot_block(d, r, (int32_t) x[0], block, share, scratch, kernels);
+		return block->weight * softmax_block(d, r, (int32_t) x[0], block, share, measure->kernels);
+	return block->weight * onehot_block(d, r, (int32_t) x[0], block, share, measure);
 }
 
 /* The first cell of block b. */
@@ -341,23 +358,24 @@ ae_loss_observed(const AeReal *cells, const AeLayout *layout)
 }
 
 double
-ae_loss_block(const AeReal *outputs, const AeReal *cells, const AeLayout *layout, uint32_t b,
-			  AeReal *scratch, const AeKernels *kernels)
+ae_loss_block(const AeReal *outputs, const AeReal *cells, uint32_t b, const AeMeasure *measure)
 {
+	const AeLayout *layout = measure->layout;
 	const AeBlock *block = &layout->blocks[b];
 	const AeReal *x = cells + block_cell(layout, b);
 	double loss;
 
 	if (count_observed(x, block_cells(layout, b)) == 0)
 		return NAN;
-	loss = any_block(NULL, outputs + block->first, x, block, 0, scratch, kernels);
+	loss = any_block(NULL, outputs + block->first, x, block, 0, measure);
 	return isnan(loss) ? INFINITY : loss;
 }
 
 double
-ae_loss_row(AeReal *d, const AeReal *outputs, const AeReal *cells, const AeLayout *layout,
-			double scale, AeReal *scratch, const AeKernels *kernels)
+ae_loss_row(AeReal *d, const AeReal *outputs, const AeReal *cells, double scale,
+			const AeMeasure *measure)
 {
+	const AeLayout *layout = measure->layout;
 	uint32_t n_columns = ae_loss_observed(cells, layout);
 	double share = n_columns > 0 ? scale / n_columns : 0.0;
 	double sum = 0.0;
@@ -367,7 +385,7 @@ ae_loss_row(AeReal *d, const AeReal *outputs, const AeReal *cells, const AeLayou
 		const AeBlock *block = &layout->blocks[b];
 
 		sum += any_block(d ? d + block->first : NULL, outputs + block->first,
-						 cells + block_cell(layout, b), block, share, scratch, kernels);
+						 cells + block_cell(layout, b), block, share, measure);
 	}
 	return n_columns > 0 ? sum / n_columns : 0.0;
 }
@@ -376,42 +394,44 @@ ae_loss_row(AeReal *d, const AeReal *outputs, const AeReal *cells, const AeLayou
 
 /* One block of many rows that miss nothing. */
 static double
-block_rows(AeReal *d, const AeReal *outputs, const AeReal *cells, const AeLayout *layout,
-		   uint32_t b, size_t n_rows, double share, AeReal *scratch, const AeKernels *kernels)
+block_rows(AeReal *d, const AeReal *outputs, const AeCells *cells, uint32_t b, double share,
+		   const AeMeasure *measure)
 {
+	const AeLayout *layout = measure->layout;
 	const AeBlock *block = &layout->blocks[b];
-	size_t ld = ae_layout_outputs(layout), ldx = ae_layout_cells(layout);
-	const AeReal *r = outputs + block->first, *x = cells + block_cell(layout, b);
+	AeExtent extent = {cells->n_rows, block->count, ae_layout_outputs(layout),
+					   ae_layout_cells(layout)};
+	const AeReal *r = outputs + block->first, *x = cells->at + block_cell(layout, b);
 	double weight = block->grouped ? 1.0 / block->count : 1.0;
 	double sum = 0.0;
 
 	d = d ? d + block->first : NULL;
 	if (!ae_loss_is_category(block->loss))
-		return weight * dense_rows(d, r, x, block->loss, share * weight, n_rows, block->count, ld,
-								   ldx, kernels);
-	for (size_t i = 0; i < n_rows; i++)
-		sum += any_block(d ? d + i * ld : NULL, r + i * ld, x + i * ldx, block, share, scratch,
-						 kernels);
+		return weight * dense_rows(d, r, x, block->loss, share * weight, &extent, measure->kernels);
+	for (size_t i = 0; i < extent.n_rows; i++)
+		sum += any_block(d ? d + i * extent.ld : NULL, r + i * extent.ld, x + i * extent.ldx, block,
+						 share, measure);
 	return sum;
 }
 
 double
-ae_loss_rows(AeReal *d, const AeReal *outputs, const AeReal *cells, const AeLayout *layout,
-			 size_t n_rows, bool nullable, double scale, AeReal *scratch, const AeKernels *kernels)
+ae_loss_rows(AeReal *d, const AeReal *outputs, const AeCells *cells, double scale,
+			 const AeMeasure *measure)
 {
+	const AeLayout *layout = measure->layout;
 	size_t ld = ae_layout_outputs(layout), ldx = ae_layout_cells(layout);
 	double sum = 0.0;
 
-	if (!nullable)
+	if (!cells->nullable)
 	{
 		double share = scale / layout->n_columns;
 
 		for (uint32_t b = 0; b < layout->n_blocks; b++)
-			sum += block_rows(d, outputs, cells, layout, b, n_rows, share, scratch, kernels);
+			sum += block_rows(d, outputs, cells, b, share, measure);
 		return sum / layout->n_columns;
 	}
-	for (size_t i = 0; i < n_rows; i++)
-		sum += ae_loss_row(d ? d + i * ld : NULL, outputs + i * ld, cells + i * ldx, layout, scale,
-						   scratch, kernels);
+	for (size_t i = 0; i < cells->n_rows; i++)
+		sum += ae_loss_row(d ? d + i * ld : NULL, outputs + i * ld, cells->at + i * ldx, scale,
+						   measure);
 	return sum;
 }

@@ -27,6 +27,7 @@
 #define AE_LOSS_H
 
 #include "ae_kernel.h"
+#include "ae_rng.h"
 #include "ae_status.h"
 
 /* The numbers are part of the byte format: append, never reorder. */
@@ -111,22 +112,51 @@ double ae_loss_dense(AeLoss loss, const AeReal *outputs, const AeReal *cells, si
 /* Refuses a layout that contradicts itself: AE_ERR_SHAPE. */
 AeStatus ae_layout_check(const AeLayout *layout, AeError *error);
 
-/* Scratch that the functions below need, in elements. */
-size_t ae_loss_scratch(const AeLayout *layout);
+/* Rows of cells, n_rows x n_cells, owned by whoever made them. */
+typedef struct AeCells
+{
+	const AeReal *at;
+	size_t n_rows;
+	bool nullable; /* cells may be missing */
+} AeCells;
 
-/*
- * What the network sees of rows: *x: n_rows x (dense + indicators) numbers, and levels:
- * n_rows x n_categories, the input that is 1 of each category (counted among all
- * inputs), or -1.
- *
- * cells: n_rows x n_cells.  dense: room for n_rows x n_dense; filled: room for
- * n_rows x (dense + indicators).  *x points into cells, dense or filled, whichever
- * saves copying.  nullable: cells may be missing.  sigma > 0: Gaussian noise of that
- * deviation on dense cells, from (key, visit).
- */
-void ae_loss_inputs(const AeReal **x, int32_t *levels, const AeReal *cells, AeReal *dense,
-					AeReal *filled, const AeLayout *layout, size_t n_rows, bool nullable,
-					AeReal sigma, uint64_t key, uint64_t visit, const AeKernels *kernels);
+/* What a network sees of rows, and room to make it in. */
+typedef struct AeInputs
+{
+	const AeReal *x; /* n_rows x (dense + indicators) numbers: in cells, dense or filled,
+					  * whichever saves copying */
+	int32_t *levels; /* n_rows x n_categories: the input that is 1 of each category (counted among
+					  * all inputs), or -1 */
+	AeReal *dense;   /* n_rows x n_dense, or NULL where cells are used in place */
+	AeReal *filled;  /* n_rows x (dense + indicators), or NULL where nothing is missing */
+	size_t n_rows;
+} AeInputs;
+
+/* Gaussian noise of deviation sigma. */
+typedef struct AeNoise
+{
+	AeReal sigma; /* 0: none */
+	AeVisit visit;
+} AeNoise;
+
+/* Room for n_rows; noisy: noise will be added; nullable: cells may be missing. */
+void ae_inputs_place(AeInputs *inputs, AeArena *arena, const AeLayout *layout, size_t n_rows,
+					 bool noisy, bool nullable);
+
+/* Makes inputs of cells, with noise on the dense ones unless it is NULL. */
+void ae_loss_inputs(AeInputs *inputs, const AeCells *cells, const AeLayout *layout,
+					const AeNoise *noise, const AeKernels *kernels);
+
+/* What a loss is taken with. */
+typedef struct AeMeasure
+{
+	const AeLayout *layout;
+	const AeKernels *kernels;
+	AeReal *scratch; /* ae_loss_scratch */
+} AeMeasure;
+
+/* Elements of scratch. */
+size_t ae_loss_scratch(const AeLayout *layout);
 
 /* Whether any of n cells is missing. */
 bool ae_loss_any_missing(const AeReal *cells, size_t n);
@@ -138,24 +168,23 @@ uint32_t ae_loss_observed(const AeReal *cells, const AeLayout *layout);
  * Loss of one row: the mean over its observed columns; 0 where none is.  With d not NULL
  * also d = scale * its gradient by the outputs (before output activations: BCE and
  * categories have logits).  Squared errors and sums in the order of the scoring kernels.
- * outputs, d: n_outputs; cells: n_cells; scratch: ae_loss_scratch.
+ * outputs, d: n_outputs; cells: n_cells.
  */
-double ae_loss_row(AeReal *d, const AeReal *outputs, const AeReal *cells, const AeLayout *layout,
-				   double scale, AeReal *scratch, const AeKernels *kernels);
+double ae_loss_row(AeReal *d, const AeReal *outputs, const AeReal *cells, double scale,
+				   const AeMeasure *measure);
 
 /*
  * The loss of one block of such a row, not divided by any number of columns; NaN: not observed;
  * +Infinity where the arithmetic overflowed.
  */
-double ae_loss_block(const AeReal *outputs, const AeReal *cells, const AeLayout *layout,
-					 uint32_t block, AeReal *scratch, const AeKernels *kernels);
+double ae_loss_block(const AeReal *outputs, const AeReal *cells, uint32_t block,
+					 const AeMeasure *measure);
 
 /*
  * Sum of ae_loss_row over rows, in double; with d not NULL also their gradients.  Where
  * nothing is missing dense blocks are done for all rows at once.
  */
-double ae_loss_rows(AeReal *d, const AeReal *outputs, const AeReal *cells, const AeLayout *layout,
-					size_t n_rows, bool nullable, double scale, AeReal *scratch,
-					const AeKernels *kernels);
+double ae_loss_rows(AeReal *d, const AeReal *outputs, const AeCells *cells, double scale,
+					const AeMeasure *measure);
 
 #endif

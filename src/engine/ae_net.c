@@ -87,6 +87,12 @@ ae_net_n_weights(const AeNet *net, uint32_t layer)
 }
 
 size_t
+ae_net_bias_offset(const AeNet *net, uint32_t layer)
+{
+	return ae_net_offset(net, layer) + ae_net_n_weights(net, layer);
+}
+
+size_t
 ae_net_head_offset(const AeNet *net)
 {
 	return ae_net_offset(net, net->n_layers);
@@ -156,50 +162,50 @@ ae_net_init(AeReal *params, const AeNet *net, uint64_t seed)
 }
 
 void
-ae_net_place(AePass *pass, AeArena *arena, const AeNet *net, size_t n_rows, bool backward)
+ae_net_place(AePass *pass, AeArena *arena, const AeNet *net, uint32_t n_layers, size_t n_rows,
+			 bool backward)
 {
-	size_t widest = 0, count, n_target;
+	size_t widest = 0;
 
 	memset(pass, 0, sizeof(*pass));
-	pass->n_rows = n_rows;
-	if (!ae_size_mul(&n_target, n_rows, net->n_target))
-		arena->overflow = true;
-	if (net->n_target > 0)
-		pass->target = ae_arena_place(arena, n_target, sizeof(AeReal));
-	if (net->n_target > 0 && backward)
-		pass->d_target = ae_arena_place(arena, n_target, sizeof(AeReal));
-	for (uint32_t l = 0; l < net->n_layers; l++)
+	pass->net = net;
+	pass->n_layers = n_layers;
+	for (uint32_t l = 0; l < n_layers; l++)
 	{
-		if (!ae_size_mul(&count, n_rows, net->width[l + 1]))
-			arena->overflow = true;
-		pass->h[l + 1] = ae_arena_place(arena, count, sizeof(AeReal));
+		size_t width = net->width[l + 1];
+
+		pass->h[l + 1] = ae_arena_place_rows(arena, n_rows, width, sizeof(AeReal));
 		if (backward && ae_activation_info[net->activation[l]].needs_slope)
-			pass->slope[l] = ae_arena_place(arena, count, sizeof(AeReal));
+			pass->slope[l] = ae_arena_place_rows(arena, n_rows, width, sizeof(AeReal));
 		if (backward && (net->top_k > 0 || net->gated) && l + 1 == net->n_encoder)
-			pass->mask[l + 1] = ae_arena_place(arena, count, sizeof(AeReal));
-		if (net->width[l + 1] > widest)
-			widest = net->width[l + 1];
+			pass->mask[l + 1] = ae_arena_place_rows(arena, n_rows, width, sizeof(AeReal));
+		if (width > widest)
+			widest = width;
 	}
+	if (net->n_target > 0 && n_layers == net->n_layers)
+		pass->target = ae_arena_place_rows(arena, n_rows, net->n_target, sizeof(AeReal));
 	if (!backward)
 		return;
-	if (!ae_size_mul(&count, n_rows, widest))
-		arena->overflow = true;
-	pass->d[0] = ae_arena_place(arena, count, sizeof(AeReal));
-	pass->d[1] = ae_arena_place(arena, count, sizeof(AeReal));
+	if (net->n_target > 0)
+		pass->d_target = ae_arena_place_rows(arena, n_rows, net->n_target, sizeof(AeReal));
+	pass->d[0] = ae_arena_place_rows(arena, n_rows, widest, sizeof(AeReal));
+	pass->d[1] = ae_arena_place_rows(arena, n_rows, widest, sizeof(AeReal));
 }
 
 /* Whether the penalty of the pass, if it has one, falls on h[l]. */
 static bool
-is_penalized(const AePass *pass, const AeNet *net, uint32_t l)
+is_penalized(const AePass *pass, uint32_t l)
 {
+	const AeNet *net = pass->net;
+
 	return pass->penalty.kind != AE_PENALTY_NONE &&
 		   (l == net->n_encoder || (pass->penalty_everywhere && l > 0 && l < net->n_layers));
 }
 
 void
-ae_net_place_penalty(AePass *pass, AeArena *arena, const AeNet *net, const AePenaltyTerm *term,
-					 bool everywhere)
+ae_net_place_penalty(AePass *pass, AeArena *arena, const AePenaltyTerm *term, bool everywhere)
 {
+	const AeNet *net = pass->net;
 	size_t widest = 0;
 
 	pass->penalty.kind = AE_PENALTY_NONE;
@@ -208,15 +214,17 @@ ae_net_place_penalty(AePass *pass, AeArena *arena, const AeNet *net, const AePen
 	pass->penalty = *term;
 	pass->penalty_everywhere = everywhere;
 	for (uint32_t l = 1; l < net->n_layers; l++)
-		if (is_penalized(pass, net, l) && net->width[l] > widest)
+		if (is_penalized(pass, l) && net->width[l] > widest)
 			widest = net->width[l];
 	if (term->kind == AE_PENALTY_KL)
 		pass->means = ae_arena_place(arena, widest, sizeof(double));
 }
 
 void
-ae_net_place_dropout(AePass *pass, AeArena *arena, const AeNet *net, size_t n_rows)
+ae_net_place_dropout(AePass *pass, AeArena *arena, size_t n_rows)
 {
+	const AeNet *net = pass->net;
+
 	for (uint32_t l = 1; l < net->n_layers; l++)
 	{
 		if (l == net->n_encoder)
@@ -227,9 +235,10 @@ ae_net_place_dropout(AePass *pass, AeArena *arena, const AeNet *net, size_t n_ro
 }
 
 void
-ae_net_place_gate(AePass *pass, AeArena *arena, const AeNet *net, size_t n_rows,
-				  uint32_t batch_top_k, bool counts, uint32_t *idle, uint8_t *was_on)
+ae_net_place_gate(AePass *pass, AeArena *arena, size_t n_rows, uint32_t batch_top_k, bool counts,
+				  uint32_t *idle, uint8_t *was_on)
 {
+	const AeNet *net = pass->net;
 	size_t n_code = net->width[net->n_encoder];
 
 	pass->gate.batch_top_k = batch_top_k;
@@ -244,18 +253,16 @@ ae_net_place_gate(AePass *pass, AeArena *arena, const AeNet *net, size_t n_rows,
 #define CODE_VISITS ((uint64_t) 1 << 63)
 
 void
-ae_net_draw_code_noise(AePass *pass, double sigma, uint64_t key, uint64_t visit)
+ae_net_draw_code_noise(AePass *pass, double sigma, AeVisit visit)
 {
-	pass->code_sigma = (AeReal) sigma;
-	pass->noise_key = key;
-	pass->noise_visit = CODE_VISITS | visit;
+	pass->code_noise = (AeNoise){(AeReal) sigma, {visit.seed, CODE_VISITS | visit.number}};
 }
 
 /* Layers take their numbers from blocks that follow each other. */
 void
-ae_net_draw_dropout(AePass *pass, const AeNet *net, size_t n_rows, double rate, uint64_t seed,
-					uint64_t visit, const AeKernels *kernels)
+ae_net_draw_dropout(AePass *pass, size_t n_rows, double rate, AeVisit visit)
 {
+	const AeNet *net = pass->net;
 	uint32_t below = (uint32_t) (rate * 0x1p32), first = 0;
 	AeReal kept = (AeReal) (1 / (1 - rate));
 
@@ -265,7 +272,7 @@ ae_net_draw_dropout(AePass *pass, const AeNet *net, size_t n_rows, double rate, 
 
 		if (!pass->kept[l])
 			continue;
-		kernels->drop(pass->mask[l], n, below, kept, first, seed, visit);
+		pass->compute.kernels->drop(pass->mask[l], n, below, kept, first, visit.seed, visit.number);
 		first += (uint32_t) ((n + 63) / 64 * 16);
 	}
 }
@@ -296,8 +303,9 @@ ae_net_n_gammas(const AeNet *net)
 }
 
 void
-ae_net_place_norm(AePass *pass, AeArena *arena, const AeNet *net, size_t n_rows)
+ae_net_place_norm(AePass *pass, AeArena *arena, size_t n_rows)
 {
+	const AeNet *net = pass->net;
 	size_t n = ae_net_n_gammas(net), widest = 0;
 
 	for (uint32_t l = 0; l < net->n_layers; l++)
@@ -314,36 +322,30 @@ ae_net_place_norm(AePass *pass, AeArena *arena, const AeNet *net, size_t n_rows)
 	pass->norm_sums = ae_arena_place(arena, 2 * widest, sizeof(double));
 }
 
-/* The part of the moments that is of layer l, whose first gamma is `first`. */
-static AeNormMoments
-moments_at(const AePass *pass, size_t first)
+/* Layer l as the rows of this pass are normalised in it; params: of the whole. */
+static AeNorm
+norm_of(const AePass *pass, const AeReal *params, uint32_t l)
 {
-	return (AeNormMoments){pass->norm.mean + first, pass->norm.variance + first,
-						   pass->norm.inverse + first};
-}
+	size_t first = gamma_index(pass->net, l);
 
-/* h[l + 1], before bias and activation; params: of the whole. */
-static void
-normalize(AePass *pass, const AeNet *net, const AeReal *params, uint32_t l, size_t n_rows)
-{
-	size_t first = gamma_index(net, l);
-	AeNormMoments moments = moments_at(pass, first);
-
-	ae_norm_forward(pass->h[l + 1], pass->unit[l], &moments, params + ae_net_n_params(net) + first,
-					n_rows, net->width[l + 1]);
+	return (AeNorm){.n_units = pass->net->width[l + 1],
+					.n_rows = pass->n_rows,
+					.gamma = params + ae_net_n_params(pass->net) + first,
+					.unit = pass->unit[l],
+					.moments = {pass->norm.mean + first, pass->norm.variance + first,
+								pass->norm.inverse + first},
+					.sums = pass->norm_sums};
 }
 
 /* d, by what the bias was added to, becomes that by the product; gradients of gamma and bias. */
 static void
-normalize_backward(AeReal *d, AeReal *grads, AePass *pass, const AeNet *net, const AeReal *params,
-				   uint32_t l, size_t n_rows, bool accumulate)
+normalize_backward(AeReal *d, AeReal *grads, const AePass *pass, const AeReal *params, uint32_t l,
+				   bool accumulate)
 {
-	size_t first = gamma_index(net, l), at = ae_net_n_params(net) + first;
-	AeReal *bias = grads + ae_net_offset(net, l) + (size_t) net->width[l] * net->width[l + 1];
-	AeNormMoments moments = moments_at(pass, first);
+	AeNorm norm = norm_of(pass, params, l);
 
-	ae_norm_backward(d, grads + at, bias, pass->unit[l], &moments, params + at, n_rows,
-					 net->width[l + 1], accumulate, pass->norm_sums);
+	ae_norm_backward(d, grads + (norm.gamma - params), grads + ae_net_bias_offset(pass->net, l),
+					 accumulate, &norm);
 }
 
 void
@@ -359,8 +361,8 @@ ae_net_fold(AeReal *folded, const AeReal *params, const AeNet *net, const double
 		size_t first = gamma_index(net, l);
 
 		if (is_normal(net, l))
-			ae_norm_fold(w, w + (size_t) net->width[l] * net->width[l + 1], params + n + first,
-						 mean + first, variance + first, net->width[l], net->width[l + 1]);
+			ae_norm_fold(w, folded + ae_net_bias_offset(net, l), params + n + first, mean + first,
+						 variance + first, net->width[l], net->width[l + 1]);
 	}
 }
 
@@ -413,24 +415,16 @@ ae_net_tie_gradient(AeReal *grads, const AeNet *net, AeReal share)
 }
 
 double
-ae_net_penalty(const AePass *pass, const AeNet *net, size_t n_rows)
+ae_net_penalty(const AePass *pass)
 {
+	const AeNet *net = pass->net;
 	double sum = 0;
 
 	for (uint32_t l = 1; l < net->n_layers; l++)
-		if (is_penalized(pass, net, l))
-			sum += ae_penalty_value(pass->h[l], n_rows, net->width[l], &pass->penalty, pass->means);
+		if (is_penalized(pass, l))
+			sum += ae_penalty_value(pass->h[l], pass->n_rows, net->width[l], &pass->penalty,
+									pass->means);
 	return sum;
-}
-
-/* C (R x O) = beta C + op(A) op(B), row-major, the leading dimensions being the row lengths. */
-static void
-multiply(AeReal *c, const AeReal *a, const AeReal *b, bool trans_a, bool trans_b, size_t m,
-		 size_t n, size_t k, AeReal beta, const AeBlas *blas)
-{
-	blas->gemm(CblasRowMajor, trans_a ? CblasTrans : CblasNoTrans,
-			   trans_b ? CblasTrans : CblasNoTrans, (int) m, (int) n, (int) k, 1, a,
-			   (int) (trans_a ? m : k), b, (int) (trans_b ? k : n), beta, c, (int) n);
 }
 
 /* The activation of an output block: a loss on logits is taken before it. */
@@ -459,9 +453,9 @@ output_run(uint32_t *count, AeActivation *act, uint32_t *block, const AeNet *net
 
 /* The last layer: bias everywhere, the activation on distances; the others stay logits. */
 static void
-activate_output(AePass *pass, const AeNet *net, const AeReal *bias, size_t n_rows, bool keep_slopes,
-				const AeKernels *kernels)
+activate_output(AePass *pass, const AeReal *bias, bool training)
 {
+	const AeNet *net = pass->net;
 	uint32_t last = net->n_layers - 1, count;
 	size_t ld = net->width[net->n_layers];
 	AeActivation act;
@@ -469,102 +463,122 @@ activate_output(AePass *pass, const AeNet *net, const AeReal *bias, size_t n_row
 	for (uint32_t b = 0; b < net->layout.n_blocks;)
 	{
 		uint32_t first = output_run(&count, &act, &b, net);
-		AeReal *slope = keep_slopes && pass->slope[last] ? pass->slope[last] + first : NULL;
+		AeReal *slope = training && pass->slope[last] ? pass->slope[last] + first : NULL;
 
-		kernels->bias_activate(act, pass->h[last + 1] + first, slope, bias + first, n_rows, count,
-							   ld);
+		pass->compute.kernels->bias_activate(act, pass->h[last + 1] + first, slope, bias + first,
+											 pass->n_rows, count, ld);
 	}
 }
 
-/* h = x W_0: numbers by multiplication, then a row of weights for each level. */
+/* y_i += the row of w that belongs to each level of row i. */
 static void
-first_layer(AeReal *h, const AeNet *net, const AeReal *w, const AeReal *x, const int32_t *levels,
-			size_t n_rows, const AeKernels *kernels, const AeBlas *blas)
+add_levels(AeReal *y, const AeReal *w, const AePass *pass)
 {
-	size_t n_numbers = ae_layout_dense_inputs(&net->layout), n_out = net->width[1];
-	size_t n_categories = net->layout.n_categories;
+	size_t n_categories = pass->net->layout.n_categories, n_out = pass->net->width[1];
 
-	if (n_numbers > 0)
-		multiply(h, x, w, false, false, n_rows, n_out, n_numbers, 0, blas);
-	else
-		memset(h, 0, n_rows * n_out * sizeof(AeReal));
-	for (size_t i = 0; i < n_rows; i++)
+	for (size_t i = 0; i < pass->n_rows; i++)
 		for (size_t c = 0; c < n_categories; c++)
 		{
-			int32_t level = levels[i * n_categories + c];
+			int32_t level = pass->inputs.levels[i * n_categories + c];
 
 			if (level >= 0)
-				kernels->axpy(h + i * n_out, 1, w + (size_t) level * n_out, n_out);
+				pass->compute.kernels->axpy(y + i * n_out, 1, w + (size_t) level * n_out, n_out);
 		}
 }
 
-/* h = x W_l, w being W_l; levels are inputs of the first layer alone. */
-static void
-layer_product(AeReal *h, const AeNet *net, uint32_t l, const AeReal *w, const AeReal *x,
-			  const int32_t *levels, size_t n_rows, const AeKernels *kernels, const AeBlas *blas)
+/* What layer l sees: the numbers that enter, or the units below it that were not dropped. */
+static AeMatrix
+input_of(const AePass *pass, uint32_t l, bool training)
 {
+	const AeNet *net = pass->net;
+
 	if (l == 0)
-		first_layer(h, net, w, x, levels, n_rows, kernels, blas);
-	else
-		multiply(h, x, w, false, false, n_rows, net->width[l + 1], net->width[l], 0, blas);
+		return ae_matrix(pass->inputs.x, pass->n_rows, ae_layout_dense_inputs(&net->layout));
+	return ae_matrix(training && pass->kept[l] ? pass->kept[l] : pass->h[l], pass->n_rows,
+					 net->width[l]);
 }
 
-/* Gradient of W_0 from D_0; shaped as first_layer. */
+/*
+ * h[l + 1] = input W_l, w being W_l; of the first layer numbers by multiplication, then a row of
+ * weights for each level.
+ */
 static void
-first_layer_backward(AeReal *grads, const AeNet *net, const AeReal *d, const AeReal *x,
-					 const int32_t *levels, size_t n_rows, bool accumulate,
-					 const AeKernels *kernels, const AeBlas *blas)
+layer_product(AePass *pass, uint32_t l, const AeReal *w, bool training)
 {
-	size_t n_numbers = ae_layout_dense_inputs(&net->layout), n_out = net->width[1];
-	size_t n_categories = net->layout.n_categories;
+	AeMatrix x = input_of(pass, l, training);
+	size_t n_out = pass->net->width[l + 1];
 
-	if (n_numbers > 0)
-		multiply(grads, x, d, true, false, n_numbers, n_out, n_rows, accumulate ? 1 : 0, blas);
+	if (x.n_cols > 0)
+		ae_multiply(pass->h[l + 1], n_out, 1, x, ae_matrix(w, x.n_cols, n_out), 0,
+					pass->compute.blas);
+	else
+		memset(pass->h[l + 1], 0, pass->n_rows * n_out * sizeof(AeReal));
+	if (l == 0)
+		add_levels(pass->h[1], w, pass);
+}
+
+/* Gradient of W_l from D_l = d; shaped as layer_product. */
+static void
+layer_product_backward(AeReal *grads, const AePass *pass, uint32_t l, const AeReal *d,
+					   bool accumulate)
+{
+	AeMatrix x = input_of(pass, l, true);
+	size_t n_out = pass->net->width[l + 1], n_categories = pass->net->layout.n_categories;
+
+	if (x.n_cols > 0)
+		ae_multiply(grads, n_out, 1, ae_transposed(x), ae_matrix(d, pass->n_rows, n_out),
+					accumulate ? 1 : 0, pass->compute.blas);
+	if (l > 0)
+		return;
 	if (!accumulate)
-		memset(grads + n_numbers * n_out, 0, net->layout.n_levels * n_out * sizeof(AeReal));
-	for (size_t i = 0; i < n_rows; i++)
+		memset(grads + x.n_cols * n_out, 0, pass->net->layout.n_levels * n_out * sizeof(AeReal));
+	for (size_t i = 0; i < pass->n_rows; i++)
 		for (size_t c = 0; c < n_categories; c++)
 		{
-			int32_t level = levels[i * n_categories + c];
+			int32_t level = pass->inputs.levels[i * n_categories + c];
 
 			if (level >= 0)
-				kernels->axpy(grads + (size_t) level * n_out, 1, d + i * n_out, n_out);
+				pass->compute.kernels->axpy(grads + (size_t) level * n_out, 1, d + i * n_out,
+											n_out);
 		}
 }
 
 /* The code with its top_k largest units, the others 0. */
 static void
-keep_largest(AePass *pass, const AeNet *net, size_t n_rows, bool keep_mask)
+keep_largest(AePass *pass, bool keep_mask)
 {
-	uint32_t l = net->n_encoder;
-	size_t n = net->width[l];
+	uint32_t l = pass->net->n_encoder;
+	size_t n = pass->net->width[l];
 
-	for (size_t i = 0; i < n_rows; i++)
-		ae_topk(pass->h[l] + i * n, keep_mask ? pass->mask[l] + i * n : NULL, n, net->top_k);
+	for (size_t i = 0; i < pass->n_rows; i++)
+		ae_topk(pass->h[l] + i * n, keep_mask ? pass->mask[l] + i * n : NULL, n, pass->net->top_k);
 }
 
 /* pass->z[l], before the activation of layer l is put in its place. */
 static void
-keep_preactivations(AePass *pass, uint32_t l, const AeReal *bias, size_t n_rows, size_t n_out)
+keep_preactivations(AePass *pass, uint32_t l, const AeReal *bias)
 {
-	for (size_t i = 0; i < n_rows; i++)
+	size_t n_out = pass->net->width[l + 1];
+
+	for (size_t i = 0; i < pass->n_rows; i++)
 		for (size_t j = 0; j < n_out; j++)
 			pass->z[l][i * n_out + j] = pass->h[l + 1][i * n_out + j] + bias[j];
 }
 
 /* What the gate lets through of the code, or the largest units of each row. */
 static void
-gate_code(AePass *pass, const AeNet *net, const AeReal *thresholds, size_t n_rows, bool training)
+gate_code(AePass *pass, const AeReal *thresholds, bool training)
 {
+	const AeNet *net = pass->net;
 	uint32_t l = net->n_encoder;
-	size_t n = n_rows * net->width[l];
+	size_t n_rows = pass->n_rows, n = n_rows * net->width[l];
 	AeGate *gate = &pass->gate;
 	AeReal least;
 
 	if (training && gate->before)
 		memcpy(gate->before, pass->h[l], n * sizeof(AeReal));
 	if (net->top_k > 0)
-		keep_largest(pass, net, n_rows, training);
+		keep_largest(pass, training);
 	else if (net->gated && (!training || gate->batch_top_k == 0))
 		ae_gate_apply(pass->h[l], training ? pass->mask[l] : NULL, thresholds, n_rows,
 					  net->width[l]);
@@ -579,98 +593,94 @@ gate_code(AePass *pass, const AeNet *net, const AeReal *thresholds, size_t n_row
 }
 
 /* What is kept of h[l]. */
-static const AeReal *
-drop_units(AePass *pass, uint32_t l, size_t n)
+static void
+drop_units(AePass *pass, uint32_t l)
 {
+	size_t n = pass->n_rows * pass->net->width[l];
+
 	for (size_t i = 0; i < n; i++)
 		pass->kept[l][i] = pass->h[l][i] * pass->mask[l][i];
-	return pass->kept[l];
+}
+
+/* The code as a matrix. */
+static AeMatrix
+code_of(const AePass *pass)
+{
+	uint32_t l = pass->net->n_encoder;
+
+	return ae_matrix(pass->h[l], pass->n_rows, pass->net->width[l]);
 }
 
 /* Outputs of the head, whose parameters start at w. */
 static void
-head_forward(AePass *pass, const AeNet *net, const AeReal *w, size_t n_rows,
-			 const AeKernels *kernels, const AeBlas *blas)
+head_forward(AePass *pass, const AeReal *w)
 {
-	size_t n_code = net->width[net->n_encoder], n = net->n_target;
+	size_t n = pass->net->n_target;
+	AeMatrix code = code_of(pass);
 
-	multiply(pass->target, pass->h[net->n_encoder], w, false, false, n_rows, n, n_code, 0, blas);
-	kernels->bias_activate(AE_IDENTITY, pass->target, NULL, w + n_code * n, n_rows, n, n);
+	ae_multiply(pass->target, n, 1, code, ae_matrix(w, code.n_cols, n), 0, pass->compute.blas);
+	pass->compute.kernels->bias_activate(AE_IDENTITY, pass->target, NULL, w + code.n_cols * n,
+										 pass->n_rows, n, n);
 }
 
 /* Its gradient, and what it adds to that of the code: d_code += D_t W_t^T. */
 static void
-head_backward(AeReal *grads, AeReal *d_code, const AePass *pass, const AeNet *net, const AeReal *w,
-			  size_t n_rows, bool accumulate, const AeKernels *kernels, const AeBlas *blas)
+head_backward(AeReal *grads, AeReal *d_code, const AePass *pass, const AeReal *w, bool accumulate)
 {
-	size_t n_code = net->width[net->n_encoder], n = net->n_target;
+	size_t n = pass->net->n_target;
+	AeMatrix code = code_of(pass), d = ae_matrix(pass->d_target, pass->n_rows, n);
 
-	multiply(grads, pass->h[net->n_encoder], pass->d_target, true, false, n_code, n, n_rows,
-			 accumulate ? 1 : 0, blas);
-	kernels->column_sum(grads + n_code * n, pass->d_target, accumulate, n_rows, n);
-	multiply(d_code, pass->d_target, w, false, true, n_rows, n_code, n, 1, blas);
+	ae_multiply(grads, n, 1, ae_transposed(code), d, accumulate ? 1 : 0, pass->compute.blas);
+	pass->compute.kernels->column_sum(grads + code.n_cols * n, pass->d_target, accumulate,
+									  pass->n_rows, n);
+	ae_multiply(d_code, code.n_cols, 1, d, ae_transposed(ae_matrix(w, code.n_cols, n)), 1,
+				pass->compute.blas);
 }
 
 void
-ae_net_forward(AePass *pass, const AeNet *net, const AeReal *params, const AeReal *x,
-			   const int32_t *levels, size_t n_rows, bool keep_slopes, const AeKernels *kernels,
-			   const AeBlas *blas)
+ae_net_forward(AePass *pass, const AeReal *params, bool training)
 {
-	const AeReal *all = params;
-	const AeReal *thresholds = params + ae_net_threshold_offset(net);
+	const AeNet *net = pass->net;
+	const AeKernels *kernels = pass->compute.kernels;
+	size_t n_rows = pass->n_rows = pass->inputs.n_rows;
 
-	for (uint32_t l = 0; l < net->n_layers; l++)
+	for (uint32_t l = 0; l < pass->n_layers; l++)
 	{
-		size_t n_in = net->width[l], n_out = net->width[l + 1];
-		const AeReal *bias = params + n_in * n_out;
+		size_t n_out = net->width[l + 1];
+		const AeReal *w = params + ae_net_offset(net, l), *bias = w + ae_net_n_weights(net, l);
 
-		layer_product(pass->h[l + 1], net, l, params, x, levels, n_rows, kernels, blas);
-		if (keep_slopes && l + 1 == net->n_encoder && pass->code_sigma > 0)
-			kernels->add_noise(pass->h[l + 1], pass->h[l + 1], n_rows * n_out, pass->code_sigma,
-							   pass->noise_key, pass->noise_visit);
-		if (keep_slopes && pass->z[l])
-			keep_preactivations(pass, l, bias, n_rows, n_out);
-		if (keep_slopes && pass->unit[l])
-			normalize(pass, net, all, l, n_rows);
+		layer_product(pass, l, w, training);
+		if (training && l + 1 == net->n_encoder && pass->code_noise.sigma > 0)
+			kernels->add_noise(pass->h[l + 1], pass->h[l + 1], n_rows * n_out,
+							   pass->code_noise.sigma, pass->code_noise.visit.seed,
+							   pass->code_noise.visit.number);
+		if (training && pass->z[l])
+			keep_preactivations(pass, l, bias);
+		if (training && pass->unit[l])
+		{
+			AeNorm norm = norm_of(pass, params, l);
+
+			ae_norm_forward(pass->h[l + 1], &norm);
+		}
 		if (l + 1 == net->n_layers)
-			activate_output(pass, net, bias, n_rows, keep_slopes, kernels);
+			activate_output(pass, bias, training);
 		else
 			kernels->bias_activate(net->activation[l], pass->h[l + 1],
-								   keep_slopes ? pass->slope[l] : NULL, bias, n_rows, n_out, n_out);
+								   training ? pass->slope[l] : NULL, bias, n_rows, n_out, n_out);
 		if (l + 1 == net->n_encoder)
-			gate_code(pass, net, thresholds, n_rows, keep_slopes);
-		x = pass->h[l + 1];
-		if (keep_slopes && l + 1 < net->n_layers && pass->kept[l + 1])
-			x = drop_units(pass, l + 1, n_rows * n_out);
-		params = bias + n_out;
+			gate_code(pass, params + ae_net_threshold_offset(net), training);
+		if (training && l + 1 < net->n_layers && pass->kept[l + 1])
+			drop_units(pass, l + 1);
 	}
-	if (net->n_target > 0)
-		head_forward(pass, net, params, n_rows, kernels, blas);
-}
-
-const AeReal *
-ae_net_hidden(AePass *pass, const AeNet *net, const AeReal *params, const AeReal *x,
-			  const int32_t *levels, size_t n_rows, uint32_t n_layers, const AeKernels *kernels,
-			  const AeBlas *blas)
-{
-	for (uint32_t l = 0; l < n_layers; l++)
-	{
-		size_t n_in = net->width[l], n_out = net->width[l + 1];
-		const AeReal *bias = params + n_in * n_out;
-
-		layer_product(pass->h[l + 1], net, l, params, x, levels, n_rows, kernels, blas);
-		kernels->bias_activate(net->activation[l], pass->h[l + 1], NULL, bias, n_rows, n_out,
-							   n_out);
-		x = pass->h[l + 1];
-		params = bias + n_out;
-	}
-	return x;
+	if (pass->target)
+		head_forward(pass, params + ae_net_head_offset(net));
 }
 
 /* D of the last layer: times the slope of the activation where there is one. */
 static void
-backward_output(AePass *pass, const AeNet *net, size_t n_rows, const AeKernels *kernels)
+backward_output(AePass *pass)
 {
+	const AeNet *net = pass->net;
 	uint32_t last = net->n_layers - 1, count;
 	size_t ld = net->width[net->n_layers];
 	AeActivation act;
@@ -680,9 +690,9 @@ backward_output(AePass *pass, const AeNet *net, size_t n_rows, const AeKernels *
 		uint32_t first = output_run(&count, &act, &b, net);
 
 		if (act != AE_IDENTITY)
-			kernels->activation_backward(act, pass->d[0] + first, pass->h[last + 1] + first,
-										 pass->slope[last] ? pass->slope[last] + first : NULL,
-										 n_rows, count, ld);
+			pass->compute.kernels->activation_backward(
+				act, pass->d[0] + first, pass->h[last + 1] + first,
+				pass->slope[last] ? pass->slope[last] + first : NULL, pass->n_rows, count, ld);
 	}
 }
 
@@ -691,33 +701,58 @@ backward_output(AePass *pass, const AeNet *net, size_t n_rows, const AeKernels *
  * before it, and the gradient by learned thresholds.
  */
 static void
-gate_backward(AeReal *d_thresholds, AeReal *d, const AePass *pass, const AeNet *net,
-			  const AeReal *thresholds, size_t n_rows)
+gate_backward(AeReal *d_thresholds, AeReal *d, const AePass *pass, const AeReal *thresholds)
 {
-	size_t n_code = net->width[net->n_encoder];
-	const AeReal *mask = pass->mask[net->n_encoder], *more = pass->gate.d_before;
+	size_t n_code = pass->net->width[pass->net->n_encoder], n = pass->n_rows * n_code;
+	const AeReal *mask = pass->mask[pass->net->n_encoder], *more = pass->gate.d_before;
 
 	if (pass->gate.learned)
 		ae_gate_gradient(d_thresholds, d, pass->gate.before, thresholds,
-						 pass->penalty_scale * pass->penalty.weight, n_rows, n_code);
-	for (size_t i = 0; mask && i < n_rows * n_code; i++)
+						 pass->penalty_scale * pass->penalty.weight, pass->n_rows, n_code);
+	for (size_t i = 0; mask && i < n; i++)
 		d[i] *= mask[i];
-	for (size_t i = 0; more && i < n_rows * n_code; i++)
+	for (size_t i = 0; more && i < n; i++)
 		d[i] += more[i];
 }
 
-void
-ae_net_backward(AeReal *grads, AePass *pass, const AeNet *net, const AeReal *params,
-				const AeReal *x, const int32_t *levels, size_t n_rows, bool accumulate,
-				const AeKernels *kernels, const AeBlas *blas)
+/* d, the gradient by what layer l sees of h[l], l >= 1, becomes that by h[l] W_l + b_l below. */
+static void
+hidden_backward(AeReal *grads, AeReal *d, AePass *pass, const AeReal *params, uint32_t l,
+				bool accumulate)
 {
+	const AeNet *net = pass->net;
+	const AeKernels *kernels = pass->compute.kernels;
+	size_t at_head = ae_net_head_offset(net), at_thresholds = ae_net_threshold_offset(net);
+	size_t n_units = net->width[l], n = pass->n_rows * n_units;
+	bool code = l == net->n_encoder;
+
+	if (code && net->n_target > 0)
+		head_backward(grads + at_head, d, pass, params + at_head, accumulate);
+	if (code)
+		gate_backward(grads + at_thresholds, d, pass, params + at_thresholds);
+	else if (pass->mask[l])
+		for (size_t i = 0; i < n; i++)
+			d[i] *= pass->mask[l][i];
+	if (is_penalized(pass, l))
+		ae_penalty_gradient(d, pass->h[l], pass->n_rows, n_units, &pass->penalty,
+							pass->penalty_scale, pass->means);
+	kernels->activation_backward(net->activation[l - 1], d,
+								 code && pass->gate.before ? pass->gate.before : pass->h[l],
+								 pass->slope[l - 1], pass->n_rows, n_units, n_units);
+	if (pass->d_z[l - 1])
+		kernels->axpy(d, 1, pass->d_z[l - 1], n);
+}
+
+void
+ae_net_backward(AeReal *grads, AePass *pass, const AeReal *params, bool accumulate)
+{
+	const AeNet *net = pass->net;
 	AeReal *d = pass->d[0], *d_below = pass->d[1];
-	AeReal beta = accumulate ? 1 : 0;
-	size_t at_thresholds = ae_net_threshold_offset(net);
 
 	if (net->gated && !accumulate)
-		memset(grads + at_thresholds, 0, net->width[net->n_encoder] * sizeof(AeReal));
-	backward_output(pass, net, n_rows, kernels);
+		memset(grads + ae_net_threshold_offset(net), 0,
+			   net->width[net->n_encoder] * sizeof(AeReal));
+	backward_output(pass);
 	for (uint32_t l = net->n_layers; l-- > 0;)
 	{
 		size_t n_in = net->width[l], n_out = net->width[l + 1];
@@ -725,35 +760,16 @@ ae_net_backward(AeReal *grads, AePass *pass, const AeNet *net, const AeReal *par
 		AeReal *swap = d;
 
 		if (pass->unit[l])
-			normalize_backward(d, grads, pass, net, params, l, n_rows, accumulate);
-		if (l == 0)
-			first_layer_backward(grads, net, d, x, levels, n_rows, accumulate, kernels, blas);
-		else
-			multiply(grads + offset, pass->kept[l] ? pass->kept[l] : pass->h[l], d, true, false,
-					 n_in, n_out, n_rows, beta, blas);
+			normalize_backward(d, grads, pass, params, l, accumulate);
+		layer_product_backward(grads + offset, pass, l, d, accumulate);
 		if (!pass->unit[l])
-			kernels->column_sum(grads + offset + n_in * n_out, d, accumulate, n_rows, n_out);
+			pass->compute.kernels->column_sum(grads + ae_net_bias_offset(net, l), d, accumulate,
+											  pass->n_rows, n_out);
 		if (l == 0)
 			break;
-		multiply(d_below, d, params + offset, false, true, n_rows, n_in, n_out, 0, blas);
-		if (net->n_target > 0 && l == net->n_encoder)
-			head_backward(grads + ae_net_head_offset(net), d_below, pass, net,
-						  params + ae_net_head_offset(net), n_rows, accumulate, kernels, blas);
-		if (l == net->n_encoder)
-			gate_backward(grads + at_thresholds, d_below, pass, net, params + at_thresholds,
-						  n_rows);
-		else if (pass->mask[l])
-			for (size_t i = 0; i < n_rows * n_in; i++)
-				d_below[i] *= pass->mask[l][i];
-		if (is_penalized(pass, net, l))
-			ae_penalty_gradient(d_below, pass->h[l], n_rows, n_in, &pass->penalty,
-								pass->penalty_scale, pass->means);
-		kernels->activation_backward(net->activation[l - 1], d_below,
-									 l == net->n_encoder && pass->gate.before ? pass->gate.before
-																			  : pass->h[l],
-									 pass->slope[l - 1], n_rows, n_in, n_in);
-		if (pass->d_z[l - 1])
-			kernels->axpy(d_below, 1, pass->d_z[l - 1], n_rows * n_in);
+		ae_multiply(d_below, n_in, 1, ae_matrix(d, pass->n_rows, n_out),
+					ae_transposed(ae_matrix(params + offset, n_in, n_out)), 0, pass->compute.blas);
+		hidden_backward(grads, d_below, pass, params, l, accumulate);
 		d = d_below;
 		d_below = swap;
 	}

@@ -14,10 +14,9 @@
 #define AE_NET_H
 
 #include "ae_activation.h"
-#include "ae_blas.h"
 #include "ae_gate.h"
-#include "ae_kernel.h"
 #include "ae_loss.h"
+#include "ae_matrix.h"
 #include "ae_norm.h"
 #include "ae_penalty.h"
 #include "ae_status.h"
@@ -48,8 +47,9 @@ size_t ae_net_n_params(const AeNet *net);
 /* Multiply-adds of one row's forward pass. */
 double ae_net_macs(const AeNet *net);
 
-/* Offset of W_l in the parameters; b_l follows at + width[l] * width[l+1]. */
+/* Offsets of W_l in the parameters, and of b_l, which follows it. */
 size_t ae_net_offset(const AeNet *net, uint32_t layer);
+size_t ae_net_bias_offset(const AeNet *net, uint32_t layer);
 
 /*
  * Number of weights of W_l, which b_l follows; l = n_layers: of the head's W, which stands there.
@@ -67,10 +67,14 @@ size_t ae_net_threshold_offset(const AeNet *net);
  */
 void ae_net_init(AeReal *params, const AeNet *net, uint64_t seed);
 
-/* Buffers of a pass over at most n_rows rows; filled by ae_net_place. */
+/* A pass of rows through a net: its buffers, and what they hold; filled by ae_net_place. */
 typedef struct AePass
 {
-	size_t n_rows;
+	const AeNet *net;
+	AeCompute compute;
+	AeInputs inputs;   /* what the rows enter as: the caller's, who makes them of cells */
+	size_t n_rows;     /* rows that the last forward pass was of */
+	uint32_t n_layers; /* it stops behind so many: all of the net, or fewer, below the code */
 	AeReal *h[AE_MAX_LAYERS + 1]; /* h[0] unused: the caller's input stands there */
 	AeReal *slope[AE_MAX_LAYERS]; /* NULL where not needed */
 	AeReal *d[2];                 /* two gradients, ping and pong */
@@ -91,30 +95,31 @@ typedef struct AePass
 	AeNormMoments norm;          /* of all layers that have it, in their order */
 	double *norm_sums;
 	AeGate gate;        /* of the code */
-	AeReal code_sigma;  /* of Gaussian noise on the code before its activation; 0: none */
-	uint64_t noise_key; /* and where its numbers come from */
-	uint64_t noise_visit;
-	AeReal *target;   /* n_rows x n_target: outputs of the head, */
-	AeReal *d_target; /* and their gradient, before a backward pass; NULL without */
+	AeNoise code_noise; /* on the code before its activation */
+	AeReal *target;     /* n_rows x n_target: outputs of the head, */
+	AeReal *d_target;   /* and their gradient, before a backward pass; NULL without */
 } AePass;
 
-/* Places the buffers; `backward` false leaves out slopes and gradients. */
-void ae_net_place(AePass *pass, AeArena *arena, const AeNet *net, size_t n_rows, bool backward);
+/*
+ * Places the buffers of at most n_rows rows through the first n_layers layers: all of them, or
+ * fewer, the code not among them; `backward` false leaves out slopes and gradients.  net outlives
+ * the pass.
+ */
+void ae_net_place(AePass *pass, AeArena *arena, const AeNet *net, uint32_t n_layers, size_t n_rows,
+				  bool backward);
 
 /* Gives the pass a penalty, which ae_net_backward adds the gradient of; weight 0: none. */
-void ae_net_place_penalty(AePass *pass, AeArena *arena, const AeNet *net, const AePenaltyTerm *term,
-						  bool everywhere);
+void ae_net_place_penalty(AePass *pass, AeArena *arena, const AePenaltyTerm *term, bool everywhere);
 
 /* Gives the pass room to drop units of hidden layers other than the code. */
-void ae_net_place_dropout(AePass *pass, AeArena *arena, const AeNet *net, size_t n_rows);
+void ae_net_place_dropout(AePass *pass, AeArena *arena, size_t n_rows);
 
 /*
- * Draws which units the next forward pass with keep_slopes drops: each with probability rate; what
- * is kept is divided by 1 - rate (Srivastava et al. 2014, section 10: so that nothing needs to be
- * scaled when rows are scored).
+ * Draws which units of n_rows rows the next forward pass in training drops: each with probability
+ * rate; what is kept is divided by 1 - rate (Srivastava et al. 2014, section 10: so that nothing
+ * needs to be scaled when rows are scored).
  */
-void ae_net_draw_dropout(AePass *pass, const AeNet *net, size_t n_rows, double rate, uint64_t seed,
-						 uint64_t visit, const AeKernels *kernels);
+void ae_net_draw_dropout(AePass *pass, size_t n_rows, double rate, AeVisit visit);
 
 /*
  * Batch normalisation of all layers but the code's and the last.  Their gammas, as many as
@@ -122,8 +127,8 @@ void ae_net_draw_dropout(AePass *pass, const AeNet *net, size_t n_rows, double r
  */
 size_t ae_net_n_gammas(const AeNet *net);
 
-/* Lets the pass normalise in forward passes with keep_slopes; params and grads then have gammas. */
-void ae_net_place_norm(AePass *pass, AeArena *arena, const AeNet *net, size_t n_rows);
+/* Lets the pass normalise in training; params and grads then have gammas. */
+void ae_net_place_norm(AePass *pass, AeArena *arena, size_t n_rows);
 
 /*
  * folded (ae_net_n_params) = params (with gammas), weights and biases having taken in the
@@ -134,18 +139,18 @@ void ae_net_fold(AeReal *folded, const AeReal *params, const AeNet *net, const d
 
 /*
  * Gives the pass what training needs of a gated code, or of the k largest units where `counts`:
- * how long units have been off is then counted for ae_auxiliary_loss, in idle and was_on, one
- * for each unit of the code, which the caller keeps from one minibatch to the next.
+ * how long units have been off is then counted for ae_auxiliary_loss, in idle and was_on, one for
+ * each unit of the code, which the caller keeps from one minibatch to the next.
  */
-void ae_net_place_gate(AePass *pass, AeArena *arena, const AeNet *net, size_t n_rows,
-					   uint32_t batch_top_k, bool counts, uint32_t *idle, uint8_t *was_on);
+void ae_net_place_gate(AePass *pass, AeArena *arena, size_t n_rows, uint32_t batch_top_k,
+					   bool counts, uint32_t *idle, uint8_t *was_on);
 
 /*
- * The next forward passes with keep_slopes add Gaussian noise of deviation sigma to the code before
- * its activation, which drives sigmoids to 0 and 1 (Salakhutdinov, Hinton, "Semantic hashing",
- * 2009, section 2.2).  It is a function of (key, visit), and no other noise.
+ * The next forward passes in training add Gaussian noise of deviation sigma to the code before its
+ * activation, which drives sigmoids to 0 and 1 (Salakhutdinov, Hinton, "Semantic hashing", 2009,
+ * section 2.2).  It is a function of the visit, and no other noise.
  */
-void ae_net_draw_code_noise(AePass *pass, double sigma, uint64_t key, uint64_t visit);
+void ae_net_draw_code_noise(AePass *pass, double sigma, AeVisit visit);
 
 /* Whether the hidden layers of the decoder have the widths of the encoder's, backwards. */
 bool ae_net_is_mirrored(const AeNet *net);
@@ -164,33 +169,19 @@ void ae_net_tie(AeReal *params, const AeNet *net);
 void ae_net_tie_gradient(AeReal *grads, const AeNet *net, AeReal share);
 
 /* The penalty of the rows just passed forward, their sum. */
-double ae_net_penalty(const AePass *pass, const AeNet *net, size_t n_rows);
+double ae_net_penalty(const AePass *pass);
 
 /*
- * Forward: pass->h[1..n_layers], and the head's outputs pass->target, from x: n_rows x (dense +
- * indicators) and levels: n_rows x n_categories, from ae_loss_inputs.  Outputs of BCE blocks and
- * categories stay logits.  keep_slopes for a backward pass to come: in training, where batch_top_k
- * looks at all rows, and units are dropped.
+ * Forward: pass->h[1..n_layers], and the head's outputs pass->target, from pass->inputs.  Outputs
+ * of BCE blocks and categories stay logits.  training: a backward pass may follow; units are
+ * dropped, codes are noisy, batch_top_k looks at all rows.
  */
-void ae_net_forward(AePass *pass, const AeNet *net, const AeReal *params, const AeReal *x,
-					const int32_t *levels, size_t n_rows, bool keep_slopes,
-					const AeKernels *kernels, const AeBlas *blas);
+void ae_net_forward(AePass *pass, const AeReal *params, bool training);
 
 /*
- * What the first n_layers layers make of x, n_layers >= 1, below the code: returns
- * pass->h[n_layers], n_rows x width[n_layers].  No unit is dropped.
+ * Backward: grads (+)= gradient of the loss from pass->d[0], which ae_loss_rows filled, and
+ * pass->d_target, and of the penalty, of the rows just passed forward in training.
  */
-const AeReal *ae_net_hidden(AePass *pass, const AeNet *net, const AeReal *params, const AeReal *x,
-							const int32_t *levels, size_t n_rows, uint32_t n_layers,
-							const AeKernels *kernels, const AeBlas *blas);
-
-/*
- * Backward: grads (+)= gradient of the loss from pass->d[0], which ae_loss_rows
- * filled, and pass->d_target, and of the penalty, with x and levels the (possibly corrupted) input
- * of the forward pass.
- */
-void ae_net_backward(AeReal *grads, AePass *pass, const AeNet *net, const AeReal *params,
-					 const AeReal *x, const int32_t *levels, size_t n_rows, bool accumulate,
-					 const AeKernels *kernels, const AeBlas *blas);
+void ae_net_backward(AeReal *grads, AePass *pass, const AeReal *params, bool accumulate);
 
 #endif

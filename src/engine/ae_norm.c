@@ -35,10 +35,13 @@ find_moments(double *mean, double *variance, const AeReal *z, size_t n_rows, siz
 }
 
 void
-ae_norm_forward(AeReal *z, AeReal *unit, const AeNormMoments *moments, const AeReal *gamma,
-				size_t n_rows, size_t n_units)
+ae_norm_forward(AeReal *z, const AeNorm *norm)
 {
+	const AeNormMoments *moments = &norm->moments;
 	const double *mean = moments->mean, *inverse = moments->inverse;
+	const AeReal *gamma = norm->gamma;
+	size_t n_rows = norm->n_rows, n_units = norm->n_units;
+	AeReal *unit = norm->unit;
 
 	find_moments(moments->mean, moments->variance, z, n_rows, n_units);
 	for (size_t j = 0; j < n_units; j++)
@@ -55,14 +58,15 @@ ae_norm_forward(AeReal *z, AeReal *unit, const AeNormMoments *moments, const AeR
 
 /* dL/dz = gamma / sd (D - mean of D - u mean of D u), means over the rows. */
 void
-ae_norm_backward(AeReal *d, AeReal *d_gamma, AeReal *d_beta, const AeReal *unit,
-				 const AeNormMoments *moments, const AeReal *gamma, size_t n_rows, size_t n_units,
-				 bool accumulate, double *sums)
+ae_norm_backward(AeReal *d, AeReal *d_gamma, AeReal *d_beta, bool accumulate, const AeNorm *norm)
 {
-	double *by_beta = sums, *by_gamma = sums + n_units;
+	const double *inverse = norm->moments.inverse;
+	const AeReal *gamma = norm->gamma, *unit = norm->unit;
+	size_t n_rows = norm->n_rows, n_units = norm->n_units;
+	double *by_beta = norm->sums, *by_gamma = by_beta + n_units;
 	double n = (double) n_rows;
 
-	memset(sums, 0, 2 * n_units * sizeof(double));
+	memset(norm->sums, 0, 2 * n_units * sizeof(double));
 	for (size_t i = 0; i < n_rows; i++)
 		for (size_t j = 0; j < n_units; j++)
 		{
@@ -81,7 +85,7 @@ ae_norm_backward(AeReal *d, AeReal *d_gamma, AeReal *d_beta, const AeReal *unit,
 		{
 			size_t k = i * n_units + j;
 
-			d[k] = (AeReal) ((double) gamma[j] * moments->inverse[j] *
+			d[k] = (AeReal) ((double) gamma[j] * inverse[j] *
 							 ((double) d[k] - by_beta[j] / n - (double) unit[k] * by_gamma[j] / n));
 		}
 }

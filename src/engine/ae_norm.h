@@ -29,20 +29,23 @@ typedef struct AeNormMoments
 	double *inverse;  /* 1 / sqrt(variance + epsilon) */
 } AeNormMoments;
 
-/*
- * z: n_rows x n_units, row-major, becomes gamma u.  unit: likewise, u, for the backward pass.
- * gamma: n_units.
- */
-void ae_norm_forward(AeReal *z, AeReal *unit, const AeNormMoments *moments, const AeReal *gamma,
-					 size_t n_rows, size_t n_units);
+/* A layer whose rows are normalised. */
+typedef struct AeNorm
+{
+	size_t n_units;
+	size_t n_rows;
+	const AeReal *gamma; /* n_units */
+	AeReal *unit;        /* n_rows x n_units, row-major: u, from the forward to the backward pass */
+	AeNormMoments moments;
+	double *sums; /* 2 n_units, scratch of the backward pass */
+} AeNorm;
 
-/*
- * d, the gradient by y, becomes that by z; d_gamma and d_beta (+)= those by gamma and beta.  sums:
- * 2 n_units, scratch.
- */
-void ae_norm_backward(AeReal *d, AeReal *d_gamma, AeReal *d_beta, const AeReal *unit,
-					  const AeNormMoments *moments, const AeReal *gamma, size_t n_rows,
-					  size_t n_units, bool accumulate, double *sums);
+/* z: n_rows x n_units, row-major, becomes gamma u. */
+void ae_norm_forward(AeReal *z, const AeNorm *norm);
+
+/* d, the gradient by y, becomes that by z; d_gamma and d_beta (+)= those by gamma and beta. */
+void ae_norm_backward(AeReal *d, AeReal *d_gamma, AeReal *d_beta, bool accumulate,
+					  const AeNorm *norm);
 
 /*
  * Running means of mean and variance, the latter of the population (n / (n - 1)): the first rows as

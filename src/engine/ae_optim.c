@@ -125,8 +125,7 @@ gradient_square(const AeOptim *optim, const AeReal *grads)
 
 	for (uint32_t l = net->n_encoder; optim->options->tied && l < net->n_layers; l++)
 	{
-		const AeReal *bias =
-			grads + ae_net_offset(net, l) + (size_t) net->width[l] * net->width[l + 1];
+		const AeReal *bias = grads + ae_net_bias_offset(net, l);
 
 		square += optim->kernels->dot(bias, bias, net->width[l + 1]);
 	}

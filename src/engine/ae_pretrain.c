@@ -115,19 +115,19 @@ read_hidden(void *context, AeReal *out, size_t first, size_t count)
 	for (size_t at = 0; at < count; at += p->n_rows)
 	{
 		size_t n = count - at < p->n_rows ? count - at : p->n_rows;
-		const AeReal *x = p->cells;
+		const AeCells cells = {p->cells, n, p->source->nullable};
+		const AeReal *made = p->cells;
 
 		if (p->source->check)
 			p->source->check();
 		read_source(p, first + at, n);
 		if (p->layer > 0)
 		{
-			ae_loss_inputs(&x, p->levels, p->cells, p->dense, p->filled, layout, n,
-						   p->source->nullable, 0, 0, 0, p->kernels);
-			x = ae_net_hidden(&p->pass, p->whole, p->params, x, p->levels, n, p->layer, p->kernels,
-							  p->blas);
+			ae_loss_inputs(&p->pass.inputs, &cells, layout, NULL, p->pass.compute.kernels);
+			ae_net_forward(&p->pass, p->params, false);
+			made = p->pass.h[p->layer];
 		}
-		memcpy(out + at * p->rows.width, x, n * p->rows.width * sizeof(AeReal));
+		memcpy(out + at * p->rows.width, made, n * p->rows.width * sizeof(AeReal));
 	}
 }
 
@@ -159,21 +159,16 @@ plan(AeArena *arena, const AeNet *net, const AeRows *rows, uint32_t layer)
 {
 	AePretrainer p = {.whole = net, .source = rows, .layer = layer, .n_rows = PASS_ROWS};
 	AePretrainer *home = ae_arena_place(arena, 1, sizeof(AePretrainer));
-	const AeLayout *layout = &net->layout;
-	AeNet below = *net;
 	double macs = 1;
 
-	below.n_layers = layer;
 	for (uint32_t l = 0; l < layer; l++)
 		macs += (double) net->width[l] * net->width[l + 1];
 	if (PASS_MACS / macs < PASS_ROWS)
 		p.n_rows = PASS_MACS / macs > MIN_PASS_ROWS ? (size_t) (PASS_MACS / macs) : MIN_PASS_ROWS;
-	ae_net_place(&p.pass, arena, &below, p.n_rows, false);
+	ae_net_place(&p.pass, arena, net, layer, p.n_rows, false);
+	ae_inputs_place(&p.pass.inputs, arena, &net->layout, p.n_rows, false, rows->nullable);
 	/* rows are at most 2^17 cells or inputs wide: no product overflows */
 	p.cells = ae_arena_place(arena, p.n_rows * ae_rows_stride(rows), sizeof(AeReal));
-	p.dense = ae_arena_place(arena, p.n_rows * layout->n_dense, sizeof(AeReal));
-	p.filled = ae_arena_place(arena, p.n_rows * ae_layout_dense_inputs(layout), sizeof(AeReal));
-	p.levels = ae_arena_place(arena, p.n_rows * layout->n_categories, sizeof(int32_t));
 	if (home)
 		*home = p;
 	return home;
@@ -200,18 +195,16 @@ ae_pretrainer_size(size_t *bytes, const AeNet *net, const AeRows *rows, uint32_t
 }
 
 AePretrainer *
-ae_pretrainer_init(void *block, const AeNet *net, const AeTrainOptions *options, const AeRows *rows,
-				   const AeReal *params, uint32_t layer, const AeKernels *kernels,
-				   const AeBlas *blas)
+ae_pretrainer_init(void *block, const AeTask *task, const AeReal *params, uint32_t layer,
+				   const AeCompute *compute)
 {
 	AeArena arena = {.base = ae_arena_align(block), .used = 0, .overflow = false};
-	AePretrainer *p = plan(&arena, net, rows, layer);
+	AePretrainer *p = plan(&arena, task->net, task->rows, layer);
 
 	p->params = params;
-	p->kernels = kernels;
-	p->blas = blas;
+	p->pass.compute = *compute;
 	make_net(p);
-	make_options(p, options);
+	make_options(p, task->options);
 	make_rows(p);
 	return p;
 }

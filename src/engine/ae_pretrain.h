@@ -35,13 +35,8 @@ typedef struct AePretrainer
 	const AeRows *source;
 	uint32_t layer;
 	size_t n_rows; /* of one pass through the layers below */
-	AePass pass;
+	AePass pass;   /* through those */
 	AeReal *cells; /* n_rows x source->width */
-	AeReal *dense;
-	AeReal *filled;
-	int32_t *levels;
-	const AeKernels *kernels;
-	const AeBlas *blas;
 } AePretrainer;
 
 /* Bytes for ae_pretrainer_init.  AE_ERR_SHAPE where net does not fit, AE_ERR_LIMIT. */
@@ -49,17 +44,17 @@ AeStatus ae_pretrainer_size(size_t *bytes, const AeNet *net, const AeRows *rows,
 							AeError *error);
 
 /*
- * The shallow net of a layer of the encoder of net, from block (bytes of ae_pretrainer_size).
- * options are those of the whole; of them stay what says how steps are taken, weight decay and the
- * penalty that falls on the layer.  Denoising keeps their corruption, or where they have none takes
- * Gaussian noise of 0.2; salt_pepper, which needs bounds, is for the first layer alone.
+ * The shallow net of a layer of the encoder of the task's net, from block (bytes of
+ * ae_pretrainer_size).  Of the task's options, those of the whole, stay what says how steps are
+ * taken, weight decay and the penalty that falls on the layer.  Denoising keeps their corruption,
+ * or where they have none takes Gaussian noise of 0.2; salt_pepper, which needs bounds, is for the
+ * first layer alone.
  *
- * params: ae_net_n_params of net, those of layers below `layer` pretrained.  They, net, rows,
- * kernels and blas must outlive the pretrainer.
+ * params: ae_net_n_params of net, those of layers below `layer` pretrained.  They, net, rows and
+ * the tables of compute must outlive the pretrainer.
  */
-AePretrainer *ae_pretrainer_init(void *block, const AeNet *net, const AeTrainOptions *options,
-								 const AeRows *rows, const AeReal *params, uint32_t layer,
-								 const AeKernels *kernels, const AeBlas *blas);
+AePretrainer *ae_pretrainer_init(void *block, const AeTask *task, const AeReal *params,
+								 uint32_t layer, const AeCompute *compute);
 
 /* Puts both layers of the shallow net into params; trained: its own, ae_net_n_params. */
 void ae_pretrainer_install(AeReal *params, const AePretrainer *pretrainer, const AeReal *trained);

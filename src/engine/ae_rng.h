@@ -26,6 +26,13 @@ typedef enum AeStream
 	AE_STREAM_TARGET = 18       /* initial weights of the head of a target */
 } AeStream;
 
+/* Where the numbers of a visit to some rows come from: the same for the same seed and visit. */
+typedef struct AeVisit
+{
+	uint64_t seed;
+	uint64_t number;
+} AeVisit;
+
 #define AE_PHILOX_M0 0xD2511F53u
 #define AE_PHILOX_M1 0xCD9E8D57u
 #define AE_PHILOX_W0 0x9E3779B9u

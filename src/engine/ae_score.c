@@ -23,16 +23,6 @@ numbers_of_layer(const AeNet *net, uint32_t l)
 	return l == 0 ? ae_layout_dense_inputs(&net->layout) : net->width[l];
 }
 
-static void *
-place_rows(AeArena *arena, size_t batch, size_t width, size_t size)
-{
-	size_t count = 0;
-
-	if (!ae_size_mul(&count, batch, width))
-		arena->overflow = true;
-	return ae_arena_place(arena, count, size);
-}
-
 /* Places (or counts, with arena->base NULL) everything a scorer owns. */
 static void
 place(AeScorer *scorer, AeReal *panels[AE_MAX_LAYERS], AeReal **head_panels, AeArena *arena,
@@ -50,21 +40,19 @@ place(AeScorer *scorer, AeReal *panels[AE_MAX_LAYERS], AeReal **head_panels, AeA
 		if (net->width[l + 1] > widest)
 			widest = net->width[l + 1];
 	}
-	scorer->cells = place_rows(arena, batch, ae_layout_cells(layout), sizeof(AeReal));
-	scorer->dense = place_rows(arena, batch, layout->n_dense, sizeof(AeReal));
-	scorer->filled = place_rows(arena, batch, ae_layout_dense_inputs(layout), sizeof(AeReal));
-	scorer->levels = place_rows(arena, batch, layout->n_categories, sizeof(int32_t));
-	scorer->scratch = ae_arena_place(arena, ae_loss_scratch(layout), sizeof(AeReal));
+	scorer->cells = ae_arena_place_rows(arena, batch, ae_layout_cells(layout), sizeof(AeReal));
+	ae_inputs_place(&scorer->inputs, arena, layout, batch, false, true);
+	scorer->measure.scratch = ae_arena_place(arena, ae_loss_scratch(layout), sizeof(AeReal));
 	ae_distance_place(&scorer->distance, arena, &model->prototypes, layout);
-	scorer->h[0] = place_rows(arena, batch, widest, sizeof(AeReal));
-	scorer->h[1] = place_rows(arena, batch, widest, sizeof(AeReal));
+	scorer->h[0] = ae_arena_place_rows(arena, batch, widest, sizeof(AeReal));
+	scorer->h[1] = ae_arena_place_rows(arena, batch, widest, sizeof(AeReal));
 	*head_panels = NULL;
 	scorer->head = NULL;
 	if (net->n_target == 0)
 		return;
 	*head_panels = ae_arena_place(
 		arena, ae_kernel_packed_count(net->width[net->n_encoder], net->n_target), sizeof(AeReal));
-	scorer->head = place_rows(arena, batch, net->n_target, sizeof(AeReal));
+	scorer->head = ae_arena_place_rows(arena, batch, net->n_target, sizeof(AeReal));
 }
 
 AeStatus
@@ -92,6 +80,8 @@ ae_scorer_init(AeScorer *scorer, void *block, const AeModel *model, size_t batch
 	scorer->model = model;
 	scorer->kernels = kernels;
 	scorer->batch = batch;
+	scorer->measure.layout = &net->layout;
+	scorer->measure.kernels = kernels;
 	place(scorer, panels, &head_panels, &arena, model, batch);
 	ae_distance_init(&scorer->distance, &model->prototypes, &net->layout, kernels);
 	for (uint32_t l = 0; l < net->n_layers; l++)
@@ -100,7 +90,7 @@ ae_scorer_init(AeScorer *scorer, void *block, const AeModel *model, size_t batch
 
 		ae_kernel_pack(panels[l], weights, numbers_of_layer(net, l), net->width[l + 1]);
 		scorer->panels[l] = panels[l];
-		scorer->bias[l] = weights + (size_t) net->width[l] * net->width[l + 1];
+		scorer->bias[l] = model->params + ae_net_bias_offset(net, l);
 	}
 	scorer->head_panels = head_panels;
 	if (net->n_target > 0)
@@ -148,7 +138,7 @@ add_levels(const AeScorer *scorer, AeReal *y, size_t n_rows)
 	for (size_t r = 0; r < n_rows; r++)
 		for (size_t c = 0; c < n_categories; c++)
 		{
-			int32_t level = scorer->levels[r * n_categories + c];
+			int32_t level = scorer->inputs.levels[r * n_categories + c];
 
 			if (level >= 0)
 				scorer->kernels->axpy(y + r * n_out, 1,
@@ -197,12 +187,11 @@ const AeReal *
 ae_scorer_encode(AeScorer *scorer, size_t n_rows)
 {
 	const AeNet *net = &scorer->model->net;
-	bool nullable = ae_loss_any_missing(scorer->cells, n_rows * ae_layout_cells(&net->layout));
-	const AeReal *x;
+	AeCells cells = {.at = scorer->cells, .n_rows = n_rows};
 
-	ae_loss_inputs(&x, scorer->levels, scorer->cells, scorer->dense, scorer->filled, &net->layout,
-				   n_rows, nullable, 0, 0, 0, scorer->kernels);
-	return run_layers(scorer, x, n_rows, 0, net->n_encoder);
+	cells.nullable = ae_loss_any_missing(cells.at, n_rows * ae_layout_cells(&net->layout));
+	ae_loss_inputs(&scorer->inputs, &cells, &net->layout, NULL, scorer->kernels);
+	return run_layers(scorer, scorer->inputs.x, n_rows, 0, net->n_encoder);
 }
 
 AeReal *
@@ -267,7 +256,7 @@ ae_scorer_errors(double *errors, const AeScorer *scorer, const AeReal *outputs, 
 
 	for (size_t r = 0; r < n_rows; r++)
 		errors[r] = as_error(ae_loss_row(NULL, outputs + r * n_outputs, scorer->cells + r * n_cells,
-										 layout, 0, scorer->scratch, scorer->kernels));
+										 0, &scorer->measure));
 }
 
 double
@@ -340,8 +329,7 @@ ae_scorer_column_errors(double *errors, const AeScorer *scorer, const AeReal *ou
 			errors[c] = single_error(scorer, outputs, (uint32_t) cell, layout->blocks[block].loss);
 			continue;
 		}
-		error =
-			ae_loss_block(outputs, scorer->cells, layout, block, scorer->scratch, scorer->kernels);
+		error = ae_loss_block(outputs, scorer->cells, block, &scorer->measure);
 		errors[c] = isnan(error) ? NAN : as_error(error);
 	}
 }

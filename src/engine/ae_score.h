@@ -17,13 +17,11 @@ typedef struct AeScorer
 	const AeKernels *kernels;
 	const AeReal *panels[AE_MAX_LAYERS]; /* packed weights */
 	const AeReal *bias[AE_MAX_LAYERS];
-	size_t batch;    /* rows that the scratch holds */
+	size_t batch;    /* rows that there is room for */
 	AeReal *cells;   /* batch x n_cells: the caller fills it */
-	AeReal *dense;   /* batch x dense cells */
-	AeReal *filled;  /* batch x (dense cells + indicators) */
-	int32_t *levels; /* batch x categories */
+	AeInputs inputs; /* what they enter as */
 	AeDistance distance;
-	AeReal *scratch;           /* of the loss */
+	AeMeasure measure;         /* of the loss */
 	AeReal *h[2];              /* batch x widest layer, ping and pong */
 	const AeReal *head_panels; /* of the target's head, and its outputs: batch x n_target; */
 	AeReal *head;              /* NULL without a target */

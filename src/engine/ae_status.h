@@ -119,6 +119,17 @@ ae_arena_place(AeArena *arena, size_t count, size_t size)
 	return part;
 }
 
+/* n_rows x width elements of size bytes. */
+static inline void *
+ae_arena_place_rows(AeArena *arena, size_t n_rows, size_t width, size_t size)
+{
+	size_t count;
+
+	if (!ae_size_mul(&count, n_rows, width))
+		arena->overflow = true;
+	return ae_arena_place(arena, count, size);
+}
+
 /* The first aligned address in a block; the block must have AE_ALIGN bytes to spare. */
 static inline char *
 ae_arena_align(void *block)

@@ -86,13 +86,15 @@ ae_target_scratch(uint32_t n_target)
 }
 
 double
-ae_target_loss(AeReal *d, const AeReal *outputs, const AeReal *cells, uint32_t n_target,
-			   size_t n_rows, double scale, AeReal *scratch, const AeKernels *kernels)
+ae_target_loss(AeReal *d, const AeReal *outputs, const AeReal *labels, size_t n_rows, double scale,
+			   const AeTargetMeasure *measure)
 {
 	AeBlock block;
-	AeLayout layout = layout_of(&block, n_target);
+	AeLayout layout = layout_of(&block, measure->n_target);
+	AeMeasure whole = {&layout, measure->kernels, measure->scratch};
+	AeCells cells = {labels, n_rows, true};
 
-	return ae_loss_rows(d, outputs, cells, &layout, n_rows, true, scale, scratch, kernels);
+	return ae_loss_rows(d, outputs, &cells, scale, &whole);
 }
 
 static uint32_t
@@ -108,19 +110,21 @@ largest(const AeReal *outputs, uint32_t n)
 
 /* Running moments: Welford 1962. */
 void
-ae_target_tally(AeTargetTally *tally, const AeReal *outputs, const AeReal *cells, uint32_t n_target,
-				size_t n_rows, AeReal *scratch, const AeKernels *kernels)
+ae_target_tally(AeTargetTally *tally, const AeReal *outputs, const AeReal *labels, size_t n_rows,
+				const AeTargetMeasure *measure)
 {
-	tally->loss += ae_target_loss(NULL, outputs, cells, n_target, n_rows, 0, scratch, kernels);
+	uint32_t n_target = measure->n_target;
+
+	tally->loss += ae_target_loss(NULL, outputs, labels, n_rows, 0, measure);
 	for (size_t i = 0; i < n_rows; i++)
 	{
-		double label = (double) cells[i], distance = label - tally->mean;
+		double label = (double) labels[i], distance = label - tally->mean;
 
-		if (cells[i] != cells[i])
+		if (labels[i] != labels[i])
 			continue;
 		tally->n++;
 		if (n_target > 1)
-			tally->right += largest(outputs + i * n_target, n_target) == (uint32_t) cells[i];
+			tally->right += largest(outputs + i * n_target, n_target) == (uint32_t) labels[i];
 		tally->mean += distance / tally->n;
 		tally->square += distance * (label - tally->mean);
 	}

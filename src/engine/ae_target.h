@@ -46,17 +46,25 @@ double ae_target_factor(size_t n_rows, size_t n_labelled);
 /* Labels that are known among n cells. */
 size_t ae_target_count(const AeReal *cells, size_t n);
 
-/* Elements of scratch for ae_target_loss. */
+/* What the target's loss is taken with. */
+typedef struct AeTargetMeasure
+{
+	uint32_t n_target; /* outputs of the head */
+	const AeKernels *kernels;
+	AeReal *scratch; /* ae_target_scratch */
+} AeTargetMeasure;
+
+/* Elements of scratch. */
 size_t ae_target_scratch(uint32_t n_target);
 
 /*
  * Sum of the loss over labelled rows; with d not NULL also d = scale * its gradient by the
  * outputs, 0 in rows without a label.
  *
- * d, outputs: n_rows x n_target, row-major; cells: n_rows; scratch: ae_target_scratch.
+ * d, outputs: n_rows x n_target, row-major; labels: n_rows.
  */
-double ae_target_loss(AeReal *d, const AeReal *outputs, const AeReal *cells, uint32_t n_target,
-					  size_t n_rows, double scale, AeReal *scratch, const AeKernels *kernels);
+double ae_target_loss(AeReal *d, const AeReal *outputs, const AeReal *labels, size_t n_rows,
+					  double scale, const AeTargetMeasure *measure);
 
 /* How predictions compare with labels, row by row. */
 typedef struct AeTargetTally
@@ -69,8 +77,8 @@ typedef struct AeTargetTally
 } AeTargetTally;
 
 /* Adds rows, all of which may be without a label. */
-void ae_target_tally(AeTargetTally *tally, const AeReal *outputs, const AeReal *cells,
-					 uint32_t n_target, size_t n_rows, AeReal *scratch, const AeKernels *kernels);
+void ae_target_tally(AeTargetTally *tally, const AeReal *outputs, const AeReal *labels,
+					 size_t n_rows, const AeTargetMeasure *measure);
 
 /* Mean loss; NaN without labelled rows. */
 double ae_target_mean_loss(const AeTargetTally *tally);

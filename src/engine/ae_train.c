@@ -69,8 +69,7 @@ struct AeTrainer
 	AeNet net;
 	AeTrainOptions options;
 	AeRows rows;
-	const AeKernels *kernels;
-	const AeBlas *blas;
+	AeCompute compute;
 	AeProgress progress;
 	AeEpoch *history;
 	uint32_t history_stride;
@@ -99,10 +98,8 @@ struct AeTrainer
 	AeReal *entering; /* slice_rows x width: cells as they enter, or NULL where none is corrupted */
 	AeReal *chosen;   /* slice_rows x width: clean cells of what is corrupted, or NULL */
 	AeCorruption corruption;
-	AeReal *dense;   /* slice_rows x dense cells, or NULL where cells are used in place */
-	AeReal *filled;  /* slice_rows x numbers, or NULL where nothing is missing */
-	int32_t *levels; /* slice_rows x categories */
-	AeReal *scratch; /* of the loss */
+	AeMeasure measure;              /* of the loss */
+	AeTargetMeasure target_measure; /* likewise, of the target's */
 
 	/* the order of one epoch */
 	size_t n_blocks; /* full blocks; a shorter last one keeps its place */
@@ -340,7 +337,7 @@ static AeTrainer *
 plan(AeArena *arena, AeTrainer *t)
 {
 	const AeLayout *layout = &t->net.layout;
-	size_t width = t->rows.width, stride = ae_rows_stride(&t->rows), slice = 0, window = 0;
+	size_t width = t->rows.width, stride = ae_rows_stride(&t->rows), slice = t->slice_rows;
 	size_t scratch = ae_loss_scratch(layout);
 	size_t n_gammas = t->options.batch_norm ? ae_net_n_gammas(&t->net) : 0;
 	AeTrainer *home = ae_arena_place(arena, 1, sizeof(AeTrainer));
@@ -348,19 +345,14 @@ plan(AeArena *arena, AeTrainer *t)
 	uint32_t *idle = NULL;
 	uint8_t *was_on = NULL;
 
-	/* no part of a slice is wider than this */
-	if (!ae_size_mul(&slice, t->slice_rows, t->net.width[0] + width) ||
-		!ae_size_mul(&window, t->window_rows, stride))
-		arena->overflow = true;
-	slice = t->slice_rows;
 	t->history = ae_arena_place(arena, AE_MAX_HISTORY, sizeof(AeEpoch));
 	t->params = ae_arena_place(arena, t->n_params + n_gammas, sizeof(AeReal));
 	t->grads = ae_arena_place(arena, t->n_params + n_gammas, sizeof(AeReal));
 	t->kept = ae_arena_place(arena, t->n_params, sizeof(AeReal));
 	if (is_lbfgs(t))
-		ae_lbfgs_place(&t->lbfgs, arena, t->n_params, t->kernels);
+		ae_lbfgs_place(&t->lbfgs, arena, t->n_params, t->compute.kernels);
 	else
-		ae_optim_place(&t->optim, arena, &t->net, &t->options, t->kernels);
+		ae_optim_place(&t->optim, arena, &t->net, &t->options, t->compute.kernels);
 	if (t->options.batch_norm)
 	{
 		t->running_mean = ae_arena_place(arena, n_gammas, sizeof(double));
@@ -372,57 +364,59 @@ plan(AeArena *arena, AeTrainer *t)
 		was_on = ae_arena_place(arena, t->net.width[t->net.n_encoder], sizeof(uint8_t));
 	}
 	t->n_saved = arena->used;
-	ae_net_place(&t->pass, arena, &t->net, t->slice_rows, true);
-	ae_net_place_penalty(&t->pass, arena, &t->net, &penalty, t->options.sparse_hidden);
-	ae_contract_place(&t->contraction, &t->pass, arena, &t->net, t->slice_rows,
-					  t->options.contract_weight, t->options.contract_exact);
+	ae_net_place(&t->pass, arena, &t->net, t->net.n_layers, slice, true);
+	t->pass.compute = t->compute;
+	ae_inputs_place(&t->pass.inputs, arena, layout, slice, t->options.noise > 0,
+					t->rows.nullable || t->options.masking > 0);
+	ae_net_place_penalty(&t->pass, arena, &penalty, t->options.sparse_hidden);
+	ae_contract_place(&t->contraction, &t->pass, arena, slice, t->options.contract_weight,
+					  t->options.contract_exact);
 	t->contraction.check = t->rows.check;
 	if (t->options.dropout > 0)
-		ae_net_place_dropout(&t->pass, arena, &t->net, slice);
+		ae_net_place_dropout(&t->pass, arena, slice);
 	if (t->options.batch_norm)
 	{
-		ae_net_place_norm(&t->pass, arena, &t->net, slice);
+		ae_net_place_norm(&t->pass, arena, slice);
 		t->folded = ae_arena_place(arena, t->n_params, sizeof(AeReal));
 	}
-	ae_net_place_gate(&t->pass, arena, &t->net, slice, t->options.batch_top_k,
-					  t->options.aux_weight > 0, idle, was_on);
+	ae_net_place_gate(&t->pass, arena, slice, t->options.batch_top_k, t->options.aux_weight > 0,
+					  idle, was_on);
 	t->auxiliary.weight = t->options.aux_weight;
 	if (t->options.aux_weight > 0)
 		ae_auxiliary_place(&t->auxiliary, arena, &t->net, slice);
-	t->clean = ae_arena_place(arena, slice * width, sizeof(AeReal));
+	t->clean = ae_arena_place_rows(arena, slice, width, sizeof(AeReal));
 	if (t->rows.has_target)
 	{
 		t->labels = ae_arena_place(arena, slice, sizeof(AeReal));
 		if (!t->rows.data)
-			t->raw = ae_arena_place(arena, slice * stride, sizeof(AeReal));
+			t->raw = ae_arena_place_rows(arena, slice, stride, sizeof(AeReal));
 		if (ae_target_scratch(t->net.n_target) > scratch)
 			scratch = ae_target_scratch(t->net.n_target);
 	}
-	if (t->options.noise > 0 || layout->n_categories > 0)
-		t->dense = ae_arena_place(arena, slice * layout->n_dense, sizeof(AeReal));
 	if (ae_corrupt_any(&t->corruption))
-		t->entering = ae_arena_place(arena, slice * width, sizeof(AeReal));
+		t->entering = ae_arena_place_rows(arena, slice, width, sizeof(AeReal));
 	if (t->options.emphasis > 0)
-		t->chosen = ae_arena_place(arena, slice * width, sizeof(AeReal));
-	if (t->rows.nullable || t->options.masking > 0 || layout->n_indicators > 0)
-		t->filled = ae_arena_place(arena, slice * ae_layout_dense_inputs(layout), sizeof(AeReal));
-	t->levels = ae_arena_place(arena, slice * layout->n_categories, sizeof(int32_t));
-	t->scratch = ae_arena_place(arena, scratch, sizeof(AeReal));
+		t->chosen = ae_arena_place_rows(arena, slice, width, sizeof(AeReal));
+	t->measure.kernels = t->target_measure.kernels = t->compute.kernels;
+	t->measure.scratch = t->target_measure.scratch = ae_arena_place(arena, scratch, sizeof(AeReal));
+	t->target_measure.n_target = t->net.n_target;
 	if (!is_lbfgs(t))
 	{
 		t->block_order = ae_arena_place(arena, t->n_blocks, sizeof(uint32_t));
 		t->window_order = ae_arena_place(arena, t->window_rows, sizeof(uint32_t));
 		if (!t->rows.data)
-			t->window_data = ae_arena_place(arena, window, sizeof(AeReal));
+			t->window_data = ae_arena_place_rows(arena, t->window_rows, stride, sizeof(AeReal));
 	}
 	return home;
 }
 
 /* A trainer on the stack, with everything but pointers into a block. */
 static AeStatus
-prepare(AeTrainer *t, const AeNet *net, const AeTrainOptions *options, const AeRows *rows,
-		AeError *error)
+prepare(AeTrainer *t, const AeTask *task, AeError *error)
 {
+	const AeNet *net = task->net;
+	const AeTrainOptions *options = task->options;
+	const AeRows *rows = task->rows;
 	AeStatus status = ae_net_check(net, error);
 
 	if (status == AE_OK)
@@ -458,19 +452,22 @@ prepare(AeTrainer *t, const AeNet *net, const AeTrainOptions *options, const AeR
 	t->net = *net;
 	t->options = *options;
 	t->rows = *rows;
-	t->corruption = (AeCorruption){options->masking, options->salt_pepper, options->swap, rows->low,
-								   rows->high};
+	t->corruption = (AeCorruption){.masking = options->masking,
+								   .salt_pepper = options->salt_pepper,
+								   .swap = options->swap,
+								   .low = rows->low,
+								   .high = rows->high,
+								   .width = rows->width};
 	t->target_scale = options->target_weight * ae_target_factor(rows->n_rows, rows->n_labelled);
 	return plan_sizes(t, error);
 }
 
 AeStatus
-ae_trainer_size(size_t *bytes, const AeNet *net, const AeTrainOptions *options, const AeRows *rows,
-				AeError *error)
+ae_trainer_size(size_t *bytes, const AeTask *task, AeError *error)
 {
 	AeTrainer trainer;
 	AeArena arena = {.base = NULL, .used = AE_ALIGN, .overflow = false};
-	AeStatus status = prepare(&trainer, net, options, rows, error);
+	AeStatus status = prepare(&trainer, task, error);
 
 	if (status != AE_OK)
 		return status;
@@ -488,6 +485,8 @@ settle(AeTrainer *home)
 {
 	home->optim.net = &home->net;
 	home->optim.options = &home->options;
+	home->pass.net = &home->net;
+	home->corruption.layout = home->measure.layout = &home->net.layout;
 	home->progress.history = home->history;
 }
 
@@ -502,8 +501,7 @@ begin_at_rate(AeTrainer *t)
 		return;
 	for (uint32_t l = 1; l < net->n_layers; l++)
 	{
-		AeReal *bias =
-			t->params + ae_net_offset(net, l - 1) + (size_t) net->width[l - 1] * net->width[l];
+		AeReal *bias = t->params + ae_net_bias_offset(net, l - 1);
 
 		if (l != net->n_encoder && !o->sparse_hidden)
 			continue;
@@ -525,18 +523,18 @@ begin_normal(AeTrainer *t)
 }
 
 AeStatus
-ae_trainer_init(AeTrainer **trainer, void *block, size_t bytes, const AeNet *net,
-				const AeTrainOptions *options, const AeRows *rows, const AeReal *init,
-				const AeKernels *kernels, const AeBlas *blas, AeError *error)
+ae_trainer_init(AeTrainer **trainer, void *block, size_t bytes, const AeTask *task,
+				const AeReal *init, const AeCompute *compute, AeError *error)
 {
+	const AeNet *net = task->net;
+	const AeTrainOptions *options = task->options;
 	AeTrainer t, *home;
 	AeArena arena = {.base = ae_arena_align(block), .used = 0, .overflow = false};
-	AeStatus status = prepare(&t, net, options, rows, error);
+	AeStatus status = prepare(&t, task, error);
 
 	if (status != AE_OK)
 		return status;
-	t.kernels = kernels;
-	t.blas = blas;
+	t.compute = *compute;
 	home = plan(&arena, &t);
 	if (arena.overflow || arena.used + AE_ALIGN > bytes)
 		return ae_fail(error, AE_ERR_LIMIT, "bytes to train in", (double) arena.used, 0,
@@ -719,7 +717,7 @@ all_finite(const AeTrainer *t)
 {
 	const AeReal *params = current_params(t);
 
-	return isfinite(t->kernels->dot(params, params, t->n_params));
+	return isfinite(t->compute.kernels->dot(params, params, t->n_params));
 }
 
 static void
@@ -871,67 +869,62 @@ end_training_part(AeTrainer *t)
 
 /* ---- one step ---- */
 
-/* Forward pass of n rows of cells; *x: what the first layer saw of them. */
-static void
-forward(AeTrainer *t, const AeReal **x, const AeReal *params, const AeReal *cells, size_t n,
-		bool training)
+/* Where this visit's numbers come from. */
+static AeVisit
+visit_of(const AeTrainer *t)
 {
-	AeReal sigma = training ? (AeReal) t->options.noise : 0;
-	bool nullable = t->rows.nullable || (training && t->options.masking > 0);
-
-	if (training && t->entering)
-	{
-		ae_corrupt_rows(t->entering, t->chosen, cells, n, t->rows.width, &t->corruption,
-						&t->net.layout, t->options.seed, t->visits);
-		cells = t->entering;
-	}
-	if (training && t->options.dropout > 0)
-		ae_net_draw_dropout(&t->pass, &t->net, n, t->options.dropout, t->options.seed, t->visits,
-							t->kernels);
-	/* a contractive penalty wants the slopes of validation rows too, which have no noise */
-	ae_net_draw_code_noise(&t->pass, training ? t->options.code_noise : 0, t->options.seed,
-						   t->visits);
-	ae_loss_inputs(x, t->levels, cells, t->dense, t->filled, &t->net.layout, n, nullable, sigma,
-				   t->options.seed, t->visits, t->kernels);
-	ae_net_forward(&t->pass, &t->net, params, *x, t->levels, n,
-				   training || t->contraction.weight > 0, t->kernels, t->blas);
-	if (training && t->options.batch_norm)
-		t->tracked |= ae_norm_track(t->running_mean, t->running_variance, &t->pass.norm,
-									ae_net_n_gammas(&t->net), n, !t->tracked);
+	return (AeVisit){t->options.seed, t->visits};
 }
 
-/* The loss of n rows just passed forward; with d its gradient for an evaluation of that share. */
-static double
-loss(AeTrainer *t, AeReal *d, const AeReal *cells, size_t n, double share)
+/* Forward pass of rows. */
+static void
+forward(AeTrainer *t, const AeReal *params, const AeCells *cells, bool training)
 {
-	return ae_loss_rows(d, t->pass.h[t->net.n_layers], cells, &t->net.layout, n, t->rows.nullable,
-						share, t->scratch, t->kernels);
+	AeVisit visit = visit_of(t);
+	AeNoise noise = {training ? (AeReal) t->options.noise : 0, visit};
+	AeCells in = *cells;
+
+	in.nullable |= training && t->options.masking > 0;
+	if (training && t->entering)
+	{
+		ae_corrupt_rows(t->entering, t->chosen, cells->at, cells->n_rows, &t->corruption, visit);
+		in.at = t->entering;
+	}
+	if (training && t->options.dropout > 0)
+		ae_net_draw_dropout(&t->pass, cells->n_rows, t->options.dropout, visit);
+	/* a contractive penalty wants the slopes of validation rows too, which have no noise */
+	ae_net_draw_code_noise(&t->pass, training ? t->options.code_noise : 0, visit);
+	ae_loss_inputs(&t->pass.inputs, &in, &t->net.layout, &noise, t->compute.kernels);
+	ae_net_forward(&t->pass, params, training || t->contraction.weight > 0);
+	if (training && t->options.batch_norm)
+		t->tracked |= ae_norm_track(t->running_mean, t->running_variance, &t->pass.norm,
+									ae_net_n_gammas(&t->net), cells->n_rows, !t->tracked);
 }
 
 /*
- * The contractive penalty of n rows just passed forward in training, for an evaluation of that
+ * The contractive penalty of the rows just passed forward in training, for an evaluation of that
  * share: its gradient in grads, to which others are added from then on.
  */
 static void
-contract(AeTrainer *t, size_t n, bool accumulate, double share)
+contract(AeTrainer *t, bool accumulate, double share)
 {
 	if (!accumulate)
 		memset(t->grads, 0, t->n_params * sizeof(AeReal));
-	ae_contract_draw(&t->contraction, &t->net, n, t->options.seed, t->visits);
-	t->batch_jacobian += ae_contract_gradient(t->grads, &t->contraction, &t->pass, &t->net,
-											  t->params, n, share, t->kernels, t->blas);
+	ae_contract_draw(&t->contraction, &t->net, t->pass.n_rows, visit_of(t));
+	t->batch_jacobian +=
+		ae_contract_gradient(t->grads, &t->contraction, &t->pass, t->params, share);
 }
 
 /* The same of validation rows, by the same probes in every epoch. */
 static double
-validate_contraction(AeTrainer *t, size_t n)
+validate_contraction(AeTrainer *t)
 {
+	AeVisit visit = {t->options.seed, UINT64_MAX - t->position / t->slice_rows};
+
 	if (t->contraction.weight == 0)
 		return 0;
-	ae_contract_draw(&t->contraction, &t->net, n, t->options.seed,
-					 UINT64_MAX - t->position / t->slice_rows);
-	return ae_contract_value(&t->contraction, &t->pass, &t->net, current_params(t), n, t->kernels,
-							 t->blas);
+	ae_contract_draw(&t->contraction, &t->net, t->pass.n_rows, visit);
+	return ae_contract_value(&t->contraction, &t->pass, current_params(t));
 }
 
 /*
@@ -941,18 +934,19 @@ validate_contraction(AeTrainer *t, size_t n)
  * and means in the place of sums.
  */
 static double
-training_loss(AeTrainer *t, const AeReal *cells, size_t n, double share)
+training_loss(AeTrainer *t, const AeCells *cells, double share)
 {
+	const AeReal *outputs = t->pass.h[t->net.n_layers];
 	double e = t->options.emphasis, sum;
-	size_t n_outputs = t->net.width[t->net.n_layers];
+	AeCells chosen = {t->chosen, cells->n_rows, true};
 
-	sum = (1 - e) * loss(t, t->pass.d[0], cells, n, (1 - e) * share);
+	sum = (1 - e) * ae_loss_rows(t->pass.d[0], outputs, cells, (1 - e) * share, &t->measure);
 	if (!t->chosen || !t->entering)
 		return sum;
 	/* d[1] is free until the backward pass */
-	sum += e * ae_loss_rows(t->pass.d[1], t->pass.h[t->net.n_layers], t->chosen, &t->net.layout, n,
-							true, e * share, t->scratch, t->kernels);
-	t->kernels->axpy(t->pass.d[0], 1, t->pass.d[1], n * n_outputs);
+	sum += e * ae_loss_rows(t->pass.d[1], outputs, &chosen, e * share, &t->measure);
+	t->compute.kernels->axpy(t->pass.d[0], 1, t->pass.d[1],
+							 cells->n_rows * t->net.width[t->net.n_layers]);
 	return sum;
 }
 
@@ -962,9 +956,8 @@ target_loss(AeTrainer *t, size_t n, double share)
 {
 	if (!t->labels)
 		return 0;
-	return t->target_scale * ae_target_loss(t->pass.d_target, t->pass.target, t->labels,
-											t->net.n_target, n, t->target_scale * share, t->scratch,
-											t->kernels);
+	return t->target_scale * ae_target_loss(t->pass.d_target, t->pass.target, t->labels, n,
+											t->target_scale * share, &t->target_measure);
 }
 
 static void
@@ -972,20 +965,19 @@ step_validation(AeTrainer *t)
 {
 	double jacobian;
 	size_t n = t->progress.n_validation - t->position;
-	const AeReal *cells, *x;
+	AeCells cells;
 
 	if (n > t->slice_rows)
 		n = t->slice_rows;
-	cells = run_of_rows(t, t->position, n);
-	forward(t, &x, current_params(t), cells, n, false);
-	t->validation_sum += loss(t, NULL, cells, n, 0);
-	t->validation_penalty += ae_net_penalty(&t->pass, &t->net, n);
-	jacobian = validate_contraction(t, n);
+	cells = (AeCells){run_of_rows(t, t->position, n), n, t->rows.nullable};
+	forward(t, current_params(t), &cells, false);
+	t->validation_sum += ae_loss_rows(NULL, t->pass.h[t->net.n_layers], &cells, 0, &t->measure);
+	t->validation_penalty += ae_net_penalty(&t->pass);
+	jacobian = validate_contraction(t);
 	t->validation_jacobian += jacobian;
 	t->validation_penalty += t->contraction.weight * jacobian;
 	if (t->labels)
-		ae_target_tally(&t->validation_target, t->pass.target, t->labels, t->net.n_target, n,
-						t->scratch, t->kernels);
+		ae_target_tally(&t->validation_target, t->pass.target, t->labels, n, &t->target_measure);
 	t->position += n;
 	if (t->position == t->progress.n_validation)
 		end_epoch(t);
@@ -1001,7 +993,7 @@ update_lbfgs(AeTrainer *t)
 
 	if (t->options.weight_decay > 0)
 		f += ae_optim_decay(t->grads, t->params, &t->net, t->options.weight_prior,
-							t->options.weight_decay, t->options.tied, t->kernels);
+							t->options.weight_decay, t->options.tied, t->compute.kernels);
 	if (t->options.tied)
 		ae_net_tie_gradient(t->grads, &t->net, (AeReal) 0.5);
 	t->position = 0;
@@ -1066,40 +1058,37 @@ static void
 step_training(AeTrainer *t)
 {
 	size_t begin, end, n;
-	const AeReal *cells, *x;
+	AeCells cells = {.at = t->clean, .nullable = t->rows.nullable};
 	bool accumulate;
+	double share;
 
 	batch_bounds(t, &begin, &end);
-	n = end - t->position < t->slice_rows ? end - t->position : t->slice_rows;
+	share = 1 / (double) (end - begin);
+	cells.n_rows = n = end - t->position < t->slice_rows ? end - t->position : t->slice_rows;
 	if (is_lbfgs(t))
-		cells = run_of_rows(t, t->progress.n_validation + t->position, n);
+		cells.at = run_of_rows(t, t->progress.n_validation + t->position, n);
 	else
-	{
 		gather(t, n);
-		cells = t->clean;
-	}
-	forward(t, &x, t->params, cells, n, true);
+	forward(t, t->params, &cells, true);
 	t->visits++;
 	accumulate = t->position != begin;
 	if (t->position == begin)
 		t->batch_loss = t->batch_penalty = t->batch_jacobian = t->batch_target = 0;
 	if (is_lbfgs(t))
-		t->batch_penalty += ae_net_penalty(&t->pass, &t->net, n);
-	t->pass.penalty_scale = 1 / (double) (end - begin);
-	t->batch_loss += training_loss(t, cells, n, 1 / (double) (end - begin));
-	t->batch_target += target_loss(t, n, 1 / (double) (end - begin));
+		t->batch_penalty += ae_net_penalty(&t->pass);
+	t->pass.penalty_scale = share;
+	t->batch_loss += training_loss(t, &cells, share);
+	t->batch_target += target_loss(t, n, share);
 	if (t->options.aux_weight > 0)
-		ae_auxiliary_loss(&t->auxiliary, &t->pass, &t->net, t->params, cells, n, t->rows.nullable,
-						  1 / (double) (end - begin), t->scratch, t->kernels, t->blas);
+		ae_auxiliary_loss(&t->auxiliary, &t->pass, t->params, &cells, share, &t->measure);
 	if (t->contraction.weight > 0)
 	{
-		contract(t, n, accumulate, 1 / (double) (end - begin));
+		contract(t, accumulate, share);
 		accumulate = true;
 	}
-	ae_net_backward(t->grads, &t->pass, &t->net, t->params, x, t->levels, n, accumulate, t->kernels,
-					t->blas);
+	ae_net_backward(t->grads, &t->pass, t->params, accumulate);
 	if (t->options.aux_weight > 0)
-		ae_auxiliary_gradient(t->grads, &t->auxiliary, &t->net, n, t->blas);
+		ae_auxiliary_gradient(t->grads, &t->auxiliary, &t->pass);
 	t->position += n;
 	if (t->position < end)
 		return;
@@ -1175,8 +1164,7 @@ ae_trainer_restore(AeTrainer *trainer, const void *saved, size_t bytes, AeError 
 	t.options = trainer->options;
 	t.rows = trainer->rows;
 	t.corruption = trainer->corruption;
-	t.kernels = trainer->kernels;
-	t.blas = trainer->blas;
+	t.compute = trainer->compute;
 	memcpy((char *) trainer + sizeof(t), (const char *) saved + sizeof(t), bytes - sizeof(t));
 	/*
 	 * Pointers anew, by the same plan; it clears the numbers of line search and gate.  These two it

@@ -15,8 +15,7 @@
 #ifndef AE_TRAIN_H
 #define AE_TRAIN_H
 
-#include "ae_blas.h"
-#include "ae_kernel.h"
+#include "ae_matrix.h"
 #include "ae_net.h"
 #include "ae_prior.h"
 #include "ae_status.h"
@@ -133,6 +132,14 @@ ae_rows_stride(const AeRows *rows)
 	return rows->width + rows->has_target;
 }
 
+/* What is trained, how, and on what. */
+typedef struct AeTask
+{
+	const AeNet *net;
+	const AeTrainOptions *options;
+	const AeRows *rows;
+} AeTask;
+
 typedef struct AeEpoch
 {
 	uint32_t epoch;        /* 1-based; L-BFGS: iteration */
@@ -179,18 +186,17 @@ typedef struct AeProgress
 
 typedef struct AeTrainer AeTrainer; /* lives in the caller's block */
 
-/* Bytes of a trainer for this job; checks net and options. AE_ERR_ARGUMENT, _SHAPE, _LIMIT. */
-AeStatus ae_trainer_size(size_t *bytes, const AeNet *net, const AeTrainOptions *options,
-						 const AeRows *rows, AeError *error);
+/* Bytes of a trainer for this task; checks net and options. AE_ERR_ARGUMENT, _SHAPE, _LIMIT. */
+AeStatus ae_trainer_size(size_t *bytes, const AeTask *task, AeError *error);
 
 /*
  * Builds a trainer in block (bytes from ae_trainer_size).  init: parameters to start from, those
- * of a training or, where options.pretrain is set, of pretraining; or NULL to draw them.  net's
- * blocks and indicators, rows, kernels and blas must outlive it.
+ * of a training or, where options.pretrain is set, of pretraining; or NULL to draw them.  The
+ * task is copied; blocks and indicators of its net, what rows are read from, and the tables of
+ * compute must outlive the trainer.
  */
-AeStatus ae_trainer_init(AeTrainer **trainer, void *block, size_t bytes, const AeNet *net,
-						 const AeTrainOptions *options, const AeRows *rows, const AeReal *init,
-						 const AeKernels *kernels, const AeBlas *blas, AeError *error);
+AeStatus ae_trainer_init(AeTrainer **trainer, void *block, size_t bytes, const AeTask *task,
+						 const AeReal *init, const AeCompute *compute, AeError *error);
 
 /* One bounded step.  True while there is more to do. */
 bool ae_trainer_step(AeTrainer *trainer);

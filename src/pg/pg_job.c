@@ -652,21 +652,20 @@ check_label_split(const PgaeJob *job)
 
 /* init: parameters to start from, or NULL. */
 static void
-make_trainer(PgaeJob *job, const AeNet *net, const AeTrainOptions *options, const AeRows *rows,
-			 const AeReal *init)
+make_trainer(PgaeJob *job, const AeTask *task, const AeReal *init)
 {
+	AeCompute compute = pgae_compute();
 	AeModel *model = job->model;
 	size_t bytes;
 	void *block;
 	AeError error;
 
-	raise_unless_ok(ae_trainer_size(&bytes, net, options, rows, &error), &error, &model->schema);
+	raise_unless_ok(ae_trainer_size(&bytes, task, &error), &error, &model->schema);
 	if (bytes > MaxAllocHugeSize)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 						errmsg("training would take %zu bytes of memory", bytes)));
 	block = MemoryContextAllocHuge(CurrentMemoryContext, bytes);
-	raise_unless_ok(ae_trainer_init(&job->trainer, block, bytes, net, options, rows, init,
-									pgae_kernels(), pgae_blas(), &error),
+	raise_unless_ok(ae_trainer_init(&job->trainer, block, bytes, task, init, &compute, &error),
 					&error, &model->schema);
 	job->trainer_block = block;
 	job->progress = ae_trainer_progress(job->trainer);
@@ -796,6 +795,7 @@ pretrain_layer(PgaeJob *job, AeReal *params, uint32 layer)
 {
 	AeModel *model = job->model;
 	AePretrainer *pretrainer;
+	AeCompute compute = pgae_compute();
 	size_t bytes;
 	void *block;
 	AeError error;
@@ -803,9 +803,9 @@ pretrain_layer(PgaeJob *job, AeReal *params, uint32 layer)
 	raise_unless_ok(ae_pretrainer_size(&bytes, &model->net, &job->rows, layer, &error), &error,
 					&model->schema);
 	block = MemoryContextAllocHuge(CurrentMemoryContext, bytes);
-	pretrainer = ae_pretrainer_init(block, &model->net, &model->options, &job->rows, params, layer,
-									pgae_kernels(), pgae_blas());
-	make_trainer(job, &pretrainer->net, &pretrainer->options, &pretrainer->rows, NULL);
+	pretrainer = ae_pretrainer_init(block, &(AeTask){&model->net, &model->options, &job->rows},
+									params, layer, &compute);
+	make_trainer(job, &(AeTask){&pretrainer->net, &pretrainer->options, &pretrainer->rows}, NULL);
 	if (job->track)
 		pgae_track_phase(job->track, "pretraining", job);
 	run_trainer(job);
@@ -854,7 +854,7 @@ train(PgaeJob *job)
 
 	if (model->options.pretrain != AE_PRETRAIN_NONE && !has_state)
 		init = pretrained = pretrain(job);
-	make_trainer(job, &model->net, &model->options, &job->rows, init);
+	make_trainer(job, &(AeTask){&model->net, &model->options, &job->rows}, init);
 	if (pretrained)
 		pfree(pretrained);
 	if (has_state)
@@ -1033,11 +1033,11 @@ tally_target(AeTargetTally *tally, AeScorer *scorer, const AeReal *codes, const 
 			 size_t n)
 {
 	uint32_t n_target = scorer->model->net.n_target;
-	AeReal *scratch = palloc(Max(ae_target_scratch(n_target), 1) * sizeof(AeReal));
+	AeTargetMeasure measure = {n_target, pgae_kernels(),
+							   palloc(Max(ae_target_scratch(n_target), 1) * sizeof(AeReal))};
 
-	ae_target_tally(tally, ae_scorer_head(scorer, codes, n), labels, n_target, n, scratch,
-					pgae_kernels());
-	pfree(scratch);
+	ae_target_tally(tally, ae_scorer_head(scorer, codes, n), labels, n, &measure);
+	pfree(measure.scratch);
 }
 
 /* Errors and distance terms of the sample, terms if there are prototypes; dead code units. */

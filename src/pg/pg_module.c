@@ -165,6 +165,12 @@ pgae_blas(void)
 	return &blas;
 }
 
+AeCompute
+pgae_compute(void)
+{
+	return (AeCompute){pgae_kernels(), pgae_blas()};
+}
+
 static void
 set_blas_threads(int n_threads)
 {

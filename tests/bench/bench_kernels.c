@@ -183,13 +183,14 @@ work_cross_entropy(const Job *j, const AeKernels *k)
 static void
 work_square_loss(const Job *j, const AeKernels *k)
 {
-	k->square_loss(j->w, j->y, j->x, 0.1f, j->n_rows, j->n_out, j->n_out);
+	k->square_loss(j->w, j->y, j->x, 0.1f, &(AeExtent){j->n_rows, j->n_out, j->n_out, j->n_out});
 }
 
 static void
 work_cross_entropy_loss(const Job *j, const AeKernels *k)
 {
-	k->cross_entropy_loss(j->w, j->y, j->x, 0.1f, j->n_rows, j->n_out, j->n_out);
+	k->cross_entropy_loss(j->w, j->y, j->x, 0.1f,
+						  &(AeExtent){j->n_rows, j->n_out, j->n_out, j->n_out});
 }
 
 static void

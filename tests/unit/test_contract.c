@@ -40,8 +40,8 @@ make(Encoder *e, uint32_t depth, AeActivation act, size_t n_rows, bool exact)
 	assert_int_equal(ae_net_check(&e->net, NULL), AE_OK);
 	for (int pass = 0; pass < 2; pass++)
 	{
-		ae_net_place(&e->pass, &arena, &e->net, n_rows, true);
-		ae_contract_place(&e->contraction, &e->pass, &arena, &e->net, n_rows, 1, exact);
+		unit_place(&e->pass, &arena, &e->net, n_rows, true);
+		ae_contract_place(&e->contraction, &e->pass, &arena, n_rows, 1, exact);
 		if (pass == 1)
 			break;
 		e->memory = malloc(arena.used + AE_ALIGN);
@@ -52,9 +52,8 @@ make(Encoder *e, uint32_t depth, AeActivation act, size_t n_rows, bool exact)
 static double
 value(Encoder *e, const AeReal *params, const AeReal *x, size_t n_rows)
 {
-	ae_net_forward(&e->pass, &e->net, params, x, NULL, n_rows, true, ae_kernels_best(), &unit_blas);
-	return ae_contract_value(&e->contraction, &e->pass, &e->net, params, n_rows, ae_kernels_best(),
-							 &unit_blas);
+	unit_forward(&e->pass, params, x, NULL, n_rows, true);
+	return ae_contract_value(&e->contraction, &e->pass, params);
 }
 
 static void
@@ -86,12 +85,11 @@ one_unit_by_hand(void **state)
 	e.net.layout.blocks = &one;
 	e.memory = malloc(65536);
 	arena.base = ae_arena_align(e.memory);
-	ae_net_place(&e.pass, &arena, &e.net, 2, true);
-	ae_contract_place(&e.contraction, &e.pass, &arena, &e.net, 2, 0.3, true);
+	unit_place(&e.pass, &arena, &e.net, 2, true);
+	ae_contract_place(&e.contraction, &e.pass, &arena, 2, 0.3, true);
 	assert_true(arena.used < 65536 - AE_ALIGN);
 	assert_true(fabs(value(&e, params, row, 2) - 2 * w * w * s * s) < 1e-14);
-	ae_contract_gradient(grads, &e.contraction, &e.pass, &e.net, params, 2, 0.5, ae_kernels_best(),
-						 &unit_blas);
+	ae_contract_gradient(grads, &e.contraction, &e.pass, params, 0.5);
 	/* of the mean of 0.3 w^2 s^2 by w where z is held, and by z, s' = -2 h s: the pass does the
 	 * rest
 	 */
@@ -211,7 +209,7 @@ estimate_is_right_on_the_average(void **state)
 		{
 			double one;
 
-			ae_contract_draw(&estimate.contraction, &estimate.net, N, 7, visit);
+			ae_contract_draw(&estimate.contraction, &estimate.net, N, (AeVisit){7, visit});
 			one = value(&estimate, params, x, N);
 			sum += one;
 			square += one * one;
@@ -221,11 +219,11 @@ estimate_is_right_on_the_average(void **state)
 		assert_true(error > 1e-4 * wanted && error < 0.01 * wanted);
 		assert_true(fabs(mean - wanted) < 4 * error);
 		/* the same probe again gives the same, to the bit */
-		ae_contract_draw(&estimate.contraction, &estimate.net, N, 7, 3);
+		ae_contract_draw(&estimate.contraction, &estimate.net, N, (AeVisit){7, 3});
 		mean = value(&estimate, params, x, N);
-		ae_contract_draw(&estimate.contraction, &estimate.net, N, 7, 4);
+		ae_contract_draw(&estimate.contraction, &estimate.net, N, (AeVisit){7, 4});
 		assert_true(value(&estimate, params, x, N) != mean);
-		ae_contract_draw(&estimate.contraction, &estimate.net, N, 7, 3);
+		ae_contract_draw(&estimate.contraction, &estimate.net, N, (AeVisit){7, 3});
 		assert_true(value(&estimate, params, x, N) == mean);
 		free(exact.memory);
 		free(estimate.memory);

@@ -80,7 +80,8 @@ check_places(const AeReal *entering, const AeReal *chosen, const AeReal *cells)
 static void
 salt_and_pepper_are_bounds(void **state)
 {
-	AeCorruption c = {.salt_pepper = 0.3, .low = low, .high = high};
+	AeCorruption c = {
+		.width = WIDTH, .layout = &layout, .salt_pepper = 0.3, .low = low, .high = high};
 
 	(void) state;
 	for (int nulls = 0; nulls < 2; nulls++)
@@ -89,7 +90,7 @@ salt_and_pepper_are_bounds(void **state)
 			   *chosen = make_cells(false);
 		double n_dense = 0, drawn = 0, up = 0, n_levels = 0, levels_drawn = 0, levels_changed = 0;
 
-		ae_corrupt_rows(entering, chosen, cells, N, WIDTH, &c, &layout, 7, 3);
+		ae_corrupt_rows(entering, chosen, cells, N, &c, (AeVisit){7, 3});
 		check_places(entering, chosen, cells);
 		for (int k = 0; k < N * WIDTH; k++)
 		{
@@ -129,12 +130,12 @@ salt_and_pepper_are_bounds(void **state)
 static void
 swapped_columns_are_another_rows(void **state)
 {
-	AeCorruption c = {.swap = 0.2};
+	AeCorruption c = {.width = WIDTH, .layout = &layout, .swap = 0.2};
 	AeReal *cells = make_cells(false), *entering = make_cells(false), *chosen = make_cells(false);
 	double drawn[6] = {0}, pairs = 0, donors = 0;
 
 	(void) state;
-	ae_corrupt_rows(entering, chosen, cells, N, WIDTH, &c, &layout, 7, 3);
+	ae_corrupt_rows(entering, chosen, cells, N, &c, (AeVisit){7, 3});
 	check_places(entering, chosen, cells);
 	for (int i = 0; i < N; i++)
 	{
@@ -172,12 +173,17 @@ swapped_columns_are_another_rows(void **state)
 static void
 missing_cells_stay_missing(void **state)
 {
-	AeCorruption c = {.swap = 0.5, .salt_pepper = 0.2, .low = low, .high = high};
+	AeCorruption c = {.width = WIDTH,
+					  .layout = &layout,
+					  .swap = 0.5,
+					  .salt_pepper = 0.2,
+					  .low = low,
+					  .high = high};
 	AeReal *cells = make_cells(true), *entering = make_cells(false), *chosen = make_cells(false);
 	int lost = 0, missing = 0;
 
 	(void) state;
-	ae_corrupt_rows(entering, chosen, cells, N, WIDTH, &c, &layout, 1, 1);
+	ae_corrupt_rows(entering, chosen, cells, N, &c, (AeVisit){1, 1});
 	check_places(entering, chosen, cells);
 	for (int k = 0; k < N * WIDTH; k++)
 	{
@@ -194,12 +200,12 @@ missing_cells_stay_missing(void **state)
 static void
 masked_cells_are_missing(void **state)
 {
-	AeCorruption c = {.masking = 0.25};
+	AeCorruption c = {.width = WIDTH, .layout = &layout, .masking = 0.25};
 	AeReal *cells = make_cells(false), *entering = make_cells(false), *chosen = make_cells(false);
 	double drawn = 0;
 
 	(void) state;
-	ae_corrupt_rows(entering, chosen, cells, N, WIDTH, &c, &layout, 7, 3);
+	ae_corrupt_rows(entering, chosen, cells, N, &c, (AeVisit){7, 3});
 	check_places(entering, chosen, cells);
 	for (int k = 0; k < N * WIDTH; k++)
 	{
@@ -225,13 +231,15 @@ draws_are_repeatable(void **state)
 	(void) state;
 	for (int kind = 0; kind < 3; kind++)
 	{
+		kinds[kind].width = WIDTH;
+		kinds[kind].layout = &layout;
 		assert_true(ae_corrupt_any(&kinds[kind]));
-		ae_corrupt_rows(a, chosen, cells, N, WIDTH, &kinds[kind], &layout, 7, 3);
-		ae_corrupt_rows(b, NULL, cells, N, WIDTH, &kinds[kind], &layout, 7, 3);
+		ae_corrupt_rows(a, chosen, cells, N, &kinds[kind], (AeVisit){7, 3});
+		ae_corrupt_rows(b, NULL, cells, N, &kinds[kind], (AeVisit){7, 3});
 		assert_memory_equal(a, b, bytes);
-		ae_corrupt_rows(b, NULL, cells, N, WIDTH, &kinds[kind], &layout, 7, 4);
+		ae_corrupt_rows(b, NULL, cells, N, &kinds[kind], (AeVisit){7, 4});
 		assert_memory_not_equal(a, b, bytes);
-		ae_corrupt_rows(b, NULL, cells, N, WIDTH, &kinds[kind], &layout, 8, 3);
+		ae_corrupt_rows(b, NULL, cells, N, &kinds[kind], (AeVisit){8, 3});
 		assert_memory_not_equal(a, b, bytes);
 	}
 	assert_false(ae_corrupt_any(&(AeCorruption){.low = low, .high = high}));
@@ -245,12 +253,17 @@ draws_are_repeatable(void **state)
 static void
 one_row_keeps_its_columns(void **state)
 {
-	AeCorruption c = {.swap = 0.99, .salt_pepper = 0.99, .low = low, .high = high};
+	AeCorruption c = {.width = WIDTH,
+					  .layout = &layout,
+					  .swap = 0.99,
+					  .salt_pepper = 0.99,
+					  .low = low,
+					  .high = high};
 	AeReal *cells = make_cells(false), entering[WIDTH], chosen[WIDTH];
 	int changed = 0;
 
 	(void) state;
-	ae_corrupt_rows(entering, chosen, cells, 1, WIDTH, &c, &layout, 7, 3);
+	ae_corrupt_rows(entering, chosen, cells, 1, &c, (AeVisit){7, 3});
 	for (int j = 0; j < WIDTH; j++)
 	{
 		changed += entering[j] != cells[j];
@@ -320,10 +333,11 @@ salt_pepper_needs_bounds(void **state)
 	size_t bytes;
 
 	(void) state;
-	assert_int_equal(ae_trainer_size(&bytes, &net, &options, &rows, &error), AE_ERR_ARGUMENT);
+	assert_int_equal(ae_trainer_size(&bytes, &(AeTask){&net, &options, &rows}, &error),
+					 AE_ERR_ARGUMENT);
 	rows.low = low;
 	rows.high = high;
-	assert_int_equal(ae_trainer_size(&bytes, &net, &options, &rows, &error), AE_OK);
+	assert_int_equal(ae_trainer_size(&bytes, &(AeTask){&net, &options, &rows}, &error), AE_OK);
 }
 
 int

@@ -71,11 +71,11 @@ encode(const AeNet *net, const AeReal *params, const AeReal *x, size_t n_rows)
 	AePass pass;
 	char *block;
 
-	ae_net_place(&pass, &arena, net, n_rows, false);
+	unit_place(&pass, &arena, net, n_rows, false);
 	block = malloc(arena.used + AE_ALIGN);
 	arena = (AeArena){.base = ae_arena_align(block)};
-	ae_net_place(&pass, &arena, net, n_rows, false);
-	ae_net_forward(&pass, net, params, x, NULL, n_rows, false, ae_kernels_best(), &unit_blas);
+	unit_place(&pass, &arena, net, n_rows, false);
+	unit_forward(&pass, params, x, NULL, n_rows, false);
 	memcpy(codes, pass.h[net->n_encoder], n * sizeof(AeReal));
 	free(block);
 	return codes;
@@ -243,8 +243,8 @@ batch_top_k_trains(void **state)
 				sum += (double) codes[i * 16 + j] * (double) v[j * INPUTS + o];
 			r[o] = (AeReal) sum;
 		}
-		scratch_loss =
-			ae_loss_row(NULL, r, x + i * INPUTS, &net.layout, 0, scratch, ae_kernels_best());
+		scratch_loss = ae_loss_row(NULL, r, x + i * INPUTS, 0,
+								   &(AeMeasure){&net.layout, ae_kernels_best(), scratch});
 		loss += scratch_loss / (ROWS / 5);
 	}
 	assert_true(fabs(loss / ae_trainer_progress(trainer)->validation_loss - 1) < 1e-4);
@@ -326,7 +326,7 @@ gates_that_cannot_be_are_refused(void **state)
 
 		options.batch_top_k = 4;
 		options.sparse_target = 0.1;
-		assert_int_equal(ae_trainer_size(&bytes, &net, &options, &rows, &error), AE_OK);
+		assert_int_equal(ae_trainer_size(&bytes, &(AeTask){&net, &options, &rows}, &error), AE_OK);
 		net.gated = i != 1 && i != 8 && i != 9;
 		options.batch_top_k = i == 0 || i == 5 || i == 6 || i >= 8 ? 0 : i == 2 ? 17 : 4;
 		options.sparse = i == 3 || i == 5 || i == 6 || i > 9 ? AE_PENALTY_JUMPRELU
@@ -343,7 +343,8 @@ gates_that_cannot_be_are_refused(void **state)
 			net.width[3] = INPUTS;
 		}
 		net.activation[net.n_layers - 1] = i == 11 ? AE_TANH : AE_IDENTITY;
-		assert_int_not_equal(ae_trainer_size(&bytes, &net, &options, &rows, &error), AE_OK);
+		assert_int_not_equal(ae_trainer_size(&bytes, &(AeTask){&net, &options, &rows}, &error),
+							 AE_OK);
 		assert_string_equal(error.what, names[i]);
 	}
 }
@@ -419,14 +420,14 @@ code_noise_is_drawn(void **state)
 	(void) state;
 	ae_net_init(params, &net, 1);
 	clean = encode(&net, params, x, 200);
-	ae_net_place(&pass, &arena, &net, 200, true);
+	unit_place(&pass, &arena, &net, 200, true);
 	block = malloc(arena.used + AE_ALIGN);
 	arena = (AeArena){.base = ae_arena_align(block)};
-	ae_net_place(&pass, &arena, &net, 200, true);
+	unit_place(&pass, &arena, &net, 200, true);
 	for (uint64_t visit = 3; visit < 5; visit++)
 	{
-		ae_net_draw_code_noise(&pass, 2, 1, visit);
-		ae_net_forward(&pass, &net, params, x, NULL, 200, true, ae_kernels_best(), &unit_blas);
+		ae_net_draw_code_noise(&pass, 2, (AeVisit){1, visit});
+		unit_forward(&pass, params, x, NULL, 200, true);
 		if (visit == 3)
 			memcpy(first, pass.h[1], sizeof first);
 	}
@@ -441,7 +442,7 @@ code_noise_is_drawn(void **state)
 		product += noise * (double) inputs[i] / N;
 	}
 	assert_true(fabs(mean) < 0.2 && fabs(sqrt(square) - 2) < 0.1 && fabs(product) < 0.2);
-	ae_net_forward(&pass, &net, params, x, NULL, 200, false, ae_kernels_best(), &unit_blas);
+	unit_forward(&pass, params, x, NULL, 200, false);
 	assert_memory_equal(pass.h[1], clean, N * sizeof(AeReal));
 	free(block);
 	free(clean);

@@ -54,18 +54,17 @@ pass_matches(void **state)
 	(void) state;
 	make_start(params);
 	make_data(x);
-	ae_net_place(&pass, &arena, &net, ROWS, true);
+	unit_place(&pass, &arena, &net, ROWS, true);
 	memory = malloc(arena.used + AE_ALIGN);
 	arena = (AeArena){.base = ae_arena_align(memory)};
-	ae_net_place(&pass, &arena, &net, ROWS, true);
-	ae_net_forward(&pass, &net, params, x, NULL, ROWS, true, ae_kernels_best(), &unit_blas);
+	unit_place(&pass, &arena, &net, ROWS, true);
+	unit_forward(&pass, params, x, NULL, ROWS, true);
 	check(pass.h[4], golden_output, ROWS * 5);
-	loss = ae_loss_rows(pass.d[0], pass.h[4], x, &net.layout, ROWS, false, 1.0 / ROWS, scratch,
-						ae_kernels_best()) /
+	loss = ae_loss_rows(pass.d[0], pass.h[4], &(AeCells){x, ROWS, false}, 1.0 / ROWS,
+						&(AeMeasure){&net.layout, ae_kernels_best(), scratch}) /
 		   ROWS;
 	assert_true(fabs(loss - golden_loss) <= tolerance);
-	ae_net_backward(grads, &pass, &net, params, x, NULL, ROWS, false, ae_kernels_best(),
-					&unit_blas);
+	ae_net_backward(grads, &pass, params, false);
 	assert_int_equal(sizeof(golden_gradient) / sizeof(double), ae_net_n_params(&net));
 	check(grads, golden_gradient, ae_net_n_params(&net));
 	free(memory);
@@ -125,18 +124,17 @@ normal_pass(AeReal *outputs, AeReal *grads, const AeReal *params, const AeReal *
 	{
 		memory = placing ? malloc(arena.used + AE_ALIGN) : NULL;
 		arena = (AeArena){.base = placing ? ae_arena_align(memory) : NULL};
-		ae_net_place(&pass, &arena, &net, ROWS, true);
+		unit_place(&pass, &arena, &net, ROWS, true);
 		if (normal)
-			ae_net_place_norm(&pass, &arena, &net, ROWS);
+			ae_net_place_norm(&pass, &arena, ROWS);
 	}
-	ae_net_forward(&pass, &net, params, x, NULL, ROWS, true, ae_kernels_best(), &unit_blas);
+	unit_forward(&pass, params, x, NULL, ROWS, true);
 	memcpy(outputs, pass.h[4], ROWS * 5 * sizeof(AeReal));
 	if (grads)
 	{
-		ae_loss_rows(pass.d[0], pass.h[4], x, &net.layout, ROWS, false, 1.0 / ROWS, scratch,
-					 ae_kernels_best());
-		ae_net_backward(grads, &pass, &net, params, x, NULL, ROWS, false, ae_kernels_best(),
-						&unit_blas);
+		ae_loss_rows(pass.d[0], pass.h[4], &(AeCells){x, ROWS, false}, 1.0 / ROWS,
+					 &(AeMeasure){&net.layout, ae_kernels_best(), scratch});
+		ae_net_backward(grads, &pass, params, false);
 	}
 	free(memory);
 }
@@ -252,23 +250,22 @@ check_mixed_pass(AeLoss category_loss, const double *output, const double *losse
 	for (size_t i = 0; i < ae_net_n_params(&of); i++)
 		params[i] = (AeReal) (0.6 * sin(1.0 + 0.7 * (double) i));
 	mixed_cells(cells);
-	ae_net_place(&pass, &arena, &of, MIXED_ROWS, true);
+	unit_place(&pass, &arena, &of, MIXED_ROWS, true);
 	memory = malloc(arena.used + AE_ALIGN);
 	arena = (AeArena){.base = ae_arena_align(memory)};
-	ae_net_place(&pass, &arena, &of, MIXED_ROWS, true);
-	ae_loss_inputs(&x, levels, cells, dense, filled, &of.layout, MIXED_ROWS, true, 0, 0, 0,
-				   ae_kernels_best());
-	ae_net_forward(&pass, &of, params, x, levels, MIXED_ROWS, true, ae_kernels_best(), &unit_blas);
+	unit_place(&pass, &arena, &of, MIXED_ROWS, true);
+	unit_inputs(&x, &(AeInputs){.levels = levels, .dense = dense, .filled = filled},
+				&(AeCells){cells, MIXED_ROWS, true}, &of.layout, &(AeNoise){0, {0, 0}});
+	unit_forward(&pass, params, x, levels, MIXED_ROWS, true);
 	check(pass.h[3], output, MIXED_ROWS * MIXED_OUTPUTS);
 	for (int i = 0; i < MIXED_ROWS; i++)
 		loss[i] = (AeReal) ae_loss_row(NULL, pass.h[3] + i * MIXED_OUTPUTS, cells + i * MIXED_CELLS,
-									   &of.layout, 0, scratch, ae_kernels_best());
+									   0, &(AeMeasure){&of.layout, ae_kernels_best(), scratch});
 	check(loss, losses, MIXED_ROWS);
 	assert_true(losses[6] == 0 && losses[0] > 0.1);
-	ae_loss_rows(pass.d[0], pass.h[3], cells, &of.layout, MIXED_ROWS, true, 1.0 / MIXED_ROWS,
-				 scratch, ae_kernels_best());
-	ae_net_backward(grads, &pass, &of, params, x, levels, MIXED_ROWS, false, ae_kernels_best(),
-					&unit_blas);
+	ae_loss_rows(pass.d[0], pass.h[3], &(AeCells){cells, MIXED_ROWS, true}, 1.0 / MIXED_ROWS,
+				 &(AeMeasure){&of.layout, ae_kernels_best(), scratch});
+	ae_net_backward(grads, &pass, params, false);
 	check(grads, gradient, ae_net_n_params(&of));
 	free(memory);
 }

@@ -62,18 +62,17 @@ typedef struct Job
 static void
 place(Job *job, AeArena *arena)
 {
-	ae_net_place(&job->pass, arena, &job->net, ROWS, true);
-	ae_net_place_penalty(&job->pass, arena, &job->net, &job->term, job->everywhere);
+	unit_place(&job->pass, arena, &job->net, ROWS, true);
+	ae_net_place_penalty(&job->pass, arena, &job->term, job->everywhere);
 	if (job->dropout > 0)
-		ae_net_place_dropout(&job->pass, arena, &job->net, ROWS);
-	ae_net_place_gate(&job->pass, arena, &job->net, ROWS, job->batch_top_k,
-					  job->auxiliary.weight > 0, job->auxiliary.weight > 0 ? job->idle : NULL,
+		ae_net_place_dropout(&job->pass, arena, ROWS);
+	ae_net_place_gate(&job->pass, arena, ROWS, job->batch_top_k, job->auxiliary.weight > 0,
+					  job->auxiliary.weight > 0 ? job->idle : NULL,
 					  job->auxiliary.weight > 0 ? job->was_on : NULL);
 	ae_auxiliary_place(&job->auxiliary, arena, &job->net, ROWS);
-	ae_contract_place(&job->contraction, &job->pass, arena, &job->net, ROWS, job->contract,
-					  !job->estimate);
+	ae_contract_place(&job->contraction, &job->pass, arena, ROWS, job->contract, !job->estimate);
 	if (job->batch_norm)
-		ae_net_place_norm(&job->pass, arena, &job->net, ROWS);
+		ae_net_place_norm(&job->pass, arena, ROWS);
 }
 
 static void
@@ -85,18 +84,19 @@ start(Job *job, AeReal sigma)
 	job->block = malloc(arena.used + AE_ALIGN);
 	arena = (AeArena){.base = ae_arena_align(job->block)};
 	place(job, &arena);
-	ae_contract_draw(&job->contraction, &job->net, ROWS, 5, 1);
+	ae_contract_draw(&job->contraction, &job->net, ROWS, (AeVisit){5, 1});
 	ae_gate_begin(&job->pass.gate, job->net.width[job->net.n_encoder], false);
 	if (job->auxiliary.weight > 0)
 		for (uint32_t j = 0; j < job->net.width[job->net.n_encoder]; j += 2)
 			job->pass.gate.idle[j] = AE_DEAD_UPDATES;
 	if (job->code_noise > 0)
-		ae_net_draw_code_noise(&job->pass, job->code_noise, 5, 1);
-	ae_net_draw_dropout(&job->pass, &job->net, ROWS, job->dropout, 5, 1, ae_kernels_best());
+		ae_net_draw_code_noise(&job->pass, job->code_noise, (AeVisit){5, 1});
+	ae_net_draw_dropout(&job->pass, ROWS, job->dropout, (AeVisit){5, 1});
 	job->pass.penalty_scale = 1.0 / ROWS;
 	assert_true(ae_loss_scratch(&job->net.layout) <= 64);
-	ae_loss_inputs(&job->x, job->levels, job->entering, job->dense, job->filled, &job->net.layout,
-				   ROWS, true, sigma, 5, 1, ae_kernels_best());
+	unit_inputs(&job->x,
+				&(AeInputs){.levels = job->levels, .dense = job->dense, .filled = job->filled},
+				&(AeCells){job->entering, ROWS, true}, &job->net.layout, &(AeNoise){sigma, {5, 1}});
 }
 
 /* The target's loss of rows first .. first + n - 1, scaled; its gradient, divided by ROWS. */
@@ -105,10 +105,10 @@ target_loss(Job *job, size_t first, size_t n)
 {
 	if (job->net.n_target == 0)
 		return 0;
-	return job->target_scale * ae_target_loss(job->pass.d_target, job->pass.target,
-											  job->labels + first, job->net.n_target, n,
-											  job->target_scale / ROWS, job->scratch,
-											  ae_kernels_best());
+	return job->target_scale *
+		   ae_target_loss(job->pass.d_target, job->pass.target, job->labels + first, n,
+						  job->target_scale / ROWS,
+						  &(AeTargetMeasure){job->net.n_target, ae_kernels_best(), job->scratch});
 }
 
 /* The objective as the trainer forms it: mean over rows. */
@@ -128,24 +128,24 @@ objective(Job *job, const AeReal *params)
 	 * dropout, batch normalisation, noise and gates are for training; what is random in them was
 	 * drawn by `start`
 	 */
-	ae_net_forward(&job->pass, &job->net, params, job->x, job->levels, ROWS,
-				   job->dropout > 0 || job->batch_norm || job->contract > 0 || job->net.gated ||
-					   job->code_noise > 0 || job->auxiliary.weight > 0,
-				   ae_kernels_best(), &unit_blas);
-	loss = ae_loss_rows(NULL, job->pass.h[job->net.n_layers], job->target, &job->net.layout, ROWS,
-						job->nullable, 0, job->scratch, ae_kernels_best());
+	unit_forward(&job->pass, params, job->x, job->levels, ROWS,
+				 job->dropout > 0 || job->batch_norm || job->contract > 0 || job->net.gated ||
+					 job->code_noise > 0 || job->auxiliary.weight > 0);
+	loss = ae_loss_rows(NULL, job->pass.h[job->net.n_layers],
+						&(AeCells){job->target, ROWS, job->nullable}, 0,
+						&(AeMeasure){&job->net.layout, ae_kernels_best(), job->scratch});
 	if (job->auxiliary.weight > 0)
 	{
 		memcpy(job->pass.h[job->net.n_layers], job->held,
 			   ROWS * job->net.width[job->net.n_layers] * sizeof(AeReal));
-		loss += ae_auxiliary_loss(&job->auxiliary, &job->pass, &job->net, params, job->target, ROWS,
-								  job->nullable, 0, job->scratch, ae_kernels_best(), &unit_blas);
+		loss += ae_auxiliary_loss(&job->auxiliary, &job->pass, params,
+								  &(AeCells){job->target, ROWS, job->nullable}, 0,
+								  &(AeMeasure){&job->net.layout, ae_kernels_best(), job->scratch});
 	}
 	if (job->contract > 0)
-		loss += job->contract * ae_contract_value(&job->contraction, &job->pass, &job->net, params,
-												  ROWS, ae_kernels_best(), &unit_blas);
+		loss += job->contract * ae_contract_value(&job->contraction, &job->pass, params);
 	loss += target_loss(job, 0, ROWS);
-	return (loss + ae_net_penalty(&job->pass, &job->net, ROWS)) / ROWS +
+	return (loss + ae_net_penalty(&job->pass)) / ROWS +
 		   ae_optim_decay(unused, params, &job->net, job->prior, job->decay, job->tied,
 						  ae_kernels_best());
 }
@@ -156,33 +156,33 @@ gradient(AeReal *grads, Job *job, const AeReal *params, size_t first, size_t n, 
 {
 	const AeNet *net = &job->net;
 	const AeReal *x = job->x + first * ae_layout_dense_inputs(&net->layout);
-	const int32_t *levels = job->levels + first * net->layout.n_categories;
+	int32_t *levels = job->levels + first * net->layout.n_categories;
 	double loss;
 
-	ae_net_forward(&job->pass, net, params, x, levels, n, true, ae_kernels_best(), &unit_blas);
-	loss = ae_loss_rows(job->pass.d[0], job->pass.h[net->n_layers],
-						job->target + first * ae_layout_cells(&net->layout), &net->layout, n,
-						job->nullable, 1.0 / ROWS, job->scratch, ae_kernels_best());
+	unit_forward(&job->pass, params, x, levels, n, true);
+	loss = ae_loss_rows(
+		job->pass.d[0], job->pass.h[net->n_layers],
+		&(AeCells){job->target + first * ae_layout_cells(&net->layout), n, job->nullable},
+		1.0 / ROWS, &(AeMeasure){&net->layout, ae_kernels_best(), job->scratch});
 	if (job->contract > 0)
 	{
 		if (!accumulate)
 			memset(grads, 0, ae_net_n_params(net) * sizeof(AeReal));
 		accumulate = true;
-		ae_contract_gradient(grads, &job->contraction, &job->pass, net, params, n, 1.0 / ROWS,
-							 ae_kernels_best(), &unit_blas);
+		ae_contract_gradient(grads, &job->contraction, &job->pass, params, 1.0 / ROWS);
 	}
 	if (job->auxiliary.weight > 0)
 	{
 		memcpy(job->held, job->pass.h[net->n_layers],
 			   n * net->width[net->n_layers] * sizeof(AeReal));
-		ae_auxiliary_loss(&job->auxiliary, &job->pass, net, params, job->target, n, job->nullable,
-						  1.0 / ROWS, job->scratch, ae_kernels_best(), &unit_blas);
+		ae_auxiliary_loss(&job->auxiliary, &job->pass, params,
+						  &(AeCells){job->target, n, job->nullable}, 1.0 / ROWS,
+						  &(AeMeasure){&job->net.layout, ae_kernels_best(), job->scratch});
 	}
 	loss += target_loss(job, first, n);
-	ae_net_backward(grads, &job->pass, net, params, x, levels, n, accumulate, ae_kernels_best(),
-					&unit_blas);
+	ae_net_backward(grads, &job->pass, params, accumulate);
 	if (job->auxiliary.weight > 0)
-		ae_auxiliary_gradient(grads, &job->auxiliary, net, n, &unit_blas);
+		ae_auxiliary_gradient(grads, &job->auxiliary, &job->pass);
 	return loss;
 }
 
@@ -471,7 +471,8 @@ missing_cells_have_no_gradient(void **state)
 
 			for (uint32_t c = layout.n_dense; r == 3 && c < n_cells; c++)
 				cells[c] = -1;
-			ae_loss_row(d, outputs, cells, &layout, 1, job.scratch, ae_kernels_best());
+			ae_loss_row(d, outputs, cells, 1,
+						&(AeMeasure){&layout, ae_kernels_best(), job.scratch});
 			for (uint32_t b = 0, cell = 0; b < layout.n_blocks; b++)
 			{
 				const AeBlock *block = &layout.blocks[b];
@@ -505,10 +506,11 @@ nullable_changes_nothing(void **state)
 		job = (Job){.net = make_net(1, AE_TANH, &layout)};
 		draw_rows(&job, PLAIN);
 		fill(outputs, ROWS * 16, -2, 2, 3);
-		loss = ae_loss_rows(a, outputs, job.target, &layout, ROWS, false, 0.3, job.scratch,
-							ae_kernels_best());
-		assert_true(fabs(loss - ae_loss_rows(b, outputs, job.target, &layout, ROWS, true, 0.3,
-											 job.scratch, ae_kernels_best())) < 1e-13);
+		loss = ae_loss_rows(a, outputs, &(AeCells){job.target, ROWS, false}, 0.3,
+							&(AeMeasure){&layout, ae_kernels_best(), job.scratch});
+		assert_true(fabs(loss - ae_loss_rows(b, outputs, &(AeCells){job.target, ROWS, true}, 0.3,
+											 &(AeMeasure){&layout, ae_kernels_best(),
+														  job.scratch})) < 1e-13);
 		for (size_t k = 0; k < (size_t) ROWS * n_out; k++)
 			assert_true(fabs(a[k] - b[k]) < 1e-15);
 	}
@@ -567,21 +569,20 @@ levels_are_one_hot_inputs(void **state)
 			if (job.levels[2 * r + c] >= 0)
 				one_hot[r * 15 + (uint32_t) job.levels[2 * r + c]] = 1;
 	}
-	ae_net_forward(&job.pass, &job.net, params, job.x, job.levels, ROWS, true, ae_kernels_best(),
-				   &unit_blas);
+	unit_forward(&job.pass, params, job.x, job.levels, ROWS, true);
 	memcpy(h, job.pass.h[1], sizeof h);
 	dense = job.net;
 	dense.layout = flat;
-	ae_net_forward(&job.pass, &dense, params, one_hot, NULL, ROWS, true, ae_kernels_best(),
-				   &unit_blas);
+	job.pass.net = &dense;
+	unit_forward(&job.pass, params, one_hot, NULL, ROWS, true);
 	for (int i = 0; i < ROWS * 5; i++)
 		assert_true(fabs(h[i] - job.pass.h[1][i]) < 1e-14);
 	/* and the gradient by the first layer's weights, from the same outputs' gradient */
-	dense.layout = job.net.layout;
+	job.pass.net = &job.net;
+	unit_forward(&job.pass, params, job.x, job.levels, ROWS, true);
 	fill(job.pass.d[0], ROWS * 12, -1, 1, 6);
 	memcpy(job.pass.h[4], job.pass.d[0], ROWS * 12 * sizeof(AeReal));
-	ae_net_backward(by_inputs, &job.pass, &job.net, params, job.x, job.levels, ROWS, false,
-					ae_kernels_best(), &unit_blas);
+	ae_net_backward(by_inputs, &job.pass, params, false);
 	memcpy(by_levels, by_inputs, sizeof by_levels);
 	for (uint32_t i = 0; i < 15; i++)
 		for (uint32_t o = 0; o < 5; o++)
@@ -755,23 +756,24 @@ thresholds_by_hand(void **state)
 
 	(void) state;
 	assert_true(AE_JUMP_WIDTH == 0.1);
-	ae_net_place(&pass, &arena, &net, 2, true);
-	ae_net_place_penalty(&pass, &arena, &net, &term, false);
-	ae_net_place_gate(&pass, &arena, &net, 2, 0, false, NULL, NULL);
+	unit_place(&pass, &arena, &net, 2, true);
+	ae_net_place_penalty(&pass, &arena, &term, false);
+	ae_net_place_gate(&pass, &arena, 2, 0, false, NULL, NULL);
 	assert_true(arena.used < sizeof block_of_pass - AE_ALIGN);
 	pass.penalty_scale = 0.5;
-	ae_net_forward(&pass, &net, params, x, NULL, 2, true, ae_kernels_best(), &unit_blas);
+	unit_forward(&pass, params, x, NULL, 2, true);
 	assert_true(pass.h[1][0] == 0.53 && pass.h[1][1] == 0);
-	assert_true(fabs(ae_net_penalty(&pass, &net, 2) - 0.3) < 1e-15);
-	ae_loss_rows(pass.d[0], pass.h[2], x, &layout, 2, false, 0.5, scratch, ae_kernels_best());
-	ae_net_backward(grads, &pass, &net, params, x, NULL, 2, false, ae_kernels_best(), &unit_blas);
+	assert_true(fabs(ae_net_penalty(&pass) - 0.3) < 1e-15);
+	ae_loss_rows(pass.d[0], pass.h[2], &(AeCells){x, 2, false}, 0.5,
+				 &(AeMeasure){&layout, ae_kernels_best(), scratch});
+	ae_net_backward(grads, &pass, params, false);
 	assert_true(fabs(grads[4] - (-5 * 1.06 + 5 * 0.92 - 2 * 5 * 0.3)) < 1e-12);
 	assert_true(fabs(grads[0] - 1.06 * 0.53) < 1e-12); /* of the row that is on alone */
 	/* a row farther from the threshold than half of epsilon has no part in its gradient */
-	ae_net_forward(&pass, &net, params, (const AeReal[]){0.7, 0.44}, NULL, 2, true,
-				   ae_kernels_best(), &unit_blas);
-	ae_loss_rows(pass.d[0], pass.h[2], x, &layout, 2, false, 0.5, scratch, ae_kernels_best());
-	ae_net_backward(grads, &pass, &net, params, x, NULL, 2, false, ae_kernels_best(), &unit_blas);
+	unit_forward(&pass, params, (const AeReal[]){0.7, 0.44}, NULL, 2, true);
+	ae_loss_rows(pass.d[0], pass.h[2], &(AeCells){x, 2, false}, 0.5,
+				 &(AeMeasure){&layout, ae_kernels_best(), scratch});
+	ae_net_backward(grads, &pass, params, false);
 	assert_true(grads[4] == 0);
 }
 
@@ -941,14 +943,14 @@ dropout_drops_its_share(void **state)
 	AeReal *before = malloc(n * sizeof(AeReal));
 
 	(void) state;
-	ae_net_place(&pass, &arena, &net, 20, true);
-	ae_net_place_dropout(&pass, &arena, &net, 20);
+	unit_place(&pass, &arena, &net, 20, true);
+	ae_net_place_dropout(&pass, &arena, 20);
 	block = malloc(arena.used + AE_ALIGN);
 	arena = (AeArena){.base = ae_arena_align(block)};
-	ae_net_place(&pass, &arena, &net, 20, true);
-	ae_net_place_dropout(&pass, &arena, &net, 20);
+	unit_place(&pass, &arena, &net, 20, true);
+	ae_net_place_dropout(&pass, &arena, 20);
 	assert_null(pass.mask[2]);
-	ae_net_draw_dropout(&pass, &net, 20, 0.25, 1, 1, ae_kernels_best());
+	ae_net_draw_dropout(&pass, 20, 0.25, (AeVisit){1, 1});
 	memcpy(before, pass.mask[1], n * sizeof(AeReal));
 	for (size_t i = 0; i < n; i++)
 	{
@@ -958,9 +960,9 @@ dropout_drops_its_share(void **state)
 	}
 	assert_true(fabs((double) dropped / (double) n - 0.25) < 5 * sqrt(0.25 * 0.75 / (double) n));
 	assert_true(fabs((double) same / (double) n - 0.625) < 0.03); /* 1/16 + 9/16: independent */
-	ae_net_draw_dropout(&pass, &net, 20, 0.25, 1, 1, ae_kernels_best());
+	ae_net_draw_dropout(&pass, 20, 0.25, (AeVisit){1, 1});
 	assert_memory_equal(before, pass.mask[1], n * sizeof(AeReal));
-	ae_net_draw_dropout(&pass, &net, 20, 0.25, 1, 2, ae_kernels_best());
+	ae_net_draw_dropout(&pass, 20, 0.25, (AeVisit){1, 2});
 	assert_memory_not_equal(before, pass.mask[1], n * sizeof(AeReal));
 	free(before);
 	free(block);
@@ -1096,13 +1098,15 @@ targets_by_hand(void **state)
 	(void) state;
 	assert_true(ae_target_scratch(2) <= 8 && ae_target_scratch(1) <= 8);
 	/* softmax(0, ln 3) = 1/4, 3/4; softmax(2, 2) = 1/2, 1/2 */
-	loss = ae_target_loss(d, outputs, labels, 2, 3, 2, scratch, ae_kernels_best());
+	loss =
+		ae_target_loss(d, outputs, labels, 3, 2, &(AeTargetMeasure){2, ae_kernels_best(), scratch});
 	assert_true(fabs(loss - (log(4.0 / 3) + log(2))) < 1e-12);
 	assert_true(fabs(d[0] - 0.5) < 1e-12 && fabs(d[1] + 0.5) < 1e-12);
 	assert_true(fabs(d[2] + 1) < 1e-12 && fabs(d[3] - 1) < 1e-12);
 	assert_true(d[4] == 0 && d[5] == 0);
 	/* (1.5 - 1)^2 + (-1 - 0)^2 */
-	loss = ae_target_loss(d, numbers, labels, 1, 3, 2, scratch, ae_kernels_best());
+	loss =
+		ae_target_loss(d, numbers, labels, 3, 2, &(AeTargetMeasure){1, ae_kernels_best(), scratch});
 	assert_true(fabs(loss - 1.25) < 1e-12);
 	assert_true(fabs(d[0] - 2) < 1e-12 && fabs(d[1] + 4) < 1e-12 && d[2] == 0);
 	assert_true(ae_target_factor(5000, 50) == 100 && ae_target_factor(7, 7) == 1);
@@ -1120,18 +1124,19 @@ target_tallies_by_hand(void **state)
 	AeReal scratch[8];
 
 	(void) state;
-	ae_target_tally(&tally, outputs, labels, 2, 4, scratch, ae_kernels_best());
+	ae_target_tally(&tally, outputs, labels, 4, &(AeTargetMeasure){2, ae_kernels_best(), scratch});
 	assert_true(tally.n == 3 && fabs(ae_target_accuracy(&tally, 2) - 2.0 / 3) < 1e-12);
 	assert_true(fabs(ae_target_mean_loss(&tally) -
 					 (log(1 + exp(-1)) + log(1 + exp(-2)) + log(1 + exp(1))) / 3) < 1e-12);
 	tally = empty;
 	for (size_t i = 0; i < 3; i++)
-		ae_target_tally(&tally, numbers + i, truths + i, 1, 1, scratch, ae_kernels_best());
+		ae_target_tally(&tally, numbers + i, truths + i, 1,
+						&(AeTargetMeasure){1, ae_kernels_best(), scratch});
 	/* 1 - 1 / ((1 - 3)^2 + 0 + (5 - 3)^2) */
 	assert_true(fabs(ae_target_accuracy(&tally, 1) - 0.875) < 1e-12);
 	assert_true(isnan(ae_target_mean_loss(&empty)) && isnan(ae_target_accuracy(&empty, 2)));
 	tally = empty;
-	ae_target_tally(&tally, numbers, truths, 1, 1, scratch, ae_kernels_best());
+	ae_target_tally(&tally, numbers, truths, 1, &(AeTargetMeasure){1, ae_kernels_best(), scratch});
 	assert_true(isnan(ae_target_accuracy(&tally, 1)) && ae_target_mean_loss(&tally) == 0);
 }
 

@@ -882,6 +882,7 @@ test_cross_entropy_excess(void **state)
 									  {-100, 1, 100},
 									  {1e15, 1, 0},
 									  {2, 0.25, 1.6269280110429725}};
+	const AeExtent one = {1, 1, 1, 1};
 	const AeKernels *tables[MAX_TABLES];
 	int n_tables = find_tables(tables);
 
@@ -893,7 +894,7 @@ test_cross_entropy_excess(void **state)
 			AeReal z = (AeReal) cases[i][0], t = (AeReal) cases[i][1], d, slope;
 
 			assert_near(tables[k]->cross_entropy(&z, &t, 1), cases[i][2], 1);
-			assert_near(tables[k]->cross_entropy_loss(&d, &z, &t, 2, 1, 1, 1, 1), cases[i][2], 1);
+			assert_near(tables[k]->cross_entropy_loss(&d, &z, &t, 2, &one), cases[i][2], 1);
 			slope = (AeReal) (2 * (reference_sigmoid(z) - clamp01(t)));
 			assert_near(d, slope, 1);
 		}
@@ -916,6 +917,7 @@ test_losses(void **state)
 	for (size_t s = 0; s < sizeof(shapes) / sizeof(shapes[0]); s++)
 	{
 		size_t n_rows = shapes[s][0], n_cols = shapes[s][1], ld = shapes[s][2], ldx = shapes[s][3];
+		AeExtent extent = {n_rows, n_cols, ld, ldx};
 		size_t n = (n_rows - 1) * ld + n_cols;
 		Guarded r = guarded_new(n), x = guarded_new((n_rows - 1) * ldx + n_cols);
 		Guarded d = guarded_new(n), e = guarded_new(n);
@@ -938,12 +940,10 @@ test_losses(void **state)
 
 			memset(d.p, 0, n * sizeof(AeReal));
 			memset(e.p, 0, n * sizeof(AeReal));
-			assert_near(k->square_loss(d.p, r.p, x.p, half, n_rows, n_cols, ld, ldx), square, 1);
-			assert_near(k->square_loss(NULL, r.p, x.p, 1, n_rows, n_cols, ld, ldx), square, 1);
-			assert_near(k->cross_entropy_loss(e.p, r.p, x.p, half, n_rows, n_cols, ld, ldx), cross,
-						1);
-			assert_near(k->cross_entropy_loss(NULL, r.p, x.p, 1, n_rows, n_cols, ld, ldx), cross,
-						1);
+			assert_near(k->square_loss(d.p, r.p, x.p, half, &extent), square, 1);
+			assert_near(k->square_loss(NULL, r.p, x.p, 1, &extent), square, 1);
+			assert_near(k->cross_entropy_loss(e.p, r.p, x.p, half, &extent), cross, 1);
+			assert_near(k->cross_entropy_loss(NULL, r.p, x.p, 1, &extent), cross, 1);
 			for (size_t i = 0; i < n; i++)
 			{
 				AeReal target = i % ld < n_cols ? x.p[i / ld * ldx + i % ld] : 0;
@@ -977,6 +977,7 @@ test_distance_losses(void **state)
 	for (size_t s = 0; s < sizeof(shapes) / sizeof(shapes[0]); s++)
 	{
 		size_t n_rows = shapes[s][0], n_cols = shapes[s][1], ld = shapes[s][2], ldx = shapes[s][3];
+		AeExtent extent = {n_rows, n_cols, ld, ldx};
 		size_t n = (n_rows - 1) * ld + n_cols;
 		Guarded r = guarded_new(n), x = guarded_new((n_rows - 1) * ldx + n_cols);
 		Guarded d = guarded_new(n), e = guarded_new(n);
@@ -991,8 +992,8 @@ test_distance_losses(void **state)
 
 			memset(d.p, 0, n * sizeof(AeReal));
 			memset(e.p, 0, n * sizeof(AeReal));
-			got_absolute = k->absolute_loss(d.p, r.p, x.p, (AeReal) 0.5, n_rows, n_cols, ld, ldx);
-			got_huber = k->huber_loss(e.p, r.p, x.p, (AeReal) 0.5, n_rows, n_cols, ld, ldx);
+			got_absolute = k->absolute_loss(d.p, r.p, x.p, (AeReal) 0.5, &extent);
+			got_huber = k->huber_loss(e.p, r.p, x.p, (AeReal) 0.5, &extent);
 			for (size_t i = 0; i < n; i++)
 			{
 				bool gap = i % ld >= n_cols;
@@ -1005,9 +1006,8 @@ test_distance_losses(void **state)
 			}
 			assert_near(got_absolute, absolute, absolute);
 			assert_near(got_huber, huber, huber);
-			assert_true(k->absolute_loss(NULL, r.p, x.p, 1, n_rows, n_cols, ld, ldx) ==
-						got_absolute);
-			assert_true(k->huber_loss(NULL, r.p, x.p, 1, n_rows, n_cols, ld, ldx) == got_huber);
+			assert_true(k->absolute_loss(NULL, r.p, x.p, 1, &extent) == got_absolute);
+			assert_true(k->huber_loss(NULL, r.p, x.p, 1, &extent) == got_huber);
 		}
 		guarded_free(r);
 		guarded_free(x);

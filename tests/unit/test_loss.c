@@ -107,14 +107,15 @@ test_restriction(void **state)
 		double loss, wanted, of_blocks = 0;
 
 		draw_row(s, outputs, cells);
-		loss = ae_loss_row(d, outputs, cells, layout, 0.5, scratch, kernels);
+		loss = ae_loss_row(d, outputs, cells, 0.5, &(AeMeasure){layout, kernels, scratch});
 		/* with or without a gradient: one value, but for the order of sums */
-		assert_true(fabs(ae_loss_row(NULL, outputs, cells, layout, 0, scratch, kernels) - loss) <=
-					1e-6 * (sizeof(AeReal) == 8 ? 1e-7 : 1) * (1 + loss));
-		loss = ae_loss_row(NULL, outputs, cells, layout, 0, scratch, kernels);
+		assert_true(
+			fabs(ae_loss_row(NULL, outputs, cells, 0, &(AeMeasure){layout, kernels, scratch}) -
+				 loss) <= 1e-6 * (sizeof(AeReal) == 8 ? 1e-7 : 1) * (1 + loss));
+		loss = ae_loss_row(NULL, outputs, cells, 0, &(AeMeasure){layout, kernels, scratch});
 		for (uint32_t b = 0; b < layout->n_blocks; b++)
 		{
-			double block = ae_loss_block(outputs, cells, layout, b, scratch, kernels);
+			double block = ae_loss_block(outputs, cells, b, &(AeMeasure){layout, kernels, scratch});
 
 			of_blocks += isnan(block) ? 0 : block;
 		}
@@ -128,8 +129,10 @@ test_restriction(void **state)
 		assert_int_equal(ae_layout_check(&part.layout, NULL), AE_OK);
 		n_partial += part.layout.n_columns < layout->n_columns;
 		assert_true(fabs(of_blocks / part.layout.n_columns - loss) <= 1e-14 * (1 + loss));
-		ae_loss_row(d_part, part.outputs, part.cells, &part.layout, 0.5, scratch, kernels);
-		wanted = ae_loss_row(NULL, part.outputs, part.cells, &part.layout, 0, scratch, kernels);
+		ae_loss_row(d_part, part.outputs, part.cells, 0.5,
+					&(AeMeasure){&part.layout, kernels, scratch});
+		wanted = ae_loss_row(NULL, part.outputs, part.cells, 0,
+							 &(AeMeasure){&part.layout, kernels, scratch});
 		assert_true(fabs(loss - wanted) <= 1e-14 * (1 + wanted));
 		/* the gradient too, and nothing where nothing is observed */
 		for (uint32_t j = 0; j < ae_layout_outputs(&part.layout); j++)
@@ -187,7 +190,7 @@ test_inputs(void **state)
 		uint32_t n_cells = ae_layout_cells(layout), n_numbers = ae_layout_dense_inputs(layout);
 		AeReal sigma = seed % 3 == 0 ? (AeReal) 0.5 : 0;
 		bool nullable = seed % 4 < 2;
-		const AeReal *x;
+		AeInputs inputs = {.levels = levels, .dense = dense, .filled = filled};
 
 		for (uint32_t r = 0; r < ROWS; r++)
 			draw_row(s, outputs, cells + r * n_cells);
@@ -199,13 +202,13 @@ test_inputs(void **state)
 				   layout->n_dense * sizeof(AeReal));
 		if (sigma > 0)
 			kernels->add_noise(noise, noise, (size_t) ROWS * layout->n_dense, sigma, 9, 4);
-		ae_loss_inputs(&x, levels, cells, dense, filled, layout, ROWS, nullable, sigma, 9, 4,
-					   kernels);
+		ae_loss_inputs(&inputs, &(AeCells){cells, ROWS, nullable}, layout,
+					   &(AeNoise){sigma, {9, 4}}, kernels);
 		for (uint32_t r = 0; r < ROWS; r++)
 		{
 			reference_inputs(wanted, wanted_levels, cells + r * n_cells,
 							 noise + r * layout->n_dense, layout);
-			assert_memory_equal(x + r * n_numbers, wanted, n_numbers * sizeof(AeReal));
+			assert_memory_equal(inputs.x + r * n_numbers, wanted, n_numbers * sizeof(AeReal));
 			if (layout->n_categories > 0)
 				assert_memory_equal(levels + r * layout->n_categories, wanted_levels,
 									layout->n_categories * sizeof(int32_t));
@@ -232,13 +235,15 @@ test_unseen(void **state)
 	AeReal d[3], scratch[6];
 
 	(void) state;
-	assert_true(fabs(ae_loss_row(d, z, &cell, &layout, 1, scratch, ae_kernels_best()) -
-					 2 * (log_sum + 2)) < 1e-5);
+	assert_true(
+		fabs(ae_loss_row(d, z, &cell, 1, &(AeMeasure){&layout, ae_kernels_best(), scratch}) -
+			 2 * (log_sum + 2)) < 1e-5);
 	assert_true(d[0] == 0 && d[1] == 0 && d[2] == 0);
 	block.unseen = 9;
-	assert_true(ae_loss_row(NULL, z, &cell, &layout, 1, scratch, ae_kernels_best()) == 18);
+	assert_true(ae_loss_row(NULL, z, &cell, 1, &(AeMeasure){&layout, ae_kernels_best(), scratch}) ==
+				18);
 	block.loss = AE_LOSS_ONEHOT;
-	assert_true(ae_loss_row(d, z, &cell, &layout, 1, scratch, ae_kernels_best()) ==
+	assert_true(ae_loss_row(d, z, &cell, 1, &(AeMeasure){&layout, ae_kernels_best(), scratch}) ==
 				2 * (1 + 4 + 0.25 + 1));
 	assert_true(d[0] == 0 && d[1] == 0 && d[2] == 0);
 }

@@ -63,14 +63,16 @@ two_rows_by_hand(void **state)
 	double mean[2], variance[2], inverse[2], sums[4];
 	double running_mean[] = {0, 0}, running_variance[] = {1, 1};
 	AeNormMoments moments = {mean, variance, inverse};
+	AeNorm norm = {
+		.n_units = 2, .n_rows = 2, .gamma = gamma, .unit = unit, .moments = moments, .sums = sums};
 	const double u = 1 / sqrt(1 + 1e-5);
 
 	(void) state;
-	ae_norm_forward(z, unit, &moments, gamma, 2, 2);
+	ae_norm_forward(z, &norm);
 	assert_true(mean[0] == 2 && variance[0] == 1 && mean[1] == 2 && variance[1] == 0);
 	assert_true(fabs((double) z[0] + 5 * u) < tolerance && fabs((double) z[2] - 5 * u) < tolerance);
 	assert_true(z[1] == 0 && z[3] == 0 && unit[1] == 0 && unit[3] == 0);
-	ae_norm_backward(d, d_gamma, d_beta, unit, &moments, gamma, 2, 2, true, sums);
+	ae_norm_backward(d, d_gamma, d_beta, true, &norm);
 	assert_true(d_beta[0] == 24 && d_beta[1] == 30);
 	assert_true(fabs((double) d_gamma[0] - (10 + 2 * u)) < 10 * tolerance && d_gamma[1] == 10);
 	/* unit 0: D - 2 is -1, 1, and u times the mean of D u, which is u, takes it all but epsilon */
@@ -96,10 +98,12 @@ one_row_says_nothing(void **state)
 	double mean[2], variance[2], inverse[2], sums[4], running_mean[] = {3, 4};
 	double running_variance[] = {5, 6};
 	AeNormMoments moments = {mean, variance, inverse};
+	AeNorm norm = {
+		.n_units = 2, .n_rows = 1, .gamma = gamma, .unit = unit, .moments = moments, .sums = sums};
 
 	(void) state;
-	ae_norm_forward(z, unit, &moments, gamma, 1, 2);
-	ae_norm_backward(d, d_gamma, d_beta, unit, &moments, gamma, 1, 2, false, sums);
+	ae_norm_forward(z, &norm);
+	ae_norm_backward(d, d_gamma, d_beta, false, &norm);
 	for (int j = 0; j < 2; j++)
 		assert_true(z[j] == 0 && d[j] == 0 && d_gamma[j] == 0);
 	assert_true(d_beta[0] == 1 && d_beta[1] == 4);
@@ -154,13 +158,13 @@ loss_of(const AeNet *net, const AeReal *params, const AeReal *x, size_t n)
 	double loss;
 	char *block;
 
-	ae_net_place(&pass, &arena, net, n, false);
+	unit_place(&pass, &arena, net, n, false);
 	block = malloc(arena.used + AE_ALIGN);
 	arena = (AeArena){.base = ae_arena_align(block)};
-	ae_net_place(&pass, &arena, net, n, false);
-	ae_net_forward(&pass, net, params, x, NULL, n, false, ae_kernels_best(), &unit_blas);
-	loss = ae_loss_rows(NULL, pass.h[net->n_layers], x, &net->layout, n, false, 0, scratch,
-						ae_kernels_best()) /
+	unit_place(&pass, &arena, net, n, false);
+	unit_forward(&pass, params, x, NULL, n, false);
+	loss = ae_loss_rows(NULL, pass.h[net->n_layers], &(AeCells){x, n, false}, 0,
+						&(AeMeasure){&net->layout, ae_kernels_best(), scratch}) /
 		   (double) n;
 	free(block);
 	return loss;
@@ -310,10 +314,10 @@ stopping_folds(void **state)
 	void *memory;
 
 	(void) state;
-	assert_int_equal(ae_trainer_size(&bytes, &net, &options, &rows, NULL), AE_OK);
+	assert_int_equal(ae_trainer_size(&bytes, &(AeTask){&net, &options, &rows}, NULL), AE_OK);
 	memory = malloc(bytes);
-	assert_int_equal(ae_trainer_init(&trainer, memory, bytes, &net, &options, &rows, NULL,
-									 ae_kernels_best(), &unit_blas, NULL),
+	assert_int_equal(ae_trainer_init(&trainer, memory, bytes, &(AeTask){&net, &options, &rows},
+									 NULL, unit_compute(), NULL),
 					 AE_OK);
 	for (int i = 0; i < 20; i++)
 		assert_true(ae_trainer_step(trainer));
@@ -403,7 +407,7 @@ contradictions_are_refused(void **state)
 		options.tied = i == 1;
 		options.optimizer = i == 2 ? AE_OPTIMIZER_LBFGS : AE_OPTIMIZER_ADAM;
 		options.contract_weight = i == 3;
-		assert_int_equal(ae_trainer_size(&bytes, &net, &options, &rows, NULL),
+		assert_int_equal(ae_trainer_size(&bytes, &(AeTask){&net, &options, &rows}, NULL),
 						 i ? AE_ERR_ARGUMENT : AE_OK);
 	}
 }

@@ -107,8 +107,7 @@ pretrain(AeReal *params, double *losses, const AeNet *net, const AeTrainOptions 
 
 		assert_int_equal(ae_pretrainer_size(&bytes, net, &watched, l, NULL), AE_OK);
 		block = malloc(bytes);
-		p = ae_pretrainer_init(block, net, options, &watched, params, l, ae_kernels_best(),
-							   &unit_blas);
+		p = ae_pretrainer_init(block, &(AeTask){net, options, &watched}, params, l, unit_compute());
 		trainer = unit_train(&memory, &p->net, &p->options, &p->rows, NULL);
 		assert_int_equal(ae_trainer_progress(trainer)->state, AE_TRAIN_FINISHED);
 		assert_int_equal(ae_trainer_progress(trainer)->update, options->pretrain_updates);
@@ -131,13 +130,13 @@ representation(const AeNet *net, const AeReal *params, const AeReal *cells, uint
 	AePass pass;
 	char *block;
 
-	ae_net_place(&pass, &arena, net, N, false);
+	unit_place(&pass, &arena, net, N, false);
 	block = malloc(arena.used + AE_ALIGN);
 	arena = (AeArena){.base = ae_arena_align(block)};
-	ae_net_place(&pass, &arena, net, N, false);
-	ae_loss_inputs(&x, levels, cells, dense, filled, &net->layout, N, true, 0, 0, 0,
-				   ae_kernels_best());
-	ae_net_forward(&pass, net, params, x, levels, N, false, ae_kernels_best(), &unit_blas);
+	unit_place(&pass, &arena, net, N, false);
+	unit_inputs(&x, &(AeInputs){.levels = levels, .dense = dense, .filled = filled},
+				&(AeCells){cells, N, true}, &net->layout, &(AeNoise){0, {0, 0}});
+	unit_forward(&pass, params, x, levels, N, false);
 	memcpy(h, pass.h[l], N * (size_t) net->width[l] * sizeof(AeReal));
 	free(block);
 	free(levels);
@@ -296,8 +295,8 @@ options_by_hand(void **state)
 				own = denoising && given > 1 && (given != 3 || l == 0);
 				assert_int_equal(ae_pretrainer_size(&bytes, &net, &rows, l, NULL), AE_OK);
 				block = malloc(bytes);
-				p = ae_pretrainer_init(block, &net, &options, &rows, params, l, ae_kernels_best(),
-									   &unit_blas);
+				p = ae_pretrainer_init(block, &(AeTask){&net, &options, &rows}, params, l,
+									   unit_compute());
 				assert_true(p->options.noise == (!denoising || own ? 0 : given == 1 ? 0.4 : 0.2));
 				assert_true(p->options.masking == (own && given == 2 ? 0.3 : 0));
 				assert_true(p->options.salt_pepper == (own && given == 3 ? 0.3 : 0));

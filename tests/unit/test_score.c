@@ -309,17 +309,18 @@ test_as_in_training(void **state)
 		draw_cells(s, scorer.cells, ROWS, seed % 4 > 1);
 		outputs = ae_scorer_decode(&scorer, ae_scorer_encode(&scorer, ROWS), ROWS);
 		ae_scorer_errors(errors, &scorer, outputs, ROWS);
-		ae_net_place(&pass, &arena, net, ROWS, false);
+		unit_place(&pass, &arena, net, ROWS, false);
 		memory = malloc(arena.used + AE_ALIGN);
 		arena = (AeArena){.base = ae_arena_align(memory)};
-		ae_net_place(&pass, &arena, net, ROWS, false);
-		ae_loss_inputs(&x, levels, scorer.cells, dense, filled, &net->layout, ROWS, true, 0, 0, 0,
-					   kernels);
-		ae_net_forward(&pass, net, s->params, x, levels, ROWS, false, kernels, &unit_blas);
+		unit_place(&pass, &arena, net, ROWS, false);
+		unit_inputs(&x, &(AeInputs){.levels = levels, .dense = dense, .filled = filled},
+					&(AeCells){scorer.cells, ROWS, true}, &net->layout, &(AeNoise){0, {0, 0}});
+		unit_forward(&pass, s->params, x, levels, ROWS, false);
 		for (size_t i = 0; i < ROWS * n_out; i++)
 			assert_close(outputs[i], (double) pass.h[net->n_layers][i]);
-		trained = ae_loss_rows(NULL, pass.h[net->n_layers], scorer.cells, &net->layout, ROWS,
-							   seed % 4 > 1, 0, scorer.scratch, kernels);
+		trained =
+			ae_loss_rows(NULL, pass.h[net->n_layers], &(AeCells){scorer.cells, ROWS, seed % 4 > 1},
+						 0, &(AeMeasure){&net->layout, kernels, scorer.measure.scratch});
 		for (int r = 0; r < ROWS; r++)
 			sum += errors[r];
 		assert_close(sum, trained);

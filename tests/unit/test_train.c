@@ -289,15 +289,15 @@ mean_jacobian(const AeNet *net, const AeReal *params, const AeReal *x, size_t n)
 
 	for (int i = 0; i < 2; i++)
 	{
-		ae_net_place(&pass, &arena, net, n, true);
-		ae_contract_place(&contraction, &pass, &arena, net, n, 1, true);
+		unit_place(&pass, &arena, net, n, true);
+		ae_contract_place(&contraction, &pass, &arena, n, 1, true);
 		if (i == 1)
 			break;
 		block = malloc(arena.used + AE_ALIGN);
 		arena = (AeArena){.base = ae_arena_align(block)};
 	}
-	ae_net_forward(&pass, net, params, x, NULL, n, true, ae_kernels_best(), &unit_blas);
-	sum = ae_contract_value(&contraction, &pass, net, params, n, ae_kernels_best(), &unit_blas);
+	unit_forward(&pass, params, x, NULL, n, true);
+	sum = ae_contract_value(&contraction, &pass, params);
 	free(block);
 	return sum / (double) n;
 }
@@ -370,7 +370,7 @@ contraction_refuses(void **state)
 	assert_true(isnan(ae_trainer_progress(trainer)->jacobian));
 	free(memory);
 	options.contract_weight = 0.1;
-	assert_int_equal(ae_trainer_size(&bytes, &net, &options, &rows, &error), AE_OK);
+	assert_int_equal(ae_trainer_size(&bytes, &(AeTask){&net, &options, &rows}, &error), AE_OK);
 	for (int i = 0; i < 6; i++)
 	{
 		AeNet other = net;
@@ -385,7 +385,8 @@ contraction_refuses(void **state)
 			other.activation[0] = AE_RELU;
 		if (i == 5)
 			other.top_k = 1;
-		assert_int_equal(ae_trainer_size(&bytes, &other, &refused, &rows, &error), AE_ERR_ARGUMENT);
+		assert_int_equal(ae_trainer_size(&bytes, &(AeTask){&other, &refused, &rows}, &error),
+						 AE_ERR_ARGUMENT);
 		assert_string_equal(error.what, "contract_weight");
 	}
 	free(x);
@@ -537,9 +538,10 @@ laplace_refuses_lbfgs(void **state)
 
 	(void) state;
 	options.weight_prior = AE_PRIOR_LAPLACE;
-	assert_int_equal(ae_trainer_size(&bytes, &net, &options, &rows, &error), AE_OK);
+	assert_int_equal(ae_trainer_size(&bytes, &(AeTask){&net, &options, &rows}, &error), AE_OK);
 	options.weight_decay = 0.1;
-	assert_int_equal(ae_trainer_size(&bytes, &net, &options, &rows, &error), AE_ERR_ARGUMENT);
+	assert_int_equal(ae_trainer_size(&bytes, &(AeTask){&net, &options, &rows}, &error),
+					 AE_ERR_ARGUMENT);
 	assert_string_equal(error.what, "weight_prior");
 	free(x);
 }
@@ -657,14 +659,13 @@ early_stopping_restores_the_best(void **state)
 	for (uint32_t i = 0; i < progress->n_history; i++)
 		lowest = fmin(lowest, (double) progress->history[i].validation_loss);
 	assert_true(fabs(lowest - progress->best_loss) < 1e-6);
-	ae_net_place(&pass, &arena, &net, 20, false);
+	unit_place(&pass, &arena, &net, 20, false);
 	block_memory = malloc(arena.used + AE_ALIGN);
 	arena = (AeArena){.base = ae_arena_align(block_memory)};
-	ae_net_place(&pass, &arena, &net, 20, false);
-	ae_net_forward(&pass, &net, ae_trainer_params(trainer), x, NULL, 20, false, ae_kernels_best(),
-				   &unit_blas);
-	loss = ae_loss_rows(NULL, pass.h[net.n_layers], x, &net.layout, 20, false, 0, scratch,
-						ae_kernels_best()) /
+	unit_place(&pass, &arena, &net, 20, false);
+	unit_forward(&pass, ae_trainer_params(trainer), x, NULL, 20, false);
+	loss = ae_loss_rows(NULL, pass.h[net.n_layers], &(AeCells){x, 20, false}, 0,
+						&(AeMeasure){&net.layout, ae_kernels_best(), scratch}) /
 		   20;
 	assert_true(fabs(loss - progress->best_loss) < 1e-5);
 	free(block_memory);
@@ -824,7 +825,8 @@ layouts_are_checked(void **state)
 
 	(void) state;
 	assert_int_equal(ae_layout_check(&mixed_layout, &error), AE_OK);
-	assert_int_equal(ae_trainer_size(&bytes, &net, &options, &rows, &error), AE_ERR_SHAPE);
+	assert_int_equal(ae_trainer_size(&bytes, &(AeTask){&net, &options, &rows}, &error),
+					 AE_ERR_SHAPE);
 	assert_string_equal(error.what, "number of cells");
 	layout.blocks = blocks;
 	layout.indicators = &indicator;
@@ -981,16 +983,16 @@ masking_spares_validation(void **state)
 	trainer = unit_train(&memory, &net, &options, &rows, NULL);
 	start = malloc(ae_net_n_params(&net) * sizeof(AeReal));
 	ae_net_init(start, &net, options.seed);
-	ae_net_place(&pass, &arena, &net, 80, false);
+	unit_place(&pass, &arena, &net, 80, false);
 	block = malloc(arena.used + AE_ALIGN);
 	arena = (AeArena){.base = ae_arena_align(block)};
-	ae_net_place(&pass, &arena, &net, 80, false);
-	ae_loss_inputs(&x, levels, cells, dense, filled, &net.layout, 80, true, 0, 0, 0,
-				   ae_kernels_best());
-	ae_net_forward(&pass, &net, start, x, levels, 80, false, ae_kernels_best(), &unit_blas);
-	loss =
-		ae_loss_rows(NULL, pass.h[4], cells, &net.layout, 80, true, 0, scratch, ae_kernels_best()) /
-		80;
+	unit_place(&pass, &arena, &net, 80, false);
+	unit_inputs(&x, &(AeInputs){.levels = levels, .dense = dense, .filled = filled},
+				&(AeCells){cells, 80, true}, &net.layout, &(AeNoise){0, {0, 0}});
+	unit_forward(&pass, start, x, levels, 80, false);
+	loss = ae_loss_rows(NULL, pass.h[4], &(AeCells){cells, 80, true}, 0,
+						&(AeMeasure){&net.layout, ae_kernels_best(), scratch}) /
+		   80;
 	assert_true(fabs(loss - ae_trainer_progress(trainer)->validation_loss) < 1e-6);
 	assert_true(fabs(loss - ae_trainer_progress(trainer)->train_loss) > 1e-3);
 	free(block);
@@ -1318,12 +1320,14 @@ asymmetric_nets_cannot_be_tied(void **state)
 
 	(void) state;
 	options.tied = true;
-	assert_int_equal(ae_trainer_size(&bytes, &net, &options, &rows, &error), AE_OK);
+	assert_int_equal(ae_trainer_size(&bytes, &(AeTask){&net, &options, &rows}, &error), AE_OK);
 	net.width[3] = 6;
-	assert_int_equal(ae_trainer_size(&bytes, &net, &options, &rows, &error), AE_ERR_SHAPE);
+	assert_int_equal(ae_trainer_size(&bytes, &(AeTask){&net, &options, &rows}, &error),
+					 AE_ERR_SHAPE);
 	net.width[3] = 5;
 	net.n_encoder = 1;
-	assert_int_equal(ae_trainer_size(&bytes, &net, &options, &rows, &error), AE_ERR_SHAPE);
+	assert_int_equal(ae_trainer_size(&bytes, &(AeTask){&net, &options, &rows}, &error),
+					 AE_ERR_SHAPE);
 }
 
 /* Parameters after training with some options, and their loss; to be freed. */
@@ -1394,17 +1398,20 @@ kl_needs_sigmoids(void **state)
 	(void) state;
 	options.sparse = AE_PENALTY_KL;
 	options.sparse_weight = 1;
-	assert_int_equal(ae_trainer_size(&bytes, &net, &options, &rows, &error), AE_ERR_ARGUMENT);
+	assert_int_equal(ae_trainer_size(&bytes, &(AeTask){&net, &options, &rows}, &error),
+					 AE_ERR_ARGUMENT);
 	assert_string_equal(error.what, "sparse_target");
 	options.sparse_target = 0.1;
 	net.activation[0] = AE_TANH;
-	assert_int_equal(ae_trainer_size(&bytes, &net, &options, &rows, &error), AE_OK);
+	assert_int_equal(ae_trainer_size(&bytes, &(AeTask){&net, &options, &rows}, &error), AE_OK);
 	options.sparse_hidden = true;
-	assert_int_equal(ae_trainer_size(&bytes, &net, &options, &rows, &error), AE_ERR_ARGUMENT);
+	assert_int_equal(ae_trainer_size(&bytes, &(AeTask){&net, &options, &rows}, &error),
+					 AE_ERR_ARGUMENT);
 	net.activation[0] = AE_SIGMOID;
 	net.activation[1] = AE_TANH;
 	options.sparse_hidden = false;
-	assert_int_equal(ae_trainer_size(&bytes, &net, &options, &rows, &error), AE_ERR_ARGUMENT);
+	assert_int_equal(ae_trainer_size(&bytes, &(AeTask){&net, &options, &rows}, &error),
+					 AE_ERR_ARGUMENT);
 }
 
 /* ---- a supervised target ---- */
@@ -1532,12 +1539,13 @@ accuracy_of(const AeNet *net, const AeReal *params, size_t n)
 							  : net->n_target == 2 ? sum > 0
 												   : 1 + (sum > 0.3) - (sum < -0.3));
 	}
-	ae_net_place(&pass, &arena, net, n, false);
+	unit_place(&pass, &arena, net, n, false);
 	block = malloc(arena.used + AE_ALIGN);
 	arena = (AeArena){.base = ae_arena_align(block)};
-	ae_net_place(&pass, &arena, net, n, false);
-	ae_net_forward(&pass, net, params, rows, NULL, n, false, ae_kernels_best(), &unit_blas);
-	ae_target_tally(&tally, pass.target, labels, net->n_target, n, scratch, ae_kernels_best());
+	unit_place(&pass, &arena, net, n, false);
+	unit_forward(&pass, params, rows, NULL, n, false);
+	ae_target_tally(&tally, pass.target, labels, n,
+					&(AeTargetMeasure){net->n_target, ae_kernels_best(), scratch});
 	assert_true(tally.n == (double) n);
 	free(block);
 	free(rows);
@@ -1630,15 +1638,17 @@ labels_need_a_head(void **state)
 	size_t bytes, with;
 
 	(void) state;
-	assert_int_equal(ae_trainer_size(&bytes, &net, &options, &rows, &error), AE_OK);
+	assert_int_equal(ae_trainer_size(&bytes, &(AeTask){&net, &options, &rows}, &error), AE_OK);
 	rows.has_target = true;
-	assert_int_equal(ae_trainer_size(&with, &net, &options, &rows, &error), AE_ERR_SHAPE);
+	assert_int_equal(ae_trainer_size(&with, &(AeTask){&net, &options, &rows}, &error),
+					 AE_ERR_SHAPE);
 	assert_string_equal(error.what, "labels of a row");
 	net.n_target = 2;
-	assert_int_equal(ae_trainer_size(&with, &net, &options, &rows, &error), AE_OK);
+	assert_int_equal(ae_trainer_size(&with, &(AeTask){&net, &options, &rows}, &error), AE_OK);
 	assert_true(with > bytes);
 	rows.has_target = false;
-	assert_int_equal(ae_trainer_size(&with, &net, &options, &rows, &error), AE_ERR_SHAPE);
+	assert_int_equal(ae_trainer_size(&with, &(AeTask){&net, &options, &rows}, &error),
+					 AE_ERR_SHAPE);
 }
 
 static void
@@ -1659,11 +1669,11 @@ begin_again(void **memory, const AeNet *net, const AeTrainOptions *options, cons
 	AeError error;
 	size_t bytes;
 
-	assert_int_equal(ae_trainer_size(&bytes, net, options, rows, &error), AE_OK);
+	assert_int_equal(ae_trainer_size(&bytes, &(AeTask){net, options, rows}, &error), AE_OK);
 	*memory = malloc(bytes);
 	memset(*memory, 0xa5, bytes);
-	assert_int_equal(ae_trainer_init(&trainer, *memory, bytes, net, options, rows, NULL,
-									 ae_kernels_best(), &unit_blas, &error),
+	assert_int_equal(ae_trainer_init(&trainer, *memory, bytes, &(AeTask){net, options, rows}, NULL,
+									 unit_compute(), &error),
 					 AE_OK);
 	return trainer;
 }

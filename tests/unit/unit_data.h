@@ -28,6 +28,41 @@ static const AeBlas unit_blas = {.gemm = cblas_dgemm};
 static const AeBlas unit_blas = {.gemm = cblas_sgemm};
 #endif
 
+static inline const AeCompute *
+unit_compute(void)
+{
+	static AeCompute compute;
+
+	compute = (AeCompute){ae_kernels_best(), &unit_blas};
+	return &compute;
+}
+
+/* A pass through all layers of net, which computes with the above. */
+static inline void
+unit_place(AePass *pass, AeArena *arena, const AeNet *net, size_t n_rows, bool backward)
+{
+	ae_net_place(pass, arena, net, net->n_layers, n_rows, backward);
+	pass->compute = *unit_compute();
+}
+
+/* A forward pass of inputs that are ready. */
+static inline void
+unit_forward(AePass *pass, const AeReal *params, const AeReal *x, int32_t *levels, size_t n_rows,
+			 bool training)
+{
+	pass->inputs = (AeInputs){.x = x, .levels = levels, .n_rows = n_rows};
+	ae_net_forward(pass, params, training);
+}
+
+/* *x: the numbers of cells as they enter; their levels lie in room. */
+static inline void
+unit_inputs(const AeReal **x, AeInputs *room, const AeCells *cells, const AeLayout *layout,
+			const AeNoise *noise)
+{
+	ae_loss_inputs(room, cells, layout, noise, ae_kernels_best());
+	*x = room->x;
+}
+
 /* A table of tests/data without its label, each column standardised, constant ones left out. */
 typedef struct UnitTable
 {
@@ -180,11 +215,11 @@ unit_train(void **block, const AeNet *net, const AeTrainOptions *options, const 
 	AeError error;
 	size_t bytes;
 
-	assert_int_equal(ae_trainer_size(&bytes, net, options, rows, &error), AE_OK);
+	assert_int_equal(ae_trainer_size(&bytes, &(AeTask){net, options, rows}, &error), AE_OK);
 	*block = malloc(bytes);
 	assert_non_null(*block);
-	assert_int_equal(ae_trainer_init(&trainer, *block, bytes, net, options, rows, init,
-									 ae_kernels_best(), &unit_blas, &error),
+	assert_int_equal(ae_trainer_init(&trainer, *block, bytes, &(AeTask){net, options, rows}, init,
+									 unit_compute(), &error),
 					 AE_OK);
 	while (ae_trainer_step(trainer))
 		;
