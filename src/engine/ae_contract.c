@@ -7,18 +7,11 @@
 
 #include "ae_rng.h"
 
-bool
-ae_contract_is_smooth(AeActivation activation)
-{
-	/* elu: s' is continuous, s'' jumps at 0, as s' of a rectifier does: gradients bear that */
-	return activation != AE_RELU && activation != AE_LEAKY_RELU && activation != AE_SELU;
-}
-
 AeStatus
 ae_contract_check(const AeNet *net, AeError *error)
 {
 	for (uint32_t l = 0; l < net->n_encoder; l++)
-		if (!ae_contract_is_smooth(net->activation[l]))
+		if (ae_activation_info[net->activation[l]].kinked)
 			return ae_fail(error, AE_ERR_ARGUMENT, "contract_weight", 1, 0, 0);
 	if (net->top_k > 0 || net->gated)
 		return ae_fail(error, AE_ERR_ARGUMENT, "contract_weight", 1, 0, 0);

@@ -37,9 +37,6 @@ typedef struct AeContraction
 	void (*check)(void);              /* called before each probe, or NULL; may longjmp */
 } AeContraction;
 
-/* Whether an activation has the two derivatives that the penalty needs. */
-bool ae_contract_is_smooth(AeActivation activation);
-
 /* Refuses an encoder whose Jacobian jumps: AE_ERR_ARGUMENT, `what` being contract_weight. */
 AeStatus ae_contract_check(const AeNet *net, AeError *error);
 

@@ -66,8 +66,7 @@
  * 16  u32      n_target         outputs of the head of the target: 1 of a number, 2 of a boolean,
  *                               the levels of a category; 0 without a target
  * 20  u32 x (n_layers + 1)      width: 1 .. 65536; the first and the last as the layout says
- *     u8 x n_layers             activation: 0 identity, 1 sigmoid, 2 tanh, 3 relu, 4 gelu,
- *                               5 silu, 6 leaky_relu, 7 elu, 8 selu, 9 softplus
+ *     u8 x n_layers             activation: a number of AeActivation (ae_activation.h)
  * ---- options, as resolved; ranges in ae_train.h
  *  0  u8       optimizer        0 sgd, 1 adam, 2 adamw, 3 lbfgs
  *  1  u8       schedule         0 constant, 1 cosine, 2 step

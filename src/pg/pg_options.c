@@ -916,16 +916,21 @@ encoder_hidden_layers(const PgaeOptions *options)
 static void
 refuse_kink(const char *option, int activation, const char *of)
 {
-	static const AeActivation kinked[] = {AE_RELU, AE_LEAKY_RELU, AE_SELU};
+	StringInfoData smooth;
 
-	for (int i = 0; i < (int) lengthof(kinked); i++)
-	{
-		if (activation == (int) kinked[i])
-			refuse_pair("\"contract_weight\" > 0",
-						psprintf("\"%s\" = %s%s", option, ae_activation_info[activation].name, of),
-						"The derivatives of the code jump where a unit has a kink: use gelu, silu, "
-						"elu, softplus, tanh or sigmoid in the encoder.");
-	}
+	if (activation < 0 || !ae_activation_info[activation].kinked)
+		return;
+	initStringInfo(&smooth);
+	for (int i = 0; i < AE_ACTIVATION_COUNT; i++)
+		if (i != AE_IDENTITY && !ae_activation_info[i].kinked)
+			appendStringInfo(&smooth, "%s%s", smooth.len > 0 ? ", " : "",
+							 ae_activation_info[i].name);
+	refuse_pair(
+		"\"contract_weight\" > 0",
+		psprintf("\"%s\" = %s%s", option, ae_activation_info[activation].name, of),
+		psprintf("The derivatives of the code jump where a unit has a kink: use one of %s in "
+				 "the encoder.",
+				 smooth.data));
 }
 
 static bool
@@ -1698,18 +1703,13 @@ notice_undone(const AeTrainOptions *train)
 						 "well.")));
 }
 
-/* Activations whose outputs end not far from 0 on one side or both. */
-#define BOUNDED                                                                                    \
-	((1 << AE_SIGMOID) | (1 << AE_TANH) | (1 << AE_RELU) | (1 << AE_ELU) | (1 << AE_SELU) |        \
-	 (1 << AE_SOFTPLUS))
-
 static void
 notice_squashed_outputs(const AeNet *net, AeLoss loss, AeScaling scaling)
 {
 	AeActivation output = net->activation[net->n_layers - 1];
 
 	if (!ae_loss_is_distance(loss) || scaling == AE_SCALING_MINMAX || scaling == AE_SCALING_NONE ||
-		!(BOUNDED & (1 << output)))
+		!ae_activation_info[output].bounded)
 		return;
 	ereport(NOTICE, (errmsg("output_activation %s cannot reach all standardised inputs",
 							ae_activation_info[output].name),

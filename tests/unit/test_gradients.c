@@ -1187,7 +1187,7 @@ contraction_agrees(void **state)
 				static Job job;
 				double error;
 
-				if (!ae_contract_is_smooth((AeActivation) act))
+				if (ae_activation_info[act].kinked)
 					continue;
 				job = (Job){.name = "contraction",
 							.net = make_net(1 + i / 2, (AeActivation) act, &layout),
