@@ -23,6 +23,7 @@ my @ENGINE_ORDER = (
 	'kernel kernel_impl',
 	'matrix',
 	'hash loss prior',
+	'options',
 	'net scaler corrupt',
 	'pca prototype auxiliary target',
 	'contract',
@@ -33,7 +34,7 @@ my @ENGINE_ORDER = (
 
 # What of the engine the binding may see: models and the phases that it drives step by step, so that
 # it can be interrupted between two steps.  These are training, scoring and the comparison with PCA.
-my %BINDING_MAY = map { $_ => 1 } qw(status net train pretrain model scaler score pca hash target);
+my %BINDING_MAY = map { $_ => 1 } qw(status net train options pretrain model scaler score pca hash target);
 
 # Only the file that fills the tables of kernels and of BLAS functions needs to know them.
 my %BINDING_EXCEPTION = ('src/pg/pg_module.c' => { map { $_ => 1 } qw(blas kernel) });

@@ -833,61 +833,74 @@ io_net(Io *io, AeModel *model, AeArena *arena)
 
 /* ---- options and outcome ---- */
 
+/* Options that take a byte: an enum, or a run of flags, which share one. */
+static bool
+is_small(const AeOptionInfo *info)
+{
+	return info->type == AE_OPTION_ENUM || info->type == AE_OPTION_FLAG;
+}
+
+/* The flags from option i on; returns how many there are. */
+static size_t
+io_flags(Io *io, AeTrainOptions *options, size_t i)
+{
+	int bits = 0;
+	size_t n = 0;
+
+	while (i + n < ae_n_options && ae_option_info[i + n].type == AE_OPTION_FLAG)
+	{
+		bits |= (ae_option_value(options, &ae_option_info[i + n]) != 0) << n;
+		n++;
+	}
+	bits = io_enum(io, bits, 1 << n, "flags of options");
+	for (size_t k = 0; k < n; k++)
+		ae_option_set(options, &ae_option_info[i + k], bits >> k & 1);
+	return n;
+}
+
+/* The option i, or the flags from it on; returns how many that were. */
+static size_t
+io_option(Io *io, AeTrainOptions *options, size_t i)
+{
+	const AeOptionInfo *info = &ae_option_info[i];
+	void *at = (char *) options + info->offset;
+
+	switch (info->type)
+	{
+		case AE_OPTION_ENUM:
+			*(int *) at = io_enum(io, *(int *) at, (int) info->high + 1, info->name);
+			return 1;
+		case AE_OPTION_FLAG:
+			return io_flags(io, options, i);
+		case AE_OPTION_REAL:
+			io_f64(io, at, FINITE, info->name);
+			return 1;
+		case AE_OPTION_COUNT32:
+			io_u32(io, at);
+			return 1;
+		case AE_OPTION_COUNT64:
+			io_u64(io, at);
+			return 1;
+		case AE_OPTION_TYPE_COUNT:
+			break;
+	}
+	return 1;
+}
+
 static void
 io_options(Io *io, AeTrainOptions *options)
 {
 	size_t start = io->at;
-	int flags;
 	AeError error = {0};
 
-	options->optimizer =
-		(AeOptimizer) io_enum(io, (int) options->optimizer, AE_OPTIMIZER_COUNT, "optimizer");
-	options->schedule =
-		(AeSchedule) io_enum(io, (int) options->schedule, AE_SCHEDULE_COUNT, "schedule");
-	options->sparse = (AePenalty) io_enum(io, (int) options->sparse, AE_PENALTY_COUNT, "sparse");
-	flags = io_enum(io,
-					options->sparse_hidden + 2 * options->tied + 4 * options->batch_norm +
-						8 * options->contract_exact,
-					16, "flags of options");
-	options->sparse_hidden = (flags & 1) != 0;
-	options->tied = (flags & 2) != 0;
-	options->batch_norm = (flags & 4) != 0;
-	options->contract_exact = (flags & 8) != 0;
-	options->weight_prior =
-		(AeWeightPrior) io_enum(io, (int) options->weight_prior, AE_PRIOR_COUNT, "weight_prior");
-	options->pretrain =
-		(AePretrain) io_enum(io, (int) options->pretrain, AE_PRETRAIN_COUNT, "pretrain");
-	io_reserved(io, 2);
-	io_f64(io, &options->learning_rate, FINITE, "learning_rate");
-	io_f64(io, &options->final_rate, FINITE, "final_rate");
-	io_f64(io, &options->warmup, FINITE, "warmup");
-	io_f64(io, &options->momentum, FINITE, "momentum");
-	io_f64(io, &options->beta1, FINITE, "beta1");
-	io_f64(io, &options->beta2, FINITE, "beta2");
-	io_f64(io, &options->epsilon, FINITE, "epsilon");
-	io_f64(io, &options->weight_decay, FINITE, "weight_decay");
-	io_f64(io, &options->clip_norm, FINITE, "clip_norm");
-	io_f64(io, &options->noise, FINITE, "noise");
-	io_f64(io, &options->masking, FINITE, "masking");
-	io_f64(io, &options->sparse_weight, FINITE, "sparse_weight");
-	io_f64(io, &options->sparse_target, FINITE, "sparse_target");
-	io_f64(io, &options->dropout, FINITE, "dropout");
-	io_f64(io, &options->salt_pepper, FINITE, "salt_pepper");
-	io_f64(io, &options->swap, FINITE, "swap");
-	io_f64(io, &options->emphasis, FINITE, "emphasis");
-	io_f64(io, &options->contract_weight, FINITE, "contract_weight");
-	io_f64(io, &options->code_noise, FINITE, "code_noise");
-	io_f64(io, &options->aux_weight, FINITE, "aux_weight");
-	io_f64(io, &options->target_weight, FINITE, "target_weight");
-	io_u64(io, &options->epochs);
-	io_u64(io, &options->updates);
-	io_u32(io, &options->batch_size);
-	io_u32(io, &options->patience);
-	io_f64(io, &options->validation, FINITE, "validation");
-	io_f64(io, &options->time_limit, FINITE, "time_limit");
-	io_u64(io, &options->seed);
-	io_u32(io, &options->batch_top_k);
-	io_u64(io, &options->pretrain_updates);
+	for (size_t i = 0; i < ae_n_options;)
+	{
+		bool small = is_small(&ae_option_info[i]);
+
+		i += io_option(io, options, i);
+		if (small && (i == ae_n_options || !is_small(&ae_option_info[i])))
+			io_reserved(io, (8 - (io->at - start) % 8) % 8);
+	}
 	if (io->status == AE_OK)
 		judged(io, start, ae_train_options_check(options, &error), &error);
 }

@@ -39,25 +39,6 @@
 #define PASS_ROWS 512    /* rows of a slice where no minibatch says otherwise */
 #define KEEP_INTERVAL 16 /* updates between copies of good weights */
 
-const char *const ae_optimizer_name[AE_OPTIMIZER_COUNT] = {
-	[AE_OPTIMIZER_SGD] = "sgd",
-	[AE_OPTIMIZER_ADAM] = "adam",
-	[AE_OPTIMIZER_ADAMW] = "adamw",
-	[AE_OPTIMIZER_LBFGS] = "lbfgs",
-};
-
-const char *const ae_pretrain_name[AE_PRETRAIN_COUNT] = {
-	[AE_PRETRAIN_NONE] = "none",
-	[AE_PRETRAIN_PLAIN] = "plain",
-	[AE_PRETRAIN_DENOISING] = "denoising",
-};
-
-const char *const ae_schedule_name[AE_SCHEDULE_COUNT] = {
-	[AE_SCHEDULE_CONSTANT] = "constant",
-	[AE_SCHEDULE_COSINE] = "cosine",
-	[AE_SCHEDULE_STEP] = "step",
-};
-
 const char *const ae_train_state_name[AE_TRAIN_STATE_COUNT] = {
 	[AE_TRAIN_RUNNING] = "running",     [AE_TRAIN_FINISHED] = "finished",
 	[AE_TRAIN_CONVERGED] = "converged", [AE_TRAIN_EARLY] = "early stopping",
@@ -130,68 +111,6 @@ struct AeTrainer
 	double batch_target; /* sum of that loss over the current evaluation, scaled */
 	AeTargetTally validation_target;
 };
-
-static bool
-in_range(double value, double low, double high)
-{
-	return value >= low && value <= high;
-}
-
-AeStatus
-ae_train_options_check(const AeTrainOptions *o, AeError *error)
-{
-	const double below_one = 0x1.fffffffffffffp-1;
-	const struct
-	{
-		const char *name;
-		double value, low, high;
-	} ranges[] = {
-		{"optimizer", o->optimizer, 0, AE_OPTIMIZER_COUNT - 1},
-		{"schedule", o->schedule, 0, AE_SCHEDULE_COUNT - 1},
-		{"learning_rate", o->learning_rate, 1e-12, 1e6},
-		{"final_rate", o->final_rate, 0, 1},
-		{"warmup", o->warmup, 0, below_one},
-		{"momentum", o->momentum, 0, below_one},
-		{"beta1", o->beta1, 0, below_one},
-		{"beta2", o->beta2, 0, below_one},
-		{"epsilon", o->epsilon, 1e-30, 1},
-		{"weight_decay", o->weight_decay, 0, 1e6},
-		{"clip_norm", o->clip_norm, 0, 1e12},
-		{"noise", o->noise, 0, 1e6},
-		{"masking", o->masking, 0, below_one},
-		{"sparse", o->sparse, 0, AE_PENALTY_COUNT - 1},
-		{"sparse_weight", o->sparse_weight, 0, 1e6},
-		{"sparse_target", o->sparse_target, 0, below_one},
-		{"dropout", o->dropout, 0, below_one},
-		{"weight_prior", o->weight_prior, 0, AE_PRIOR_COUNT - 1},
-		{"salt_pepper", o->salt_pepper, 0, below_one},
-		{"swap", o->swap, 0, below_one},
-		{"emphasis", o->emphasis, 0, 1},
-		{"contract_weight", o->contract_weight, 0, 1e6},
-		{"code_noise", o->code_noise, 0, 1e6},
-		{"batch_top_k", o->batch_top_k, 0, AE_MAX_WIDTH},
-		{"aux_weight", o->aux_weight, 0, 1e6},
-		{"target_weight", o->target_weight, 0, 1e6},
-		{"pretrain", o->pretrain, 0, AE_PRETRAIN_COUNT - 1},
-		{"pretrain_updates", (double) o->pretrain_updates, 0, 1e12},
-		{"epochs", (double) o->epochs, 0, 1e9},
-		{"updates", (double) o->updates, 0, 1e12},
-		{"batch_size", o->batch_size, 1, 1 << 24},
-		{"validation", o->validation, 0, below_one},
-		{"patience", o->patience, 0, 1e9},
-		{"time_limit", o->time_limit, 0, 1e9},
-	};
-
-	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
-		if (!in_range(ranges[i].value, ranges[i].low, ranges[i].high))
-			return ae_fail(error, AE_ERR_ARGUMENT, ranges[i].name, ranges[i].value, ranges[i].low,
-						   ranges[i].high);
-	if (o->sparse == AE_PENALTY_KL && !(o->sparse_target >= 1e-6))
-		return ae_fail(error, AE_ERR_ARGUMENT, "sparse_target", o->sparse_target, 1e-6, below_one);
-	if ((o->epochs == 0) == (o->updates == 0))
-		return ae_fail(error, AE_ERR_ARGUMENT, "epochs", (double) o->epochs, 1, 1e9);
-	return AE_OK;
-}
 
 /* The rate of kl is that of units in (0, 1). */
 static AeStatus

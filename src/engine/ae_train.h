@@ -17,86 +17,8 @@
 
 #include "ae_matrix.h"
 #include "ae_net.h"
-#include "ae_prior.h"
+#include "ae_options.h"
 #include "ae_status.h"
-
-/* The numbers of these enums are part of the byte format. */
-typedef enum AeOptimizer
-{
-	AE_OPTIMIZER_SGD = 0,
-	AE_OPTIMIZER_ADAM = 1,
-	AE_OPTIMIZER_ADAMW = 2,
-	AE_OPTIMIZER_LBFGS = 3,
-	AE_OPTIMIZER_COUNT
-} AeOptimizer;
-
-typedef enum AeSchedule
-{
-	AE_SCHEDULE_CONSTANT = 0,
-	AE_SCHEDULE_COSINE = 1, /* Loshchilov, Hutter 2017, eq. 5, one period, down to final_rate */
-	AE_SCHEDULE_STEP = 2, /* a tenth after 1/2, a hundredth after 3/4 (He et al. 2016, sec. 4.2) */
-	AE_SCHEDULE_COUNT
-} AeSchedule;
-
-/* What layers are pretrained as, one after the other (ae_pretrain.h). */
-typedef enum AePretrain
-{
-	AE_PRETRAIN_NONE = 0,
-	AE_PRETRAIN_PLAIN = 1,
-	AE_PRETRAIN_DENOISING = 2,
-	AE_PRETRAIN_COUNT
-} AePretrain;
-
-extern const char *const ae_pretrain_name[AE_PRETRAIN_COUNT];
-extern const char *const ae_optimizer_name[AE_OPTIMIZER_COUNT];
-extern const char *const ae_schedule_name[AE_SCHEDULE_COUNT];
-
-/* How to train.  Every field is resolved: the caller has put defaults in. */
-typedef struct AeTrainOptions
-{
-	AeOptimizer optimizer;
-	AeSchedule schedule;
-	double learning_rate; /* > 0; unused by L-BFGS */
-	double final_rate;    /* cosine: share of learning_rate at the end, [0, 1] */
-	double warmup;        /* share of updates with a linear rise, [0, 1) */
-	double momentum;      /* sgd, [0, 1) */
-	double beta1;         /* adam, [0, 1) */
-	double beta2;         /* adam, [0, 1) */
-	double epsilon;       /* adam, > 0 */
-	double weight_decay;  /* lambda of weight_prior, beside the loss; adamw: decoupled; >= 0 */
-	double clip_norm;     /* largest global gradient norm; 0: no clipping */
-	double noise;         /* sd of Gaussian noise on the inputs, scaled units; 0: none */
-	double masking;       /* probability that a cell enters as if it were missing, [0, 1) */
-	AePenalty sparse;     /* penalty that makes outputs of layers sparse (ae_penalty.h) */
-	bool sparse_hidden;   /* on every hidden layer, not on the code alone */
-	double sparse_weight; /* >= 0 */
-	double sparse_target; /* kl: rate of every unit, in (0, 1) */
-	double dropout;  /* share of units of hidden layers but the code that are dropped, [0, 1) */
-	bool tied;       /* the decoder's weights are the encoder's, transposed */
-	bool batch_norm; /* hidden layers but the code are normalised over minibatches */
-	AeWeightPrior weight_prior; /* what weight_decay is of: lambda/2 |W|^2, or lambda |W|_1 */
-	double salt_pepper;         /* probability that a cell enters as its least or largest, [0, 1) */
-	double swap;                /* probability that a column enters as another row's, [0, 1) */
-	double emphasis;        /* share of the loss that is taken of corrupted columns alone, [0, 1] */
-	double contract_weight; /* of the squared norm of the encoder's Jacobian, >= 0 */
-	bool contract_exact;    /* the norm itself, not an estimate of it */
-	double code_noise;      /* sd of Gaussian noise on the code before its activation */
-	uint32_t batch_top_k;   /* units kept for each row of a minibatch on the average; 0: all */
-	double aux_weight;      /* of the loss that dead units of the code are trained by, >= 0 */
-	double target_weight;   /* of the supervised loss, >= 0 */
-	AePretrain pretrain;    /* layer by layer before the whole */
-	uint64_t pretrain_updates; /* of each layer */
-	uint64_t epochs;           /* passes over the training rows, or 0 */
-	uint64_t updates;          /* updates of the weights (L-BFGS: iterations), or 0; one is set */
-	uint32_t batch_size;       /* rows in a minibatch, >= 1; unused by L-BFGS */
-	double validation;         /* share of rows held out, [0, 1) */
-	uint32_t patience; /* epochs without a better validation loss before stopping; 0: never */
-	double time_limit; /* seconds; 0: none; kept by the caller (ae_trainer_stop) */
-	uint64_t seed;
-} AeTrainOptions;
-
-/* Checks every range above.  AE_ERR_ARGUMENT with `what` the option's name. */
-AeStatus ae_train_options_check(const AeTrainOptions *options, AeError *error);
 
 /*
  * What weight_decay costs the weights (not biases) that training ended with: Omega of ae_prior.h,

@@ -1,0 +1,142 @@
+/*
+ * ae_options.h: how to train, and the one table of the options that say so.
+ *
+ * An option of training is a field of AeTrainOptions and a line of ae_option_info.  Whatever deals
+ * with options walks over that table: the check of ranges, the bytes of a model, and in the binding
+ * parsing, defaults, refusals and ae.describe.  A new option needs no more than the field, a line
+ * at the end of the table, and the code that uses it.
+ *
+ * Knows names, types, ranges and defaults; does not know what an option does.
+ */
+#ifndef AE_OPTIONS_H
+#define AE_OPTIONS_H
+
+#include "ae_penalty.h"
+#include "ae_prior.h"
+#include "ae_status.h"
+
+/* The numbers of these enums are part of the byte format. */
+typedef enum AeOptimizer
+{
+	AE_OPTIMIZER_SGD = 0,
+	AE_OPTIMIZER_ADAM = 1,
+	AE_OPTIMIZER_ADAMW = 2,
+	AE_OPTIMIZER_LBFGS = 3,
+	AE_OPTIMIZER_COUNT
+} AeOptimizer;
+
+typedef enum AeSchedule
+{
+	AE_SCHEDULE_CONSTANT = 0,
+	AE_SCHEDULE_COSINE = 1, /* Loshchilov, Hutter 2017, eq. 5, one period, down to final_rate */
+	AE_SCHEDULE_STEP = 2, /* a tenth after 1/2, a hundredth after 3/4 (He et al. 2016, sec. 4.2) */
+	AE_SCHEDULE_COUNT
+} AeSchedule;
+
+/* What layers are pretrained as, one after the other (ae_pretrain.h). */
+typedef enum AePretrain
+{
+	AE_PRETRAIN_NONE = 0,
+	AE_PRETRAIN_PLAIN = 1,
+	AE_PRETRAIN_DENOISING = 2,
+	AE_PRETRAIN_COUNT
+} AePretrain;
+
+extern const char *const ae_pretrain_name[AE_PRETRAIN_COUNT];
+extern const char *const ae_optimizer_name[AE_OPTIMIZER_COUNT];
+extern const char *const ae_schedule_name[AE_SCHEDULE_COUNT];
+
+/* How to train.  Every field is resolved: the caller has put defaults in. */
+typedef struct AeTrainOptions
+{
+	AeOptimizer optimizer;
+	AeSchedule schedule;
+	double learning_rate; /* > 0; unused by L-BFGS */
+	double final_rate;    /* cosine: share of learning_rate at the end, [0, 1] */
+	double warmup;        /* share of updates with a linear rise, [0, 1) */
+	double momentum;      /* sgd, [0, 1) */
+	double beta1;         /* adam, [0, 1) */
+	double beta2;         /* adam, [0, 1) */
+	double epsilon;       /* adam, > 0 */
+	double weight_decay;  /* lambda of weight_prior, beside the loss; adamw: decoupled; >= 0 */
+	double clip_norm;     /* largest global gradient norm; 0: no clipping */
+	double noise;         /* sd of Gaussian noise on the inputs, scaled units; 0: none */
+	double masking;       /* probability that a cell enters as if it were missing, [0, 1) */
+	AePenalty sparse;     /* penalty that makes outputs of layers sparse (ae_penalty.h) */
+	bool sparse_hidden;   /* on every hidden layer, not on the code alone */
+	double sparse_weight; /* >= 0 */
+	double sparse_target; /* kl: rate of every unit, in (0, 1) */
+	double dropout;  /* share of units of hidden layers but the code that are dropped, [0, 1) */
+	bool tied;       /* the decoder's weights are the encoder's, transposed */
+	bool batch_norm; /* hidden layers but the code are normalised over minibatches */
+	AeWeightPrior weight_prior; /* what weight_decay is of: lambda/2 |W|^2, or lambda |W|_1 */
+	double salt_pepper;         /* probability that a cell enters as its least or largest, [0, 1) */
+	double swap;                /* probability that a column enters as another row's, [0, 1) */
+	double emphasis;        /* share of the loss that is taken of corrupted columns alone, [0, 1] */
+	double contract_weight; /* of the squared norm of the encoder's Jacobian, >= 0 */
+	bool contract_exact;    /* the norm itself, not an estimate of it */
+	double code_noise;      /* sd of Gaussian noise on the code before its activation */
+	uint32_t batch_top_k;   /* units kept for each row of a minibatch on the average; 0: all */
+	double aux_weight;      /* of the loss that dead units of the code are trained by, >= 0 */
+	double target_weight;   /* of the supervised loss, >= 0 */
+	AePretrain pretrain;    /* layer by layer before the whole */
+	uint64_t pretrain_updates; /* of each layer */
+	uint64_t epochs;           /* passes over the training rows, or 0 */
+	uint64_t updates;          /* updates of the weights (L-BFGS: iterations), or 0; one is set */
+	uint32_t batch_size;       /* rows in a minibatch, >= 1; unused by L-BFGS */
+	double validation;         /* share of rows held out, [0, 1) */
+	uint32_t patience; /* epochs without a better validation loss before stopping; 0: never */
+	double time_limit; /* seconds; 0: none; kept by the caller (ae_trainer_stop) */
+	uint64_t seed;
+} AeTrainOptions;
+
+typedef enum AeOptionType
+{
+	AE_OPTION_ENUM,    /* an enum, as wide as an int */
+	AE_OPTION_FLAG,    /* bool */
+	AE_OPTION_REAL,    /* double */
+	AE_OPTION_COUNT32, /* uint32_t */
+	AE_OPTION_COUNT64, /* uint64_t */
+	AE_OPTION_TYPE_COUNT
+} AeOptionType;
+
+/* Bits of optimizers. */
+#define AE_FOR_SGD (1u << AE_OPTIMIZER_SGD)
+#define AE_FOR_ADAM ((1u << AE_OPTIMIZER_ADAM) | (1u << AE_OPTIMIZER_ADAMW))
+#define AE_FOR_LBFGS (1u << AE_OPTIMIZER_LBFGS)
+#define AE_FOR_RATES (AE_FOR_SGD | AE_FOR_ADAM)
+#define AE_FOR_ALL (AE_FOR_RATES | AE_FOR_LBFGS)
+
+/* The high of whatever may be any bigint that is not negative, as a double: the next one above. */
+#define AE_OPTION_BIGINT 9223372036854775808.0
+
+typedef struct AeOptionInfo
+{
+	const char *name; /* that users give it by; of an option that they cannot give, the field's */
+	AeOptionType type;
+	size_t offset;            /* in AeTrainOptions */
+	double low, high;         /* what may be given */
+	bool open;                /* high itself may not */
+	double otherwise;         /* if not given; allowed even out of range, where it means "none" */
+	unsigned optimizers;      /* AE_FOR_...: those that it has an effect with */
+	const char *const *names; /* of the values of an enum, or of a flag given by name; else NULL */
+	const char *needs;        /* the option without which it has no meaning, or NULL */
+} AeOptionInfo;
+
+/* In the order of the bytes of a model: append, never reorder. */
+extern const AeOptionInfo ae_option_info[];
+extern const size_t ae_n_options;
+
+/* The value of an option, of whatever type; counts above 2^53 rounded. */
+double ae_option_value(const AeTrainOptions *options, const AeOptionInfo *info);
+
+/* Sets it to a value that its type has. */
+void ae_option_set(AeTrainOptions *options, const AeOptionInfo *info, double value);
+
+/* Sets every option to its `otherwise`. */
+void ae_train_options_init(AeTrainOptions *options);
+
+/* Checks every range.  AE_ERR_ARGUMENT with `what` the option's name. */
+AeStatus ae_train_options_check(const AeTrainOptions *options, AeError *error);
+
+#endif
