@@ -61,14 +61,14 @@ const AeOptionInfo ae_option_info[] = {
 	 "sparse"},
 	{"dropout", AE_OPTION_REAL, AT(dropout), 0, 1, true, 0, AE_FOR_ALL, NULL, NULL},
 	/* what ae.denoise makes of its kind and level */
-	{"salt_pepper", AE_OPTION_REAL, AT(salt_pepper), 0, 1, true, 0, AE_FOR_ALL, NULL, NULL},
-	{"swap", AE_OPTION_REAL, AT(swap), 0, 1, true, 0, AE_FOR_ALL, NULL, NULL},
+	{"salt_pepper", AE_OPTION_REAL, AT(salt_pepper), 0, 1, true, 0, 0, NULL, NULL},
+	{"swap", AE_OPTION_REAL, AT(swap), 0, 1, true, 0, 0, NULL, NULL},
 	{"denoise_emphasis", AE_OPTION_REAL, AT(emphasis), 0, 1, false, 0, AE_FOR_ALL, NULL, "denoise"},
 	{"contract_weight", AE_OPTION_REAL, AT(contract_weight), 0, 1e6, false, 0, AE_FOR_ALL, NULL,
 	 NULL},
 	{"hash_noise", AE_OPTION_REAL, AT(code_noise), 0, 1e6, false, 0, AE_FOR_ALL, NULL, "hash_bits"},
 	{"aux_weight", AE_OPTION_REAL, AT(aux_weight), 0, 1e6, false, 0, AE_FOR_ALL, NULL, NULL},
-	{"target_weight", AE_OPTION_REAL, AT(target_weight), 0, 1e6, false, 0, AE_FOR_ALL, NULL,
+	{"target_weight", AE_OPTION_REAL, AT(target_weight), 0, 1e6, false, 0.1, AE_FOR_ALL, NULL,
 	 "target"},
 	{"epochs", AE_OPTION_COUNT64, AT(epochs), 1, 1e9, false, 0, AE_FOR_ALL, NULL, NULL},
 	{"updates", AE_OPTION_COUNT64, AT(updates), 1, 1e12, false, 0, AE_FOR_ALL, NULL, NULL},
@@ -77,12 +77,15 @@ const AeOptionInfo ae_option_info[] = {
 	{"patience", AE_OPTION_COUNT32, AT(patience), 0, 1e9, false, 0, AE_FOR_ALL, NULL, NULL},
 	{"validation", AE_OPTION_REAL, AT(validation), 0, 1, true, 0, AE_FOR_ALL, NULL, NULL},
 	{"time_limit", AE_OPTION_REAL, AT(time_limit), 0, 1e9, false, 0, AE_FOR_ALL, NULL, NULL},
-	{"seed", AE_OPTION_COUNT64, AT(seed), 0, AE_OPTION_BIGINT, false, 0, AE_FOR_ALL, NULL, NULL},
+	{"seed", AE_OPTION_COUNT64, AT(seed), 0, 0x1p64, false, 0, AE_FOR_ALL, NULL, NULL},
 	{"batch_top_k", AE_OPTION_COUNT32, AT(batch_top_k), 1, AE_MAX_WIDTH, false, 0, AE_FOR_ALL, NULL,
 	 NULL},
 	{"pretrain_updates", AE_OPTION_COUNT64, AT(pretrain_updates), 1, 1e12, false, 0, AE_FOR_ALL,
 	 NULL, "pretrain"},
 };
+
+_Static_assert(sizeof(ae_option_info) / sizeof(ae_option_info[0]) <= AE_MAX_OPTIONS,
+			   "AE_MAX_OPTIONS");
 
 const size_t ae_n_options = sizeof(ae_option_info) / sizeof(ae_option_info[0]);
 

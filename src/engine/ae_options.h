@@ -107,18 +107,15 @@ typedef enum AeOptionType
 #define AE_FOR_RATES (AE_FOR_SGD | AE_FOR_ADAM)
 #define AE_FOR_ALL (AE_FOR_RATES | AE_FOR_LBFGS)
 
-/* The high of whatever may be any bigint that is not negative, as a double: the next one above. */
-#define AE_OPTION_BIGINT 9223372036854775808.0
-
 typedef struct AeOptionInfo
 {
 	const char *name; /* that users give it by; of an option that they cannot give, the field's */
 	AeOptionType type;
-	size_t offset;            /* in AeTrainOptions */
-	double low, high;         /* what may be given */
-	bool open;                /* high itself may not */
-	double otherwise;         /* if not given; allowed even out of range, where it means "none" */
-	unsigned optimizers;      /* AE_FOR_...: those that it has an effect with */
+	size_t offset;       /* in AeTrainOptions */
+	double low, high;    /* what may be given */
+	bool open;           /* high itself may not */
+	double otherwise;    /* if not given; allowed even out of range, where it means "none" */
+	unsigned optimizers; /* AE_FOR_...: those that it has an effect with; 0: users cannot give it */
 	const char *const *names; /* of the values of an enum, or of a flag given by name; else NULL */
 	const char *needs;        /* the option without which it has no meaning, or NULL */
 } AeOptionInfo;
@@ -126,6 +123,9 @@ typedef struct AeOptionInfo
 /* In the order of the bytes of a model: append, never reorder. */
 extern const AeOptionInfo ae_option_info[];
 extern const size_t ae_n_options;
+
+/* No more than this. */
+#define AE_MAX_OPTIONS 96
 
 /* The value of an option, of whatever type; counts above 2^53 rounded. */
 double ae_option_value(const AeTrainOptions *options, const AeOptionInfo *info);

@@ -24,6 +24,7 @@
 #include "ae_target.h"
 #include "ae_train.h"
 #include "pg_compat.h"
+#include "pg_options.h"
 
 /* ---- pg_module.c: settings, and the libraries behind the engine ---- */
 extern char *pgae_kernels_setting;      /* ae.kernels: auto, generic, avx2, avx512 */
@@ -44,100 +45,12 @@ extern const char *pgae_blas_corename(void);
 pg_noreturn extern void pgae_raise(const AeError *error, const AeSchema *schema);
 
 /* Model bytes, read into a context, without scorers. */
-typedef struct PgaeModels
+struct PgaeModels
 {
 	uint32 n_folds;
 	uint32 n_members;
 	AeModel *models[AE_MAX_MODELS]; /* fold * n_members + member */
-} PgaeModels;
-
-/* ---- pg_options.c: jsonb to a job ---- */
-
-/* What an option says of one column. */
-typedef struct PgaeChoice
-{
-	char *column;
-	int choice; /* AeKind or AeScaling */
-} PgaeChoice;
-
-typedef struct PgaeOptions
-{
-	List *columns; /* of char *, or NIL: all */
-	List *exclude; /* of char * */
-	bool purpose_set;
-	AePurpose purpose;
-	int code;     /* 0: not given */
-	int n_hidden; /* -1: not given */
-	int hidden[AE_MAX_LAYERS];
-	int n_decoder; /* -1: mirror */
-	int decoder[AE_MAX_LAYERS];
-	int activation; /* AeActivation, or -1: by purpose */
-	int code_activation;
-	int output_activation;
-	int loss;          /* AeLoss, or -1 */
-	int category_loss; /* AeLoss, or -1 */
-	int scaling;       /* AeScaling, or -1 */
-	List *scalings;    /* of PgaeChoice: of single columns */
-	List *kinds;       /* of PgaeChoice */
-	int folds;         /* -1: not given, as the next two */
-	int prototypes;
-	int quality;
-	double clip;       /* 0: not given */
-	int max_levels;    /* -1: not given */
-	int min_frequency; /* -1: not given */
-	bool null_indicators;
-	int time_parts;      /* bits of AE_PART_ALL */
-	bool validation_set; /* train.validation was given */
-	bool patience_set;
-	bool length_set;   /* train.epochs or train.updates was given */
-	int sparse_layers; /* 0 the code, 1 every hidden layer; -1: not given */
-	int top_k;         /* 0: not given */
-	bool tied_set;     /* train.tied was given */
-	int denoise;       /* number of a kind of ae.denoise; -1: not given */
-	double denoise_level;
-	bool contract_exact_set; /* train.contract_exact was given */
-	char *target;            /* column, or NULL */
-	int hash_bits;           /* 0: not given */
-	/* fields not given hold a negative number (or UINT64_MAX / UINT32_MAX) until resolved */
-	AeTrainOptions train;
-} PgaeOptions;
-
-/* Parses and checks everything that can be checked without rows. options may be NULL: {}. */
-extern PgaeOptions *pgae_options_parse(Jsonb *options);
-
-/* Folds to cross over, networks of each, and prototypes, that the options ask for. */
-extern uint32 pgae_options_folds(const PgaeOptions *options);
-extern uint32 pgae_options_members(const PgaeOptions *options);
-extern uint32 pgae_options_prototypes(const PgaeOptions *options, uint32 n_folds);
-
-/* What the option of that list says of a column, or -1. */
-extern int pgae_options_choice(const List *choices, const char *column);
-
-/* The losses and the scaling of numbers that follow from the options. */
-extern AeLoss pgae_options_loss(const PgaeOptions *options);
-extern AeLoss pgae_options_category_loss(const PgaeOptions *options);
-extern AeScaling pgae_options_scaling(const PgaeOptions *options);
-
-/*
- * Fills in defaults once columns and rows are known: purpose, widths, activations,
- * losses, lengths; writes model->purpose, loss, category_loss, net (without its layout)
- * and options.  The schema is laid out.  init: the model that training starts from, or NULL.
- */
-extern void pgae_options_resolve(AeModel *model, const PgaeOptions *options, const AeModel *init,
-								 size_t n_rows, bool crossed);
-
-/* NOTICEs of options that do nothing or do not suffice, as they were resolved; once a training. */
-extern void pgae_options_notice(const AeModel *model, const PgaeOptions *options,
-								const AeModel *init);
-
-/*
- * Whether a layer narrower than the input, or anything else but a gate, keeps a code from copying
- * its input.
- */
-extern bool pgae_options_keep_from_copying(const AeNet *net, const AeTrainOptions *train);
-
-/* Refuses options that contradict the model that training starts from. */
-extern void pgae_options_check_init(const PgaeOptions *options, const PgaeModels *init);
+};
 
 /* ---- pg_value.c: one datum to a value or the text of a level, and back ---- */
 typedef enum PgaeConv

@@ -737,8 +737,6 @@ add_network_options(StringInfo out, const AeModel *model)
 	add_count(out, "code", net->width[code]);
 	add_widths(out, "hidden", net->width + 1, code - 1);
 	add_widths(out, "decoder", net->width + code + 1, net->n_layers - code - 1);
-	add_flag(out, "tied", model->options.tied);
-	add_flag(out, "batch_norm", model->options.batch_norm);
 	for (uint32_t l = 0; l + 1 < net->n_layers; l++)
 	{
 		/* all hidden layers have the same */
@@ -754,60 +752,68 @@ add_network_options(StringInfo out, const AeModel *model)
 	add_scaling_options(out, schema);
 }
 
-/* How the steps went, as far as the optimizer looks at it. */
-static void
-add_optimizer_options(StringInfo out, const AeTrainOptions *options)
+/* Whether the option without which another one has no meaning is on. */
+static bool
+is_on(const AeModel *model, const char *option)
 {
-	bool adam = options->optimizer == AE_OPTIMIZER_ADAM || options->optimizer == AE_OPTIMIZER_ADAMW;
+	const AeTrainOptions *train = &model->options;
 
-	add_text(out, "optimizer", ae_optimizer_name[options->optimizer]);
-	if (options->optimizer == AE_OPTIMIZER_LBFGS)
-		return;
-	add_number(out, "learning_rate", options->learning_rate);
-	add_text(out, "schedule", ae_schedule_name[options->schedule]);
-	add_number(out, "final_rate", options->final_rate);
-	add_number(out, "warmup", options->warmup);
-	if (adam)
-	{
-		add_number(out, "beta1", options->beta1);
-		add_number(out, "beta2", options->beta2);
-		add_number(out, "epsilon", options->epsilon);
-	}
-	else
-		add_number(out, "momentum", options->momentum);
-	add_number(out, "clip_norm", options->clip_norm);
-	add_count(out, "batch_size", options->batch_size);
+	if (strcmp(option, "sparse") == 0)
+		return train->sparse != AE_PENALTY_NONE;
+	if (strcmp(option, "weight_decay") == 0)
+		return train->weight_decay > 0;
+	if (strcmp(option, "pretrain") == 0)
+		return train->pretrain != AE_PRETRAIN_NONE;
+	if (strcmp(option, "hash_bits") == 0)
+		return train->code_noise > 0;
+	return strcmp(option, "target") == 0 && model->schema.has_target;
 }
 
-/* Those of ae.sparse, where they were used. */
-static void
-add_sparse_options(StringInfo out, const AeModel *model)
+/* Whether an option of training had a part in it, and is not told by add_corruption_options. */
+static bool
+took_part(const AeModel *model, const AeOptionInfo *info, double value)
 {
-	const AeTrainOptions *options = &model->options;
+	const AeTrainOptions *train = &model->options;
 
-	if (model->net.top_k > 0)
-		add_count(out, "top_k", model->net.top_k);
-	if (model->net.gated && options->batch_top_k > 0)
-		add_count(out, "batch_top_k", options->batch_top_k);
-	if (model->net.top_k > 0 || model->net.gated)
-		add_number(out, "aux_weight", options->aux_weight);
-	if (options->code_noise > 0)
+	if (!(info->optimizers & (1u << train->optimizer)) || value < info->low)
+		return false;
+	if (info->offset == offsetof(AeTrainOptions, noise) ||
+		info->offset == offsetof(AeTrainOptions, masking))
+		return false;
+	if (info->offset == offsetof(AeTrainOptions, contract_exact) ||
+		info->offset == offsetof(AeTrainOptions, contract_weight))
+		return train->contract_weight > 0;
+	if (info->offset == offsetof(AeTrainOptions, aux_weight))
+		return model->net.top_k > 0 || model->net.gated;
+	return info->needs == NULL || is_on(model, info->needs);
+}
+
+/* The options of training, as far as they had a part in it. */
+static void
+add_training_options(StringInfo out, const AeModel *model)
+{
+	for (size_t i = 0; i < ae_n_options; i++)
 	{
-		add_count(out, "hash_bits", code_width(model));
-		add_number(out, "hash_noise", options->code_noise);
+		const AeOptionInfo *info = &ae_option_info[i];
+		double value = ae_option_value(&model->options, info);
+
+		if (!took_part(model, info, value))
+			continue;
+		if (info->names)
+			add_text(out, info->name, info->names[(int) value]);
+		else if (info->type == AE_OPTION_FLAG)
+			add_flag(out, info->name, value != 0);
+		else if (info->type == AE_OPTION_COUNT64)
+			add_count(out, info->name,
+					  *(const uint64 *) ((const char *) &model->options + info->offset));
+		else
+			add_number(out, info->name, value);
 	}
-	if (options->sparse == AE_PENALTY_NONE)
-		return;
-	add_text(out, "sparse", ae_penalty_name[options->sparse]);
-	add_number(out, "sparse_weight", options->sparse_weight);
-	if (options->sparse == AE_PENALTY_KL)
-		add_number(out, "sparse_target", options->sparse_target);
-	add_text(out, "sparse_layers", options->sparse_hidden ? "hidden" : "code");
 }
 
 /* Masking and those of ae.denoise; Gaussian noise is the option noise. */
 static void
-add_denoise_options(StringInfo out, const AeTrainOptions *options)
+add_corruption_options(StringInfo out, const AeTrainOptions *options)
 {
 	double level = options->swap > 0 ? options->swap : options->salt_pepper;
 	bool masking = level == 0 && options->emphasis > 0;
@@ -821,16 +827,6 @@ add_denoise_options(StringInfo out, const AeTrainOptions *options)
 	add_number(out, "denoise_emphasis", options->emphasis);
 }
 
-/* Those of ae.target, where there is one. */
-static void
-add_target_options(StringInfo out, const AeModel *model)
-{
-	if (!model->schema.has_target)
-		return;
-	add_text(out, "target", pgae_target_name(&model->schema));
-	add_number(out, "target_weight", model->options.target_weight);
-}
-
 /* All options as they were resolved: given to ae.train again, they train the same model. */
 static void
 add_options(StringInfo out, const PgaeModels *models)
@@ -842,35 +838,17 @@ add_options(StringInfo out, const PgaeModels *models)
 	add_network_options(out, model);
 	add_count(out, "folds", models->n_folds);
 	add_count(out, "prototypes", model->prototypes.n);
-	if (options->pretrain != AE_PRETRAIN_NONE)
-	{
-		add_text(out, "pretrain", ae_pretrain_name[options->pretrain]);
-		add_count(out, "pretrain_updates", options->pretrain_updates);
-	}
 	add_text(out, "quality", models->n_members > 1 ? "accurate" : "standard");
 	/* of several members the first has half of what was asked for */
 	add_number(out, "noise", models->n_members > 1 ? 2 * options->noise : options->noise);
-	add_denoise_options(out, options);
-	add_number(out, "dropout", options->dropout);
-	add_sparse_options(out, model);
-	add_target_options(out, model);
-	if (options->contract_weight > 0)
-	{
-		add_number(out, "contract_weight", options->contract_weight);
-		add_flag(out, "contract_exact", options->contract_exact);
-	}
-	add_optimizer_options(out, options);
-	add_number(out, "weight_decay", options->weight_decay);
-	if (options->weight_decay > 0)
-		add_text(out, "weight_prior", ae_prior_name[options->weight_prior]);
-	if (options->epochs > 0)
-		add_count(out, "epochs", options->epochs);
-	else
-		add_count(out, "updates", options->updates);
-	add_number(out, "validation", options->validation);
-	add_count(out, "patience", options->patience);
-	add_number(out, "time_limit", options->time_limit);
-	add_count(out, "seed", options->seed);
+	add_corruption_options(out, options);
+	if (model->net.top_k > 0)
+		add_count(out, "top_k", model->net.top_k);
+	if (options->code_noise > 0)
+		add_count(out, "hash_bits", code_width(model));
+	if (model->schema.has_target)
+		add_text(out, "target", pgae_target_name(&model->schema));
+	add_training_options(out, model);
 	appendStringInfoChar(out, '}');
 }
 

@@ -220,9 +220,9 @@ choose_levels(PgaeJob *job, const Measures *measures)
 	const PgaeOptions *options = job->options;
 	PgaeCodec *codec = job->codec;
 
-	schema->max_levels = options->max_levels > 0 ? options->max_levels : DEFAULT_MAX_LEVELS;
+	schema->max_levels = PGAE_GIVEN(options, max_levels) ? options->max_levels : DEFAULT_MAX_LEVELS;
 	schema->min_frequency =
-		options->min_frequency > 0 ? options->min_frequency : DEFAULT_MIN_FREQUENCY;
+		PGAE_GIVEN(options, min_frequency) ? options->min_frequency : DEFAULT_MIN_FREQUENCY;
 	for (uint32_t c = 0; c < schema->n_columns && GetDatabaseEncoding() == PG_SQL_ASCII; c++)
 	{
 		if (measures->counts[c])
