@@ -238,8 +238,9 @@ plan_sizes(AeTrainer *t, AeError *error)
 		wanted = time_rows > least ? time_rows : least;
 	t->slice_rows = wanted < t->rows.n_rows ? wanted : t->rows.n_rows;
 	t->progress.total_updates = o->updates;
-	if (o->epochs > 0)
-		t->progress.total_updates = o->epochs * (is_lbfgs(t) ? 1 : t->n_batches);
+	if (o->epochs > 0 && __builtin_mul_overflow(o->epochs, is_lbfgs(t) ? 1 : t->n_batches,
+												&t->progress.total_updates))
+		return ae_fail(error, AE_ERR_LIMIT, "number of updates", (double) o->epochs, 1, 1e12);
 
 	window_blocks = WINDOW_REALS / width / BLOCK_ROWS;
 	if (window_blocks < MIN_WINDOW_BLOCKS)

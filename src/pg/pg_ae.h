@@ -105,6 +105,12 @@ typedef struct PgaeText
 	char buffer[NAMEDATALEN];
 } PgaeText;
 
+/*
+ * Counts changes of casts and functions, from pgae_watch_casts on: a part that was made before the
+ * last one must be made again.
+ */
+extern uint64 pgae_cast_changes;
+extern void pgae_watch_casts(void);
 /* Resolves domains; a type that no conversion exists for gives PGAE_CONV_NONE. */
 extern void pgae_part_init(PgaePart *part, int att, Oid type, int32 typmod);
 /* The kind that a column of this type has unless told otherwise, or -1. */
@@ -227,6 +233,8 @@ extern void pgae_codec_set_fold(PgaeCodec *codec, unsigned fold);
  * makes it wait; force: such columns are left out.
  */
 extern bool pgae_codec_prepare(PgaeCodec *codec, Datum row, bool force);
+/* What the type of a composite row is now: another number once it has been altered. */
+extern uint64 pgae_row_identifier(Datum row);
 extern AeSchema *pgae_codec_schema(PgaeCodec *codec); /* NULL before it stands */
 
 /*
@@ -441,6 +449,11 @@ extern PgaeTraining *pgae_training_begin(Jsonb *options, struct varlena *init, O
 extern void pgae_training_follow(PgaeTraining *training, PgaeTrack *track);
 /* Takes a row of that type, which must not be NULL. */
 extern void pgae_training_add(PgaeTraining *training, Datum row);
+/*
+ * No more rows.  The last step that runs code of users or reads what may be toasted, so the last
+ * that needs a snapshot.
+ */
+extern void pgae_training_close_rows(PgaeTraining *training);
 /* Model bytes in the current context; NULL, with a message, where there is nothing to learn. */
 extern bytea *pgae_training_end(PgaeTraining *training);
 /* Closes files; may be called at any time, and twice. */

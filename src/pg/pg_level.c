@@ -122,6 +122,9 @@ enter(PgaeLevels *levels, const char *text, size_t len, bool findable)
 	memcpy(copy, text, len);
 	if (levels->n == levels->room)
 	{
+		if (levels->room > PG_INT32_MAX / 2)
+			ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+							errmsg("a column has more than %d different values", levels->room)));
 		levels->room *= 2;
 		levels->seen = repalloc_huge(levels->seen, levels->room * sizeof(Seen));
 	}

@@ -7,7 +7,8 @@
  * into one part per source column of the model (where it stands, how it converts), and
  * again when rows of another type come along: by (type, typmod) of the tuple, and
  * for a named type by the identifier that the type cache gives each version of it, as a
- * table may be altered while a PL/pgSQL expression keeps the codec.
+ * type may be altered while a query reads rows of it or a PL/pgSQL expression keeps the codec.
+ * So it is when a cast or a function was changed, as the parts know the casts of their types.
  *
  * Composite rows are matched by column name; what the model does not know is ignored.
  * ROW(a, b, c) has no names to match: PostgreSQL calls its fields f1, f2, f3.  A RECORD
@@ -64,6 +65,7 @@ typedef struct RowPlan
 	int32 typmod;
 	const TypeCacheEntry *entry; /* NULL for RECORD: its typmods never change meaning */
 	uint64 identifier;
+	uint64 cast_changes;
 	MemoryContext context;
 	TupleDesc tupdesc;
 	Datum *values;
@@ -94,6 +96,7 @@ struct PgaeCodec
 	PgaeRow row;
 	RowPlan plan;
 	PgaePart array; /* of a model of arrays: the type of its rows */
+	uint64 array_cast_changes;
 
 	/* the record of a row: a bit for each missing value, then the values */
 	size_t *stored; /* bytes of each value */
@@ -101,8 +104,7 @@ struct PgaeCodec
 	size_t record_size;
 
 	/* before the schema stands: lengths of array columns, by attribute; -1: not known */
-	Oid waiting_type;
-	int32 waiting_typmod;
+	uint64 lengths_of; /* the row type that they are of (pgae_row_identifier) */
 	int *lengths;
 };
 
@@ -121,6 +123,7 @@ check_argument_type(PgaeCodec *codec)
 	codec->is_array = false;
 	if (type_is_rowtype(base))
 		return;
+	codec->array_cast_changes = pgae_cast_changes;
 	pgae_part_init(&codec->array, -1, codec->argtype, -1);
 	codec->is_array = true;
 	if (codec->array.conv == PGAE_CONV_ARRAY)
@@ -354,16 +357,23 @@ alloc_row(PgaeCodec *codec, uint32 n_values, uint32 n_sources)
 	codec->n_sources = n_sources;
 }
 
+/* 54000 for more values than a model takes, which is less than any product below overflows at. */
+static uint32
+check_n_values(size_t n)
+{
+	if (n > AE_MAX_VALUES)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("rows have %zu values, a model takes at most %d", n, AE_MAX_VALUES)));
+	return (uint32) n;
+}
+
 /* An empty schema of n values in the codec's context. */
 static AeSchema *
 schema_alloc(PgaeCodec *codec, uint32 n)
 {
-	AeSchema *schema;
+	AeSchema *schema = MemoryContextAllocZero(codec->context, sizeof(AeSchema));
 
-	if (n > AE_MAX_VALUES)
-		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-						errmsg("rows have %u values, a model takes at most %d", n, AE_MAX_VALUES)));
-	schema = MemoryContextAllocZero(codec->context, sizeof(AeSchema));
 	schema->is_array = codec->is_array;
 	schema->clip = codec->options->clip;
 	schema->n_columns = n;
@@ -647,12 +657,15 @@ static void
 build_row_schema(PgaeCodec *codec, TupleDesc tupdesc, const int *chosen, int n)
 {
 	MemoryContext old = MemoryContextSwitchTo(codec->context);
-	uint32 n_values = 0;
+	size_t total = 0;
+	uint32 n_values;
 	AeSchema *schema;
 	size_t *stored;
 
+	/* of 1664 columns with at most 2^31 elements each */
 	for (int i = 0; i < n; i++)
-		n_values += Max(codec->lengths[chosen[i]], 1);
+		total += (size_t) Max(codec->lengths[chosen[i]], 1);
+	n_values = check_n_values(total);
 	schema = schema_alloc(codec, n_values);
 	stored = palloc0(sizeof(size_t) * (n_values + 1));
 	alloc_row(codec, n_values, (uint32) n);
@@ -682,7 +695,7 @@ static void
 build_array_schema(PgaeCodec *codec, int n)
 {
 	MemoryContext old = MemoryContextSwitchTo(codec->context);
-	AeSchema *schema = schema_alloc(codec, (uint32) n);
+	AeSchema *schema = schema_alloc(codec, check_n_values((size_t) n));
 	size_t *stored = palloc(sizeof(size_t) * n);
 
 	alloc_row(codec, (uint32) n, 1);
@@ -805,6 +818,7 @@ compile_row(PgaeCodec *codec, Oid type, int32 typmod)
 	MemoryContext old;
 
 	plan->type = InvalidOid;
+	plan->cast_changes = pgae_cast_changes;
 	if (plan->context == NULL)
 		plan->context = AllocSetContextCreate(codec->context, "ae row codec", ALLOCSET_SMALL_SIZES);
 	else
@@ -1022,17 +1036,25 @@ pgae_codec_schema(PgaeCodec *codec)
 
 /* ---- the first rows of a training ---- */
 
+uint64
+pgae_row_identifier(Datum row)
+{
+	HeapTupleHeader header = DatumGetHeapTupleHeader(row);
+
+	return assign_record_type_identifier(HeapTupleHeaderGetTypeId(header),
+										 HeapTupleHeaderGetTypMod(header));
+}
+
 /* A composite value taken apart with the descriptor that its type has now; palloc'd. */
 static TupleDesc
-open_first_row(Datum row, Datum **values, bool **nulls, Oid *type, int32 *typmod)
+open_first_row(Datum row, Datum **values, bool **nulls)
 {
 	HeapTupleHeader header = DatumGetHeapTupleHeader(row);
 	HeapTupleData tuple;
 	TupleDesc shared, tupdesc;
 
-	*type = HeapTupleHeaderGetTypeId(header);
-	*typmod = HeapTupleHeaderGetTypMod(header);
-	shared = lookup_rowtype_tupdesc(*type, *typmod);
+	shared =
+		lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(header), HeapTupleHeaderGetTypMod(header));
 	tupdesc = CreateTupleDescCopyConstr(shared);
 	ReleaseTupleDesc(shared);
 	*values = palloc(sizeof(Datum) * Max(tupdesc->natts, 1));
@@ -1114,25 +1136,24 @@ pgae_codec_prepare(PgaeCodec *codec, Datum row, bool force)
 	bool *nulls;
 	int *chosen;
 	int n;
-	Oid type;
-	int32 typmod;
+	uint64 identifier;
 
 	if (likely(codec->schema != NULL || codec->is_array))
 		return true;
-	tupdesc = open_first_row(row, &values, &nulls, &type, &typmod);
+	identifier = pgae_row_identifier(row);
+	tupdesc = open_first_row(row, &values, &nulls);
 	chosen =
 		palloc(sizeof(int) * Max(Max(tupdesc->natts, list_length(codec->options->columns)), 1));
 	n = choose_attributes(chosen, tupdesc, codec->options);
 	check_choices(tupdesc, codec->options->kinds, "kinds");
 	check_choices(tupdesc, codec->options->scalings, "scaling");
-	if (codec->lengths == NULL || type != codec->waiting_type || typmod != codec->waiting_typmod)
+	if (codec->lengths == NULL || identifier != codec->lengths_of)
 	{
 		check_types(tupdesc, chosen, n, codec->options);
 		codec->lengths = MemoryContextAlloc(codec->context, sizeof(int) * Max(tupdesc->natts, 1));
 		for (int i = 0; i < tupdesc->natts; i++)
 			codec->lengths[i] = -1;
-		codec->waiting_type = type;
-		codec->waiting_typmod = typmod;
+		codec->lengths_of = identifier;
 	}
 	if (!learn_lengths(codec, tupdesc, values, nulls, chosen, n))
 	{
@@ -1343,6 +1364,7 @@ static inline bool
 plan_fits(const RowPlan *plan, Oid type, int32 typmod)
 {
 	return plan->type == type && plan->typmod == typmod &&
+		   plan->cast_changes == pgae_cast_changes &&
 		   (plan->entry == NULL || plan->entry->tupDesc_identifier == plan->identifier);
 }
 
@@ -1418,6 +1440,8 @@ pgae_codec_read(PgaeCodec *codec, Datum row)
 		read_row(codec, row);
 	else
 	{
+		if (unlikely(codec->array_cast_changes != pgae_cast_changes))
+			check_argument_type(codec);
 		if (unlikely(codec->schema == NULL))
 		{
 			ArrayType *array = pgae_part_array(&codec->array, row);

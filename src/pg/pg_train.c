@@ -43,6 +43,13 @@ typedef struct FixedArgument
 	struct varlena *image; /* the datum as it came, toasted or not */
 } FixedArgument;
 
+/* A row that came before the length of an array was known. */
+typedef struct Waiting
+{
+	uint64 identifier;               /* of its type, by which it is to be read */
+	char row[FLEXIBLE_ARRAY_MEMBER]; /* MAXALIGNed */
+} Waiting;
+
 /* Rows that belong together. */
 typedef struct Fold
 {
@@ -62,7 +69,7 @@ struct PgaeTraining
 	PgaeTrack *track; /* or NULL */
 	uint32 n_folds;
 	Fold folds[AE_MAX_FOLDS];
-	List *waiting;    /* copies of rows that came before the length of an array was known */
+	List *waiting;    /* of Waiting */
 	PgaeHolder waits; /* their bytes */
 };
 
@@ -344,9 +351,10 @@ let_wait(PgaeTraining *training, Datum datum)
 	HeapTupleHeader header = DatumGetHeapTupleHeader(datum);
 	Size size = HeapTupleHeaderGetDatumLength(header);
 	MemoryContext old = MemoryContextSwitchTo(training->context);
-	char *copy;
+	Size total = offsetof(Waiting, row) + size;
+	Waiting *waiting;
 
-	if (!pgae_holder_take(&training->waits, pgae_chunk_bytes(size) + sizeof(ListCell)))
+	if (!pgae_holder_take(&training->waits, pgae_chunk_bytes(total) + sizeof(ListCell)))
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 						errmsg("an array column is NULL in the first %d rows",
 							   list_length(training->waiting) + 1),
@@ -354,10 +362,27 @@ let_wait(PgaeTraining *training, Datum datum)
 								  "maintenance_work_mem."),
 						errhint("Leave it out with the option \"exclude\", or rows without it with "
 								"WHERE.")));
-	copy = palloc(size);
-	memcpy(copy, header, size);
-	training->waiting = lappend(training->waiting, copy);
+	waiting = palloc(total);
+	waiting->identifier = pgae_row_identifier(datum);
+	memcpy(waiting->row, header, size);
+	training->waiting = lappend(training->waiting, waiting);
 	MemoryContextSwitchTo(old);
+}
+
+/* A row that had to wait; 55000 where its type is not any more what the row was made by. */
+static Datum
+waiting_row(const Waiting *waiting)
+{
+	Datum row = PointerGetDatum(waiting->row);
+
+	if (pgae_row_identifier(row) != waiting->identifier)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("type %s was altered while rows of it were read",
+						format_type_be(HeapTupleHeaderGetTypeId((HeapTupleHeader) waiting->row))),
+				 errdetail("Rows whose arrays are NULL wait for one that tells how long they "
+						   "are.")));
+	return row;
 }
 
 /* Takes the rows that had to wait. */
@@ -367,7 +392,7 @@ collect_waiting(PgaeTraining *training)
 	ListCell *cell;
 
 	foreach (cell, training->waiting)
-		collect(training, PointerGetDatum(lfirst(cell)));
+		collect(training, waiting_row(lfirst(cell)));
 	list_free_deep(training->waiting);
 	training->waiting = NIL;
 	pgae_holder_give_back(&training->waits);
@@ -691,15 +716,20 @@ train(PgaeTraining *training, MemoryContext result_context)
 	return write_models(jobs, training->n_folds, n_members, result_context);
 }
 
+void
+pgae_training_close_rows(PgaeTraining *training)
+{
+	if (training->waiting != NIL &&
+		pgae_codec_prepare(training->codec, waiting_row(llast(training->waiting)), true))
+		collect_waiting(training);
+}
+
 bytea *
 pgae_training_end(PgaeTraining *training)
 {
 	MemoryContext old;
 	bytea *bytes;
 
-	if (training->waiting != NIL &&
-		pgae_codec_prepare(training->codec, PointerGetDatum(llast(training->waiting)), true))
-		collect_waiting(training);
 	if (training->folds[0].store == NULL && training->folds[1].store == NULL)
 	{
 		ereport(NOTICE, (errmsg("no rows to train on: all of them are NULL")));
@@ -737,6 +767,7 @@ pg_ae_train_finalfn(PG_FUNCTION_ARGS)
 	state = (TrainState *) PG_GETARG_POINTER(0);
 	if (state->training.context == NULL)
 		return finish(kept_result(state), fcinfo);
+	pgae_training_close_rows(&state->training);
 	bytes = pgae_training_end(&state->training);
 	if (bytes)
 		keep_result(state, fcinfo, bytes);

@@ -69,6 +69,8 @@ make_call(FunctionCallInfo fcinfo, const char *procedure)
 	MemoryContextSwitchTo(context);
 	call->context = context;
 	call->may_commit = may_commit;
+	/* arguments may be toasted, and a procedure that has committed has no snapshot; until run() */
+	PushActiveSnapshot(GetTransactionSnapshot());
 	/* a standby, say: not after hours of training */
 	PreventCommandIfReadOnly(procedure);
 	check_argument(fcinfo, 0, "name", procedure);
@@ -151,6 +153,8 @@ read_rows(Call *call)
 	} while (n > 0);
 	SPI_cursor_close(portal);
 	SPI_freeplan(plan);
+	if (call->training)
+		pgae_training_close_rows(call->training);
 	PopActiveSnapshot();
 	MemoryContextDelete(row_context);
 }
@@ -191,6 +195,7 @@ run(Call *call)
 {
 	bytea *volatile bytes = NULL;
 
+	PopActiveSnapshot();
 	PG_TRY();
 	{
 		pgae_track_phase(call->track, "reading", NULL);

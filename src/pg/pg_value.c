@@ -27,7 +27,9 @@
 #include "utils/cash.h"
 #include "utils/date.h"
 #include "utils/fmgrprotos.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
@@ -80,6 +82,21 @@ static const ConvInfo conv_info[PGAE_CONV_COUNT] = {
  */
 static const Oid printed_types[] = {INETOID, CIDROID,   MACADDROID, MACADDR8OID,
 									BITOID,  VARBITOID, TIMETZOID,  OIDOID};
+
+uint64 pgae_cast_changes = 0;
+
+static void
+note_cast_change(Datum arg, int cache, uint32 hash)
+{
+	pgae_cast_changes++;
+}
+
+void
+pgae_watch_casts(void)
+{
+	CacheRegisterSyscacheCallback(CASTSOURCETARGET, note_cast_change, (Datum) 0);
+	CacheRegisterSyscacheCallback(PROCOID, note_cast_change, (Datum) 0);
+}
 
 static PgaeConv
 conv_of(Oid base)
@@ -413,6 +430,9 @@ call_cast(Oid function, Datum datum, int32 typmod, bool explicit_cast, bool *isn
 	FmgrInfo flinfo;
 	Datum result;
 
+	/* it may be a query, which would crash without one */
+	if (!ActiveSnapshotSet())
+		elog(ERROR, "cast function %u is called without a snapshot", function);
 	fmgr_info(function, &flinfo);
 	InitFunctionCallInfoData(*fcinfo, &flinfo, flinfo.fn_nargs, InvalidOid, NULL, NULL);
 	fcinfo->args[0].value = datum;
