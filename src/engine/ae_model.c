@@ -1416,18 +1416,28 @@ same_levels(const AeColumn *a, const AeColumn *b)
 	return true;
 }
 
+/* Whether the parameters of one are those of the other, number for number, and mean the same. */
+static bool
+same_shape(const AeNet *a, const AeNet *b)
+{
+	if (a->n_layers != b->n_layers || a->n_encoder != b->n_encoder || a->top_k != b->top_k ||
+		a->gated != b->gated || a->n_target != b->n_target)
+		return false;
+	for (uint32_t l = 0; l <= a->n_layers; l++)
+		if (a->width[l] != b->width[l])
+			return false;
+	for (uint32_t l = 0; l < a->n_layers; l++)
+		if (a->activation[l] != b->activation[l])
+			return false;
+	return true;
+}
+
 bool
 ae_model_pairs(const AeModel *a, const AeModel *b)
 {
-	const AeNet *x = &a->net, *y = &b->net;
-
 	if (!ae_schema_agrees(&a->schema, &b->schema) || a->loss != b->loss ||
-		a->category_loss != b->category_loss || x->n_layers != y->n_layers ||
-		x->n_encoder != y->n_encoder)
+		a->category_loss != b->category_loss || !same_shape(&a->net, &b->net))
 		return false;
-	for (uint32_t l = 0; l <= x->n_layers; l++)
-		if (x->width[l] != y->width[l])
-			return false;
 	if (a->schema.has_target && a->schema.target.kind == AE_KIND_CATEGORY &&
 		!same_levels(&a->schema.target, &b->schema.target))
 		return false;
@@ -1440,4 +1450,17 @@ ae_model_pairs(const AeModel *a, const AeModel *b)
 			return false;
 	}
 	return true;
+}
+
+const char *
+ae_bundle_misfit(const AeModel *const *models, uint32_t n_folds, uint32_t n_members)
+{
+	for (uint32_t i = 1; i < n_folds * n_members; i++)
+	{
+		if (!ae_schema_agrees(&models[0]->schema, &models[i]->schema))
+			return "its networks have different columns";
+		if (!ae_model_pairs(models[i - i % n_members], models[i]))
+			return "the networks of a fold do not fit together";
+	}
+	return NULL;
 }

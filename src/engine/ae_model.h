@@ -144,7 +144,8 @@
  *  8  u8 x n   a model, with a header of its own, that is no bundle
  * A row of fold f (ae_hash.h) is scored by the networks that stand under f: they were trained
  * on the rows of the other fold.  All models of a bundle have the same columns, those of a fold
- * the same cells, levels and widths too.  The other flags are those of its models: 0 here.
+ * the same cells, levels and networks, but for the weights, too.  The other flags are those of its
+ *models: 0 here.
  */
 #ifndef AE_MODEL_H
 #define AE_MODEL_H
@@ -272,8 +273,14 @@ bool ae_schema_agrees(const AeSchema *a, const AeSchema *b);
 
 /*
  * Whether two models may be members of one fold: values made for one, levels included, are right
- * for the other, and weights of one fit the other's layers.
+ * for the other, and the networks are alike in all but their weights.
  */
 bool ae_model_pairs(const AeModel *a, const AeModel *b);
+
+/*
+ * Why models (fold * n_members + member) cannot be those of one bundle, as the end of a sentence,
+ * or NULL where they can.  Whoever reads a bundle asks, to score with it or to go on training.
+ */
+const char *ae_bundle_misfit(const AeModel *const *models, uint32_t n_folds, uint32_t n_members);
 
 #endif

@@ -87,16 +87,15 @@ read_model(AeModel *model, const AeBundle *bundle, uint32 i, struct varlena *fla
 	pgae_raise(&error, NULL);
 }
 
-/* 22P03 unless a model fits the first one of its bundle, and the first one of its fold. */
+/* 22P03 unless models are those of one bundle. */
 static void
-check_agreement(const AeModel *first, const AeModel *of_fold, const AeModel *model)
+check_bundle(const AeModel *const *models, const AeBundle *bundle)
 {
-	if (!ae_schema_agrees(&first->schema, &model->schema))
+	const char *misfit = ae_bundle_misfit(models, bundle->n_folds, bundle->n_members);
+
+	if (misfit)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-						errmsg("model is corrupt: its networks have different columns")));
-	if (!ae_model_pairs(of_fold, model))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-						errmsg("model is corrupt: the networks of a fold do not fit together")));
+						errmsg("model is corrupt: %s", misfit)));
 }
 
 /*
@@ -117,9 +116,8 @@ pgae_read_models(struct varlena *bytes, MemoryContext context)
 	{
 		models->models[i] = MemoryContextAllocZero(context, sizeof(AeModel));
 		read_model(models->models[i], &bundle, i, flat, context);
-		check_agreement(models->models[0], models->models[i - i % bundle.n_members],
-						models->models[i]);
 	}
+	check_bundle((const AeModel *const *) models->models, &bundle);
 	if (flat != bytes)
 		pfree(flat);
 	return models;
@@ -129,6 +127,7 @@ void
 pgae_parse_model(PgaeCached *cached, struct varlena *bytes)
 {
 	struct varlena *flat = pg_detoast_datum_packed(bytes);
+	const AeModel *models[AE_MAX_MODELS];
 	size_t scorer_bytes;
 	AeBundle bundle;
 	AeError error;
@@ -144,13 +143,13 @@ pgae_parse_model(PgaeCached *cached, struct varlena *bytes)
 		PgaeUnit *unit = &cached->units[i];
 
 		read_model(&unit->model, &bundle, i, flat, cached->context);
-		check_agreement(&cached->units[0].model, &cached->units[i - i % bundle.n_members].model,
-						&unit->model);
+		models[i] = &unit->model;
 		if (ae_scorer_size(&scorer_bytes, &unit->model, 1, &error) != AE_OK)
 			pgae_raise(&error, NULL);
 		ae_scorer_init(&unit->scorer, MemoryContextAllocHuge(cached->context, scorer_bytes),
 					   &unit->model, 1, pgae_kernels());
 	}
+	check_bundle(models, &bundle);
 	cached->checksum = ae_model_checksum(VARDATA_ANY(flat));
 	cached->codec = NULL;
 	if (flat != bytes)

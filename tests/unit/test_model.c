@@ -1461,6 +1461,9 @@ test_pairs(void **state)
 		b->model.net.width[1]++;
 		assert_false(ae_model_pairs(&a->model, &b->model));
 		b->model.net.width[1]--;
+		b->model.net.activation[0] ^= 1;
+		assert_false(ae_model_pairs(&a->model, &b->model));
+		b->model.net.activation[0] ^= 1;
 		b->columns[7].cell++;
 		assert_false(ae_model_pairs(&a->model, &b->model));
 		b->columns[7].cell--;
@@ -1470,6 +1473,47 @@ test_pairs(void **state)
 		sample_free(a);
 		sample_free(b);
 	}
+}
+
+/*
+ * Thresholds, a head and units that are kept belong to a network's shape: weights of one that lacks
+ * them are fewer, or other ones.  No such bundle is one, in whatever fold it is.
+ */
+static void
+test_misfits(void **state)
+{
+	(void) state;
+	for (uint32_t change = 0; change < 4; change++)
+		for (uint32_t at = 1; at < 4; at++)
+		{
+			Sample *samples[4];
+			const AeModel *models[4];
+			AeNet *net;
+
+			for (uint32_t i = 0; i < 4; i++)
+			{
+				samples[i] = sample_of(7, true, 8, 2, 8, 0, 0);
+				sample_make_member(samples[i], i);
+				models[i] = &samples[i]->model;
+			}
+			net = &samples[at]->model.net;
+			assert_null(ae_bundle_misfit(models, 1, 4));
+			assert_null(ae_bundle_misfit(models, 2, 2));
+			if (change == 0)
+				net->gated ^= 1;
+			else if (change == 1)
+				net->top_k ^= 1;
+			else if (change == 2)
+				net->n_target ^= 1;
+			else
+				samples[at]->model.schema.has_target ^= 1;
+			assert_non_null(ae_bundle_misfit(models, 1, 4));
+			assert_non_null(ae_bundle_misfit(models, 2, 2));
+			/* a network by itself only has to have the columns of the other fold */
+			assert_true((ae_bundle_misfit(models, 2, 1) != NULL) == (change == 3 && at == 1));
+			for (uint32_t i = 0; i < 4; i++)
+				sample_free(samples[i]);
+		}
 }
 
 /* ---- names ---- */
@@ -1846,6 +1890,7 @@ main(void)
 		cmocka_unit_test(test_bundle_flips),
 		cmocka_unit_test(test_refused_bundles),
 		cmocka_unit_test(test_pairs),
+		cmocka_unit_test(test_misfits),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_name_twice),
 		cmocka_unit_test(test_many_long_names),
