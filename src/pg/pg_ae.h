@@ -30,7 +30,7 @@
 extern char *pgae_kernels_setting;      /* ae.kernels: auto, generic, avx2, avx512 */
 extern bool pgae_progress;              /* ae.progress: NOTICE per epoch at a readable pace */
 extern double pgae_checkpoint_interval; /* ae.checkpoint_interval: seconds; 0: none */
-extern int pgae_cache_size; /* ae.cache_size: kB of parsed models that a session keeps */
+extern int pgae_cache_size; /* ae.cache_size: kB of parsed models that a session or a call keeps */
 extern const AeKernels *pgae_kernels(void);
 extern const AeBlas *pgae_blas(void); /* loads OpenBLAS at first use, without threads */
 extern AeCompute pgae_compute(void);  /* both */
@@ -646,6 +646,7 @@ typedef struct PgaeCached
 	PgaeCodec *codec; /* NULL until a row is seen */
 	uint32 checksum;  /* of the bytes: tells models apart */
 	MemoryContext context;
+	Size shared_bytes; /* of networks that lie elsewhere */
 } PgaeCached;
 
 /* The model in argument argno of a call, parsed once; raises 22P03 for bad bytes. */

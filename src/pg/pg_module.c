@@ -65,10 +65,12 @@ _PG_init(void)
 							   GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE, check_kernels, NULL, NULL);
 	DefineCustomBoolVariable("ae.progress", "Report the progress of a training as notices.", NULL,
 							 &pgae_progress, true, PGC_USERSET, 0, NULL, NULL, NULL);
-	DefineCustomIntVariable("ae.cache_size", "Memory for named models that a session keeps parsed.",
-							"What a statement uses is kept until its end, even beyond that.",
-							&pgae_cache_size, 65536, 0, MAX_KILOBYTES, PGC_USERSET, GUC_UNIT_KB,
-							NULL, NULL, NULL);
+	DefineCustomIntVariable(
+		"ae.cache_size",
+		"Memory for parsed models, of a session and of each function call in a query.",
+		"Named models are kept from one statement to the next. A call with more "
+		"models than fit parses some of them again.",
+		&pgae_cache_size, 65536, 0, MAX_KILOBYTES, PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
 	DefineCustomRealVariable("ae.checkpoint_interval",
 							 "Time between checkpoints of ae.train_model.", "0: none are made.",
 							 &pgae_checkpoint_interval, 60, 0, 86400, PGC_USERSET, GUC_UNIT_S, NULL,

@@ -173,4 +173,5 @@ pgae_session_model(PgaeCached *cached, const PgaeReference *reference)
 	cached->unit = cached->units;
 	cached->codec = NULL;
 	cached->context = own;
+	cached->shared_bytes = entry->bytes;
 }
