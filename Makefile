@@ -129,9 +129,10 @@ FUZZ_SECONDS ?= 1200
 fuzz sanitize:
 	+@FUZZ_SECONDS=$(FUZZ_SECONDS) perl tests/run.pl $@
 
-# 200 cancelled trainings, 100,000 mutated models, 10,000 statements on shared models, 200 killed servers.
+# 200 cancelled trainings, 100,000 mutated models, 10,000 statements on shared models, 200 killed servers,
+# a fault at every allocation and at every access to a temporary file.
 soak:
-	+@AE_SOAK=1 perl tests/run.pl tap=interrupts tap=hostile tap=stress tap=checkpoints
+	+@AE_SOAK=1 perl tests/run.pl tap=interrupts tap=hostile tap=stress tap=checkpoints tap=faults
 
 check-style:
 	@perl tests/check_style.pl
