@@ -152,7 +152,7 @@ CREATE FUNCTION inputs(more jsonb) RETURNS text LANGUAGE sql AS
 $$ SELECT ae.describe(ae.train(t, ae.options(folds => 1, exclude => '{id}', updates => 5) || more))->'network'->>'inputs' FROM tail t $$;
 SELECT inputs('{}') AS by_default, inputs('{"max_levels": 3}') AS three, inputs('{"min_frequency": 1}') AS all_of_them, inputs('{"min_frequency": 5}') AS frequent,
 	inputs('{"min_frequency": 1, "max_levels": 1000}') AS all_again;
-SELECT ae.raw_score(model, ROW('rare 645'::text, 1)) = ae.raw_score(model, ROW('rare 646'::text, 1)) AS one_bucket, ae.raw_score(model, ROW('rare 645'::text, 1)) = ae.raw_score(model, ROW('new'::text, 1)) AS new_is_other,
+SELECT ae.encode(model, ROW('rare 645'::text, 1)) = ae.encode(model, ROW('rare 646'::text, 1)) AS one_bucket, ae.encode(model, ROW('rare 645'::text, 1)) = ae.encode(model, ROW('new'::text, 1)) AS new_is_other,
 	ae.raw_score(model, ROW('rare 645'::text, 1)) > ae.raw_score(model, ROW('top 1'::text, 1)) AS rarer_is_odder
 FROM (SELECT ae.train(t, ae.options(folds => 1, exclude => '{id}', updates => 200, max_levels => 3)) AS model FROM tail t) m;
 SELECT inputs('{"max_levels": 0}');

@@ -25,7 +25,7 @@ my @ENGINE_ORDER = (
 	'hash loss prior',
 	'options',
 	'net scaler corrupt',
-	'pca prototype auxiliary target',
+	'pairs pca prototype auxiliary target',
 	'contract',
 	'train optim lbfgs pretrain',
 	'model',
@@ -34,7 +34,7 @@ my @ENGINE_ORDER = (
 
 # What of the engine the binding may see: models and the phases that it drives step by step, so that
 # it can be interrupted between two steps.  These are training, scoring and the comparison with PCA.
-my %BINDING_MAY = map { $_ => 1 } qw(status net train options pretrain model scaler score pca hash target);
+my %BINDING_MAY = map { $_ => 1 } qw(status net train options pretrain model scaler score pairs pca hash target);
 
 # Only the file that fills the tables of kernels and of BLAS functions needs to know them.
 my %BINDING_EXCEPTION = ('src/pg/pg_module.c' => { map { $_ => 1 } qw(blas kernel) });

@@ -55,6 +55,19 @@ ae_layout_check(const AeLayout *layout, AeError *error)
 	return AE_OK;
 }
 
+void
+ae_layout_scored(AeLayout *scored, AeBlock *blocks, const AeLayout *layout)
+{
+	*scored = *layout;
+	scored->blocks = blocks;
+	for (uint32_t b = 0; b < layout->n_blocks; b++)
+	{
+		blocks[b] = layout->blocks[b];
+		if (blocks[b].tag > 0)
+			blocks[b].weight = 0.0;
+	}
+}
+
 size_t
 ae_loss_scratch(const AeLayout *layout)
 {
@@ -314,7 +327,7 @@ any_block(AeReal *d, const AeReal *r, const AeReal *x, const AeBlock *block, dou
 {
 	if (!ae_loss_is_category(block->loss))
 		return dense_block(d, r, x, block, share, measure);
-	if (x[0] != x[0])
+	if (x[0] != x[0] || block->weight == 0.0)
 	{
 		zero(d, block->count);
 		return 0.0;

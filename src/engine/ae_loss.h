@@ -5,9 +5,10 @@
  * A *cell* is one scaled number of a row.  Dense cells (numbers, times, booleans) come
  * first and are inputs and outputs of the same index.  After them every category has
  * one cell, which holds the index of its level; it stands for as many inputs (one-hot)
- * and as many outputs (one logit per level).
+ * and as many outputs (one logit per level).  Last come the tags of wide categories, which tell
+ * all their levels apart and which no network sees (ae_pairs.h).
  *
- *     cells    [ dense ............ ][ one per category ]
+ *     cells    [ dense ............ ][ one per category ][ one per wide category ]
  *     inputs   [ dense ............ ][ indicators ][ one per level ]
  *     outputs  [ dense ............ ][ one per level ]
  *
@@ -53,6 +54,7 @@ typedef struct AeBlock
 	bool grouped;  /* one source column; else each output of a dense block is one */
 	double weight; /* category: factor on its loss */
 	double unseen; /* category: the least that a level unknown to it costs, before weight */
+	uint32_t tag;  /* wide category: the cell of its tag; else 0 */
 } AeBlock;
 
 typedef struct AeLayout
@@ -60,6 +62,7 @@ typedef struct AeLayout
 	uint32_t n_dense;
 	uint32_t n_indicators;
 	uint32_t n_categories;
+	uint32_t n_wide;    /* of them */
 	uint32_t n_levels;  /* inputs, and outputs, of all categories */
 	uint32_t n_columns; /* source columns with a loss */
 	uint32_t n_blocks;
@@ -70,7 +73,7 @@ typedef struct AeLayout
 static inline uint32_t
 ae_layout_cells(const AeLayout *layout)
 {
-	return layout->n_dense + layout->n_categories;
+	return layout->n_dense + layout->n_categories + layout->n_wide;
 }
 
 /* Inputs that are numbers: dense cells and indicators. */
@@ -111,6 +114,12 @@ double ae_loss_dense(AeLoss loss, const AeReal *outputs, const AeReal *cells, si
 
 /* Refuses a layout that contradicts itself: AE_ERR_SHAPE. */
 AeStatus ae_layout_check(const AeLayout *layout, AeError *error);
+
+/*
+ * The layout that rows are scored by: as it is, but wide categories weigh nothing, as their loss
+ * comes from pairs.  blocks: room for layout->n_blocks; *scored points at them.
+ */
+void ae_layout_scored(AeLayout *scored, AeBlock *blocks, const AeLayout *layout);
 
 /* Rows of cells, n_rows x n_cells, owned by whoever made them. */
 typedef struct AeCells

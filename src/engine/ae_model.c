@@ -40,6 +40,7 @@ static const uint8_t magic[8] = {0x89, 'A', 'E', 'M', 0x0d, 0x0a, 0x1a, 0x0a};
 #define FLAG_VARIES 1u
 #define FLAG_INDICATOR 2u
 #define FLAG_OBSERVED 4u
+#define FLAG_WIDE 8u
 
 #define COLUMN_BYTES 68 /* without its name */
 #define LEVEL_BYTES 12  /* without its text */
@@ -611,6 +612,8 @@ column_fault(Tally *tally, const AeSchema *schema, const AeColumn *column)
 		return "element of a column";
 	if (column->varies && !column->observed)
 		return "column flags";
+	if (column->wide && (!category || !column->varies || column->other == 0))
+		return "column flags";
 	if (category && (column->indicator || column->varies != (ae_column_outputs(column) > 1) ||
 					 column->observed != (ae_column_outputs(column) > 0)))
 		return "column flags";
@@ -622,18 +625,19 @@ io_column(Io *io, Tally *tally, const AeSchema *schema, AeColumn *column, AeAren
 {
 	size_t start = io->at;
 	uint32_t flags = (column->varies ? FLAG_VARIES : 0) | (column->indicator ? FLAG_INDICATOR : 0) |
-					 (column->observed ? FLAG_OBSERVED : 0);
+					 (column->observed ? FLAG_OBSERVED : 0) | (column->wide ? FLAG_WIDE : 0);
 	const char *problem;
 
 	column->kind = (AeKind) io_enum(io, (int) column->kind, AE_KIND_COUNT, "column kind");
 	column->scaling = (AeScaling) io_enum(io, (int) column->scaling, AE_SCALING_COUNT, "scaling");
 	column->parts = (uint32_t) io_uint(io, column->parts, 1);
 	flags = (uint32_t) io_uint(io, flags, 1);
-	if (flags & ~(FLAG_VARIES | FLAG_INDICATOR | FLAG_OBSERVED))
+	if (flags & ~(FLAG_VARIES | FLAG_INDICATOR | FLAG_OBSERVED | FLAG_WIDE))
 		fault(io, start + 3, "column flags");
 	column->varies = (flags & FLAG_VARIES) != 0;
 	column->indicator = (flags & FLAG_INDICATOR) != 0;
 	column->observed = (flags & FLAG_OBSERVED) != 0;
+	column->wide = (flags & FLAG_WIDE) != 0;
 	io_u32(io, &column->element);
 	io_name(io, tally, schema, column);
 	io_f64(io, &column->shift, FINITE, "column shift");
@@ -674,7 +678,7 @@ io_target(Io *io, Tally *tally, AeSchema *schema, AeArena *arena)
 	tally->n_categories = n_categories; /* it has no cell */
 	target->cell = -1;
 	if (target->kind == AE_KIND_TIME || target->scaling != AE_SCALING_STANDARD ||
-		target->element != 0 || target->indicator || !target->varies ||
+		target->element != 0 || target->indicator || target->wide || !target->varies ||
 		(target->kind == AE_KIND_CATEGORY && target->n_levels < 2))
 		fault(io, start, "column of the target");
 }
@@ -795,10 +799,11 @@ settle_layout(Io *io, AeModel *model, AeArena *arena, size_t offset)
 			*layout = (AeLayout){.n_dense = schema->n_dense,
 								 .n_indicators = schema->n_indicators,
 								 .n_categories = schema->n_categories,
+								 .n_wide = schema->n_wide,
 								 .n_levels = schema->n_levels};
 	}
-	if (layout->n_dense != schema->n_dense || layout->n_levels != schema->n_levels ||
-		layout->n_indicators != schema->n_indicators)
+	if (layout->n_dense != schema->n_dense || layout->n_wide != schema->n_wide ||
+		layout->n_levels != schema->n_levels || layout->n_indicators != schema->n_indicators)
 		fault(io, offset, "layout");
 }
 
@@ -1127,7 +1132,9 @@ check_prototypes(Io *io, const Tally *tally, const AeModel *model, size_t n, siz
 		size_t c = i % n_cells;
 		bool good = isfinite(cell);
 
-		if (good && c >= layout->n_dense)
+		if (good && c >= layout->n_dense + layout->n_categories)
+			good = cell == 0;
+		else if (good && c >= layout->n_dense)
 			good = cell >= 0 && cell < (float) tally->n_outputs[c - layout->n_dense] &&
 				   cell == (float) (uint32_t) cell;
 		if (good)
@@ -1163,6 +1170,31 @@ io_detector(Io *io, const Tally *tally, AeModel *model, AeArena *arena)
 	p->cells = ae_arena_place(arena, n, sizeof(AeReal));
 	if (p->cells && io->status == AE_OK)
 		read_weights(p->cells, io->in + start, n);
+}
+
+static void
+io_pairs(Io *io, AeModel *model, AeArena *arena)
+{
+	AePairs *pairs = &model->pairs;
+	size_t at = io->at, start;
+	uint32_t *to;
+
+	io_u32(io, &pairs->n_slots);
+	if (!within(io, at, "slots of pairs", pairs->n_slots, 0,
+				model->schema.n_wide > 0 ? AE_MAX_PAIR_SLOTS : 0))
+		return;
+	if ((pairs->n_slots & (pairs->n_slots - 1)) != 0)
+		fault(io, at, "slots of pairs");
+	if (io->status != AE_OK || !advance(io, &start, 4 * (size_t) pairs->n_slots))
+		return;
+	for (size_t i = 0; io->out && i < pairs->n_slots; i++)
+		store_u32(io->out + start + 4 * i, pairs->slots[i]);
+	if (!io->in)
+		return;
+	to = ae_arena_place(arena, pairs->n_slots, sizeof(uint32_t));
+	for (size_t i = 0; to && i < pairs->n_slots; i++)
+		to[i] = load_u32(io->in + start + 4 * i);
+	pairs->slots = to;
 }
 
 static void
@@ -1217,6 +1249,7 @@ io_model(Io *io, AeModel *model, AeArena *arena, size_t length)
 	io_weights(io, model, arena);
 	io_calibration(io, &model->calibration, arena);
 	io_detector(io, &tally, model, arena);
+	io_pairs(io, model, arena);
 	io_history(io, model, arena);
 	if (io->in && io->at != io->limit)
 		fault(io, io->at, "bytes after the end");
@@ -1445,8 +1478,9 @@ ae_model_pairs(const AeModel *a, const AeModel *b)
 	{
 		const AeColumn *p = &a->schema.columns[c], *q = &b->schema.columns[c];
 
-		if (p->cell != q->cell || p->parts != q->parts || p->observed != q->observed ||
-			p->indicator != q->indicator || (p->kind == AE_KIND_CATEGORY && !same_levels(p, q)))
+		if (p->cell != q->cell || p->wide != q->wide || p->parts != q->parts ||
+			p->observed != q->observed || p->indicator != q->indicator ||
+			(p->kind == AE_KIND_CATEGORY && !same_levels(p, q)))
 			return false;
 	}
 	return true;

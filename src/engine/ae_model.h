@@ -34,7 +34,7 @@
  *  1  u8       scaling          0 standard, 1 minmax, 2 none, 3 robust, 4 log, 5 quantile
  *  2  u8       parts            of a time: bit 0 hour, 1 weekday, 2 month; else 0
  *  3  u8       flags            bit 0: it varied, and has cells; 1: indicator of NULL;
- *                               2: it was not always NULL
+ *                               2: it was not always NULL; 3: a wide category
  *  4  u32      element          0: a column; 1, 2, ...: of an array column, all numbers
  *  8  u32      name_len         1 .. 1048576; 0 where rows are arrays, and for elements > 1
  * 12  u8 x n   name             UTF-8 unless flagged raw, no zero byte, no name twice
@@ -55,7 +55,7 @@
  *     u32      length           0 .. 1048576, and all of a column together
  *     u8 x n   text             as names
  * and then, where there is one, the target, as a value: kind 0, 1 or 3; scaling 0; parts,
- * indicator and element 0; it varied; of a category at least 2 levels, `other` counting rows whose
+ * indicator, wide and element 0; it varied; of a category at least 2 levels, `other` counting rows whose
  * level is not listed and taken for no label.
  * Cells, inputs and outputs follow from these: see ae_schema_layout.
  * ---- net
@@ -126,7 +126,10 @@
  *  0  f64      error_norm       > 0: what errors are divided by in the raw score
  *  8  f64      distance_norm    > 0: what distances are divided by; 1 without prototypes
  * 16  u32      n_prototypes     0 .. 256
- *     f32 x (n_prototypes x n_cells), category cells being levels
+ *     f32 x (n_prototypes x n_cells), category cells being levels, tags 0
+ * ---- pairs
+ *  0  u32      n_slots          0, or a power of two up to 2^20 where there is a wide category
+ *     u32 x n                   see ae_pairs.h
  * ---- history
  *  0  u32      n_history        <= 1024
  * then for every epoch kept:
@@ -152,6 +155,7 @@
 
 #include "ae_calibration.h"
 #include "ae_net.h"
+#include "ae_pairs.h"
 #include "ae_prototype.h"
 #include "ae_scaler.h"
 #include "ae_status.h"
@@ -205,6 +209,7 @@ typedef struct AeModel
 
 	AeCalibration calibration; /* of raw scores; in a bundle of a fold's first member */
 	AePrototypes prototypes;
+	AePairs pairs;
 	double error_norm; /* raw score = error / error_norm + distance / distance_norm */
 	double distance_norm;
 	uint32_t n_history;

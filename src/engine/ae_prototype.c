@@ -268,9 +268,11 @@ ae_clusters_init(AeClusters *clusters, void *block, uint32_t n, const AeReal *se
 	place_clusters(clusters, &arena);
 	for (size_t i = 0; i < n * n_cells; i++)
 	{
-		bool unknown = i % n_cells >= layout->n_dense && seeds[i] < 0;
+		size_t c = i % n_cells;
+		bool tag = c >= layout->n_dense + layout->n_categories;
+		bool unknown = c >= layout->n_dense && seeds[i] < 0;
 
-		clusters->cells[i] = seeds[i] != seeds[i] || unknown ? 0 : seeds[i];
+		clusters->cells[i] = seeds[i] != seeds[i] || unknown || tag ? 0 : seeds[i];
 	}
 }
 

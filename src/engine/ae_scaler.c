@@ -101,6 +101,7 @@ ae_schema_count(AeSchema *schema, const AeColumn *column, bool *open)
 	if (is_category(column))
 	{
 		schema->n_categories++;
+		schema->n_wide += column->wide;
 		schema->n_levels += ae_column_outputs(column);
 		schema->n_blocks++;
 		schema->n_sources++;
@@ -131,7 +132,7 @@ ae_schema_layout(AeSchema *schema)
 	uint32_t next;
 
 	schema->n_varying = schema->n_scalars = schema->n_booleans = schema->n_dense = 0;
-	schema->n_indicators = schema->n_categories = schema->n_levels = 0;
+	schema->n_indicators = schema->n_categories = schema->n_wide = schema->n_levels = 0;
 	schema->n_blocks = schema->n_sources = 0;
 	for (uint32_t c = 0; c < schema->n_columns; c++)
 	{
@@ -141,7 +142,10 @@ ae_schema_layout(AeSchema *schema)
 	next = place_cells(schema, is_scalar, 0);
 	next = place_cells(schema, is_grouped, next);
 	next = place_cells(schema, is_boolean, next);
-	place_cells(schema, is_category, next);
+	next = place_cells(schema, is_category, next);
+	for (uint32_t c = 0; c < schema->n_columns; c++)
+		if (schema->columns[c].cell >= 0 && schema->columns[c].wide)
+			schema->columns[c].tag = next++;
 }
 
 /* The block of a source column of several outputs; false if none of them varies. */
@@ -237,7 +241,8 @@ ae_schema_blocks(AeLayout *layout, AeBlock *blocks, uint32_t *indicators, const 
 								.loss = category_loss,
 								.grouped = true,
 								.weight = category_weight(column, category_loss),
-								.unseen = ae_ln(observed_rows(column) + 1.0)};
+								.unseen = ae_ln(observed_rows(column) + 1.0),
+								.tag = column->wide ? column->tag : 0};
 		next += ae_column_outputs(column);
 	}
 	for (uint32_t c = 0; c < schema->n_columns; c++)
@@ -247,6 +252,7 @@ ae_schema_blocks(AeLayout *layout, AeBlock *blocks, uint32_t *indicators, const 
 	*layout = (AeLayout){.n_dense = schema->n_dense,
 						 .n_indicators = schema->n_indicators,
 						 .n_categories = schema->n_categories,
+						 .n_wide = schema->n_wide,
 						 .n_levels = schema->n_levels,
 						 .n_columns = schema->n_sources,
 						 .n_blocks = n,
@@ -645,6 +651,8 @@ ae_scaler_apply(AeReal *cells, const AeSchema *schema, const double *values, con
 		{
 			for (uint32_t i = ae_column_cells(column); i-- > 0;)
 				to[i] = (AeReal) NAN;
+			if (column->wide)
+				cells[column->tag] = (AeReal) NAN;
 			continue;
 		}
 		if (!isfinite(value))
@@ -653,8 +661,10 @@ ae_scaler_apply(AeReal *cells, const AeSchema *schema, const double *values, con
 			if (bad < 0)
 				bad = (int) c;
 		}
-		to[0] =
-			column->kind == AE_KIND_CATEGORY ? (AeReal) value : scaled(column, schema->clip, value);
+		to[0] = column->kind == AE_KIND_CATEGORY ? (AeReal) ae_value_level(value)
+												 : scaled(column, schema->clip, value);
+		if (column->wide)
+			cells[column->tag] = (AeReal) ae_value_tag(value);
 		if (column->parts)
 			put_parts(to + 1, column, value);
 	}

@@ -3,9 +3,10 @@
  * (ae_loss.h) and back.
  *
  * A *value* is a double, as it came: a number; a boolean, 0 or 1; a time in seconds; of a
- * category the index of its level.  An AeColumn describes one value of a row: a column,
- * or one element of an array column.  Everything runs in double and is rounded once:
- * epoch seconds or account numbers in float would lose the differences that matter.
+ * category the index of its level, and of a wide one AE_TAG_STRIDE times its tag more.  An AeColumn
+ * describes one value of a row: a column, or one element of an array column.  Everything runs in
+ * double and is rounded once: epoch seconds or account numbers in float would lose the differences
+ * that matter.
  *
  * A column that never varied in training has no cell (-1): it takes no part in error or
  * code and is reconstructed as its one value.
@@ -17,6 +18,8 @@
 #include "ae_status.h"
 
 #define AE_SCALED_MAX 1e15
+
+#define AE_TAG_STRIDE 0x1p20
 
 /* The numbers of these enums are part of the byte format. */
 typedef enum AeKind
@@ -72,6 +75,9 @@ typedef struct AeColumn
 	bool varies;
 	bool indicator; /* an input says whether the value is missing */
 	int32_t cell;   /* the first one, or -1 */
+	/* of a category: a level of enough rows has no input, or `other` is the most frequent one */
+	bool wide;
+	uint32_t tag; /* the cell of its tag */
 	double shift;
 	double scale;
 	/* of the values the scaler saw */
@@ -105,6 +111,7 @@ typedef struct AeSchema
 	uint32_t n_dense;
 	uint32_t n_indicators;
 	uint32_t n_categories;
+	uint32_t n_wide;   /* of them */
 	uint32_t n_levels; /* of all categories, `other` included */
 	uint32_t n_blocks;
 	uint32_t n_sources; /* source columns that vary */
@@ -117,7 +124,28 @@ ae_column_outputs(const AeColumn *column)
 	return column->n_levels + (column->other > 0);
 }
 
-/* Cells of a column that varies. */
+/* The tag of a level, which tells it from all others but for one in 2^24; hash: of its bytes. */
+static inline uint32_t
+ae_level_tag(uint64_t hash)
+{
+	return (uint32_t) (hash >> 40);
+}
+
+/* The tag in the value of a wide category. */
+static inline uint32_t
+ae_value_tag(double value)
+{
+	return (uint32_t) (value / AE_TAG_STRIDE);
+}
+
+/* The index in the value of any category. */
+static inline double
+ae_value_level(double value)
+{
+	return value < AE_TAG_STRIDE ? value : value - AE_TAG_STRIDE * ae_value_tag(value);
+}
+
+/* Cells of a column that varies, but for a tag. */
 static inline uint32_t
 ae_column_cells(const AeColumn *column)
 {
@@ -140,7 +168,7 @@ void ae_schema_count(AeSchema *schema, const AeColumn *column, bool *open);
 /*
  * Numbers the cells of varying columns and counts what there is of everything: first
  * numbers and times of one cell, then array columns and times with parts, booleans,
- * categories, each in column order.
+ * categories, tags of wide ones, each in column order.
  */
 void ae_schema_layout(AeSchema *schema);
 

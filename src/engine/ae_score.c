@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "ae_gate.h"
+#include "ae_math.h"
 #include "ae_topk.h"
 
 /* Inputs of layer l that are numbers; the others are levels, whose rows are added one by one. */
@@ -40,6 +41,8 @@ place(AeScorer *scorer, AeReal *panels[AE_MAX_LAYERS], AeReal **head_panels, AeA
 		if (net->width[l + 1] > widest)
 			widest = net->width[l + 1];
 	}
+	scorer->layout = ae_arena_place(arena, 1, sizeof(AeLayout));
+	scorer->blocks = ae_arena_place(arena, layout->n_blocks, sizeof(AeBlock));
 	scorer->cells = ae_arena_place_rows(arena, batch, ae_layout_cells(layout), sizeof(AeReal));
 	ae_inputs_place(&scorer->inputs, arena, layout, batch, false, true);
 	scorer->measure.scratch = ae_arena_place(arena, ae_loss_scratch(layout), sizeof(AeReal));
@@ -80,9 +83,10 @@ ae_scorer_init(AeScorer *scorer, void *block, const AeModel *model, size_t batch
 	scorer->model = model;
 	scorer->kernels = kernels;
 	scorer->batch = batch;
-	scorer->measure.layout = &net->layout;
 	scorer->measure.kernels = kernels;
 	place(scorer, panels, &head_panels, &arena, model, batch);
+	ae_layout_scored(scorer->layout, scorer->blocks, &net->layout);
+	scorer->measure.layout = scorer->layout;
 	ae_distance_init(&scorer->distance, &model->prototypes, &net->layout, kernels);
 	for (uint32_t l = 0; l < net->n_layers; l++)
 	{
@@ -251,12 +255,19 @@ as_error(double loss)
 void
 ae_scorer_errors(double *errors, const AeScorer *scorer, const AeReal *outputs, size_t n_rows)
 {
-	const AeLayout *layout = &scorer->model->net.layout;
+	const AeLayout *layout = scorer->layout;
 	size_t n_outputs = ae_layout_outputs(layout), n_cells = ae_layout_cells(layout);
 
 	for (size_t r = 0; r < n_rows; r++)
-		errors[r] = as_error(ae_loss_row(NULL, outputs + r * n_outputs, scorer->cells + r * n_cells,
-										 0, &scorer->measure));
+	{
+		const AeReal *cells = scorer->cells + r * n_cells;
+		double loss = ae_loss_row(NULL, outputs + r * n_outputs, cells, 0, &scorer->measure);
+		uint32_t n_observed = layout->n_wide > 0 ? ae_loss_observed(cells, layout) : 0;
+
+		if (n_observed > 0)
+			loss += ae_pairs_row(&scorer->model->pairs, layout, cells) / n_observed;
+		errors[r] = as_error(loss);
+	}
 }
 
 double
@@ -329,7 +340,10 @@ ae_scorer_column_errors(double *errors, const AeScorer *scorer, const AeReal *ou
 			errors[c] = single_error(scorer, outputs, (uint32_t) cell, layout->blocks[block].loss);
 			continue;
 		}
-		error = ae_loss_block(outputs, scorer->cells, block, &scorer->measure);
+		if (layout->blocks[block].tag > 0)
+			error = ae_pairs_block(&scorer->model->pairs, layout, scorer->cells, block);
+		else
+			error = ae_loss_block(outputs, scorer->cells, block, &scorer->measure);
 		errors[c] = isnan(error) ? NAN : as_error(error);
 	}
 }
@@ -393,6 +407,9 @@ ae_scorer_probability(const AeScorer *scorer, const AeReal *outputs, uint32_t co
 		if (col->shift + col->scale * (double) x < 0.5)
 			p = 1.0 - p;
 	}
+	else if (col->wide)
+		p = ae_e(-0.5 * ae_pairs_block(&scorer->model->pairs, scorer->layout, scorer->cells,
+									   block_at_cell(scorer->layout, (uint32_t) col->cell)));
 	else if (x < 0)
 		p = 0.0;
 	else

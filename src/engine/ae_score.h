@@ -14,6 +14,8 @@
 typedef struct AeScorer
 {
 	const AeModel *model;
+	AeLayout *layout; /* the model's, as ae_layout_scored makes it, and its blocks */
+	AeBlock *blocks;
 	const AeKernels *kernels;
 	const AeReal *panels[AE_MAX_LAYERS]; /* packed weights */
 	const AeReal *bias[AE_MAX_LAYERS];
@@ -59,9 +61,9 @@ void ae_scorer_head_finish(const AeScorer *scorer, AeReal *outputs, size_t n_row
 void ae_scorer_finish(const AeScorer *scorer, AeReal *outputs, size_t n_rows);
 
 /*
- * Reconstruction error per row: mean over observed columns of the training loss, in
- * double, +Infinity where the arithmetic overflowed, 0 where nothing is observed.
- * errors: n_rows; outputs: from ae_scorer_decode.
+ * Reconstruction error per row: mean over observed columns of the training loss, of wide
+ * categories of the loss of their pairs, in double, +Infinity where the arithmetic overflowed, 0
+ * where nothing is observed. errors: n_rows; outputs: from ae_scorer_decode.
  */
 void ae_scorer_errors(double *errors, const AeScorer *scorer, const AeReal *outputs, size_t n_rows);
 

@@ -178,7 +178,7 @@ extern char *pgae_model_text(const AeSchema *schema, const char *bytes, size_t l
 							 bool missing_ok);
 extern char *pgae_level_text(const AeSchema *schema, const AeLevel *level, bool missing_ok);
 /*
- * Sets column->levels and ->other from counts[number]: of the levels seen
+ * Sets column->levels, ->other and ->wide from counts[number]: of the levels seen
  * schema->min_frequency times or more the schema->max_levels most frequent.  Returns the index of
  * each number in the model, `other` being n_levels; both palloc'd.
  */
@@ -267,10 +267,10 @@ extern size_t pgae_codec_record_size(const PgaeCodec *codec);
 extern void pgae_codec_pack(const PgaeCodec *codec, char *record);
 extern const PgaeRow *pgae_codec_unpack(PgaeCodec *codec, const char *record);
 
-/* In training: the levels of a category; and what their numbers become from then on. */
+/* In training: the levels of a category; what their numbers become, and if they have tags. */
 extern PgaeLevels *pgae_codec_levels(const PgaeCodec *codec, uint32 column);
-extern void pgae_codec_map_levels(PgaeCodec *codec, uint32 column,
-								  const int32 *map); /* NULL: none */
+extern void pgae_codec_map_levels(PgaeCodec *codec, uint32 column, const int32 *map, /* or NULL */
+								  bool wide);
 
 /* The same of the target, where it is a category; a map to -1: no label. */
 extern PgaeLevels *pgae_codec_target_levels(const PgaeCodec *codec);

@@ -179,7 +179,7 @@ measure_columns(Measures *measures, PgaeJob *job)
 	for (uint32_t c = 0; c < schema->n_columns; c++)
 	{
 		if (measures->counts[c])
-			pgae_codec_map_levels(job->codec, c, NULL);
+			pgae_codec_map_levels(job->codec, c, NULL, false);
 	}
 	if (measures->target_counts)
 		pgae_codec_map_target(job->codec, NULL);
@@ -212,6 +212,23 @@ measure_columns(Measures *measures, PgaeJob *job)
 	}
 }
 
+/* A category whose levels do not all have inputs; n: rows where it is not NULL. */
+static void
+notice_wide(const AeSchema *schema, uint32_t c, uint64 n)
+{
+	const AeColumn *column = &schema->columns[c];
+
+	ereport(
+		NOTICE,
+		(errmsg("column \"%s\": %.0f %% of the rows have levels beyond the %u most frequent ones",
+				pgae_column_name(schema, c), 100.0 * column->other / n, column->n_levels),
+		 errdetail("Such a column is judged by how often its values occur together with those "
+				   "of the other columns."),
+		 column->n_levels == schema->max_levels
+			 ? errhint("Raise \"max_levels\" to give more of them an input of their own.")
+			 : 0));
+}
+
 /* The levels of categories, and what the numbers in records become. */
 static void
 choose_levels(PgaeJob *job, const Measures *measures)
@@ -235,9 +252,14 @@ choose_levels(PgaeJob *job, const Measures *measures)
 		AeColumn *column = &schema->columns[c];
 
 		if (measures->counts[c])
-			pgae_codec_map_levels(codec, c,
-								  pgae_levels_choose(column, pgae_codec_levels(codec, c),
-													 measures->counts[c], schema));
+		{
+			const int32 *map = pgae_levels_choose(column, pgae_codec_levels(codec, c),
+												  measures->counts[c], schema);
+
+			pgae_codec_map_levels(codec, c, map, column->wide);
+			if (column->wide && job->number == 0)
+				notice_wide(schema, c, job->n_rows - column->n_missing);
+		}
 		else if (needs_sample(column) && column->scaling == AE_SCALING_QUANTILE)
 			column->knots = palloc(AE_KNOTS * sizeof(double));
 		column->indicator &= column->n_missing > 0;
@@ -255,6 +277,7 @@ choose_target_levels(PgaeJob *job, const Measures *measures)
 	pgae_codec_map_target(job->codec,
 						  pgae_levels_choose(target, pgae_codec_target_levels(job->codec),
 											 measures->target_counts, &rule));
+	target->wide = false; /* it is predicted, and nothing else */
 	if (target->other > 0 && job->number == 0)
 		ereport(NOTICE, (errmsg("target \"%s\" has more than %u levels: " UINT64_FORMAT
 								" rows of the others count as not labelled",
@@ -1150,6 +1173,60 @@ calibrate(PgaeJob *job)
 	job->model = &job->models[0];
 }
 
+/* ---- phase: pairs ---- */
+
+/* Counts the pairs of all rows, those of the other fold too. */
+static void
+count_pairs(AePairCounts *counts, PgaeJob *job)
+{
+	AeReal *cells = palloc(job->rows.width * sizeof(AeReal));
+	const char *record;
+	size_t n = 0;
+
+	for (; n < job->rows.n_rows; n++)
+	{
+		if (n % ROWS_PER_CHECK == 0)
+			CHECK_FOR_INTERRUPTS();
+		pgae_store_read(&job->rows, cells, n, 1);
+		ae_pair_counts_add(counts, cells);
+	}
+	if (job->unseen)
+		pgae_store_rewind(job->unseen);
+	while (job->unseen && (record = pgae_store_next(job->unseen)) != NULL)
+	{
+		const PgaeRow *row = pgae_codec_unpack(job->codec, record);
+
+		if (n++ % ROWS_PER_CHECK == 0)
+			CHECK_FOR_INTERRUPTS();
+		ae_scaler_apply(cells, &job->model->schema, row->values, row->missing);
+		ae_pair_counts_add(counts, cells);
+	}
+	pfree(cells);
+}
+
+/* How often values occur together, if there are wide categories: see ae_pairs.h. */
+static void
+make_pairs(PgaeJob *job)
+{
+	const AeLayout *layout = &job->models[0].net.layout;
+	size_t n = job->n_rows + (job->unseen ? pgae_store_count(job->unseen) : 0), bytes;
+	AePairCounts counts;
+	AePairs pairs;
+	void *block;
+	AeError error;
+
+	if (layout->n_wide == 0)
+		return;
+	raise_unless_ok(ae_pair_counts_size(&bytes, layout, n, &error), &error, NULL);
+	block = MemoryContextAllocHuge(CurrentMemoryContext, bytes);
+	ae_pair_counts_init(&counts, block, layout, n);
+	count_pairs(&counts, job);
+	ae_pairs_pack(&pairs, palloc(ae_pair_counts_slots(&counts) * sizeof(uint32_t)), &counts);
+	for (uint32 m = 0; m < job->n_members; m++)
+		job->models[m].pairs = pairs;
+	pfree(block);
+}
+
 /* ---- phase: prototypes ---- */
 
 static void
@@ -1280,6 +1357,7 @@ pgae_job_run(PgaeJob *job)
 	job->model = &job->models[0];
 	if (job->track)
 		pgae_track_phase(job->track, "calibrating", job);
+	make_pairs(job);
 	make_prototypes(job);
 	calibrate(job);
 	for (uint32 m = 0; m < job->n_members; m++)

@@ -377,7 +377,7 @@ pgae_levels_choose(AeColumn *column, const PgaeLevels *levels, const uint64 *cou
 		MemoryContextAllocHuge(CurrentMemoryContext, Max(levels->n, 1) * sizeof(Ranked));
 	int32 *map = MemoryContextAllocHuge(CurrentMemoryContext, Max(levels->n, 1) * sizeof(int32));
 	size_t bytes = 0;
-	int n = 0;
+	int n = 0, n_frequent = 0;
 
 	for (int i = 0; i < levels->n; i++)
 	{
@@ -391,6 +391,7 @@ pgae_levels_choose(AeColumn *column, const PgaeLevels *levels, const uint64 *cou
 	{
 		const AeLevel *level = &ranked[i].level;
 
+		n_frequent += level->count >= schema->min_frequency;
 		/* those that fit are a first part of the order: n counts them */
 		if (n == i && n < (int) schema->max_levels && level->count >= schema->min_frequency &&
 			bytes + level->len <= AE_MAX_NAME)
@@ -402,6 +403,7 @@ pgae_levels_choose(AeColumn *column, const PgaeLevels *levels, const uint64 *cou
 			column->other += level->count;
 	}
 	column->n_levels = (uint32) n;
+	column->wide = n > 0 && (n_frequent > n || column->other > ranked[0].level.count);
 	column->levels = palloc(Max(n, 1) * sizeof(AeLevel));
 	for (int i = 0; i < levels->n; i++)
 	{

@@ -56,6 +56,7 @@ typedef struct Source
 	/* in scoring, for each fold: from the number of a level to the model's; in training [0] */
 	const int32 *map[PGAE_FOLDS];
 	int unknown[PGAE_FOLDS]; /* what a level that is not found becomes */
+	bool wide[PGAE_FOLDS];   /* values get the tag of their level */
 } Source;
 
 /* What was compiled for one row type. */
@@ -887,6 +888,7 @@ adopt_levels(PgaeCodec *codec, Source *source, const AeSchema *const *schemas, i
 		int32 *map = palloc(sizeof(int32) * Max(n, 1));
 
 		source->unknown[f] = column->other > 0 ? (int) column->n_levels : -1;
+		source->wide[f] = column->wide;
 		for (int i = 0; i < n; i++)
 			map[i] = source->unknown[f];
 		/* bytes of somebody's own may have a level twice: then the first is meant */
@@ -1266,6 +1268,23 @@ read_array(PgaeCodec *codec, const PgaePart *part, const Source *source, Datum d
 }
 
 /* The number of a level: the model's, or where there are several models or none yet its own. */
+/*
+ * The value of a level in the schema of a fold: number, or of one that has none -1 minus its tag.
+ */
+static double
+fold_level(const Source *source, unsigned fold, double number)
+{
+	bool known = number >= 0;
+	const int32 *map = source->map[fold];
+	int index = known ? map[(int) number] : source->unknown[fold];
+	double tag;
+
+	if (!source->wide[fold])
+		return index;
+	tag = known ? ae_level_tag(pgae_levels_hash(source->levels, (int) number)) : -1 - number;
+	return index + AE_TAG_STRIDE * tag;
+}
+
 static double
 read_level(PgaeCodec *codec, const PgaePart *part, Source *source, Datum datum)
 {
@@ -1275,12 +1294,16 @@ read_level(PgaeCodec *codec, const PgaePart *part, Source *source, Datum datum)
 	pgae_category_text(&text, part, datum);
 	number = codec->learning ? pgae_levels_enter(source->levels, text.data, text.len)
 							 : pgae_levels_find(source->levels, text.data, text.len);
-	if (codec->hashing)
-		source->hash = number >= 0 ? pgae_levels_hash(source->levels, number)
-								   : pgae_level_hash(source->levels, text.data, text.len);
+	if (number >= 0)
+		source->hash = pgae_levels_hash(source->levels, number);
+	else if (codec->hashing || source->wide[0])
+	{
+		source->hash = pgae_level_hash(source->levels, text.data, text.len);
+		number = -1 - (int) ae_level_tag(source->hash);
+	}
 	if (text.detoasted)
 		pfree(text.detoasted);
-	return number >= 0 || codec->crossed ? number : source->unknown[0];
+	return codec->learning || codec->crossed ? number : fold_level(source, 0, number);
 }
 
 static void
@@ -1355,7 +1378,7 @@ pgae_codec_choose(PgaeCodec *codec, unsigned fold)
 		double *value = &codec->row.values[source->first];
 
 		if (source->kind == AE_KIND_CATEGORY && !codec->row.missing[source->first])
-			*value = *value >= 0 ? source->map[fold][(int) *value] : source->unknown[fold];
+			*value = fold_level(source, fold, *value);
 	}
 }
 
@@ -1498,6 +1521,15 @@ level_of(const AeColumn *column, double value)
 	return index < (int64) column->n_levels ? &column->levels[index] : NULL;
 }
 
+/* Whether the level in the row has no input of its own. */
+static bool
+is_rare(const PgaeCodec *codec, const Source *source)
+{
+	const AeColumn *column = &codec->schema->columns[source->first];
+
+	return ae_value_level(codec->row.values[source->first]) == (double) column->n_levels;
+}
+
 /*
  * A source of one value as a datum; *keep: it stays as it stands in the row.  own: the level
  * of the row itself, or NULL where it is NULL.
@@ -1517,8 +1549,7 @@ single_datum(PgaeCodec *codec, PgaePart *part, const Source *source, double valu
 		return pgae_value_datum(part, value, codec->plan.context);
 	level = level_of(column, value);
 	/* a rare level stays itself where a rare level is expected */
-	*keep = level == NULL ||
-			(value < 0 && !isnull && codec->row.values[source->first] == (double) column->n_levels);
+	*keep = level == NULL || (value < 0 && !isnull && is_rare(codec, source));
 	if (*keep)
 		return (Datum) 0;
 	text = pgae_level_text(codec->schema, level, false);
@@ -1689,9 +1720,8 @@ expected_level(PgaeCodec *codec, const Source *source, double value, char *actua
 {
 	const AeColumn *column = &codec->schema->columns[source->first];
 	const AeLevel *level = level_of(column, value);
-	bool rare = codec->row.values[source->first] == (double) column->n_levels;
 
-	if (level == NULL || (value < 0 && actual && rare))
+	if (level == NULL || (value < 0 && actual && is_rare(codec, source)))
 		return actual;
 	return pgae_level_text(codec->schema, level, false);
 }
@@ -1766,7 +1796,9 @@ pgae_codec_texts(PgaeCodec *codec, const double *values, uint32 column, char **a
 	*actual = isnull ? NULL : pgae_datum_text(part, codec->plan.values[part->att]);
 	if (source->kind == AE_KIND_CATEGORY)
 	{
-		*expected = expected_level(codec, source, values[source->first], *actual);
+		*expected = NULL; /* of a wide one: it is not the level that is odd */
+		if (!codec->schema->columns[source->first].wide)
+			*expected = expected_level(codec, source, values[source->first], *actual);
 		return;
 	}
 	*expected = expected_text(codec, part, source, values);
@@ -1834,17 +1866,6 @@ unpack_value(const PgaeCodec *codec, const char *record, uint32 i, AeKind kind, 
 	return *at;
 }
 
-/* What the number of a level becomes, where there is a map. */
-static double
-map_level(const Source *source, unsigned fold, double value)
-{
-	const int32 *map = source->map[fold];
-
-	if (map == NULL)
-		return value;
-	return value >= 0 ? map[(int) value] : source->unknown[fold];
-}
-
 /*
  * record (record_size bytes, any alignment) = the row last read.  Rows of equal values give
  * equal bytes: -0 becomes 0.  Nothing is lost that the column's type could hold.
@@ -1882,15 +1903,15 @@ pgae_codec_unpack(PgaeCodec *codec, const char *record)
 		const Source *source = &codec->sources[s];
 		double *value = &row->values[source->first];
 
-		if (!row->missing[source->first])
-			*value = map_level(source, codec->fold, *value);
+		if (source->map[codec->fold] && !row->missing[source->first])
+			*value = fold_level(source, codec->fold, *value);
 	}
 	if (!codec->has_target)
 		return row;
 	row->target =
 		unpack_value(codec, record, schema->n_columns, codec->target.kind, &row->target_missing);
-	if (!row->target_missing)
-		row->target = map_level(&codec->target, codec->fold, row->target);
+	if (codec->target.map[codec->fold] && !row->target_missing)
+		row->target = fold_level(&codec->target, codec->fold, row->target);
 	return row;
 }
 
@@ -1913,7 +1934,10 @@ pgae_codec_levels(const PgaeCodec *codec, uint32 column)
 }
 
 void
-pgae_codec_map_levels(PgaeCodec *codec, uint32 column, const int32 *map)
+pgae_codec_map_levels(PgaeCodec *codec, uint32 column, const int32 *map, bool wide)
 {
-	codec->sources[source_at(codec, column)].map[0] = map;
+	Source *source = &codec->sources[source_at(codec, column)];
+
+	source->map[0] = map;
+	source->wide[0] = wide;
 }

@@ -778,7 +778,7 @@ void
 pgae_store_scale(AeRows *rows, AeMoments *cells, PgaeStore *store, PgaeCodec *codec,
 				 const AeSchema *schema)
 {
-	size_t width = schema->n_dense + schema->n_categories;
+	size_t width = schema->n_dense + schema->n_categories + schema->n_wide;
 	size_t stride = width + schema->has_target;
 	size_t bytes;
 	size_t n = 0;

@@ -105,7 +105,7 @@ draw_mixed(Sample *s, double *values, bool *missing, int r)
 		AeKind kind = s->columns[c].kind;
 
 		if (kind == AE_KIND_CATEGORY && r == 9)
-			values[c] = -1.0;
+			values[c] = s->columns[c].wide ? AE_TAG_STRIDE * 77 : -1.0;
 		if (kind == AE_KIND_NUMBER && r == 9)
 			values[c] = c % 2 ? 1e300 : -1e300;
 		if (kind == AE_KIND_NUMBER && r == 10 && c % 2)
@@ -257,7 +257,8 @@ typedef enum Looks
 	PLAIN,
 	MIXED,
 	CATEGORIES,
-	FEW /* some of each, and small */
+	FEW, /* some of each, and small */
+	WIDE /* likewise, categories being wide */
 } Looks;
 
 typedef struct Wanted
@@ -286,6 +287,7 @@ is_wanted(const AeModel *m, const Wanted *wanted)
 			right = m->net.layout.n_categories > 2;
 			break;
 		case FEW:
+		case WIDE:
 			right = m->net.layout.n_categories > 1 && m->schema.n_scalars > 1 &&
 					m->schema.n_blocks > m->net.layout.n_categories + 1 && m->schema.n_dense < 16;
 			break;
@@ -308,7 +310,12 @@ find_sample(uint64_t seed, const Wanted *wanted)
 		{
 			if (wanted->looks == CATEGORIES)
 				keep_categories(s);
-			if (wanted->looks == FEW ? ae_net_n_params(&m->net) < 600
+			if (wanted->looks == WIDE && (!sample_wide(s) || m->net.layout.n_wide < 2))
+			{
+				sample_free(s);
+				continue;
+			}
+			if (wanted->looks >= FEW ? ae_net_n_params(&m->net) < 600
 									 : m->net.width[1] > 33 && ae_net_n_params(&m->net) < 6000)
 				return s;
 		}
@@ -355,6 +362,19 @@ make_bundle(FILE *file, const char *dir, const Wanted *wanted, uint64_t seed, ui
 		free(models[i]);
 }
 
+/* A single model and its scores; frees the sample. */
+static void
+make_one(FILE *file, const char *dir, Sample *s, const Wanted *wanted)
+{
+	size_t length;
+	uint8_t *bytes = write_or_die(&s->model, &length);
+
+	write_hex(dir, wanted->name, bytes, length);
+	free(bytes);
+	write_scores(file, wanted->name, s, wanted->looks != PLAIN);
+	sample_free(s);
+}
+
 static void
 make_golden(const char *dir)
 {
@@ -372,6 +392,8 @@ make_golden(const char *dir)
 								 AE_LOSS_SOFTMAX,     false, FEW};
 	static const Wanted members = {"bundle_v1_2x3.hex", 8,     2,  AE_LOSS_MSE,
 								   AE_LOSS_ONEHOT,      false, FEW};
+	static const Wanted wide = {"model_v1_wide.hex", 10,    3,   AE_LOSS_MSE,
+								AE_LOSS_SOFTMAX,     false, WIDE};
 	static const Wanted targets[] = {
 		{"model_v1_target.hex", 10, 3, AE_LOSS_MSE, AE_LOSS_ONEHOT, false, FEW},
 		{"model_v1_target_number.hex", 12, 3, AE_LOSS_MSE, AE_LOSS_SOFTMAX, false, FEW},
@@ -381,31 +403,20 @@ make_golden(const char *dir)
 	for (size_t i = 0; i < sizeof models / sizeof models[0]; i++)
 	{
 		Sample *s = find_sample(1000 * (i + 1), &models[i]);
-		size_t length;
-		uint8_t *bytes;
 
 		if (strstr(models[i].name, "prototypes"))
 			sample_prototypes(s, 12);
-		bytes = write_or_die(&s->model, &length);
-		write_hex(dir, models[i].name, bytes, length);
-		free(bytes);
-		write_scores(file, models[i].name, s, models[i].looks != PLAIN);
-		sample_free(s);
+		make_one(file, dir, s, &models[i]);
 	}
+	make_one(file, dir, find_sample(30000, &wide), &wide);
 	make_bundle(file, dir, &folds, 9000, 1);
 	make_bundle(file, dir, &members, 10000, 3);
 	for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++)
 	{
 		Sample *s = find_sample(20000 + 1000 * i, &targets[i]);
-		size_t length;
-		uint8_t *bytes;
 
 		sample_target(s, i == 0 ? AE_KIND_CATEGORY : AE_KIND_NUMBER);
-		bytes = write_or_die(&s->model, &length);
-		write_hex(dir, targets[i].name, bytes, length);
-		free(bytes);
-		write_scores(file, targets[i].name, s, targets[i].looks != PLAIN);
-		sample_free(s);
+		make_one(file, dir, s, &targets[i]);
 	}
 	fclose(file);
 }
@@ -430,6 +441,8 @@ seed_sample(uint64_t seed)
 	Sample *s = sample_of(seed, mixed, 1 + (uint32_t) (mixed ? seed % 16 : seed) / 2,
 						  2 + (uint32_t) seed % 4, 6, (uint32_t) seed % 5, (uint32_t) seed % 3);
 
+	if (seed >= 40 && seed % 2)
+		sample_wide(s);
 	if (seed >= 40)
 		sample_prototypes(s, (uint32_t) seed % 3 * 4);
 	return s;

@@ -24,6 +24,7 @@
 #define SAMPLE_LEVELS 6
 #define SAMPLE_NAME 24
 #define SAMPLE_PROTOTYPES 16
+#define SAMPLE_SLOTS 4096
 
 /* Where the parts of model bytes begin, by the table in ae_model.h. */
 #define SAMPLE_AT_SCHEMA 32
@@ -41,6 +42,7 @@ typedef struct Sample
 	char texts[SAMPLE_COLUMNS][SAMPLE_LEVELS][SAMPLE_NAME];
 	AeReal *params;
 	AeReal prototypes[SAMPLE_PROTOTYPES * SAMPLE_INPUTS];
+	uint32_t slots[SAMPLE_SLOTS];
 	double score[AE_CALIBRATION_POINTS];
 	uint64_t n_above[AE_CALIBRATION_POINTS];
 	AeEpoch history[AE_MAX_HISTORY];
@@ -412,7 +414,9 @@ sample_prototypes(Sample *s, uint32_t n)
 		uint32_t cell = i % n_cells;
 
 		s->prototypes[i] = (AeReal) (float) sample_real(&draw, -2.0, 2.0);
-		if (cell >= layout->n_dense)
+		if (cell >= layout->n_dense + layout->n_categories)
+			s->prototypes[i] = 0;
+		else if (cell >= layout->n_dense)
 			s->prototypes[i] = (AeReal) sample_below(
 				&draw,
 				layout->blocks[layout->n_blocks - layout->n_categories + cell - layout->n_dense]
@@ -553,6 +557,9 @@ sample_row(Sample *s, double *values, bool *missing, bool nulls)
 		missing[c] = nulls && sample_below(s, 3) == 0;
 		if (column->kind == AE_KIND_BOOLEAN)
 			values[c] = sample_below(s, 2);
+		else if (column->wide)
+			values[c] =
+				sample_below(s, ae_column_outputs(column)) + AE_TAG_STRIDE * sample_below(s, 6);
 		else if (column->kind == AE_KIND_CATEGORY)
 			values[c] = (double) sample_below(s, ae_column_outputs(column) + 1) - 1.0;
 		else
@@ -560,6 +567,49 @@ sample_row(Sample *s, double *values, bool *missing, bool nulls)
 		if (column->kind == AE_KIND_TIME)
 			values[c] *= 86400.0 * 30.0;
 	}
+}
+
+/*
+ * Makes categories with `other` wide, and their pairs those of 40 rows; the net and its weights
+ * are drawn anew.  False if there are none.
+ */
+static inline bool
+sample_wide(Sample *s)
+{
+	AeModel *model = &s->model;
+	const AeLayout *layout = &model->net.layout;
+	AePairCounts counts;
+	AeError error = {0};
+	size_t size;
+	void *block;
+
+	for (uint32_t c = 0; c < model->schema.n_columns; c++)
+		s->columns[c].wide = s->columns[c].kind == AE_KIND_CATEGORY && s->columns[c].varies &&
+							 s->columns[c].other > 0;
+	ae_schema_layout(&model->schema);
+	free(s->params);
+	sample_net(s, model->net.n_layers, SAMPLE_WIDTH);
+	model->n_dead = 0;
+	if (layout->n_wide == 0)
+		return false;
+	if (ae_pair_counts_size(&size, layout, 40, &error) != AE_OK || !(block = malloc(size)))
+		abort();
+	ae_pair_counts_init(&counts, block, layout, 40);
+	for (int r = 0; r < 40; r++)
+	{
+		AeReal cells[SAMPLE_INPUTS];
+		double values[SAMPLE_COLUMNS];
+		bool missing[SAMPLE_COLUMNS];
+
+		sample_row(s, values, missing, r % 2);
+		ae_scaler_apply(cells, &model->schema, values, missing);
+		ae_pair_counts_add(&counts, cells);
+	}
+	if (ae_pair_counts_slots(&counts) > SAMPLE_SLOTS)
+		abort();
+	ae_pairs_pack(&model->pairs, s->slots, &counts);
+	free(block);
+	return true;
 }
 
 /* The model's bytes in a block of exactly their size; NULL where the writer refuses. */

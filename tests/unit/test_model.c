@@ -267,7 +267,7 @@ test_wrong_sizes(void **state)
 typedef struct Offsets
 {
 	size_t column[SAMPLE_COLUMNS + 1]; /* and the target */
-	size_t net, options, outcome, weights, calibration, detector, history, end;
+	size_t net, options, outcome, weights, calibration, detector, pairs, history, end;
 } Offsets;
 
 static Offsets
@@ -296,7 +296,8 @@ offsets_of(const AeModel *m)
 	o.weights = o.outcome + 116 + (m->schema.has_target ? 16 : 0);
 	o.calibration = o.weights + 4 * ae_net_n_params(&m->net);
 	o.detector = o.calibration + 16 + 16 * (size_t) m->calibration.n_points;
-	o.history = o.detector + 20 + 4 * (size_t) m->prototypes.n * ae_layout_cells(&m->net.layout);
+	o.pairs = o.detector + 20 + 4 * (size_t) m->prototypes.n * ae_layout_cells(&m->net.layout);
+	o.history = o.pairs + 4 + 4 * (size_t) m->pairs.n_slots;
 	o.end = o.history + 4 + 12 * (size_t) m->n_history;
 	return o;
 }
@@ -447,6 +448,9 @@ check_back(const AeModel *m, const uint8_t *b, const Offsets *o)
 		memcpy(&weight, &bits, 4);
 		assert_true(weight == (float) m->prototypes.cells[i]);
 	}
+	assert_true(sample_get(b, o->pairs, 4) == m->pairs.n_slots);
+	for (size_t i = 0; i < m->pairs.n_slots; i++)
+		assert_true(sample_get(b, o->pairs + 4 + 4 * i, 4) == m->pairs.slots[i]);
 	assert_true(sample_get(b, o->history, 4) == m->n_history);
 	if (m->n_history > 1)
 		assert_true(sample_get(b, o->history + 16, 4) == m->history[1].epoch);
@@ -760,7 +764,8 @@ test_refused_schema(void **state)
 	refuses(b, length, o.column[0] + 1, AE_SCALING_COUNT, 1, o.column[0] + 1);
 	refuses(b, length, o.column[0] + 2, 1, 1, o.column[0]); /* parts of a number */
 	refuses(b, length, o.column[1] + 2, 1, 1, o.column[1]);
-	refuses(b, length, o.column[0] + 3, 8, 1, o.column[0] + 3);
+	refuses(b, length, o.column[0] + 3, 16, 1, o.column[0] + 3);
+	refuses(b, length, o.column[0] + 3, 1 + 4 + 8, 1, o.column[0]); /* no category is wide */
 	refuses(b, length, o.column[0] + 3, 1, 1, o.column[0]); /* varies, and was never there */
 	refuses(b, length, o.column[0] + 3, 4, 1, o.net);       /* does not vary: fewer inputs */
 	refuses(b, length, o.column[0] + 3, 7, 1, o.net);       /* an indicator: more */
@@ -964,6 +969,7 @@ test_refused_rest(void **state)
 	refuses(b, length, o.calibration + 16, 0xbff0000000000000u, 8, o.calibration + 16);
 	refuses(b, length, o.calibration + 32, inf_bits, 8, o.calibration + 32);
 	refuses(b, length, o.calibration + 24, 0, 8, o.calibration + 24);
+	refuses(b, length, o.pairs, 64, 4, o.pairs); /* pairs of no wide category */
 	refuses(b, length, o.history, 1025, 4, o.history);
 	refuses(b, length, o.history, 1000, 4, length);
 	refuses(b, length, o.history, 1, 4, o.history + 16); /* bytes after the end */
@@ -1123,7 +1129,7 @@ test_refused_detector(void **state)
 	refuses(b, length, o.detector + 16, AE_MAX_PROTOTYPES, 4, length);
 	refuses(b, length, o.detector + 16, 0xffffffffu, 4, o.detector + 16);
 	last = o.detector + 20 + 4 * (2 * (size_t) ae_layout_cells(layout) - 1);
-	assert_true(last + 4 == o.history && layout->n_categories == 1);
+	assert_true(last + 4 == o.pairs && layout->n_categories == 1);
 	for (size_t at = o.detector + 20; at <= last; at += 4)
 		for (int i = 0; i < 3; i++)
 			refuses(b, length, at, bad_cells[i], 4, at);
@@ -1840,11 +1846,11 @@ load_hex(const char *path, size_t *length)
 static void
 test_golden_bytes(void **state)
 {
-	static const char *const names[] = {"model_v1_mse.hex",        "model_v1_bce.hex",
-										"model_v1_array.hex",      "model_v1_softmax.hex",
-										"model_v1_onehot.hex",     "model_v1_bce_onehot.hex",
-										"model_v1_categories.hex", "model_v1_prototypes.hex",
-										"bundle_v1_2x1.hex",       "bundle_v1_2x3.hex"};
+	static const char *const names[] = {
+		"model_v1_mse.hex",        "model_v1_bce.hex",        "model_v1_array.hex",
+		"model_v1_softmax.hex",    "model_v1_onehot.hex",     "model_v1_bce_onehot.hex",
+		"model_v1_categories.hex", "model_v1_prototypes.hex", "model_v1_wide.hex",
+		"bundle_v1_2x1.hex",       "bundle_v1_2x3.hex"};
 
 	(void) state;
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)

@@ -1230,7 +1230,7 @@ check_golden(const AeKernels *kernels)
 		*rest++ = '\0';
 		golden_line(&g, line, rest, kernels);
 	}
-	assert_int_equal(g.n_rows, 18 * 12);
+	assert_int_equal(g.n_rows, 19 * 12);
 	assert_int_equal(g.n_target, 2 * 12);
 	assert_int_equal(g.n_raw, 9 * 12);
 	close_golden(&g);
