@@ -148,26 +148,24 @@ ae_schema_layout(AeSchema *schema)
 			schema->columns[c].tag = next++;
 }
 
-/* The block of a source column of several outputs; false if none of them varies. */
-static bool
-group_block(AeBlock *block, const AeSchema *schema, uint32_t first, AeLoss loss)
+/* The block of a source column of several outputs; of none if none of them varies. */
+static AeBlock
+group_block(const AeSchema *schema, uint32_t first, AeLoss loss)
 {
 	uint32_t end = ae_schema_source_end(schema, first);
+	AeBlock block = {.loss = loss, .grouped = true};
 
-	memset(block, 0, sizeof *block);
 	for (uint32_t c = first; c < end; c++)
 	{
 		const AeColumn *column = &schema->columns[c];
 
 		if (column->cell < 0)
 			continue;
-		if (block->count == 0)
-			block->first = (uint32_t) column->cell;
-		block->count += ae_column_cells(column);
+		if (block.count == 0)
+			block.first = (uint32_t) column->cell;
+		block.count += ae_column_cells(column);
 	}
-	block->loss = loss;
-	block->grouped = true;
-	return block->count > 0;
+	return block;
 }
 
 /* Rows that a category was observed in. */
@@ -224,8 +222,15 @@ ae_schema_blocks(AeLayout *layout, AeBlock *blocks, uint32_t *indicators, const 
 	if (schema->n_scalars > 0)
 		blocks[n++] = (AeBlock){.first = 0, .count = schema->n_scalars, .loss = number_loss};
 	for (uint32_t c = 0; c < schema->n_columns; c = ae_schema_source_end(schema, c))
+	{
+		AeBlock block = {0};
+
+		/* there is no room for one that does not vary */
 		if (is_grouped(&schema->columns[c]))
-			n += group_block(&blocks[n], schema, c, number_loss);
+			block = group_block(schema, c, number_loss);
+		if (block.count > 0)
+			blocks[n++] = block;
+	}
 	if (schema->n_booleans > 0)
 		blocks[n++] = (AeBlock){.first = schema->n_dense - schema->n_booleans,
 								.count = schema->n_booleans,

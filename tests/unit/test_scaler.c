@@ -114,8 +114,13 @@ static void
 make_blocks(Case *t, AeLoss number_loss, AeLoss category_loss)
 {
 	AeError error;
+	AeBlock *behind = &t->blocks[t->schema.n_blocks], before;
 
+	/* there is no room there */
+	memset(behind, 0x55, sizeof *behind);
+	before = *behind;
 	ae_schema_blocks(&t->layout, t->blocks, t->indicators, &t->schema, number_loss, category_loss);
+	assert_memory_equal(behind, &before, sizeof before);
 	assert_int_equal(ae_layout_check(&t->layout, &error), AE_OK);
 }
 
@@ -750,6 +755,22 @@ test_layout(void **state)
 	assert_int_equal(ae_boolean_loss(AE_LOSS_BCE, AE_LOSS_ONEHOT), AE_LOSS_BCE);
 }
 
+/* An array of which no element varies has neither cells nor a block. */
+static void
+test_constant_array(void **state)
+{
+	static const double rows[] = {1, 5, 6, 2, 5, 6, 4, 5, 6};
+
+	(void) state;
+	memset(&t, 0, sizeof t);
+	t.columns[1].element = 1;
+	t.columns[2].element = 2;
+	assert_int_equal(fit_columns(&t, 3, rows, 3), AE_OK);
+	make_blocks(&t, AE_LOSS_MSE, AE_LOSS_SOFTMAX);
+	assert_int_equal(t.schema.n_blocks, 1);
+	assert_int_equal(t.layout.n_blocks, 1);
+}
+
 /* Of a category the most probable level, or one with a name where `other` leads. */
 static void
 test_most_probable(void **state)
@@ -926,6 +947,7 @@ main(void)
 		cmocka_unit_test(test_parts_against_calendar),
 		cmocka_unit_test(test_parts_layout),
 		cmocka_unit_test(test_layout),
+		cmocka_unit_test(test_constant_array),
 		cmocka_unit_test(test_most_probable),
 		cmocka_unit_test(test_weights),
 		cmocka_unit_test(test_mean_loss),
