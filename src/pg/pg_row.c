@@ -104,8 +104,11 @@ struct PgaeCodec
 	size_t *offset;
 	size_t record_size;
 
-	/* before the schema stands: lengths of array columns, by attribute; -1: not known */
-	uint64 lengths_of; /* the row type that they are of (pgae_row_identifier) */
+	/* before the schema stands: which attributes are chosen, and by attribute the length of an
+	   array, 0 for what is none, -1: not known */
+	uint64 chosen_of; /* the row type that they are of (pgae_row_identifier) */
+	int *chosen;
+	int n_chosen;
 	int *lengths;
 };
 
@@ -1107,25 +1110,49 @@ first_length(const PgaePart *part, Datum datum, const char *name)
 	return ARR_DIMS(array)[0];
 }
 
+/* Chooses among the attributes of a row type, once for all rows that wait. */
+static void
+choose_for(PgaeCodec *codec, TupleDesc tupdesc, uint64 identifier)
+{
+	const PgaeOptions *options = codec->options;
+	int room = Max(Max(tupdesc->natts, list_length(options->columns)), 1);
+
+	codec->chosen = MemoryContextAlloc(codec->context, sizeof(int) * room);
+	codec->lengths = MemoryContextAllocZero(codec->context, sizeof(int) * room);
+	codec->n_chosen = choose_attributes(codec->chosen, tupdesc, options);
+	check_choices(tupdesc, options->kinds, "kinds");
+	check_choices(tupdesc, options->scalings, "scaling");
+	check_types(tupdesc, codec->chosen, codec->n_chosen, options);
+	for (int i = 0; i < codec->n_chosen; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(tupdesc, codec->chosen[i]);
+		PgaePart part;
+
+		pgae_part_init(&part, codec->chosen[i], att->atttypid, att->atttypmod);
+		if (part.conv == PGAE_CONV_ARRAY)
+			codec->lengths[codec->chosen[i]] = -1;
+	}
+	codec->chosen_of = identifier;
+}
+
 /* Notes lengths of array columns that this row tells; true if none is unknown. */
 static bool
-learn_lengths(PgaeCodec *codec, TupleDesc tupdesc, const Datum *values, const bool *nulls,
-			  const int *chosen, int n)
+learn_lengths(PgaeCodec *codec, TupleDesc tupdesc, const Datum *values, const bool *nulls)
 {
 	bool known = true;
 
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < codec->n_chosen; i++)
 	{
-		Form_pg_attribute att = TupleDescAttr(tupdesc, chosen[i]);
-		int *length = &codec->lengths[chosen[i]];
+		int att = codec->chosen[i];
+		Form_pg_attribute form = TupleDescAttr(tupdesc, att);
 		PgaePart part;
 
-		pgae_part_init(&part, chosen[i], att->atttypid, att->atttypmod);
-		if (part.conv != PGAE_CONV_ARRAY)
-			*length = 0;
-		else if (*length < 0 && !nulls[chosen[i]])
-			*length = first_length(&part, values[chosen[i]], NameStr(att->attname));
-		known &= *length >= 0;
+		if (codec->lengths[att] < 0 && !nulls[att])
+		{
+			pgae_part_init(&part, att, form->atttypid, form->atttypmod);
+			codec->lengths[att] = first_length(&part, values[att], NameStr(form->attname));
+		}
+		known &= codec->lengths[att] >= 0;
 	}
 	return known;
 }
@@ -1136,36 +1163,24 @@ pgae_codec_prepare(PgaeCodec *codec, Datum row, bool force)
 	TupleDesc tupdesc;
 	Datum *values;
 	bool *nulls;
-	int *chosen;
-	int n;
 	uint64 identifier;
 
 	if (likely(codec->schema != NULL || codec->is_array))
 		return true;
 	identifier = pgae_row_identifier(row);
 	tupdesc = open_first_row(row, &values, &nulls);
-	chosen =
-		palloc(sizeof(int) * Max(Max(tupdesc->natts, list_length(codec->options->columns)), 1));
-	n = choose_attributes(chosen, tupdesc, codec->options);
-	check_choices(tupdesc, codec->options->kinds, "kinds");
-	check_choices(tupdesc, codec->options->scalings, "scaling");
-	if (codec->lengths == NULL || identifier != codec->lengths_of)
-	{
-		check_types(tupdesc, chosen, n, codec->options);
-		codec->lengths = MemoryContextAlloc(codec->context, sizeof(int) * Max(tupdesc->natts, 1));
-		for (int i = 0; i < tupdesc->natts; i++)
-			codec->lengths[i] = -1;
-		codec->lengths_of = identifier;
-	}
-	if (!learn_lengths(codec, tupdesc, values, nulls, chosen, n))
+	if (codec->chosen == NULL || identifier != codec->chosen_of)
+		choose_for(codec, tupdesc, identifier);
+	if (!learn_lengths(codec, tupdesc, values, nulls))
 	{
 		if (!force)
 			return false;
-		n = drop_unknown_arrays(chosen, n, tupdesc, codec->lengths);
-		if (n == 0)
+		codec->n_chosen =
+			drop_unknown_arrays(codec->chosen, codec->n_chosen, tupdesc, codec->lengths);
+		if (codec->n_chosen == 0)
 			return false;
 	}
-	build_row_schema(codec, tupdesc, chosen, n);
+	build_row_schema(codec, tupdesc, codec->chosen, codec->n_chosen);
 	return true;
 }
 
