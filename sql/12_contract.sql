@@ -77,7 +77,7 @@ CREATE FUNCTION weights(model bytea) RETURNS SETOF float8 LANGUAGE sql AS $$
 	SELECT (ae.encode(model, ARRAY[(i = 1)::int, (i = 2)::int, (i = 3)::int, (i = 4)::int]::real[]))[j] - (ae.encode(model, ARRAY[0, 0, 0, 0]::real[]))[j]
 	FROM generate_series(1, 4) i, generate_series(1, 3) j
 	UNION ALL
-	SELECT (ae.decode(model, ARRAY[(j = 1)::int, (j = 2)::int, (j = 3)::int]::real[]))[i] - (ae.decode(model, ARRAY[0, 0, 0]::real[]))[i]
+	SELECT ((ae.decode(model, ARRAY[(j = 1)::int / 64.0, (j = 2)::int / 64.0, (j = 3)::int / 64.0]::real[]))[i] - (ae.decode(model, ARRAY[0, 0, 0]::real[]))[i]) * 64
 	FROM generate_series(1, 4) i, generate_series(1, 3) j
 $$;
 CREATE TABLE priors AS

@@ -42,7 +42,7 @@ static const uint8_t magic[8] = {0x89, 'A', 'E', 'M', 0x0d, 0x0a, 0x1a, 0x0a};
 #define FLAG_OBSERVED 4u
 #define FLAG_WIDE 8u
 
-#define COLUMN_BYTES 68 /* without its name */
+#define COLUMN_BYTES 76 /* without its name */
 #define LEVEL_BYTES 12  /* without its text */
 #define POINT_BYTES 16
 #define EPOCH_BYTES 12
@@ -647,6 +647,7 @@ io_column(Io *io, Tally *tally, const AeSchema *schema, AeColumn *column, AeAren
 	io_f64(io, &column->min, FINITE, "column minimum");
 	io_f64(io, &column->max, FINITE, "column maximum");
 	io_count(io, &column->n_missing, "number of NULLs");
+	io_f64(io, &column->unseen, NOT_NEGATIVE, "cost of an unseen value");
 	if (column->kind == AE_KIND_CATEGORY)
 		io_levels(io, tally, schema, column, arena);
 	else if (column->scaling == AE_SCALING_QUANTILE && column->varies)

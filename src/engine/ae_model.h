@@ -45,6 +45,7 @@
  *     f64      min
  *     f64      max              >= min
  *     u64      n_missing        <= 2^53: NULLs in training
+ *     f64      unseen           >= 0: what a value costs that training did not see
  *     f64 x 65 knots            of quantile scaling, where it varied: not descending, the
  *                               last minus the first finite
  *   of a category only:
@@ -207,7 +208,7 @@ typedef struct AeModel
 	uint32_t server_version; /* PG_VERSION_NUM of the writer, for information */
 	double jacobian;         /* contraction: mean |dh/dx|^2 (ae_contract.h); NaN: not computed */
 
-	AeCalibration calibration; /* of raw scores; in a bundle of a fold's first member */
+	AeCalibration calibration; /* of raw scores; in a bundle of its first model, for all */
 	AePrototypes prototypes;
 	AePairs pairs;
 	double error_norm; /* raw score = error / error_norm + distance / distance_norm */

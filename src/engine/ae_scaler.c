@@ -43,6 +43,17 @@ ae_schema_source_end(const AeSchema *schema, uint32_t first)
 	return end;
 }
 
+bool
+ae_schema_source_varies(const AeSchema *schema, uint32_t first)
+{
+	uint32_t end = ae_schema_source_end(schema, first);
+
+	for (uint32_t c = first; c < end; c++)
+		if (schema->columns[c].varies)
+			return true;
+	return false;
+}
+
 static bool
 is_numeric(AeKind kind)
 {
@@ -638,6 +649,73 @@ put_parts(AeReal *cells, const AeColumn *column, double seconds)
 		put_phase(cells, month_of_day(day) / 12.0);
 }
 
+/* ---- values that training did not see ---- */
+
+bool
+ae_column_is_known(const AeColumn *column)
+{
+	if (column->kind == AE_KIND_CATEGORY)
+		return column->observed && column->other == 0;
+	return column->observed && !column->varies;
+}
+
+/* The largest number below which all whole ones are exact. */
+#define WHOLE_MAX 9007199254740992.0
+
+bool
+ae_column_knows(const AeColumn *column, double value)
+{
+	double size = column->max > -column->min ? column->max : -column->min;
+	double noise = 1e-6 * size;
+
+	if (column->kind == AE_KIND_CATEGORY)
+		return value >= 0.0;
+	/* whole numbers, booleans and times are what they are */
+	if (column->kind != AE_KIND_NUMBER ||
+		(size < WHOLE_MAX && floor(value) == value && floor(column->min) == column->min))
+		noise = 0.0;
+	return value >= column->min - noise && value <= column->max + noise;
+}
+
+/* What the source column first .. end - 1 costs; NaN: it is NULL. */
+static double
+source_unseen(const AeSchema *schema, const double *values, const bool *missing, uint32_t first,
+			  uint32_t end)
+{
+	double cost = NAN;
+
+	for (uint32_t c = first; c < end; c++)
+	{
+		const AeColumn *column = &schema->columns[c];
+
+		if (missing[c])
+			continue;
+		if (ae_column_is_known(column) && !ae_column_knows(column, values[c]))
+			return schema->columns[first].unseen;
+		cost = 0.0;
+	}
+	return cost;
+}
+
+double
+ae_scaler_unseen(double *parts, const AeSchema *schema, const double *values, const bool *missing)
+{
+	double sum = 0.0;
+
+	for (uint32_t c = 0, end; c < schema->n_columns; c = end)
+	{
+		double cost = 0.0;
+
+		end = ae_schema_source_end(schema, c);
+		if (schema->columns[c].unseen > 0.0)
+			cost = source_unseen(schema, values, missing, c, end);
+		for (uint32_t e = c; parts && e < end; e++)
+			parts[e] = e == c ? cost : 0.0;
+		sum += cost > 0.0 ? cost : 0.0;
+	}
+	return sum;
+}
+
 int
 ae_scaler_apply(AeReal *cells, const AeSchema *schema, const double *values, const bool *missing)
 {
@@ -650,7 +728,11 @@ ae_scaler_apply(AeReal *cells, const AeSchema *schema, const double *values, con
 		AeReal *to;
 
 		if (column->cell < 0)
+		{
+			if (bad < 0 && column->observed && !missing[c] && !isfinite(value))
+				bad = (int) c;
 			continue;
+		}
 		to = cells + column->cell;
 		if (missing[c])
 		{
@@ -691,13 +773,28 @@ most_probable(const AeColumn *column, const AeReal *p)
 	return (double) best;
 }
 
+/* In the user's units, and never beyond what training saw: a network may extrapolate anywhere. */
 static double
 unscaled(const AeColumn *column, double output)
 {
+	double value;
+
 	if (column->scaling == AE_SCALING_QUANTILE)
-		return value_among_knots(column, output);
-	output = column->shift + column->scale * output;
-	return column->scaling == AE_SCALING_LOG ? unlog(output) : output;
+		value = value_among_knots(column, output);
+	else
+		value = column->shift + column->scale * output;
+	if (column->scaling == AE_SCALING_LOG)
+		value = unlog(value);
+	if (value != value)
+		return column->mean;
+	return value < column->min ? column->min : value > column->max ? column->max : value;
+}
+
+AeReal
+ae_scaler_bound(const AeSchema *schema, uint32_t column, AeReal output)
+{
+	return scaled(&schema->columns[column], schema->clip,
+				  unscaled(&schema->columns[column], (double) output));
 }
 
 void

@@ -8,8 +8,13 @@
  * double and is rounded once: epoch seconds or account numbers in float would lose the differences
  * that matter.
  *
- * A column that never varied in training has no cell (-1): it takes no part in error or
- * code and is reconstructed as its one value.
+ * A column that never varied in training has no cell (-1): no input, and no output, and it is
+ * reconstructed as its one value.
+ *
+ * Of a column all of whose values are known (it never varied; or it is a category without rare
+ * levels) a value that training did not see is *unseen*.  In n rows that has not happened once, so
+ * its probability is below 1 / (n + 1).  It costs what a standardised number does that is 0 or 1
+ * and is 1 that often: (1 - p)^2 / (p (1 - p)) = n of p = 1 / (n + 1).
  */
 #ifndef AE_SCALER_H
 #define AE_SCALER_H
@@ -91,6 +96,7 @@ typedef struct AeColumn
 	uint32_t n_levels;
 	AeLevel *levels;
 	uint64_t other; /* rows of levels too rare to have an input of their own; > 0: they share one */
+	double unseen;  /* what an unseen value costs; at the first value of a source column */
 } AeColumn;
 
 typedef struct AeSchema
@@ -158,6 +164,9 @@ ae_column_cells(const AeColumn *column)
 
 /* One past the last AeColumn of the source column that starts at `first`. */
 uint32_t ae_schema_source_end(const AeSchema *schema, uint32_t first);
+
+/* Whether any value of the source column that starts at `first` varies. */
+bool ae_schema_source_varies(const AeSchema *schema, uint32_t first);
 
 /*
  * Adds a column to the counts above, columns in order.  *open is the caller's, false before
@@ -231,21 +240,38 @@ AeStatus ae_scaler_fit(AeSchema *schema, const AeStatistics *statistics, AeError
  */
 double ae_scaler_mean_loss(const AeSchema *schema, const AeLayout *layout, const AeMoments *cells);
 
+/* Whether there are unseen values of a column: all of those in training are known. */
+bool ae_column_is_known(const AeColumn *column);
+
+/* Whether a value is one of those of a known column; what rounding to float does is no matter. */
+bool ae_column_knows(const AeColumn *column, double value);
+
+/*
+ * What the unseen values of a row cost: the sum over its source columns that have one.
+ * parts[n_columns], or NULL: of each, at its first value, NaN where the column is NULL.
+ */
+double ae_scaler_unseen(double *parts, const AeSchema *schema, const double *values,
+						const bool *missing);
+
 /*
  * cells from values[n_columns] and missing[n_columns] of one row.  Returns -1, or the index of
- * the first varying column whose value is NaN or infinite; such a value enters as the mean.
+ * the first column, of those that were observed in training, whose value is NaN or infinite; such a
+ * value enters as the mean.
  */
 int ae_scaler_apply(AeReal *cells, const AeSchema *schema, const double *values,
 					const bool *missing);
 
 /*
  * values[n_columns] from outputs in scaled units (probabilities for booleans, BCE numbers and
- * categories): in the user's units; of a category the index of its most probable
- * level, or if that is `other`, -1 minus the most probable one that has a name.
+ * categories): in the user's units, within min and max of the column; of a category the index of
+ * its most probable level, or if that is `other`, -1 minus the most probable one that has a name.
  * Constants give their value.
  */
 void ae_scaler_invert(double *values, const AeSchema *schema, const AeLayout *layout,
 					  const AeReal *outputs);
+
+/* An output of a number, time or boolean that varies as a cell, bounded likewise. */
+AeReal ae_scaler_bound(const AeSchema *schema, uint32_t column, AeReal output);
 
 /* The first output of a varying category. */
 uint32_t ae_schema_category_output(const AeSchema *schema, const AeLayout *layout, uint32_t column);

@@ -44,6 +44,8 @@ place(AeScorer *scorer, AeReal *panels[AE_MAX_LAYERS], AeReal **head_panels, AeA
 	scorer->layout = ae_arena_place(arena, 1, sizeof(AeLayout));
 	scorer->blocks = ae_arena_place(arena, layout->n_blocks, sizeof(AeBlock));
 	scorer->cells = ae_arena_place_rows(arena, batch, ae_layout_cells(layout), sizeof(AeReal));
+	scorer->unseen = ae_arena_place(arena, batch, sizeof(double));
+	scorer->parts = ae_arena_place(arena, model->schema.n_columns, sizeof(double));
 	ae_inputs_place(&scorer->inputs, arena, layout, batch, false, true);
 	scorer->measure.scratch = ae_arena_place(arena, ae_loss_scratch(layout), sizeof(AeReal));
 	ae_distance_place(&scorer->distance, arena, &model->prototypes, layout);
@@ -87,6 +89,9 @@ ae_scorer_init(AeScorer *scorer, void *block, const AeModel *model, size_t batch
 	place(scorer, panels, &head_panels, &arena, model, batch);
 	ae_layout_scored(scorer->layout, scorer->blocks, &net->layout);
 	scorer->measure.layout = scorer->layout;
+	memset(scorer->unseen, 0, batch * sizeof(double));
+	for (uint32_t c = 0; c < model->schema.n_columns; c++)
+		scorer->parts[c] = NAN;
 	ae_distance_init(&scorer->distance, &model->prototypes, &net->layout, kernels);
 	for (uint32_t l = 0; l < net->n_layers; l++)
 	{
@@ -100,6 +105,16 @@ ae_scorer_init(AeScorer *scorer, void *block, const AeModel *model, size_t batch
 	if (net->n_target > 0)
 		ae_kernel_pack(head_panels, model->params + ae_net_head_offset(net),
 					   net->width[net->n_encoder], net->n_target);
+}
+
+int
+ae_scorer_take(AeScorer *scorer, size_t i, const double *values, const bool *missing)
+{
+	const AeSchema *schema = &scorer->model->schema;
+	AeReal *cells = scorer->cells + i * ae_layout_cells(&scorer->model->net.layout);
+
+	scorer->unseen[i] = ae_scaler_unseen(i == 0 ? scorer->parts : NULL, schema, values, missing);
+	return ae_scaler_apply(cells, schema, values, missing);
 }
 
 static bool
@@ -243,6 +258,14 @@ ae_scorer_finish(const AeScorer *scorer, AeReal *outputs, size_t n_rows)
 		}
 }
 
+double
+ae_scorer_observed(const AeReal *cells, const AeLayout *layout)
+{
+	uint32_t n = ae_loss_observed(cells, layout);
+
+	return n > 0 ? (double) n : 1.0;
+}
+
 /* What could not be computed is infinite; what rounding made negative is 0. */
 static double
 as_error(double loss)
@@ -262,10 +285,12 @@ ae_scorer_errors(double *errors, const AeScorer *scorer, const AeReal *outputs, 
 	{
 		const AeReal *cells = scorer->cells + r * n_cells;
 		double loss = ae_loss_row(NULL, outputs + r * n_outputs, cells, 0, &scorer->measure);
-		uint32_t n_observed = layout->n_wide > 0 ? ae_loss_observed(cells, layout) : 0;
 
-		if (n_observed > 0)
-			loss += ae_pairs_row(&scorer->model->pairs, layout, cells) / n_observed;
+		if (layout->n_wide > 0)
+			loss += ae_pairs_row(&scorer->model->pairs, layout, cells) /
+					ae_scorer_observed(cells, layout);
+		if (scorer->unseen[r] > 0.0)
+			loss += scorer->unseen[r] / ae_scorer_observed(cells, layout);
 		errors[r] = as_error(loss);
 	}
 }
@@ -333,18 +358,22 @@ ae_scorer_column_errors(double *errors, const AeScorer *scorer, const AeReal *ou
 			errors[e] = NAN;
 		cell = source_cell(schema, c, end);
 		if (cell < 0)
-			continue;
-		block = block_at_cell(layout, (uint32_t) cell);
-		if (!layout->blocks[block].grouped)
 		{
-			errors[c] = single_error(scorer, outputs, (uint32_t) cell, layout->blocks[block].loss);
+			errors[c] = schema->columns[c].unseen > 0.0 ? scorer->parts[c] : NAN;
 			continue;
 		}
-		if (layout->blocks[block].tag > 0)
+		block = block_at_cell(layout, (uint32_t) cell);
+		if (!layout->blocks[block].grouped)
+			error = single_error(scorer, outputs, (uint32_t) cell, layout->blocks[block].loss);
+		else if (layout->blocks[block].tag > 0)
 			error = ae_pairs_block(&scorer->model->pairs, layout, scorer->cells, block);
 		else
 			error = ae_loss_block(outputs, scorer->cells, block, &scorer->measure);
-		errors[c] = isnan(error) ? NAN : as_error(error);
+		errors[c] = error;
+		if (scorer->parts[c] > 0.0)
+			errors[c] = (isnan(error) ? 0.0 : error) + scorer->parts[c];
+		if (!isnan(errors[c]))
+			errors[c] = as_error(errors[c]);
 	}
 }
 
@@ -396,6 +425,9 @@ ae_scorer_probability(const AeScorer *scorer, const AeReal *outputs, uint32_t co
 	AeReal x;
 	double p;
 
+	if (col->cell < 0 && scorer->parts[column] > 0.0 &&
+		(col->kind == AE_KIND_BOOLEAN || col->kind == AE_KIND_CATEGORY))
+		return 0.0;
 	if (col->cell < 0)
 		return NAN;
 	x = scorer->cells[col->cell];
@@ -442,10 +474,13 @@ ae_scorer_fill(AeScorer *scorer, const bool *fill, const AeReal *outputs)
 		if (column->cell < 0 || !fill[c])
 			continue;
 		if (column->kind == AE_KIND_CATEGORY)
+		{
 			scorer->cells[column->cell] = best_level(
 				outputs + ae_schema_category_output(schema, layout, c), ae_column_outputs(column));
-		else
-			memcpy(scorer->cells + column->cell, outputs + column->cell,
-				   ae_column_cells(column) * sizeof(AeReal));
+			continue;
+		}
+		memcpy(scorer->cells + column->cell, outputs + column->cell,
+			   ae_column_cells(column) * sizeof(AeReal));
+		scorer->cells[column->cell] = ae_scaler_bound(schema, c, outputs[column->cell]);
 	}
 }

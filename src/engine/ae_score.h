@@ -19,8 +19,10 @@ typedef struct AeScorer
 	const AeKernels *kernels;
 	const AeReal *panels[AE_MAX_LAYERS]; /* packed weights */
 	const AeReal *bias[AE_MAX_LAYERS];
-	size_t batch;    /* rows that there is room for */
-	AeReal *cells;   /* batch x n_cells: the caller fills it */
+	size_t batch;   /* rows that there is room for */
+	AeReal *cells;  /* batch x n_cells: the caller fills it, or ae_scorer_take */
+	double *unseen; /* batch: what unseen values of the row cost, 0 where the caller filled cells */
+	double *parts;  /* n_columns: the same by source column, of row 0; NaN: not known */
 	AeInputs inputs; /* what they enter as */
 	AeDistance distance;
 	AeMeasure measure;         /* of the loss */
@@ -35,6 +37,12 @@ AeStatus ae_scorer_size(size_t *bytes, const AeModel *model, size_t batch, AeErr
 /* Packs the weights into block.  model and kernels must outlive the scorer. */
 void ae_scorer_init(AeScorer *scorer, void *block, const AeModel *model, size_t batch,
 					const AeKernels *kernels);
+
+/*
+ * The values of a row, values[n_columns] and missing[n_columns], become row i of the scorer; gives
+ * what ae_scaler_apply does.
+ */
+int ae_scorer_take(AeScorer *scorer, size_t i, const double *values, const bool *missing);
 
 /* Code of scorer->cells: returns n_rows x n_code inside the scorer. n_rows <= batch. */
 const AeReal *ae_scorer_encode(AeScorer *scorer, size_t n_rows);
@@ -61,11 +69,15 @@ void ae_scorer_head_finish(const AeScorer *scorer, AeReal *outputs, size_t n_row
 void ae_scorer_finish(const AeScorer *scorer, AeReal *outputs, size_t n_rows);
 
 /*
- * Reconstruction error per row: mean over observed columns of the training loss, of wide
- * categories of the loss of their pairs, in double, +Infinity where the arithmetic overflowed, 0
- * where nothing is observed. errors: n_rows; outputs: from ae_scorer_decode.
+ * Reconstruction error per row: mean over observed columns that vary of the training loss, of wide
+ * categories of the loss of their pairs, and what unseen values cost, divided by as many columns;
+ * in double, +Infinity where the arithmetic overflowed, 0 where nothing is observed.
+ * errors: n_rows; outputs: from ae_scorer_decode.
  */
 void ae_scorer_errors(double *errors, const AeScorer *scorer, const AeReal *outputs, size_t n_rows);
+
+/* What the sum of a row's errors by column is divided by: its observed columns that vary, or 1. */
+double ae_scorer_observed(const AeReal *cells, const AeLayout *layout);
 
 /*
  * What row i, whose error that is, is ranked by: error / error_norm, plus the distance term /
@@ -81,13 +93,14 @@ void ae_scorer_column_distances(double *parts, AeScorer *scorer);
 
 /*
  * The error of every source column of row 0: errors[n_columns of the schema], at the first
- * value of the column, NaN elsewhere and where the column is constant or not observed.
+ * value of the column, NaN elsewhere and where the column is not observed.  Of a constant it is
+ * what an unseen value costs, or 0.
  */
 void ae_scorer_column_errors(double *errors, const AeScorer *scorer, const AeReal *outputs);
 
 /*
  * Writes finished outputs into the cells of row 0 that belong to columns with fill[column], a
- * category as its most probable level.
+ * category as its most probable level, a number within what training saw.
  */
 void ae_scorer_fill(AeScorer *scorer, const bool *fill, const AeReal *outputs);
 

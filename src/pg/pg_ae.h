@@ -413,6 +413,9 @@ typedef struct PgaeJob
 	/* what comes out */
 	size_t n_rows;
 	AeModel *models; /* n_members */
+	double *scores;  /* raw scores of the rows that calibrate, the mean of the members' */
+	size_t n_scores;
+	bool scores_unseen; /* of rows that training did not see */
 	/* where the job stands */
 	uint32 member;
 	uint32 pretraining; /* layer of the encoder that is pretrained, from 1 on; 0: none */
@@ -435,6 +438,8 @@ extern uint32 pgae_job_network(const PgaeJob *job);
 extern const char *pgae_job_step(const PgaeJob *job, uint64 *done, uint64 *planned);
 /* Trains all members.  False where no column varies.  Everything is in the current context. */
 extern bool pgae_job_run(PgaeJob *job);
+/* The calibration of the jobs of all folds together, which the first model of the first has. */
+extern void pgae_jobs_calibrate(PgaeJob **jobs, uint32 n_jobs);
 
 /* ---- pg_train.c: one training ---- */
 typedef struct PgaeTraining PgaeTraining;

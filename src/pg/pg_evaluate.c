@@ -93,7 +93,7 @@ add_row(EvaluateState *state, PgaeCached *cached, PgaeSight sight)
 	state->n_seen++;
 	pgae_score_seen(&error, &raw, cached, sight);
 	state->n_flagged +=
-		ae_calibration_p(&cached->unit->model.calibration, raw) <= state->contamination;
+		ae_calibration_p(&cached->units->model.calibration, raw) <= state->contamination;
 	if (isinf(error))
 		return;
 	state->n_scored++;

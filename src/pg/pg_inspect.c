@@ -36,7 +36,7 @@ count_networks(const PgaeModels *models)
 	return models->n_folds * models->n_members;
 }
 
-/* The first network of a fold: it has the fold's calibration. */
+/* The first network of a fold. */
 static const AeModel *
 fold_of(const PgaeModels *models, uint32 f)
 {
@@ -71,13 +71,22 @@ code_width(const AeModel *model)
 	return model->net.width[model->net.n_encoder];
 }
 
+/* Raw scores of all folds' rows: the first network has them. */
+static const AeCalibration *
+calibration_of(const PgaeModels *models)
+{
+	return &models->models[0]->calibration;
+}
+
 /*
  * A calibration score that about `share` of the scores reach or exceed; NaN without
  * any.  Thinned tables give the next larger score that they kept.
  */
 static double
-upper_quantile(const AeCalibration *calibration, double share)
+upper_quantile(const PgaeModels *models, double share)
 {
+	const AeCalibration *calibration = calibration_of(models);
+
 	for (uint32_t i = 0; i < calibration->n_points; i++)
 	{
 		if ((double) calibration->n_above[i] >= share * (double) calibration->n)
@@ -140,42 +149,6 @@ log_posterior(const PgaeModels *models)
 			   (model->train_loss + weight_penalty_of(model));
 	}
 	return sum;
-}
-
-/* Over folds, the mean of a quantile. */
-static double
-quantile_over(const PgaeModels *models, double share)
-{
-	double sum = 0;
-
-	for (uint32 f = 0; f < models->n_folds; f++)
-		sum += upper_quantile(&fold_of(models, f)->calibration, share);
-	return sum / models->n_folds;
-}
-
-static uint64
-calibrated_rows(const PgaeModels *models)
-{
-	uint64 n = 0;
-
-	for (uint32 f = 0; f < models->n_folds; f++)
-		n += fold_of(models, f)->calibration.n;
-	return n;
-}
-
-static double
-largest_score(const PgaeModels *models)
-{
-	double largest = NAN;
-
-	for (uint32 f = 0; f < models->n_folds; f++)
-	{
-		const AeCalibration *calibration = &fold_of(models, f)->calibration;
-
-		if (calibration->n > 0 && !(calibration->score[0] <= largest))
-			largest = calibration->score[0];
-	}
-	return largest;
 }
 
 /* The loss that says most about rows to come. */
@@ -248,7 +221,7 @@ summarize_columns(StringInfo out, const AeModel *model)
 			appendStringInfo(out, " and %u more", count_sources(schema) - shown);
 	}
 	if (schema->n_varying < schema->n_columns)
-		appendStringInfo(out, "; %u constant and left out", schema->n_columns - schema->n_varying);
+		appendStringInfo(out, "; %u constant", schema->n_columns - schema->n_varying);
 	appendStringInfoChar(out, '\n');
 }
 
@@ -516,14 +489,14 @@ summarize_losses(StringInfo out, const PgaeModels *models)
 		appendStringInfo(out, ", %.4g by %u principal component%s", pca_loss, code_width(model),
 						 code_width(model) == 1 ? "" : "s");
 	appendStringInfoChar(out, '\n');
-	if (calibrated_rows(models) > 0)
+	if (calibration_of(models)->n > 0)
 		appendStringInfo(
 			out,
 			"%s   median %.4g, 95 %% %.4g, 99 %% %.4g, largest %.4g, of " UINT64_FORMAT
 			" rows that %s\n",
 			count_networks(models) > 1 || model->prototypes.n > 0 ? "raw scores" : "errors    ",
-			quantile_over(models, 0.5), quantile_over(models, 0.05), quantile_over(models, 0.01),
-			largest_score(models), calibrated_rows(models),
+			upper_quantile(models, 0.5), upper_quantile(models, 0.05), upper_quantile(models, 0.01),
+			upper_quantile(models, 0), calibration_of(models)->n,
 			!model->calibration.unseen ? "training saw"
 			: models->n_folds > 1      ? "their network did not see"
 									   : "training did not see");
@@ -929,12 +902,12 @@ add_outcome(StringInfo out, const PgaeModels *models)
 	appendStringInfoChar(out, '}');
 
 	add_open(out, "calibration", '{');
-	add_count(out, "rows", calibrated_rows(models));
+	add_count(out, "rows", calibration_of(models)->n);
 	add_flag(out, "unseen", model->calibration.unseen);
-	add_number(out, "median", quantile_over(models, 0.5));
-	add_number(out, "p95", quantile_over(models, 0.05));
-	add_number(out, "p99", quantile_over(models, 0.01));
-	add_number(out, "max", largest_score(models));
+	add_number(out, "median", upper_quantile(models, 0.5));
+	add_number(out, "p95", upper_quantile(models, 0.05));
+	add_number(out, "p99", upper_quantile(models, 0.01));
+	add_number(out, "max", upper_quantile(models, 0));
 	appendStringInfoChar(out, '}');
 }
 

@@ -385,9 +385,10 @@ notice_left_out(const AeSchema *schema, bool observed)
 	if (n > shown)
 		appendStringInfo(&names, " and %u more", n - shown);
 	if (n > 0 && observed)
-		ereport(NOTICE, (errmsg_plural("%u column has one value in all rows and is left out: %s",
-									   "%u columns have one value in all rows and are left out: %s",
-									   n, n, names.data)));
+		ereport(NOTICE,
+				(errmsg_plural("%u column has one value in all rows: %s",
+							   "%u columns have one value in all rows: %s", n, n, names.data),
+				 errdetail("Nothing is learnt of it, and any other value is an anomaly.")));
 	else if (n > 0)
 		ereport(NOTICE, (errmsg_plural("%u column is NULL in all rows and is left out: %s",
 									   "%u columns are NULL in all rows and are left out: %s", n, n,
@@ -448,8 +449,14 @@ fit_columns(PgaeJob *job)
 			notice_left_out(schema, false);
 		}
 	}
-	else if (schema->has_target)
-		count_labels(job);
+	else
+	{
+		/* the rows of this training decide what unseen values cost */
+		schema->columns = palloc(schema->n_columns * sizeof(AeColumn));
+		memcpy(schema->columns, job->init[0]->schema.columns, schema->n_columns * sizeof(AeColumn));
+		if (schema->has_target)
+			count_labels(job);
+	}
 	pgae_options_resolve(model, job->options, job->init[0], job->n_rows, job->unseen != NULL);
 	if (job->number == 0)
 		pgae_options_notice(model, job->options, job->init[0]);
@@ -986,56 +993,128 @@ begin_sample(const PgaeJob *job)
 
 /* The same where rows have a target, whose labels go into labels. */
 static void
-next_labelled(const PgaeJob *job, const Sample *sample, AeReal *out, AeReal *labels, size_t first,
-			  size_t count)
+next_labelled(const PgaeJob *job, const Sample *sample, AeScorer *scorer, AeReal *labels,
+			  size_t first, size_t count)
 {
 	const AeSchema *schema = &job->model->schema;
 
 	if (!sample->store && sample->unseen)
 	{
-		pgae_store_read_labelled(&job->rows, out, labels, first, count);
+		pgae_store_read_labelled(&job->rows, scorer->cells, labels, first, count);
 		return;
 	}
 	for (size_t i = 0; i < count; i++)
 	{
-		AeReal *cells = out + i * job->rows.width;
-
 		if (sample->store)
 		{
 			const PgaeRow *row = pgae_codec_unpack(job->codec, pgae_store_next(sample->store));
 
-			ae_scaler_apply(cells, schema, row->values, row->missing);
+			ae_scorer_take(scorer, i, row->values, row->missing);
 			labels[i] = ae_target_cell(&schema->target, row->target, row->target_missing);
 		}
 		else
-			pgae_store_read_labelled(&job->rows, cells, labels + i,
+			pgae_store_read_labelled(&job->rows, scorer->cells + i * job->rows.width, labels + i,
 									 spread_row(job, first + i, sample->n), 1);
 	}
 }
 
 /*
- * The next count rows of the sample, the first of them number first; with labels not NULL
- * theirs too.
+ * The next count rows of the sample, the first of them number first, into the scorer; with labels
+ * not NULL theirs too.
  */
 static void
-next_sample(const PgaeJob *job, const Sample *sample, AeReal *out, AeReal *labels, size_t first,
-			size_t count)
+next_sample(const PgaeJob *job, const Sample *sample, AeScorer *scorer, AeReal *labels,
+			size_t first, size_t count)
 {
 	if (labels)
 	{
-		next_labelled(job, sample, out, labels, first, count);
+		next_labelled(job, sample, scorer, labels, first, count);
 		return;
 	}
 	if (!sample->store)
 	{
-		read_sample(job, out, first, count, sample->n, sample->unseen);
+		read_sample(job, scorer->cells, first, count, sample->n, sample->unseen);
 		return;
 	}
 	for (size_t i = 0; i < count; i++)
 	{
 		const PgaeRow *row = pgae_codec_unpack(job->codec, pgae_store_next(sample->store));
 
-		ae_scaler_apply(out + i * job->rows.width, &job->model->schema, row->values, row->missing);
+		ae_scorer_take(scorer, i, row->values, row->missing);
+	}
+}
+
+/* Rows of the other fold that have an unseen value in a source column, by its first value. */
+static void
+count_unseen(PgaeJob *job, uint64 *rows)
+{
+	const AeSchema *schema = &job->model->schema;
+	double *parts = palloc(schema->n_columns * sizeof(double));
+	Sample sample = begin_sample(job);
+
+	for (size_t i = 0; i < sample.n; i++)
+	{
+		const PgaeRow *row = pgae_codec_unpack(job->codec, pgae_store_next(sample.store));
+
+		if (i % ROWS_PER_CHECK == 0)
+			CHECK_FOR_INTERRUPTS();
+		if (!(ae_scaler_unseen(parts, schema, row->values, row->missing) > 0))
+			continue;
+		/* the elements of an array are many values of one column */
+		for (uint32_t c = 0; c < schema->n_columns; c++)
+			rows[c] += schema->is_array || parts[c] > 0;
+	}
+	pfree(parts);
+}
+
+/*
+ * What unseen values cost, by source column: the square of a standardised event that has happened
+ * k times in so many rows.  Of n rows of training it did not happen in one; where there are rows
+ * that training did not see k is counted in them.
+ */
+static void
+price_unseen(PgaeJob *job)
+{
+	AeSchema *schema = &job->model->schema;
+	uint64 *rows = palloc0(schema->n_columns * sizeof(uint64));
+
+	for (uint32_t c = 0, end; c < schema->n_columns; c = end)
+	{
+		bool known = false;
+
+		end = ae_schema_source_end(schema, c);
+		for (uint32_t e = c; e < end; e++)
+		{
+			schema->columns[e].unseen = 0;
+			known |= ae_column_is_known(&schema->columns[e]);
+		}
+		schema->columns[c].unseen = known;
+	}
+	if (job->unseen)
+		count_unseen(job, rows);
+	for (uint32_t c = 0; c < schema->n_columns; c++)
+		schema->columns[c].unseen *= (double) job->n_rows / (double) (rows[c] + 1);
+	pfree(rows);
+}
+
+/*
+ * An unseen value that no row had at all costs enough to put its row above all those that
+ * calibrate, the largest of whose scores is given.
+ */
+static void
+raise_unseen(PgaeJob *job, double largest)
+{
+	AeSchema *schema = &job->models[0].schema;
+	double norm = 0, least;
+
+	for (uint32 m = 0; m < job->n_members; m++)
+		norm = Max(norm, job->models[m].error_norm);
+	/* the error is divided by the number of columns, and by the norm */
+	least = largest * (1 + 1e-6) * norm * schema->n_sources;
+	for (uint32_t c = 0; c < schema->n_columns && isfinite(least); c++)
+	{
+		if (schema->columns[c].unseen == (double) job->n_rows)
+			schema->columns[c].unseen = Max(schema->columns[c].unseen, least);
 	}
 }
 
@@ -1090,7 +1169,7 @@ score_sample(PgaeJob *job, double **errors, double **terms)
 		const AeReal *codes;
 
 		CHECK_FOR_INTERRUPTS();
-		next_sample(job, &sample, scorer->cells, labels, first, count);
+		next_sample(job, &sample, scorer, labels, first, count);
 		codes = ae_scorer_encode(scorer, count);
 		widen_ranges(low, high, codes, count, n_code);
 		tally_codes(&sum, &n_zero, codes, count * n_code);
@@ -1128,17 +1207,17 @@ geometric_mean(const double *terms, size_t n)
 }
 
 /*
- * Norms of each member, and the calibration of the mean of their raw scores.  One network
+ * Norms of each member, and the mean of their raw scores of the rows that calibrate.  One network
  * without prototypes is ranked by its error as it is.
  */
 static void
-calibrate(PgaeJob *job)
+score_rows(PgaeJob *job)
 {
-	AeCalibration *calibration = &job->models[0].calibration;
 	bool normed = job->unseen || job->n_members > 1 || job->models[0].prototypes.n > 0;
 	double *raw = NULL;
 	Sample sample = {0};
 
+	price_unseen(job);
 	for (job->member = 0; job->member < job->n_members; job->member++)
 	{
 		AeModel *model = job->model = &job->models[job->member];
@@ -1164,13 +1243,44 @@ calibrate(PgaeJob *job)
 			raw = errors;
 		pfree(terms);
 	}
-	qsort(raw, sample.n, sizeof(double), descending);
+	job->scores = raw;
+	job->n_scores = sample.n;
+	job->scores_unseen = sample.unseen;
+	job->model = &job->models[0];
+}
+
+/*
+ * Raw scores of both folds are in units of their own unseen rows, and a row is in either fold by
+ * chance: so one table of all of them says how rare a score is, and p-values, thresholds and
+ * flags are in the order of raw scores, whatever the fold.
+ */
+void
+pgae_jobs_calibrate(PgaeJob **jobs, uint32 n_jobs)
+{
+	AeCalibration *calibration = &jobs[0]->models[0].calibration;
+	size_t n = 0, at = 0;
+	double *scores, largest = 0;
+
+	for (uint32 i = 0; i < n_jobs; i++)
+		n += jobs[i]->n_scores;
+	scores = MemoryContextAllocHuge(CurrentMemoryContext, Max(n, 1) * sizeof(double));
+	for (uint32 i = 0; i < n_jobs; i++)
+	{
+		memcpy(scores + at, jobs[i]->scores, jobs[i]->n_scores * sizeof(double));
+		at += jobs[i]->n_scores;
+		pfree(jobs[i]->scores);
+		jobs[i]->scores = NULL;
+	}
+	qsort(scores, n, sizeof(double), descending);
+	for (size_t i = 0; i < n && largest == 0; i++)
+		largest = isfinite(scores[i]) ? scores[i] : 0;
+	for (uint32 i = 0; i < n_jobs; i++)
+		raise_unseen(jobs[i], largest);
 	calibration->score = palloc(AE_CALIBRATION_POINTS * sizeof(double));
 	calibration->n_above = palloc(AE_CALIBRATION_POINTS * sizeof(uint64_t));
-	calibration->unseen = sample.unseen;
-	ae_calibration_fit(calibration, raw, sample.n);
-	pfree(raw);
-	job->model = &job->models[0];
+	calibration->unseen = jobs[0]->scores_unseen;
+	ae_calibration_fit(calibration, scores, n);
+	pfree(scores);
 }
 
 /* ---- phase: pairs ---- */
@@ -1359,7 +1469,7 @@ pgae_job_run(PgaeJob *job)
 		pgae_track_phase(job->track, "calibrating", job);
 	make_pairs(job);
 	make_prototypes(job);
-	calibrate(job);
+	score_rows(job);
 	for (uint32 m = 0; m < job->n_members; m++)
 	{
 		job->model = &job->models[m];

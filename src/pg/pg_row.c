@@ -49,7 +49,7 @@ typedef struct Source
 	bool is_array;
 	bool is_target;
 	AeKind kind;
-	bool varies;        /* scoring: false where its values do not matter */
+	bool ignored;       /* scoring: always NULL in training, so that its values do not matter */
 	char *name;         /* in the server's encoding; NULL in a model of arrays */
 	PgaeLevels *levels; /* of a category */
 	uint64 hash;        /* of the level last read */
@@ -58,6 +58,18 @@ typedef struct Source
 	int unknown[PGAE_FOLDS]; /* what a level that is not found becomes */
 	bool wide[PGAE_FOLDS];   /* values get the tag of their level */
 } Source;
+
+/*
+ * How a value that was always the same in training, or always NULL, takes part in the hash of rows:
+ * as it did then, whatever it is now, so that it does not choose another network.
+ */
+typedef struct Fixed
+{
+	bool always;   /* else by what it is */
+	bool null;     /* NULL in all rows */
+	bool nullable; /* NULL in some */
+	uint64 hash;   /* of the value: a word, or two of a category */
+} Fixed;
 
 /* What was compiled for one row type. */
 typedef struct RowPlan
@@ -86,6 +98,7 @@ struct PgaeCodec
 	unsigned fold; /* whose levels unpack gives */
 	bool hashing;  /* rows need their hash */
 	uint32 *words; /* that it is taken of */
+	Fixed *fixed;  /* by AeColumn; NULL in a training that does not start from a model */
 	Oid argtype;   /* as the call declares it, domains included */
 	bool is_array;
 	bool learning;   /* new levels get numbers */
@@ -558,7 +571,6 @@ set_source(PgaeCodec *codec, AeSchema *schema, size_t *stored, Source *source, c
 	source->n = Max(n, 1);
 	source->is_array = part->conv == PGAE_CONV_ARRAY;
 	source->kind = choose_kind(part, att, options);
-	source->varies = true;
 	source->name = pstrdup(NameStr(att->attname));
 	if (scaling >= 0 && source->kind != AE_KIND_NUMBER && source->kind != AE_KIND_TIME)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -624,7 +636,6 @@ set_target(PgaeCodec *codec, AeSchema *schema, size_t *stored, TupleDesc tupdesc
 	source->n = 1;
 	source->is_target = true;
 	source->kind = choose_target_kind(&part, att, codec->options);
-	source->varies = true;
 	source->name = pstrdup(NameStr(att->attname));
 	if (source->kind == AE_KIND_CATEGORY)
 	{
@@ -705,7 +716,6 @@ build_array_schema(PgaeCodec *codec, int n)
 	alloc_row(codec, (uint32) n, 1);
 	codec->sources[0].n = (uint32) n;
 	codec->sources[0].is_array = true;
-	codec->sources[0].varies = true;
 	for (int i = 0; i < n; i++)
 		stored[i] = pgae_part_stored(&codec->array, AE_KIND_NUMBER);
 	codec->schema = schema;
@@ -913,12 +923,57 @@ adopt_source(PgaeCodec *codec, Source *source, const AeSchema *const *schemas, i
 	source->n = end - first;
 	source->is_array = schema->is_array || column->element > 0;
 	source->kind = column->kind;
-	source->varies = n_schemas > 1; /* what does not vary is part of the hash all the same */
+	source->ignored = true;
 	for (uint32 i = first; i < end; i++)
-		source->varies |= schema->columns[i].varies;
+	{
+		for (int f = 0; f < n_schemas; f++)
+			source->ignored &= !schemas[f]->columns[i].observed;
+	}
 	source->name = schema->is_array ? NULL : pgae_column_name(schema, first);
 	if (column->kind == AE_KIND_CATEGORY)
 		adopt_levels(codec, source, schemas, n_schemas);
+}
+
+/* How value c of a model takes part in the hash of rows. */
+static Fixed
+fix_value(const PgaeCodec *codec, const Source *source, uint32 c)
+{
+	Fixed fixed = {.always = true, .null = true};
+	double value = 0;
+
+	for (int f = 0; f < PGAE_FOLDS && codec->schemas[f]; f++)
+	{
+		const AeColumn *column = &codec->schemas[f]->columns[c];
+
+		fixed.nullable |= column->n_missing > 0;
+		if (!column->observed)
+			continue;
+		fixed.always &= ae_column_is_known(column) && !column->varies &&
+						column->min == column->max && (fixed.null || column->min == value);
+		fixed.null = false;
+		value = column->min;
+	}
+	if (source->kind != AE_KIND_CATEGORY)
+		fixed.hash = ae_hash_number(value);
+	else if (fixed.always && !fixed.null && pgae_levels_count(source->levels) == 1)
+		fixed.hash = pgae_levels_hash(source->levels, 0);
+	else
+		fixed.always &= fixed.null;
+	return fixed;
+}
+
+/* Sets codec->fixed; the current context is the codec's. */
+static void
+fix_values(PgaeCodec *codec)
+{
+	codec->fixed = palloc(sizeof(Fixed) * codec->schema->n_columns);
+	for (uint32 s = 0; s < codec->n_sources; s++)
+	{
+		const Source *source = &codec->sources[s];
+
+		for (uint32 c = source->first; c < source->first + source->n; c++)
+			codec->fixed[c] = fix_value(codec, source, c);
+	}
 }
 
 /*
@@ -956,6 +1011,7 @@ pgae_codec_create(const AeSchema *const *schemas, int n_schemas, Oid argtype, Me
 		adopt_source(codec, &codec->sources[n++], schemas, n_schemas, i, end);
 	}
 	codec->n_sources = n;
+	fix_values(codec);
 	/* records of a row type: wide enough for whatever type of number comes along */
 	for (uint32 i = 0; i < schema->n_columns; i++)
 	{
@@ -1006,7 +1062,7 @@ adopt_target(PgaeCodec *codec)
 
 	codec->has_target = true;
 	source->n = 1;
-	source->is_target = source->varies = true;
+	source->is_target = true;
 	source->kind = schema->target.kind;
 	source->name = pgae_target_name(schema);
 	if (source->kind == AE_KIND_CATEGORY)
@@ -1369,14 +1425,20 @@ hash_row(const PgaeCodec *codec)
 
 		for (uint32 c = source->first; c < source->first + source->n; c++)
 		{
-			if (row->missing[c])
+			const Fixed *fixed = codec->fixed && codec->fixed[c].always ? &codec->fixed[c] : NULL;
+			uint64 hash = fixed ? fixed->hash : source->hash;
+			bool missing = row->missing[c];
+
+			if (fixed)
+				missing = fixed->null || (missing && fixed->nullable);
+			if (missing)
 				codec->words[n++] = AE_HASH_MISSING;
 			else if (source->kind != AE_KIND_CATEGORY)
-				codec->words[n++] = ae_hash_number(row->values[c]);
+				codec->words[n++] = fixed ? (uint32) hash : ae_hash_number(row->values[c]);
 			else
 			{
-				codec->words[n++] = (uint32) source->hash;
-				codec->words[n++] = (uint32) (source->hash >> 32);
+				codec->words[n++] = (uint32) hash;
+				codec->words[n++] = (uint32) (hash >> 32);
 			}
 		}
 	}
@@ -1446,9 +1508,9 @@ read_row(PgaeCodec *codec, Datum row)
 
 		if (plan->nulls[part->att])
 			set_missing(codec, source);
-		else if (!source->varies)
+		else if (source->ignored)
 		{
-			/* constant: whatever it is now, nobody looks at it */
+			/* whatever it is now, nobody looks at it */
 			memset(codec->row.values + source->first, 0, source->n * sizeof(double));
 			memset(codec->row.missing + source->first, 0, source->n * sizeof(bool));
 		}
@@ -1546,6 +1608,25 @@ is_rare(const PgaeCodec *codec, const Source *source)
 }
 
 /*
+ * Whether the model has nothing to put in place of that value: it was always NULL in training, or
+ * it is NULL, and there it was one value or NULL, of which nothing is learnt.
+ */
+static bool
+stays_as_it_is(const PgaeCodec *codec, uint32 c, bool isnull)
+{
+	const AeColumn *column = &codec->schema->columns[c];
+
+	if (!column->observed)
+		return true;
+	for (int f = 0; f < PGAE_FOLDS && isnull && !column->varies; f++)
+	{
+		if (codec->schemas[f] && codec->schemas[f]->columns[c].n_missing > 0)
+			return true;
+	}
+	return false;
+}
+
+/*
  * A source of one value as a datum; *keep: it stays as it stands in the row.  own: the level
  * of the row itself, or NULL where it is NULL.
  */
@@ -1557,7 +1638,7 @@ single_datum(PgaeCodec *codec, PgaePart *part, const Source *source, double valu
 	const AeLevel *level;
 	char *text;
 
-	*keep = !column->observed;
+	*keep = stays_as_it_is(codec, source->first, isnull);
 	if (*keep)
 		return (Datum) 0;
 	if (source->kind != AE_KIND_CATEGORY)
@@ -1602,7 +1683,7 @@ array_datum(PgaeCodec *codec, PgaePart *part, const Source *source, ArrayType *o
 	{
 		uint32 c = source->first + i;
 
-		kept[i] = (replace && !replace[c]) || !codec->schema->columns[c].observed;
+		kept[i] = (replace && !replace[c]) || stays_as_it_is(codec, c, codec->row.missing[c]);
 		*keep &= kept[i];
 	}
 	if (*keep)

@@ -88,10 +88,14 @@ check_code(ArrayType *arr, uint32 n_code)
 	return code;
 }
 
-/* Whether no column that varies is there. */
+/* Whether no column that varies is there, and no value that training did not see. */
 static bool
-is_unobserved(const AeSchema *schema, const PgaeRow *row)
+is_unobserved(const PgaeUnit *unit, const PgaeRow *row)
 {
+	const AeSchema *schema = &unit->model.schema;
+
+	if (unit->scorer.unseen[0] > 0)
+		return false;
 	for (uint32 c = 0; c < schema->n_columns; c++)
 	{
 		if (schema->columns[c].varies && !row->missing[c])
@@ -114,7 +118,6 @@ PgaeCached *
 pgae_see_row(FunctionCallInfo fcinfo, int argno, const PgaeRow **row, PgaeSight *sight)
 {
 	PgaeCached *cached = pgae_cached_model(fcinfo, argno);
-	const AeSchema *schema;
 
 	if (cached->codec == NULL)
 		cached->codec = make_codec(cached, get_fn_expr_argtype(fcinfo->flinfo, argno + 1));
@@ -126,37 +129,50 @@ pgae_see_row(FunctionCallInfo fcinfo, int argno, const PgaeRow **row, PgaeSight 
 		pgae_codec_choose(cached->codec, fold);
 		cached->unit = &cached->units[fold * cached->n_members];
 	}
-	schema = &cached->unit->model.schema;
 	*sight = PGAE_SEEN;
 	for (uint32 m = 0; m < cached->n_members; m++)
 	{
-		PgaeUnit *unit = &cached->unit[m];
-
-		if (ae_scaler_apply(unit->scorer.cells, &unit->model.schema, (*row)->values,
-							(*row)->missing) >= 0)
+		if (ae_scorer_take(&cached->unit[m].scorer, 0, (*row)->values, (*row)->missing) >= 0)
 			*sight = PGAE_INFINITE;
 	}
-	if (*sight == PGAE_SEEN && unlikely((*row)->any_missing) && is_unobserved(schema, *row))
+	if (*sight == PGAE_SEEN && unlikely((*row)->any_missing) && is_unobserved(cached->unit, *row))
 		*sight = PGAE_UNOBSERVED;
 	return cached;
-}
-
-/* Outputs, which become probabilities where they are logits, to values; palloc'd. */
-static double *
-invert_outputs(const PgaeUnit *unit, AeReal *outputs)
-{
-	const AeModel *model = &unit->model;
-	double *values = palloc(sizeof(double) * model->schema.n_columns);
-
-	ae_scorer_finish(&unit->scorer, outputs, 1);
-	ae_scaler_invert(values, &model->schema, &model->net.layout, outputs);
-	return values;
 }
 
 static AeReal *
 outputs_of_row(PgaeUnit *unit)
 {
 	return ae_scorer_decode(&unit->scorer, ae_scorer_encode(&unit->scorer, 1), 1);
+}
+
+/* What the networks of the row's fold make of its cells, on the average: finished outputs. */
+static AeReal *
+mean_outputs(PgaeCached *cached)
+{
+	size_t n = ae_layout_outputs(&cached->unit->model.net.layout);
+	AeReal *mean = palloc0(sizeof(AeReal) * n);
+
+	for (uint32 m = 0; m < cached->n_members; m++)
+	{
+		PgaeUnit *unit = &cached->unit[m];
+		AeReal *outputs = outputs_of_row(unit);
+
+		ae_scorer_finish(&unit->scorer, outputs, 1);
+		for (size_t i = 0; i < n; i++)
+			mean[i] += outputs[i] / (AeReal) cached->n_members;
+	}
+	return mean;
+}
+
+/* Finished outputs to values; palloc'd. */
+static double *
+invert_outputs(const AeModel *model, const AeReal *outputs)
+{
+	double *values = palloc(sizeof(double) * model->schema.n_columns);
+
+	ae_scaler_invert(values, &model->schema, &model->net.layout, outputs);
+	return values;
 }
 
 void
@@ -271,13 +287,16 @@ pg_ae_decode(PG_FUNCTION_ARGS)
 	PgaeUnit *unit = cached->units;
 	const AeSchema *schema = &unit->model.schema;
 	const float4 *code;
+	AeReal *outputs;
 	const double *values;
 	float4 *elements;
 	ArrayType *result;
 
 	refuse_code(cached);
 	code = check_code(arr, code_width(&unit->model));
-	values = invert_outputs(unit, ae_scorer_decode(&unit->scorer, code, 1));
+	outputs = ae_scorer_decode(&unit->scorer, code, 1);
+	ae_scorer_finish(&unit->scorer, outputs, 1);
+	values = invert_outputs(&unit->model, outputs);
 	result = make_real_array(&elements, schema->n_columns);
 	for (uint32 c = 0; c < schema->n_columns; c++)
 	{
@@ -297,7 +316,7 @@ pg_ae_reconstruct(PG_FUNCTION_ARGS)
 	const PgaeRow *row;
 	PgaeSight sight;
 	PgaeCached *cached = pgae_see_row(fcinfo, 0, &row, &sight);
-	const double *values = invert_outputs(cached->unit, outputs_of_row(cached->unit));
+	const double *values = invert_outputs(&cached->unit->model, mean_outputs(cached));
 
 	PG_RETURN_DATUM(pgae_codec_form(cached->codec, PG_GETARG_DATUM(1), values, NULL));
 }
@@ -326,7 +345,7 @@ pg_ae_raw_score(PG_FUNCTION_ARGS)
 	PG_RETURN_FLOAT8(raw);
 }
 
-/* p_value(model, row): p = (1 + #{calibration >= s}) / (n + 1), of the row's fold. */
+/* p_value(model, row): p = (1 + #{calibration >= s}) / (n + 1). */
 Datum
 pg_ae_p_value(PG_FUNCTION_ARGS)
 {
@@ -335,7 +354,7 @@ pg_ae_p_value(PG_FUNCTION_ARGS)
 
 	if (!score_row(&error, &raw, fcinfo, &cached))
 		PG_RETURN_NULL();
-	PG_RETURN_FLOAT8(ae_calibration_p(&cached->unit->model.calibration, raw));
+	PG_RETURN_FLOAT8(ae_calibration_p(&cached->units->model.calibration, raw));
 }
 
 /* anomaly_score(model, row): 1 - p, its order kept beyond the largest calibration score. */
@@ -347,7 +366,7 @@ pg_ae_anomaly_score(PG_FUNCTION_ARGS)
 
 	if (!score_row(&error, &raw, fcinfo, &cached))
 		PG_RETURN_NULL();
-	PG_RETURN_FLOAT8(ae_calibration_anomaly(&cached->unit->model.calibration, raw));
+	PG_RETURN_FLOAT8(ae_calibration_anomaly(&cached->units->model.calibration, raw));
 }
 
 /* is_anomaly(model, row, contamination): p <= contamination. */
@@ -360,7 +379,7 @@ pg_ae_is_anomaly(PG_FUNCTION_ARGS)
 
 	if (!score_row(&error, &raw, fcinfo, &cached))
 		PG_RETURN_NULL();
-	PG_RETURN_BOOL(ae_calibration_p(&cached->unit->model.calibration, raw) <= contamination);
+	PG_RETURN_BOOL(ae_calibration_p(&cached->units->model.calibration, raw) <= contamination);
 }
 
 /* threshold(model, contamination): is_anomaly is raw_score > threshold. */
@@ -369,32 +388,40 @@ pg_ae_threshold(PG_FUNCTION_ARGS)
 {
 	double contamination = check_contamination(PG_GETARG_FLOAT8(1));
 	PgaeCached *cached = pgae_cached_model(fcinfo, 0);
-	double threshold = -get_float8_infinity();
 
-	/* of two folds the larger: no row beyond it is below that of its own */
-	for (uint32 f = 0; f < cached->n_folds; f++)
-	{
-		const PgaeUnit *unit = &cached->units[f * cached->n_members];
-
-		threshold =
-			Max(threshold, ae_calibration_threshold(&unit->model.calibration, contamination));
-	}
-	PG_RETURN_FLOAT8(threshold);
+	PG_RETURN_FLOAT8(ae_calibration_threshold(&cached->units->model.calibration, contamination));
 }
 
 /* ---- impute ---- */
 
 /*
  * Passes of a network that has not learnt what a missing cell is: the first one sees the mean
- * in its place, the next ones what the one before made of it.  More of them do not settle but
- * drift off, with 30 % of all cells missing even beyond where they began (measured); a
- * network trained with masking is at its best at once.
+ * in its place, the next ones what the one before made of it.  A network trained with masking is
+ * at its best at once.
  */
-#define PASSES 3
+#define PASSES 4
+
+/* The error of the cells as they are, NULLs filled in, and all networks together. */
+static double
+completed_error(PgaeCached *cached)
+{
+	double sum = 0;
+
+	for (uint32 m = 0; m < cached->n_members; m++)
+	{
+		PgaeUnit *unit = &cached->unit[m];
+		double one;
+
+		ae_scorer_errors(&one, &unit->scorer, outputs_of_row(unit), 1);
+		sum += one;
+	}
+	return sum;
+}
 
 /*
  * impute(model, row): NULLs become what the network makes of the row, with what it has made of
- * them filled in.
+ * them filled in, for as long as that makes the completed row less surprising: passes need not
+ * settle, and may drift off.
  */
 Datum
 pg_ae_impute(PG_FUNCTION_ARGS)
@@ -402,9 +429,9 @@ pg_ae_impute(PG_FUNCTION_ARGS)
 	const PgaeRow *row;
 	PgaeSight sight;
 	PgaeCached *cached = pgae_see_row(fcinfo, 0, &row, &sight);
-	PgaeUnit *unit = cached->unit;
-	const AeModel *model = &unit->model;
+	const AeModel *model = &cached->unit->model;
 	int passes = model->options.masking > 0 ? 1 : PASSES;
+	double least = get_float8_infinity();
 	bool *missing;
 	double *values = NULL;
 
@@ -412,12 +439,19 @@ pg_ae_impute(PG_FUNCTION_ARGS)
 		PG_RETURN_DATUM(PG_GETARG_DATUM(1));
 	missing = palloc(sizeof(bool) * model->schema.n_columns);
 	memcpy(missing, row->missing, sizeof(bool) * model->schema.n_columns);
-	for (int pass = 0; pass < passes; pass++)
+	for (int pass = 1; pass <= passes; pass++)
 	{
-		AeReal *outputs = outputs_of_row(unit);
+		AeReal *outputs = mean_outputs(cached);
+		double *next = invert_outputs(model, outputs);
+		double error;
 
-		values = invert_outputs(unit, outputs);
-		ae_scorer_fill(&unit->scorer, missing, outputs);
+		for (uint32 m = 0; m < cached->n_members; m++)
+			ae_scorer_fill(&cached->unit[m].scorer, missing, outputs);
+		error = passes > 1 ? completed_error(cached) : 0;
+		if (values && !(error < least))
+			break;
+		values = next;
+		least = error;
 	}
 	PG_RETURN_DATUM(pgae_codec_form(cached->codec, PG_GETARG_DATUM(1), values, missing));
 }
@@ -471,15 +505,30 @@ has_infinite_value(const AeSchema *schema, const PgaeRow *row, uint32 first)
 
 	for (uint32 c = first; c < end; c++)
 	{
-		if (schema->columns[c].varies && !row->missing[c] && !isfinite(row->values[c]))
+		if (schema->columns[c].observed && !row->missing[c] && !isfinite(row->values[c]))
 			return true;
 	}
 	return false;
 }
 
+/* The observed columns of a row that varied in training or are not what they were; how many. */
+static uint32
+list_parts(Part *parts, const AeSchema *schema, const double *errors)
+{
+	uint32 n = 0;
+
+	for (uint32 c = 0; c < schema->n_columns; c++)
+	{
+		if (!isnan(errors[c]) &&
+			(errors[c] > 0 || schema->columns[c].unseen == 0 || ae_schema_source_varies(schema, c)))
+			parts[n++] = (Part){.column = c};
+	}
+	return n;
+}
+
 /*
- * The observed columns of a row, their errors and their parts in the raw score, means over
- * the members; returns how many.
+ * The columns that explain a row, their errors and their parts in the raw score, means over the
+ * members; returns how many.
  */
 static uint32
 explain_parts(Part *parts, PgaeCached *cached, const PgaeRow *row)
@@ -492,25 +541,22 @@ explain_parts(Part *parts, PgaeCached *cached, const PgaeRow *row)
 	for (uint32 m = 0; m < cached->n_members; m++)
 	{
 		PgaeUnit *unit = &cached->unit[m];
-		double n_observed = (double) ae_loss_observed(unit->scorer.cells, &unit->model.net.layout);
+		double n_observed = ae_scorer_observed(unit->scorer.cells, &unit->model.net.layout);
 
 		ae_scorer_column_errors(errors, &unit->scorer, outputs_of_row(unit));
 		ae_scorer_column_distances(distances, &unit->scorer);
-		n = 0;
-		for (uint32 c = 0; c < schema->n_columns; c++)
+		if (m == 0)
+			n = list_parts(parts, schema, errors);
+		for (uint32 i = 0; i < n; i++)
 		{
+			Part *part = &parts[i];
+			uint32 c = part->column;
 			bool infinite = schema->columns[c].element <= 1 && has_infinite_value(schema, row, c);
 			double error = infinite ? get_float8_infinity() : errors[c];
-			Part *part = &parts[n];
 
-			if (isnan(errors[c]))
-				continue;
-			if (m == 0)
-				*part = (Part){.column = c};
 			part->error += error / cached->n_members;
 			part->share += error / n_observed / unit->model.error_norm +
 						   distances[c] / unit->model.distance_norm;
-			n++;
 		}
 	}
 	set_shares(parts, n);
@@ -567,8 +613,8 @@ pg_ae_explain(PG_FUNCTION_ARGS)
 	schema = &cached->unit->model.schema;
 	parts = palloc(sizeof(Part) * schema->n_columns);
 	n = explain_parts(parts, cached, row);
-	outputs = outputs_of_row(cached->unit);
-	values = invert_outputs(cached->unit, outputs);
+	outputs = mean_outputs(cached);
+	values = invert_outputs(&cached->unit->model, outputs);
 	for (uint32 i = 0; i < n; i++)
 		parts[i].probability =
 			ae_scorer_probability(&cached->unit->scorer, outputs, parts[i].column);

@@ -582,6 +582,7 @@ run_jobs(PgaeTraining *training, PgaeJob **jobs, uint32 n_members)
 		warn_no_model(training, jobs[f]);
 		return false;
 	}
+	pgae_jobs_calibrate(jobs, training->n_folds);
 	return true;
 }
 
@@ -609,13 +610,11 @@ run_jobs_with_blas(PgaeTraining *training, PgaeJob **jobs, uint32 n_members)
 
 /* Where the contamination that ae.is_anomaly assumes is out of reach. */
 static void
-notice_smallest_p(const PgaeTraining *training, PgaeJob *const *jobs, uint32 n_folds)
+notice_smallest_p(const PgaeTraining *training, const AeModel *first)
 {
-	uint64 n = jobs[0]->models[0].calibration.n;
+	uint64 n = first->calibration.n;
 
-	for (uint32 f = 1; f < n_folds; f++)
-		n = Min(n, jobs[f]->models[0].calibration.n);
-	if (pgae_progress && jobs[0]->models[0].purpose == AE_PURPOSE_DETECT && n > 0 &&
+	if (pgae_progress && first->purpose == AE_PURPOSE_DETECT && n > 0 &&
 		1.0 / (n + 1) > DEFAULT_CONTAMINATION &&
 		pgae_budget_notice(training->budget, PGAE_NOTICE_SMALLEST_P))
 		ereport(NOTICE,
@@ -712,7 +711,7 @@ train(PgaeTraining *training, MemoryContext result_context)
 	settle_folds(training);
 	if (!run_jobs_with_blas(training, jobs, n_members))
 		return NULL;
-	notice_smallest_p(training, jobs, training->n_folds);
+	notice_smallest_p(training, &jobs[0]->models[0]);
 	return write_models(jobs, training->n_folds, n_members, result_context);
 }
 

@@ -16,7 +16,7 @@
  * scores_v1.txt: a line "model FILE" or, of a bundle, "model FILE NUMBER"; then for every row the
  * lines
  *     row F ..      values, one a column, hexadecimal floats, nan, inf, or null: missing
- *     bad C         the column ae_scaler_apply complains of, or -1
+ *     bad C         the column ae_scorer_take complains of, or -1
  *     code F ..     ae_scorer_encode
  *     output F ..   ae_scorer_decode and ae_scorer_finish
  *     score E P A   reconstruction error, p-value, anomaly score
@@ -160,7 +160,7 @@ write_row(FILE *file, AeScorer *scorer, const double *values, const bool *missin
 			fputs(" null", file);
 		else
 			print_double(file, values[c]);
-	bad = ae_scaler_apply(scorer->cells, &model->schema, values, missing);
+	bad = ae_scorer_take(scorer, 0, values, missing);
 	fprintf(file, "\nbad %d\n", bad);
 	code = ae_scorer_encode(scorer, 1);
 	print_line(file, "code", code, net->width[net->n_encoder]);

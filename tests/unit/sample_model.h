@@ -128,6 +128,14 @@ sample_plain_column(Sample *s, uint32_t c, bool varies, AeScaling scaling)
 		sample_make_constant(column);
 }
 
+/* Unseen values of what is known have a price. */
+static inline void
+sample_unseen(AeSchema *schema)
+{
+	for (uint32_t c = 0; c < schema->n_columns; c++)
+		schema->columns[c].unseen = ae_column_is_known(&schema->columns[c]) ? 100.0 + c : 0.0;
+}
+
 static inline void
 sample_plain_schema(Sample *s, uint32_t n_columns)
 {
@@ -141,6 +149,7 @@ sample_plain_schema(Sample *s, uint32_t n_columns)
 	schema->columns = s->columns;
 	for (uint32_t c = 0; c < n_columns; c++)
 		sample_plain_column(s, c, c == n_columns / 2 || sample_below(s, 6) > 0, scaling);
+	sample_unseen(schema);
 	ae_schema_layout(schema);
 }
 
@@ -263,6 +272,7 @@ sample_mixed_schema(Sample *s, uint32_t n_columns)
 	schema->columns = s->columns;
 	for (uint32_t c = 0; c < n_columns;)
 		c = sample_mixed_column(s, c, n_columns);
+	sample_unseen(schema);
 	ae_schema_layout(schema);
 	if (schema->n_varying > 0)
 		return;

@@ -121,6 +121,7 @@ assert_same_column(const AeColumn *x, const AeColumn *y)
 	assert_true(x->scaling == y->scaling && x->parts == y->parts && x->element == y->element);
 	assert_true(x->varies == y->varies && x->observed == y->observed);
 	assert_true(x->indicator == y->indicator && x->n_missing == y->n_missing);
+	assert_true(x->unseen == y->unseen);
 	assert_true(x->shift == y->shift && x->scale == y->scale && x->mean == y->mean);
 	assert_true(x->sd == y->sd && x->min == y->min && x->max == y->max);
 	if (x->varies && x->scaling == AE_SCALING_QUANTILE)
@@ -282,7 +283,7 @@ offsets_of(const AeModel *m)
 		const AeColumn *column = target ? &m->schema.target : &m->schema.columns[c];
 
 		o.column[c] = at;
-		at += 68 + column->name_len;
+		at += 76 + column->name_len;
 		if (column->kind == AE_KIND_CATEGORY)
 			at += 12;
 		else if (column->scaling == AE_SCALING_QUANTILE && column->varies)
@@ -349,7 +350,8 @@ check_column(const AeColumn *column, const uint8_t *b, size_t at)
 	assert_true(get_f64(b, at + 16) == column->mean && get_f64(b, at + 24) == column->sd);
 	assert_true(get_f64(b, at + 32) == column->min && get_f64(b, at + 40) == column->max);
 	assert_true(sample_get(b, at + 48, 8) == column->n_missing);
-	check_column_end(column, b, at + 56);
+	assert_true(get_f64(b, at + 56) == column->unseen);
+	check_column_end(column, b, at + 64);
 }
 
 static void
@@ -783,6 +785,9 @@ test_refused_schema(void **state)
 	refuses(b, length, at + 24, 0xbff0000000000000u, 8, o.column[0]); /* deviation -1 */
 	refuses(b, length, at + 40, 0xc020000000000000u, 8, o.column[0]); /* maximum -8 */
 	refuses(b, length, at + 48, ((uint64_t) 1 << 53) + 1, 8, at + 48);
+	refuses(b, length, at + 56, nan_bits, 8, at + 56);
+	refuses(b, length, at + 56, inf_bits, 8, at + 56);
+	refuses(b, length, at + 56, 0xbff0000000000000u, 8, at + 56);
 	/* nothing that varies: found when all columns are there */
 	s->columns[0].varies = s->columns[1].varies = false;
 	ae_schema_layout(&s->model.schema);
@@ -797,7 +802,7 @@ test_refused_kinds(void **state)
 	Sample *s = rich_model();
 	AeError error = {0};
 	Offsets o = offsets_of(&s->model);
-	size_t length, knots = o.column[0] + 69, levels = o.column[4] + 71;
+	size_t length, knots = o.column[0] + 77, levels = o.column[4] + 79;
 	uint8_t *b = sample_write(&s->model, &length, &error);
 	size_t level[3] = {levels + 12, levels + 12 + 13, levels + 12 + 13 + 12};
 
@@ -888,7 +893,7 @@ test_range_of_knots(void **state)
 	s->knots[0][0] = -1e308;
 	assert_int_equal(ae_model_written_size(&length, &s->model, &error), AE_ERR_CORRUPT);
 	assert_string_equal(error.what, "range of knots");
-	assert_true(error.offset == o.column[0] + 69 + 64 * 8);
+	assert_true(error.offset == o.column[0] + 77 + 64 * 8);
 	sample_free(s);
 }
 

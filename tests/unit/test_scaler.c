@@ -210,7 +210,7 @@ test_large_offsets(void **state)
 	/* sd of 0 .. 99 is sqrt((100^2 - 1) / 12) */
 	assert_true(fabs(t.columns[0].sd - sqrt(9999.0 / 12)) < 1e-2);
 	assert_true(fabs(t.columns[1].sd - 3 * sqrt(9999.0 / 12)) < 1e-6);
-	for (int r = 0; r < 100; r++)
+	for (int r = 0; r < 99; r++)
 	{
 		values[0] = rows[2 * r];
 		values[1] = 1700000000.0 + r;
@@ -246,8 +246,99 @@ test_nonfinite_values(void **state)
 	assert_int_equal(ae_scaler_apply(cells, &t.schema, values, missing), 4);
 	assert_true(isnan(cells[0]) && isnan(cells[2]) && cells[1] == 0);
 	values[0] = 1, values[1] = 2, values[4] = 0;
-	values[2] = NAN; /* a constant column takes no part */
-	assert_int_equal(ae_scaler_apply(cells, &t.schema, values, present), -1);
+	values[2] = NAN; /* of a constant column too */
+	assert_int_equal(ae_scaler_apply(cells, &t.schema, values, present), 2);
+	missing[2] = true, missing[0] = missing[1] = false;
+	assert_int_equal(ae_scaler_apply(cells, &t.schema, values, missing), -1);
+}
+
+/* What comes back is within what the scaler saw, whatever comes out of a network. */
+static void
+test_bounded(void **state)
+{
+	const AeKind kinds[] = {AE_KIND_NUMBER};
+	const double rows[] = {1, 2, 3, 7, 50};
+	const AeReal outputs[] = {-1e30f, -4, 0, 4, 1e30f, (AeReal) NAN, (AeReal) INFINITY};
+
+	(void) state;
+	for (int scaling = 0; scaling < AE_SCALING_COUNT; scaling++)
+	{
+		assert_int_equal(fit(&t, (AeScaling) scaling, kinds, 1, rows, 5), AE_OK);
+		for (size_t i = 0; i < sizeof outputs / sizeof outputs[0]; i++)
+		{
+			AeReal bounded = ae_scaler_bound(&t.schema, 0, outputs[i]);
+			double back, again;
+
+			invert(&back, &t, &outputs[i]);
+			assert_true(back >= 1 && back <= 50);
+			invert(&again, &t, &bounded);
+			assert_true(fabs(again - back) <= 1e-4);
+		}
+	}
+}
+
+/* By hand: which values a column knows, and what others cost. */
+static void
+test_unseen(void **state)
+{
+	const AeKind kinds[] = {AE_KIND_NUMBER, AE_KIND_NUMBER, AE_KIND_BOOLEAN, AE_KIND_TIME,
+							AE_KIND_NUMBER};
+	const double rows[] = {7, 0.1, 1, 8e8, 1, 7, 0.1, 1, 8e8, 2};
+	double values[5], parts[5];
+	bool missing[5] = {false};
+
+	(void) state;
+	assert_int_equal(fit(&t, AE_SCALING_STANDARD, kinds, 5, rows, 2), AE_OK);
+	for (int c = 0; c < 5; c++)
+		t.columns[c].unseen = 10 * (c + 1);
+	assert_true(ae_column_is_known(&t.columns[3]) && !ae_column_is_known(&t.columns[4]));
+	memcpy(values, rows, sizeof values);
+	values[4] = 1e9;
+	assert_true(ae_scaler_unseen(parts, &t.schema, values, missing) == 0);
+	values[1] = 0.1f; /* as real rounds it */
+	values[3] = 8e8 + 1e-6;
+	assert_true(ae_scaler_unseen(parts, &t.schema, values, missing) == 40);
+	assert_true(parts[1] == 0 && parts[3] == 40);
+	values[0] = 8;
+	values[1] = 0.1001;
+	values[2] = 0;
+	assert_true(ae_scaler_unseen(parts, &t.schema, values, missing) == 10 + 20 + 30 + 40);
+	missing[0] = true;
+	values[2] = NAN;
+	assert_true(ae_scaler_unseen(parts, &t.schema, values, missing) == 20 + 30 + 40);
+	assert_true(isnan(parts[0]) && parts[4] == 0);
+	/* whole numbers are exact however large, elements of an array cost once */
+	assert_true(!ae_column_knows(&(AeColumn){.min = 4e15, .max = 4e15}, 4e15 + 1));
+	assert_true(ae_column_knows(&(AeColumn){.min = 4e15, .max = 4e15}, 4e15));
+	t.columns[0].element = 1;
+	t.columns[1].element = 2;
+	missing[0] = false;
+	assert_true(ae_scaler_unseen(parts, &t.schema, values, missing) == 10 + 30 + 40);
+	assert_true(parts[0] == 10 && parts[1] == 0);
+}
+
+/* Of a category without rare levels a level that is not there. */
+static void
+test_unseen_level(void **state)
+{
+	AeLevel levels[2] = {{"a", 1, 5}, {"b", 1, 3}};
+	AeColumn column = {.kind = AE_KIND_CATEGORY,
+					   .observed = true,
+					   .varies = true,
+					   .n_levels = 2,
+					   .levels = levels,
+					   .unseen = 8};
+	AeSchema schema = {.n_columns = 1, .columns = &column};
+
+	(void) state;
+	assert_true(ae_scaler_unseen(NULL, &schema, &(double){1}, present) == 0);
+	assert_true(ae_scaler_unseen(NULL, &schema, &(double){-1}, present) == 8);
+	column.n_levels = 1;
+	column.varies = false;
+	assert_true(ae_scaler_unseen(NULL, &schema, &(double){-1}, present) == 8);
+	column.other = 2; /* rare ones share an input: an unseen one is a rare one */
+	assert_true(!ae_column_is_known(&column));
+	assert_true(ae_scaler_unseen(NULL, &schema, &(double){-1}, present) == 0);
 }
 
 static void
@@ -390,8 +481,12 @@ test_log(void **state)
 static void
 test_log_is_exact(void **state)
 {
-	AeColumn column = {
-		.kind = AE_KIND_NUMBER, .scaling = AE_SCALING_LOG, .varies = true, .scale = 1};
+	AeColumn column = {.kind = AE_KIND_NUMBER,
+					   .scaling = AE_SCALING_LOG,
+					   .varies = true,
+					   .scale = 1,
+					   .min = -DBL_MAX,
+					   .max = DBL_MAX};
 	AeSchema schema = {.n_columns = 1, .columns = &column};
 	AeBlock block = {.count = 1};
 	AeLayout layout = {.n_dense = 1, .n_columns = 1, .n_blocks = 1, .blocks = &block};
@@ -483,6 +578,8 @@ test_quantile_extrapolates(void **state)
 		rows[i] = i;
 	assert_int_equal(fit(&t, AE_SCALING_QUANTILE, kinds, 1, rows, 1001), AE_OK);
 	scale = t.columns[0].scale;
+	t.columns[0].min = -DBL_MAX; /* no bound on the way back */
+	t.columns[0].max = DBL_MAX;
 	assert_true(fabs(t.columns[0].shift - 500) < 1e-9);
 	assert_true(fabs(t.knots[0][0] - 1000 * 0.5 * erfc(3.2 / sqrt(2))) < 1e-4);
 	assert_true(fabs(scale - (t.knots[0][64] - t.knots[0][0]) / 6.4) < 1e-12);
@@ -934,6 +1031,9 @@ main(void)
 		cmocka_unit_test(test_minmax_and_none),
 		cmocka_unit_test(test_large_offsets),
 		cmocka_unit_test(test_nonfinite_values),
+		cmocka_unit_test(test_bounded),
+		cmocka_unit_test(test_unseen),
+		cmocka_unit_test(test_unseen_level),
 		cmocka_unit_test(test_extreme_values),
 		cmocka_unit_test(test_extreme_columns),
 		cmocka_unit_test(test_nulls),

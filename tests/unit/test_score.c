@@ -538,8 +538,11 @@ test_fill(void **state)
 				assert_memory_equal(now, before + column->cell,
 									ae_column_cells(column) * sizeof(AeReal));
 			else if (column->kind != AE_KIND_CATEGORY)
-				assert_memory_equal(now, outputs + column->cell,
-									ae_column_cells(column) * sizeof(AeReal));
+			{
+				assert_true(*now == ae_scaler_bound(schema, c, outputs[column->cell]));
+				assert_memory_equal(now + 1, outputs + column->cell + 1,
+									(ae_column_cells(column) - 1) * sizeof(AeReal));
+			}
 			else
 			{
 				const AeReal *p = outputs + ae_schema_category_output(schema, layout, c);
@@ -548,6 +551,52 @@ test_fill(void **state)
 				for (uint32_t i = 0; i < ae_column_outputs(column); i++)
 					assert_true(p[i] <= p[(uint32_t) *now]);
 			}
+		}
+		free(block);
+		sample_free(s);
+	}
+}
+
+/* An unseen value adds what it costs to its column, and its share of that to the row. */
+static void
+test_unseen_values(void **state)
+{
+	(void) state;
+	for (uint64_t seed = 1; seed <= 60; seed++)
+	{
+		Sample *s = sample_random(seed);
+		const AeSchema *schema = &s->model.schema;
+		double values[SAMPLE_COLUMNS], before[SAMPLE_COLUMNS], after[SAMPLE_COLUMNS], errors[2];
+		bool missing[SAMPLE_COLUMNS];
+		AeScorer scorer;
+		const AeReal *outputs;
+		void *block;
+
+		make_scorer(&scorer, &block, &s->model, 1, ae_kernels_best());
+		sample_row(s, values, missing, false);
+		for (uint32_t c = 0; c < schema->n_columns; c++)
+			values[c] = schema->columns[c].varies ? values[c] : schema->columns[c].min;
+		for (uint32_t c = 0; c < schema->n_columns; c++)
+		{
+			const AeColumn *column = &schema->columns[c];
+			double own = values[c], n, cost;
+
+			if (column->varies || !column->observed || column->element > 1 || column->other > 0)
+				continue;
+			cost = column->unseen;
+			ae_scorer_take(&scorer, 0, values, missing);
+			outputs = ae_scorer_decode(&scorer, ae_scorer_encode(&scorer, 1), 1);
+			ae_scorer_errors(&errors[0], &scorer, outputs, 1);
+			ae_scorer_column_errors(before, &scorer, outputs);
+			values[c] = column->kind == AE_KIND_CATEGORY ? -1.0 : column->max + 1.0;
+			ae_scorer_take(&scorer, 0, values, missing);
+			outputs = ae_scorer_decode(&scorer, ae_scorer_encode(&scorer, 1), 1);
+			ae_scorer_errors(&errors[1], &scorer, outputs, 1);
+			ae_scorer_column_errors(after, &scorer, outputs);
+			n = ae_scorer_observed(scorer.cells, &s->model.net.layout);
+			assert_true(cost >= 100 && after[c] == before[c] + cost);
+			assert_true(fabs(errors[1] - errors[0] - cost / n) <= 1e-12 * errors[1]);
+			values[c] = own;
 		}
 		free(block);
 		sample_free(s);
@@ -1154,7 +1203,7 @@ golden_line(Golden *g, const char *word, char *rest, const AeKernels *kernels)
 	if (row)
 	{
 		assert_int_equal(n, g->model->schema.n_columns);
-		g->bad = ae_scaler_apply(g->scorer.cells, &g->model->schema, v, missing);
+		g->bad = ae_scorer_take(&g->scorer, 0, v, missing);
 		g->code = ae_scorer_encode(&g->scorer, 1);
 		g->n_rows++;
 	}
@@ -1267,6 +1316,7 @@ main(void)
 		cmocka_unit_test(test_mean_of_observed_columns),
 		cmocka_unit_test(test_nothing_observed),
 		cmocka_unit_test(test_fill),
+		cmocka_unit_test(test_unseen_values),
 		cmocka_unit_test(test_decode_of_given_codes),
 		cmocka_unit_test(test_by_hand),
 		cmocka_unit_test(test_softmax_by_hand),
