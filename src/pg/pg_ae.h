@@ -633,7 +633,7 @@ extern void pgae_track_ended(PgaeTrack *track, const PgaeJob *job);
 /* Forgets it in this transaction, which saves the model. */
 extern void pgae_track_finish(PgaeTrack *track);
 
-/* ---- pg_cache.c: parsed models in fn_extra ---- */
+/* ---- pg_parse.c: from the bytes of a model to what can be asked and scored ---- */
 
 /* One network, ready to score a row. */
 typedef struct PgaeUnit
@@ -654,13 +654,19 @@ typedef struct PgaeCached
 	Size shared_bytes; /* of networks that lie elsewhere */
 } PgaeCached;
 
-/* The model in argument argno of a call, parsed once; raises 22P03 for bad bytes. */
-extern PgaeCached *pgae_cached_model(FunctionCallInfo fcinfo, int argno);
-
-/* Fills cached, whose context is set, from bytes, which may be toasted. */
+/* Fills cached, whose context is set, from bytes, which may be toasted.  22P03. */
 extern void pgae_parse_model(PgaeCached *cached, struct varlena *bytes);
 
+/*
+ * The models in bytes, which may be packed, compressed or toasted, for whoever does not score.
+ * Everything is in context.  22P03 for bytes that are no model.
+ */
 extern PgaeModels *pgae_read_models(struct varlena *bytes, MemoryContext context);
+
+/* ---- pg_cache.c: parsed models in fn_extra ---- */
+
+/* The model in argument argno of a call, parsed once; raises 22P03 for bad bytes. */
+extern PgaeCached *pgae_cached_model(FunctionCallInfo fcinfo, int argno);
 
 /* ---- pg_session.c: parsed models of names, for as long as the session ---- */
 

@@ -9,82 +9,11 @@
 
 #include "pg_options.h"
 
-/* Networks of each fold where quality is accurate, and prototypes where there are folds. */
-#define ACCURATE_MEMBERS 2
-#define DEFAULT_PROTOTYPES 64
-
 /* Contraction: its weight, as ae.contract has it, and units of a code whose norm is exact. */
 #define DEFAULT_CONTRACT_WEIGHT 0.03
 #define EXACT_CONTRACT_UNITS 32
 /* Deviation of the noise that makes a code of bits (measured, see the documents). */
 #define DEFAULT_HASH_NOISE 4
-
-/* ---- what follows from the options alone ---- */
-
-AePurpose
-pgae_options_purpose(const PgaeOptions *options)
-{
-	if (PGAE_GIVEN(options, purpose))
-		return (AePurpose) options->purpose;
-	return options->code || options->hash_bits ? AE_PURPOSE_COMPRESS : AE_PURPOSE_DETECT;
-}
-
-bool
-pgae_options_contractive(const PgaeOptions *options)
-{
-	if (PGAE_GIVEN(options, train.contract_weight))
-		return options->train.contract_weight > 0;
-	return PGAE_GIVEN(options, train.contract_exact);
-}
-
-void
-pgae_mirror(int *to, const int *from, int n)
-{
-	for (int i = 0; i < n; i++)
-		to[i] = from[n - 1 - i];
-}
-
-uint32
-pgae_options_folds(const PgaeOptions *options)
-{
-	if (options->folds > 0)
-		return (uint32) options->folds;
-	return pgae_options_purpose(options) == AE_PURPOSE_DETECT ? AE_MAX_FOLDS : 1;
-}
-
-uint32
-pgae_options_members(const PgaeOptions *options)
-{
-	return options->quality > 0 ? ACCURATE_MEMBERS : 1;
-}
-
-uint32
-pgae_options_prototypes(const PgaeOptions *options, uint32 n_folds)
-{
-	if (PGAE_GIVEN(options, prototypes))
-		return (uint32) options->prototypes;
-	return n_folds > 1 ? DEFAULT_PROTOTYPES : 0;
-}
-
-AeLoss
-pgae_options_loss(const PgaeOptions *options)
-{
-	return (AeLoss) options->loss;
-}
-
-AeLoss
-pgae_options_category_loss(const PgaeOptions *options)
-{
-	return PGAE_GIVEN(options, category_loss) ? (AeLoss) options->category_loss : AE_LOSS_ONEHOT;
-}
-
-AeScaling
-pgae_options_scaling(const PgaeOptions *options)
-{
-	if (PGAE_GIVEN(options, scaling) && options->scalings == NIL)
-		return (AeScaling) options->scaling;
-	return pgae_options_loss(options) == AE_LOSS_BCE ? AE_SCALING_MINMAX : AE_SCALING_STANDARD;
-}
 
 /* ---- the network ---- */
 
@@ -112,7 +41,7 @@ resolve_widths(AeNet *net, const PgaeOptions *options, AePurpose purpose, const 
 	int wide = detect ? clip(4.0 * n_sources, 128, 256) : clip(2.0 * n_sources, 32, 256);
 	int n_hidden = PGAE_GIVEN(options, hidden) ? options->n_hidden : -1;
 	int n_decoder = PGAE_GIVEN(options, decoder) ? options->n_decoder : -1;
-	int code = options->code;
+	int code = pgae_options_code(options);
 	uint32_t l = 0;
 	int hidden[AE_MAX_LAYERS];
 	int decoder[AE_MAX_LAYERS];

@@ -2,8 +2,8 @@
  * pg_options.c: the options of ae.train: from jsonb to PgaeOptions.
  *
  * A walk over two tables: the engine's options of training (ae_options.h), and those of rows,
- * columns and networks here.  Whatever can be refused without rows is refused by pgae_options_parse,
- * so that nobody waits for a table to be read to learn of a typing error.
+ * columns and networks here.  Whatever can be refused without rows is refused before any is
+ * read, so that nobody waits for a table to learn of a typing error.
  *
  * Knows names, types and ranges; pg_rules.c knows what they mean together.
  */
@@ -149,6 +149,10 @@ static const PgaeOptionInfo own_info[] = {
 };
 
 #define N_OWN ((int) lengthof(own_info))
+
+/* Networks of each fold where quality is accurate, and prototypes where there are folds. */
+#define ACCURATE_MEMBERS 2
+#define DEFAULT_PROTOTYPES 64
 
 /* Bytes of a name or value that a message repeats. */
 #define TEXT_SHOWN 60
@@ -551,6 +555,79 @@ parse_value(PgaeOptions *options, const PgaeOptionInfo *info, const JsonbValue *
 	}
 }
 
+/* ---- what follows from the options alone ---- */
+
+int
+pgae_options_code(const PgaeOptions *options)
+{
+	return Max(options->code, options->hash_bits);
+}
+
+AePurpose
+pgae_options_purpose(const PgaeOptions *options)
+{
+	if (PGAE_GIVEN(options, purpose))
+		return (AePurpose) options->purpose;
+	return pgae_options_code(options) > 0 ? AE_PURPOSE_COMPRESS : AE_PURPOSE_DETECT;
+}
+
+bool
+pgae_options_contractive(const PgaeOptions *options)
+{
+	if (PGAE_GIVEN(options, train.contract_weight))
+		return options->train.contract_weight > 0;
+	return PGAE_GIVEN(options, train.contract_exact);
+}
+
+void
+pgae_mirror(int *to, const int *from, int n)
+{
+	for (int i = 0; i < n; i++)
+		to[i] = from[n - 1 - i];
+}
+
+uint32
+pgae_options_folds(const PgaeOptions *options)
+{
+	if (options->folds > 0)
+		return (uint32) options->folds;
+	return pgae_options_purpose(options) == AE_PURPOSE_DETECT ? AE_MAX_FOLDS : 1;
+}
+
+uint32
+pgae_options_members(const PgaeOptions *options)
+{
+	return options->quality > 0 ? ACCURATE_MEMBERS : 1;
+}
+
+uint32
+pgae_options_prototypes(const PgaeOptions *options, uint32 n_folds)
+{
+	if (PGAE_GIVEN(options, prototypes))
+		return (uint32) options->prototypes;
+	return n_folds > 1 ? DEFAULT_PROTOTYPES : 0;
+}
+
+AeLoss
+pgae_options_loss(const PgaeOptions *options)
+{
+	return (AeLoss) options->loss;
+}
+
+AeLoss
+pgae_options_category_loss(const PgaeOptions *options)
+{
+	return PGAE_GIVEN(options, category_loss) ? (AeLoss) options->category_loss : AE_LOSS_ONEHOT;
+}
+
+AeScaling
+pgae_options_scaling(const PgaeOptions *options)
+{
+	if (PGAE_GIVEN(options, scaling) && options->scalings == NIL)
+		return (AeScaling) options->scaling;
+	return pgae_options_loss(options) == AE_LOSS_BCE ? AE_SCALING_MINMAX : AE_SCALING_STANDARD;
+}
+
 /* ---- all of them ---- */
 
 StaticAssertDecl(offsetof(PgaeOptions, n_hidden) + sizeof(int) == offsetof(PgaeOptions, hidden),
@@ -604,21 +681,6 @@ parse_option(PgaeOptions *options, const JsonbValue *key, const JsonbValue *valu
 	options->given[i / 64] |= UINT64CONST(1) << i % 64;
 }
 
-/* An option that the chosen optimizer does not look at does no harm, but no good either. */
-static void
-notice_unused(const PgaeOptions *options)
-{
-	PgaeOptionInfo info;
-
-	for (int i = 0; pgae_option_info(&info, i); i++)
-	{
-		if ((options->given[i / 64] >> i % 64 & 1) &&
-			!(info.optimizers & (1u << options->train.optimizer)))
-			ereport(NOTICE, (errmsg("option \"%s\" has no effect with optimizer %s", info.name,
-									ae_optimizer_name[options->train.optimizer])));
-	}
-}
-
 PgaeOptions *
 pgae_options_parse(Jsonb *jsonb)
 {
@@ -648,9 +710,5 @@ pgae_options_parse(Jsonb *jsonb)
 	options->loss = number_losses[options->loss];
 	if (PGAE_GIVEN(options, category_loss))
 		options->category_loss = category_losses[options->category_loss];
-	pgae_options_check(options);
-	if (PGAE_GIVEN(options, hash_bits))
-		options->code = options->hash_bits;
-	notice_unused(options);
 	return options;
 }

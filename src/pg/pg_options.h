@@ -1,7 +1,8 @@
 /*
  * pg_options.h: the options of ae.train, from jsonb to what the engine is told.
  *
- * Three files share it.  pg_options.c parses: what options there are, of which type and range.
+ * Three files share it, each above the one before.  pg_options.c parses: what options there are, of
+ * which type and range.
  * pg_rules.c refuses what cannot stand together.  pg_defaults.c fills in what was not given, once
  * columns and rows are known.
  */
@@ -120,7 +121,7 @@ extern void pgae_option_named(PgaeOptionInfo *info, const char *name);
 /* The word for a value of a CHOICE, EITHER or WORD. */
 extern const char *pgae_option_word(const PgaeOptionInfo *info, int value);
 
-/* Parses and checks everything that can be checked without rows.  options may be NULL: {}. */
+/* Parses options and checks each; options may be NULL: {}. */
 extern PgaeOptions *pgae_options_parse(Jsonb *options);
 
 /* What the option of that list says of a column, or -1. */
@@ -130,17 +131,9 @@ extern bool pgae_options_list(const List *names, const char *column);
 /* Text that a user wrote, cut down to what a message can bear. */
 extern const char *pgae_shown(const char *text);
 
-/* ---- pg_rules.c ---- */
-
-/* Refuses options that cannot stand together; 22023. */
-extern void pgae_options_check(const PgaeOptions *options);
-/* Refuses a number of units kept that a code of that width does not have. */
-extern void pgae_options_check_top_k(const PgaeOptions *options, int code);
-/* Refuses options that contradict the model that training starts from. */
-extern void pgae_options_check_init(const PgaeOptions *options, const PgaeModels *init);
-
-/* ---- pg_defaults.c ---- */
-
+/* What follows from the options alone. */
+/* Units of the code, 0: not given. */
+extern int pgae_options_code(const PgaeOptions *options);
 extern AePurpose pgae_options_purpose(const PgaeOptions *options);
 /* Folds to cross over, networks of each, and prototypes, that the options ask for. */
 extern uint32 pgae_options_folds(const PgaeOptions *options);
@@ -153,6 +146,20 @@ extern AeScaling pgae_options_scaling(const PgaeOptions *options);
 extern bool pgae_options_contractive(const PgaeOptions *options);
 /* to = from backwards. */
 extern void pgae_mirror(int *to, const int *from, int n);
+
+/* ---- pg_rules.c ---- */
+
+/*
+ * Refuses options that cannot stand together, as far as can be told without rows; 22023.  A NOTICE
+ * tells of those without effect.
+ */
+extern void pgae_options_check(const PgaeOptions *options);
+/* Refuses a number of units kept that a code of that width does not have. */
+extern void pgae_options_check_top_k(const PgaeOptions *options, int code);
+/* Refuses options that contradict the model that training starts from. */
+extern void pgae_options_check_init(const PgaeOptions *options, const PgaeModels *init);
+
+/* ---- pg_defaults.c ---- */
 
 /*
  * Fills in defaults once columns and rows are known: purpose, widths, activations, losses, lengths;

@@ -344,8 +344,8 @@ check_sparse(const PgaeOptions *options)
 		refuse_pair("\"sparse\" = kl",
 					psprintf("\"activation\" = %s", ae_activation_info[options->activation].name),
 					"The rate of a unit is between 0 and 1: use sigmoid.");
-	if (options->code > 0 || options->hash_bits > 0)
-		pgae_options_check_top_k(options, Max(options->code, options->hash_bits));
+	if (pgae_options_code(options) > 0)
+		pgae_options_check_top_k(options, pgae_options_code(options));
 	else if (options->n_hidden > 0 && detects(options))
 		pgae_options_check_top_k(options, options->hidden[options->n_hidden - 1]);
 }
@@ -460,6 +460,21 @@ check_contract(const PgaeOptions *options)
 		refuse_kink("activation", options->activation, "");
 }
 
+/* An option that the chosen optimizer does not look at does no harm, but no good either. */
+static void
+notice_unused(const PgaeOptions *options)
+{
+	PgaeOptionInfo info;
+
+	for (int i = 0; pgae_option_info(&info, i); i++)
+	{
+		if ((options->given[i / 64] >> i % 64 & 1) &&
+			!(info.optimizers & (1u << options->train.optimizer)))
+			ereport(NOTICE, (errmsg("option \"%s\" has no effect with optimizer %s", info.name,
+									ae_optimizer_name[options->train.optimizer])));
+	}
+}
+
 void
 pgae_options_check(const PgaeOptions *options)
 {
@@ -473,6 +488,7 @@ pgae_options_check(const PgaeOptions *options)
 	check_mirrors(options);
 	check_contract(options);
 	check_target(options);
+	notice_unused(options);
 }
 
 /* ---- a start from another model ---- */
@@ -654,7 +670,9 @@ pgae_options_check_init(const PgaeOptions *options, const PgaeModels *models)
 	add_contradiction(
 		&names, PGAE_GIVEN(options, quality) && pgae_options_members(options) != models->n_members,
 		"quality");
-	add_contradiction(&names, options->code > 0 && (uint32_t) options->code != width[code],
+	add_contradiction(&names,
+					  pgae_options_code(options) > 0 &&
+						  (uint32_t) pgae_options_code(options) != width[code],
 					  options->hash_bits ? "hash_bits" : "code");
 	add_contradiction(&names,
 					  PGAE_GIVEN(options, hidden) &&

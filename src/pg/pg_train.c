@@ -230,6 +230,7 @@ static void
 begin_training(PgaeTraining *training, Jsonb *options, struct varlena *init, Oid row_type)
 {
 	training->options = pgae_options_parse(options);
+	pgae_options_check(training->options);
 	if (init != NULL)
 	{
 		begin_from_model(training, init, row_type);
