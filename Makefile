@@ -130,9 +130,10 @@ fuzz sanitize:
 	+@FUZZ_SECONDS=$(FUZZ_SECONDS) perl tests/run.pl $@
 
 # 200 cancelled trainings, 100,000 mutated models, 10,000 statements on shared models, 200 killed servers,
-# a fault at every allocation and at every access to a temporary file.
+# a fault at every allocation and at every access to a temporary file, 20,000 random sets of options under
+# sanitizers.
 soak:
-	+@AE_SOAK=1 perl tests/run.pl tap=interrupts tap=hostile tap=stress tap=checkpoints tap=faults
+	+@AE_SOAK=1 perl tests/run.pl tap=interrupts tap=hostile tap=stress tap=checkpoints tap=faults sanitize=random_options
 
 check-style:
 	@perl tests/check_style.pl

@@ -4,8 +4,9 @@
 #     perl tests/run.pl unit regress            two kinds
 #     perl tests/run.pl regress=03_train        one test of a kind (a part of its name will do)
 #
-# Prints a line for each test file, "ok" or "not ok", and for a failed one what is known about it;
-# goes on after failures; the last line is "N passed, N failed" and the exit status says the same.
+# Prints a line for each test file: "ok", "not ok" with what is known about it, or "skip" with why;
+# goes on after failures; the last line is "N passed, N failed, N skipped", and the exit status says
+# whether any failed.
 # Logs stay in tmp_check/.  Installs nothing: see setup.sh.
 
 use strict;
@@ -37,7 +38,7 @@ my $LOGS = 'tmp_check/log';
 my $MAKE = $ENV{MAKE} || 'make';
 my $JOBS = '-j' . (qx(nproc 2>/dev/null) || 2) =~ s/\s//gr;
 my $SECONDS_UNIT = 600;    # that one test program may take
-my ($passed, $failed) = (0, 0);
+my ($passed, $failed, $skipped) = (0, 0, 0);
 my ($only, $private_dir, $cluster);
 
 my @wanted = @ARGV ? @ARGV : @KINDS;
@@ -59,7 +60,7 @@ for (@wanted)
 }
 undef $cluster;
 remove_tree($private_dir) if defined $private_dir;
-print "$passed passed, $failed failed\n";
+print "$passed passed, $failed failed, $skipped skipped\n";
 exit($failed ? 1 : 0);
 
 # ---- reporting ----------------------------------------------------------------------------------
@@ -83,7 +84,8 @@ sub skip
 {
 	my ($name, $why) = @_;
 
-	print "# skipped: $name: $why\n";
+	$skipped++;
+	print "skip   $name: $why\n";
 }
 
 sub tail
@@ -351,25 +353,37 @@ sub run_tap
 
 	return skip('tap', 'no tests/tap/*.pl') unless @tests;
 	private_bindir();
+	run_tap_files('tap', @tests);
+}
+
+sub run_tap_files
+{
+	my ($kind, @tests) = @_;
+
 	for my $test (@tests)
 	{
 		my $name = basename($test, '.pl');
-		my ($rc, $text) = logged("tap-$name", 'prove', '-v', '--nocolor', $test);
+		my ($rc, $text) = logged("$kind-$name", 'prove', '-v', '--nocolor', $test);
 		my @bad = grep { /^not ok|^#|^Dubious|^  (?:Failed|Parse)/ } split /\n/, $text;
+		my ($why) = $text =~ /^1\.\.0 # SKIP\s*(.*)$/mi;
 
 		print map { "#   $_\n" } $text =~ /^# report: (.*)$/mg;
-		report($rc == 0, "tap/$name", tail(join("\n", @bad), 40) . "\n" . tail($text, 15));
+		if ($rc == 0 && defined $why)
+		{
+			skip("$kind/$name", $why);
+			next;
+		}
+		report($rc == 0, "$kind/$name", tail(join("\n", @bad), 40) . "\n" . tail($text, 15));
 	}
 }
 
-# The regression suite under AddressSanitizer and UndefinedBehaviorSanitizer: a build of its own, in
-# a server of its own that loads the sanitizer's library first.
+# The regression suite and the random options under AddressSanitizer and UndefinedBehaviorSanitizer:
+# a build of its own, in servers of their own that load the sanitizers' library first.
 sub run_sanitize
 {
 	my @tests = regress_tests();
 	my $dir = tempdir('ae-sanitize-XXXXXX', TMPDIR => 1);
 	my $libasan = qx(\${CC:-cc} -print-file-name=libasan.so);
-	my $node;
 
 	chomp $libasan;
 	return skip('sanitize', 'no libasan') unless $libasan =~ m,/,;
@@ -381,18 +395,15 @@ sub run_sanitize
 
 	local $ENV{AE_BINDIR} = AeCluster::install_private("$dir/root", "$dir/source",
 		"$LOGS/sanitize-install.log", 'SANITIZE=1');
-	my $stub = sanitizer_stub($dir);
+	local $ENV{AE_SANITIZERS} = "$libasan " . sanitizer_stub($dir);
+	if (@tests)
+	{
+		my $node = AeCluster->new(name => 'sanitize');
 
-	$node = AeCluster->new(
-		name => 'sanitize',
-		env => {
-			LD_PRELOAD => "$libasan $stub",
-			ASAN_OPTIONS => 'detect_leaks=0:abort_on_error=1:disable_coredump=0:use_sigaltstack=0',
-			UBSAN_OPTIONS => 'print_stacktrace=1',
-		});
-	$node->query('postgres', "LOAD 'ae'");
-	pg_regress('sanitize', $node, @tests);
-	undef $node;
+		$node->query('postgres', "LOAD 'ae'");
+		pg_regress('sanitize', $node, @tests);
+	}
+	run_tap_files('sanitize', grep { chosen($_) } glob('tests/tap/*_random_options.pl'));
 	remove_tree($dir);
 }
 

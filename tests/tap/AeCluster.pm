@@ -10,7 +10,8 @@
 # A cluster listens on a socket in its own directory only, and goes away with its object.  The
 # server refuses root: then it runs as the user postgres, or nobody where there is none.
 #
-# The server's programs are those of AE_BINDIR, or of pg_config.
+# The server's programs are those of AE_BINDIR, or of pg_config.  AE_SANITIZERS: libraries of
+# sanitizers that a server loads first.
 
 package AeCluster;
 
@@ -54,6 +55,16 @@ sub as_server
 {
 	my $user = server_user();
 	return defined $user ? ('runuser', '-u', $user, '--') : ();
+}
+
+# What a server that is built with sanitizers needs in its environment.
+sub sanitizers
+{
+	return () unless $ENV{AE_SANITIZERS};
+	return (
+		LD_PRELOAD => $ENV{AE_SANITIZERS},
+		ASAN_OPTIONS => 'detect_leaks=0:abort_on_error=1:disable_coredump=0:use_sigaltstack=0',
+		UBSAN_OPTIONS => 'print_stacktrace=1');
 }
 
 # Runs a command with its output in a file (appended); returns the exit status.
@@ -151,7 +162,7 @@ sub new
 	my $self = bless {
 		bindir => bindir(),
 		user => $option{user} || 'postgres',
-		env => $option{env} || {},
+		env => { sanitizers(), %{ $option{env} || {} } },
 		conf => $option{conf} || {},
 		keep => defined $option{dir},
 		owner => $$,
