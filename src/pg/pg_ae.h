@@ -29,6 +29,7 @@
 /* ---- pg_module.c: settings, and the libraries behind the engine ---- */
 extern char *pgae_kernels_setting;      /* ae.kernels: auto, generic, avx2, avx512 */
 extern bool pgae_progress;              /* ae.progress: NOTICE per epoch at a readable pace */
+extern bool pgae_nameless_rows;         /* ae.nameless_rows: match ROW(...) by position */
 extern double pgae_checkpoint_interval; /* ae.checkpoint_interval: seconds; 0: none */
 extern int pgae_cache_size; /* ae.cache_size: kB of parsed models that a session or a call keeps */
 extern const AeKernels *pgae_kernels(void);
@@ -709,14 +710,19 @@ extern void pgae_score_seen(double *error, double *raw, PgaeCached *cached, Pgae
  */
 extern char *pgae_query_of(char *text, const char *function);
 /*
- * 22023 unless it is one query; errors in it speak of the caller's text alone.  Needs SPI to be
- * connected.
- */
-extern void pgae_check_query(const char *query, const char *function);
-/*
  * Runs a statement of ours around a query that was checked, with n parameters; its rows are in
  * SPI_tuptable.  Errors inside have no mention of the statement in their context.
  */
 extern void pgae_run_quietly(const char *text, int n, Oid *types, Datum *values);
+
+#define PGAE_ROWS_PER_FETCH 1000
+
+/* A plan for a query that reads; 22023 for anything else.  Needs SPI to be connected. */
+extern struct _SPI_plan *pgae_prepare_query(const char *query, const char *function);
+/*
+ * Runs a query; statements of this connection of SPI may then read its rows, the column r of
+ * ae_input.  The store is to be given to tuplestore_end before SPI_finish.
+ */
+extern struct Tuplestorestate *pgae_name_rows(const char *query, const char *function);
 
 #endif

@@ -2,10 +2,10 @@
  * pg_compare.c: ae.compare_models: two models on the same rows, to decide whether the newer
  * one takes over.
  *
- * It is one statement around the caller's query, run as the caller: what it does could be typed
- * by hand.  Everything of ours in it is written with its schema, whatever the search_path under
- * which the caller's query is read; so nothing that means an operator without naming it, as NULLIF
- * does.
+ * It is one statement on the rows of the caller's query, run as the caller: what it does could be
+ * typed by hand.  Everything of ours in it is written with its schema, whatever the search_path
+ * under which the caller's query is read; so nothing that means an operator without naming it, as
+ * NULLIF does.
  */
 #include "pg_ae.h"
 
@@ -14,6 +14,7 @@
 #include "funcapi.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/tuplestore.h"
 
 PG_FUNCTION_INFO_V1(pg_ae_compare_models);
 
@@ -24,9 +25,7 @@ PG_FUNCTION_INFO_V1(pg_ae_compare_models);
  * ranking is 1 % of the rows, 10 at least.
  */
 static const char statement[] =
-	"WITH ae_input AS MATERIALIZED (SELECT \"ae.compare_models\" AS r FROM (%s\n) AS "
-	"\"ae.compare_models\"), "
-	"ae_scored AS MATERIALIZED (SELECT ae.reconstruction_error($1, r) AS ea, "
+	"WITH ae_scored AS MATERIALIZED (SELECT ae.reconstruction_error($1, r) AS ea, "
 	"ae.reconstruction_error($2, r) AS eb, ae.raw_score($1, r) AS sa, ae.raw_score($2, r) AS sb, "
 	"ae.is_anomaly($1, r) AS fa, ae.is_anomaly($2, r) AS fb FROM ae_input), "
 	"ae_ranked AS (SELECT ea, eb, fa, fb, pg_catalog.rank() OVER (ORDER BY sa DESC) AS ra, "
@@ -60,19 +59,21 @@ pg_ae_compare_models(PG_FUNCTION_ARGS)
 	Datum values[N_COLUMNS];
 	bool nulls[N_COLUMNS];
 	TupleDesc tupdesc;
+	Tuplestorestate *rows;
 	HeapTuple result;
 
 	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	tupdesc = BlessTupleDesc(tupdesc);
 	SPI_connect();
-	pgae_check_query(query, "ae.compare_models");
-	pgae_run_quietly(psprintf(statement, query), 2, types, models);
+	rows = pgae_name_rows(query, "ae.compare_models");
+	pgae_run_quietly(statement, 2, types, models);
 	if (SPI_processed != 1)
 		elog(ERROR, "ae.compare_models got " UINT64_FORMAT " rows of figures", SPI_processed);
 	for (int c = 0; c < N_COLUMNS; c++)
 		values[c] = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, c + 1, &nulls[c]);
 	result = SPI_copytuple(heap_form_tuple(tupdesc, values, nulls));
+	tuplestore_end(rows);
 	SPI_finish();
 	PG_RETURN_DATUM(HeapTupleGetDatum(result));
 }

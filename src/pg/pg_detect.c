@@ -2,20 +2,32 @@
  * pg_detect.c: ae.detect, the way to a first answer: train on the rows of a query, score
  * them, give the most anomalous ones with reasons in words.
  *
- * It is one statement around the caller's query, run as the caller: what it does could be
- * typed by hand.  Everything of ours in it is written with its schema, whatever the
+ * It is the caller's query and one statement on its rows, run as the caller: what they do could
+ * be typed by hand.  Everything of ours in the statement is written with its schema, whatever the
  * search_path under which the caller's query is read.
+ *
+ * The query runs by itself and gives columns, of which rows are made here.  A query around it that
+ * asked for its rows as values would have them cross from other servers where it reads distributed
+ * tables, and a record without a type cannot: it arrives without names or not at all.
  */
 #include "pg_ae.h"
 
 #include <ctype.h>
 
+#include "access/htup_details.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "lib/stringinfo.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
+#include "utils/plancache.h"
+#include "utils/portal.h"
+#include "utils/queryenvironment.h"
+#include "utils/tuplestore.h"
 #include "utils/varlena.h"
 
 PG_FUNCTION_INFO_V1(pg_ae_detect);
@@ -30,8 +42,7 @@ PG_FUNCTION_INFO_V1(pg_ae_detect);
 #define DEFAULT_TOP 20
 
 static const char statement[] =
-	"WITH ae_input AS MATERIALIZED (SELECT \"ae.detect\" AS r FROM (%s\n) AS \"ae.detect\"), "
-	"ae_model AS MATERIALIZED (SELECT ae.train(r, %s::pg_catalog.jsonb) AS m FROM ae_input), "
+	"WITH ae_model AS MATERIALIZED (SELECT ae.train(r, %s::pg_catalog.jsonb) AS m FROM ae_input), "
 	"ae_scored AS MATERIALIZED (SELECT r, ae.raw_score((SELECT m FROM ae_model), r) AS s FROM "
 	"ae_input), "
 	"ae_top AS (SELECT r, s FROM ae_scored WHERE s IS NOT NULL ORDER BY s DESC LIMIT %d) "
@@ -125,15 +136,83 @@ pgae_query_of(char *text, const char *function)
 											   get_rel_name(relation)));
 }
 
-void
-pgae_check_query(const char *query, const char *function)
+/* ---- the rows of a query ---- */
+
+SPIPlanPtr
+pgae_prepare_query(const char *query, const char *function)
 {
 	SPIPlanPtr plan = SPI_prepare(query, 0, NULL);
+	CachedPlanSource *source;
+	Query *parsed;
 
 	if (plan == NULL || !SPI_is_cursor_plan(plan))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("argument \"query\" of %s is not one query", function)));
+	source = linitial(SPI_plan_get_plan_sources(plan));
+	parsed = linitial_node(Query, source->query_list);
+	if (parsed->hasModifyingCTE)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("argument \"query\" of %s changes data", function),
+						errhint("Leave INSERT, UPDATE and DELETE out of its WITH clause.")));
+	return plan;
+}
+
+/* Puts the rows that a query gives into a store, each as a record; returns their type's typmod. */
+static int32
+fill_store(Tuplestorestate *store, const char *query, const char *function)
+{
+	MemoryContext row_context =
+		AllocSetContextCreate(CurrentMemoryContext, "ae row", ALLOCSET_DEFAULT_SIZES);
+	SPIPlanPtr plan = pgae_prepare_query(query, function);
+	Portal portal = SPI_cursor_open(NULL, plan, NULL, NULL, false);
+	TupleDesc column = CreateTemplateTupleDesc(1);
+	int32 typmod;
+	uint64 n;
+
+	TupleDescInitEntry(column, 1, "r", RECORDOID, -1, 0);
+	do
+	{
+		TupleDesc tupdesc;
+		MemoryContext old;
+
+		SPI_cursor_fetch(portal, true, PGAE_ROWS_PER_FETCH);
+		n = SPI_processed;
+		tupdesc = BlessTupleDesc(SPI_tuptable->tupdesc);
+		typmod = tupdesc->tdtypmod;
+		old = MemoryContextSwitchTo(row_context);
+		for (uint64 i = 0; i < n; i++)
+		{
+			Datum row = heap_copy_tuple_as_datum(SPI_tuptable->vals[i], tupdesc);
+			bool isnull = false;
+
+			tuplestore_putvalues(store, column, &row, &isnull);
+			MemoryContextReset(row_context);
+		}
+		MemoryContextSwitchTo(old);
+		SPI_freetuptable(SPI_tuptable);
+	} while (n > 0);
+	SPI_cursor_close(portal);
 	SPI_freeplan(plan);
+	MemoryContextDelete(row_context);
+	return typmod;
+}
+
+Tuplestorestate *
+pgae_name_rows(const char *query, const char *function)
+{
+	Tuplestorestate *store = tuplestore_begin_heap(true, false, work_mem);
+	EphemeralNamedRelation rows = palloc0(sizeof(EphemeralNamedRelationData));
+	int32 typmod = fill_store(store, query, function);
+
+	rows->md.name = pstrdup("ae_input");
+	rows->md.enrtype = ENR_NAMED_TUPLESTORE;
+	rows->md.tupdesc = CreateTemplateTupleDesc(1);
+	TupleDescInitEntry(rows->md.tupdesc, 1, "r", RECORDOID, typmod, 0);
+	rows->md.enrtuples = tuplestore_tuple_count(store);
+	rows->reldata = store;
+	if (SPI_register_relation(rows) != SPI_OK_REL_REGISTER)
+		elog(ERROR, "rows of a query could not be given a name");
+	return store;
 }
 
 /* Cuts the line out of a context that holds a statement, which may be of several lines itself. */
@@ -183,18 +262,18 @@ pgae_run_quietly(const char *text, int n, Oid *types, Datum *values)
 	PG_END_TRY();
 }
 
+/* ---- ae.detect ---- */
+
 /* Runs the statement; rows go into result.  Returns how many. */
 static uint64
 run(ReturnSetInfo *result, const char *query, const char *options, int32 top)
 {
-	StringInfoData text;
+	Tuplestorestate *rows;
 	uint64 n;
 
-	initStringInfo(&text);
-	appendStringInfo(&text, statement, query, options, top);
 	SPI_connect();
-	pgae_check_query(query, "ae.detect");
-	pgae_run_quietly(text.data, 0, NULL, NULL);
+	rows = pgae_name_rows(query, "ae.detect");
+	pgae_run_quietly(psprintf(statement, options, top), 0, NULL, NULL);
 	n = SPI_processed;
 	for (uint64 i = 0; i < n; i++)
 	{
@@ -206,6 +285,7 @@ run(ReturnSetInfo *result, const char *query, const char *options, int32 top)
 				SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, c + 1, &nulls[c]);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
+	tuplestore_end(rows);
 	SPI_finish();
 	return n;
 }

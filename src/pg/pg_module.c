@@ -33,6 +33,7 @@ PG_MODULE_MAGIC_EXT(.name = "ae", .version = AE_VERSION);
 
 char *pgae_kernels_setting = NULL;
 bool pgae_progress = true;
+bool pgae_nameless_rows = true;
 int pgae_cache_size = 65536;
 double pgae_checkpoint_interval = 60;
 
@@ -65,6 +66,11 @@ _PG_init(void)
 							   GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE, check_kernels, NULL, NULL);
 	DefineCustomBoolVariable("ae.progress", "Report the progress of a training as notices.", NULL,
 							 &pgae_progress, true, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("ae.nameless_rows",
+							 "Take rows whose columns have no names, as those of ROW(...).",
+							 "They are matched to a model by position: off where another server "
+							 "sends rows, whose order it may have changed.",
+							 &pgae_nameless_rows, true, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable(
 		"ae.cache_size",
 		"Memory for parsed models, of a session and of each function call in a query.",

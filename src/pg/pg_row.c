@@ -251,6 +251,20 @@ is_anonymous(TupleDesc tupdesc)
 	return true;
 }
 
+/* 22023 for a row without names where ae.nameless_rows is off. */
+static void
+refuse_nameless(TupleDesc tupdesc)
+{
+	if (!pgae_nameless_rows && is_anonymous(tupdesc))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the columns of the row have no names, and \"ae.nameless_rows\" is off"),
+				 errdetail("A row of columns f1, f2, ... may come from ROW(...), also from one "
+						   "that another server has made of a row and sent."),
+				 errhint("Cast the row to a composite type whose columns are named like the "
+						 "model's, ROW(a, b)::my_type, or pass the row of a table.")));
+}
+
 /* ---- the schema of a training ---- */
 
 static bool
@@ -808,6 +822,7 @@ compile_parts(PgaeCodec *codec)
 	TupleDesc tupdesc = plan->tupdesc;
 	bool positional = count_attributes(tupdesc) == (int) codec->n_sources && is_anonymous(tupdesc);
 
+	refuse_nameless(tupdesc);
 	plan->parts = palloc(sizeof(PgaePart) * Max(codec->n_sources, 1));
 	for (uint32 s = 0; s < codec->n_sources; s++)
 	{
@@ -1226,7 +1241,10 @@ pgae_codec_prepare(PgaeCodec *codec, Datum row, bool force)
 	identifier = pgae_row_identifier(row);
 	tupdesc = open_first_row(row, &values, &nulls);
 	if (codec->chosen == NULL || identifier != codec->chosen_of)
+	{
+		refuse_nameless(tupdesc);
 		choose_for(codec, tupdesc, identifier);
+	}
 	if (!learn_lengths(codec, tupdesc, values, nulls))
 	{
 		if (!force)

@@ -13,8 +13,10 @@
  */
 #include "pg_ae.h"
 
+#include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "funcapi.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "tcop/tcopprot.h"
@@ -28,8 +30,6 @@
 
 PG_FUNCTION_INFO_V1(pg_ae_train_model);
 PG_FUNCTION_INFO_V1(pg_ae_resume_training);
-
-#define ROWS_PER_FETCH 1000
 
 /* A call; everything in it outlives transactions. */
 typedef struct Call
@@ -82,28 +82,24 @@ make_call(FunctionCallInfo fcinfo, const char *procedure)
 	return call;
 }
 
-/* Takes the rows that were fetched, each a record. */
+/* Takes the rows that were fetched: records with the names of the query's columns. */
 static void
 add_rows(Call *call, MemoryContext row_context)
 {
+	TupleDesc tupdesc = BlessTupleDesc(SPI_tuptable->tupdesc);
 	MemoryContext old = MemoryContextSwitchTo(row_context);
 
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
-		bool isnull;
-		Datum row = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull);
-
 		CHECK_FOR_INTERRUPTS();
-		if (isnull)
-			continue;
 		if (call->training == NULL)
 		{
 			call->training = pgae_training_begin(
-				call->options, call->init, SPI_gettypeid(SPI_tuptable->tupdesc, 1),
+				call->options, call->init, RECORDOID,
 				pgae_budget_create(call->context, call->may_commit), call->context);
 			pgae_training_follow(call->training, call->track);
 		}
-		pgae_training_add(call->training, row);
+		pgae_training_add(call->training, heap_copy_tuple_as_datum(SPI_tuptable->vals[i], tupdesc));
 		MemoryContextReset(row_context);
 	}
 	MemoryContextSwitchTo(old);
@@ -135,16 +131,11 @@ read_rows(Call *call)
 
 	/* what the query calls may ask for one */
 	PushActiveSnapshot(GetTransactionSnapshot());
-	pgae_check_query(call->query, "ae.train_model");
-	plan = SPI_prepare(
-		psprintf("SELECT \"ae.train_model\" FROM (%s\n) AS \"ae.train_model\"", call->query), 0,
-		NULL);
-	if (plan == NULL)
-		elog(ERROR, "could not prepare a statement of the extension");
+	plan = pgae_prepare_query(call->query, "ae.train_model");
 	portal = SPI_cursor_open(NULL, plan, NULL, NULL, false);
 	do
 	{
-		SPI_cursor_fetch(portal, true, ROWS_PER_FETCH);
+		SPI_cursor_fetch(portal, true, PGAE_ROWS_PER_FETCH);
 		n = SPI_processed;
 		add_rows(call, row_context);
 		SPI_freetuptable(SPI_tuptable);
