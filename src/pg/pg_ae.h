@@ -395,6 +395,25 @@ extern void pgae_store_read_labelled(const AeRows *rows, AeReal *out, AeReal *la
 extern void pgae_store_drop_rows(PgaeStore *store);
 extern void pgae_store_end(PgaeStore *store);
 
+/* ---- pg_position.c: where a training stands ---- */
+
+typedef struct PgaePosition
+{
+	const instr_time *start; /* of this session's part */
+	double seconds_before;   /* until it was interrupted */
+	uint32 network;          /* being trained, from 1 on */
+	uint32 n_networks;
+	bool pretraining;
+	const AeModel *model;       /* being trained; its options are resolved */
+	AeTrainer *trainer;         /* NULL between two networks */
+	const AeProgress *progress; /* of the trainer */
+} PgaePosition;
+
+/* Seconds since the training began, those before it was interrupted included. */
+extern double pgae_position_seconds(const PgaePosition *at);
+/* What a training counts: "epoch", "update", "iteration"; how many are done, and planned. */
+extern const char *pgae_position_step(const PgaePosition *at, uint64 *done, uint64 *planned);
+
 /* ---- pg_job.c: from sorted rows to trained networks ---- */
 typedef struct PgaeTrack PgaeTrack; /* pg_track.c */
 
@@ -431,12 +450,6 @@ typedef struct PgaeJob
 	uint64_t last_update;
 } PgaeJob;
 
-/* Seconds since the training began, those before it was interrupted included. */
-extern double pgae_job_seconds(const PgaeJob *job);
-/* Of the network being trained, from 1 on. */
-extern uint32 pgae_job_network(const PgaeJob *job);
-/* What a training counts: "epoch", "update", "iteration"; how many are done, and planned. */
-extern const char *pgae_job_step(const PgaeJob *job, uint64 *done, uint64 *planned);
 /* Trains all members.  False where no column varies.  Everything is in the current context. */
 extern bool pgae_job_run(PgaeJob *job);
 /* The calibration of the jobs of all folds together, which the first model of the first has. */
@@ -596,7 +609,7 @@ struct PgaeTrack
 	/* one that goes on: which networks the checkpoint has */
 	bool resumed;
 	bool has_state[AE_MAX_MODELS];
-	/* when what was last written, and how long a checkpoint took: seconds of the job */
+	/* when what was last written, and how long a checkpoint took: seconds of the training */
 	double progress_at;
 	double checkpoint_at;
 	double checkpoint_cost;
@@ -622,15 +635,15 @@ extern PgaeTrack *pgae_track_resume(const PgaeReference *reference, bool may_com
 extern void pgae_track_reading(PgaeTrack *track, uint64 n);
 /* The rows are known; 55000 where a checkpoint is of others. */
 extern void pgae_track_rows(PgaeTrack *track, uint64 n, const uint64 digest[2]);
-/* Written at once, for others to see; job: NULL before there is one. */
-extern void pgae_track_phase(PgaeTrack *track, const char *phase, const PgaeJob *job);
-/* Whether the checkpoint has a state of the job's network, and puts it into its trainer. */
-extern bool pgae_track_has_state(const PgaeTrack *track, const PgaeJob *job);
-extern void pgae_track_restore(PgaeTrack *track, const PgaeJob *job);
+/* Written at once, for others to see; at: NULL before there is a network. */
+extern void pgae_track_phase(PgaeTrack *track, const char *phase, const PgaePosition *at);
+/* Whether the checkpoint has a state of the network, and puts it into its trainer. */
+extern bool pgae_track_has_state(const PgaeTrack *track, const PgaePosition *at);
+extern void pgae_track_restore(PgaeTrack *track, const PgaePosition *at);
 /* After each step of a trainer: writes what is due. */
-extern void pgae_track_step(PgaeTrack *track, const PgaeJob *job);
+extern void pgae_track_step(PgaeTrack *track, const PgaePosition *at);
 /* The trainer has ended and will be gone. */
-extern void pgae_track_ended(PgaeTrack *track, const PgaeJob *job);
+extern void pgae_track_ended(PgaeTrack *track, const PgaePosition *at);
 /* Forgets it in this transaction, which saves the model. */
 extern void pgae_track_finish(PgaeTrack *track);
 

@@ -534,42 +534,35 @@ scale_rows(PgaeJob *job)
 
 /* ---- phase: training ---- */
 
+/* Where the job stands. */
+static PgaePosition
+position_of(const PgaeJob *job)
+{
+	return (PgaePosition){.start = job->start,
+						  .seconds_before = job->track ? job->track->seconds_before : 0,
+						  .network = job->number + job->member + 1,
+						  .n_networks = job->n_networks,
+						  .pretraining = job->pretraining > 0,
+						  .model = job->model,
+						  .trainer = job->trainer,
+						  .progress = job->progress};
+}
+
 static double
-seconds_since(const instr_time *start)
+seconds_of(const PgaeJob *job)
 {
-	instr_time now;
+	PgaePosition at = position_of(job);
 
-	INSTR_TIME_SET_CURRENT(now);
-	INSTR_TIME_SUBTRACT(now, *start);
-	return INSTR_TIME_GET_DOUBLE(now);
+	return pgae_position_seconds(&at);
 }
 
-double
-pgae_job_seconds(const PgaeJob *job)
+static void
+tell_phase(const PgaeJob *job, const char *phase)
 {
-	return seconds_since(job->start) + (job->track ? job->track->seconds_before : 0);
-}
+	PgaePosition at = position_of(job);
 
-uint32
-pgae_job_network(const PgaeJob *job)
-{
-	return job->number + job->member + 1;
-}
-
-const char *
-pgae_job_step(const PgaeJob *job, uint64 *done, uint64 *planned)
-{
-	const AeTrainOptions *options = &job->model->options;
-
-	if (options->epochs > 0 && job->pretraining == 0)
-	{
-		*done = job->progress->epoch;
-		*planned = options->epochs;
-		return "epoch";
-	}
-	*done = job->progress->update;
-	*planned = job->progress->total_updates;
-	return options->optimizer == AE_OPTIMIZER_LBFGS ? "iteration" : "update";
+	if (job->track)
+		pgae_track_phase(job->track, phase, &at);
 }
 
 /* "1.2 M", "830", for rows per second. */
@@ -589,12 +582,13 @@ describe_progress(const PgaeJob *job)
 {
 	const AeProgress *p = job->progress;
 	uint64 done, planned;
-	const char *step = pgae_job_step(job, &done, &planned);
+	PgaePosition at = position_of(job);
+	const char *step = pgae_position_step(&at, &done, &planned);
 	StringInfoData text;
 
 	initStringInfo(&text);
 	if (job->n_networks > 1)
-		appendStringInfo(&text, "network %u of %u, ", pgae_job_network(job), job->n_networks);
+		appendStringInfo(&text, "network %u of %u, ", at.network, at.n_networks);
 	if (job->pretraining > 0)
 		appendStringInfo(&text, "pretraining layer %u of %u, ", job->pretraining,
 						 job->model->net.n_encoder);
@@ -645,7 +639,7 @@ report_end(const PgaeJob *job)
 {
 	if (pgae_progress)
 		ereport(NOTICE, (errmsg("training ended (%s) after %.1f s: %s",
-								ae_train_state_name[job->progress->state], pgae_job_seconds(job),
+								ae_train_state_name[job->progress->state], seconds_of(job),
 								describe_progress(job))));
 }
 
@@ -699,7 +693,7 @@ make_trainer(PgaeJob *job, const AeTask *task, const AeReal *init)
 					&error, &model->schema);
 	job->trainer_block = block;
 	job->progress = ae_trainer_progress(job->trainer);
-	job->last_report = pgae_job_seconds(job);
+	job->last_report = seconds_of(job);
 	job->last_epoch = job->last_update = 0;
 	if (job->rows.has_target)
 		check_label_split(job);
@@ -785,13 +779,17 @@ run_trainer(PgaeJob *job)
 {
 	while (ae_trainer_step(job->trainer))
 	{
-		double now = pgae_job_seconds(job);
+		double now = seconds_of(job);
 
 		CHECK_FOR_INTERRUPTS();
 		if (report_is_due(job, now))
 			report(job, now);
 		if (job->track)
-			pgae_track_step(job->track, job);
+		{
+			PgaePosition at = position_of(job);
+
+			pgae_track_step(job->track, &at);
+		}
 		/* at least one update: a model needs a loss */
 		if (time_is_up(job, now) && job->progress->update > 0)
 			ae_trainer_stop(job->trainer);
@@ -836,8 +834,7 @@ pretrain_layer(PgaeJob *job, AeReal *params, uint32 layer)
 	pretrainer = ae_pretrainer_init(block, &(AeTask){&model->net, &model->options, &job->rows},
 									params, layer, &compute);
 	make_trainer(job, &(AeTask){&pretrainer->net, &pretrainer->options, &pretrainer->rows}, NULL);
-	if (job->track)
-		pgae_track_phase(job->track, "pretraining", job);
+	tell_phase(job, "pretraining");
 	run_trainer(job);
 	report_end(job);
 	ae_pretrainer_install(params, pretrainer, take_params(job));
@@ -858,7 +855,7 @@ pretrain(PgaeJob *job)
 	for (uint32 layer = 0; layer < model->net.n_encoder; layer++)
 	{
 		job->pretraining = layer + 1;
-		if (!time_is_up(job, pgae_job_seconds(job)))
+		if (!time_is_up(job, seconds_of(job)))
 			pretrain_layer(job, params, layer);
 	}
 	job->pretraining = 0;
@@ -869,7 +866,9 @@ pretrain(PgaeJob *job)
 static void
 restore(PgaeJob *job)
 {
-	pgae_track_restore(job->track, job);
+	PgaePosition at = position_of(job);
+
+	pgae_track_restore(job->track, &at);
 	job->last_epoch = job->progress->epoch;
 	job->last_update = job->progress->update;
 }
@@ -880,7 +879,8 @@ train(PgaeJob *job)
 	AeModel *model = job->model;
 	const AeReal *init = job->init[job->member] ? job->init[job->member]->params : NULL;
 	AeReal *pretrained = NULL;
-	bool has_state = job->track && pgae_track_has_state(job->track, job);
+	PgaePosition at = position_of(job);
+	bool has_state = job->track && pgae_track_has_state(job->track, &at);
 
 	if (model->options.pretrain != AE_PRETRAIN_NONE && !has_state)
 		init = pretrained = pretrain(job);
@@ -889,11 +889,11 @@ train(PgaeJob *job)
 		pfree(pretrained);
 	if (has_state)
 		restore(job);
-	if (job->track)
-		pgae_track_phase(job->track, "training", job);
+	tell_phase(job, "training");
 	run_trainer(job);
+	at = position_of(job);
 	if (job->track)
-		pgae_track_ended(job->track, job);
+		pgae_track_ended(job->track, &at);
 	report_end(job);
 	model->params = take_params(job);
 	keep_outcome(job);
@@ -1451,8 +1451,7 @@ pgae_job_run(PgaeJob *job)
 	job->model->format = AE_MODEL_FORMAT;
 	job->model->arithmetic = AE_MODEL_ARITHMETIC;
 	job->model->server_version = PG_VERSION_NUM;
-	if (job->track)
-		pgae_track_phase(job->track, "scaling", job);
+	tell_phase(job, "scaling");
 	if (!fit_columns(job))
 		return false;
 	check_size(job);
@@ -1465,8 +1464,7 @@ pgae_job_run(PgaeJob *job)
 	}
 	job->member = 0;
 	job->model = &job->models[0];
-	if (job->track)
-		pgae_track_phase(job->track, "calibrating", job);
+	tell_phase(job, "calibrating");
 	make_pairs(job);
 	make_prototypes(job);
 	score_rows(job);

@@ -149,12 +149,12 @@ add_float8(PgaeStatement *statement, double value)
 
 /* What a training counts and its losses: five parameters. */
 static void
-add_standing(PgaeStatement *statement, const PgaeJob *job)
+add_standing(PgaeStatement *statement, const PgaePosition *at)
 {
-	const AeProgress *p = job && job->trainer ? job->progress : NULL;
+	const AeProgress *p = at && at->trainer ? at->progress : NULL;
 	uint64 done = 0, planned = 0;
 
-	add_text(statement, p ? pgae_job_step(job, &done, &planned) : NULL);
+	add_text(statement, p ? pgae_position_step(at, &done, &planned) : NULL);
 	add_int8(statement, done, p == NULL);
 	add_int8(statement, planned, p == NULL);
 	add_float8(statement, p ? p->train_loss : NAN);
@@ -165,31 +165,31 @@ add_standing(PgaeStatement *statement, const PgaeJob *job)
 
 /* Updates a second of the network being trained; NaN before there is any. */
 static double
-update_rate(const PgaeTrack *track, const PgaeJob *job)
+update_rate(const PgaeTrack *track, const PgaePosition *at)
 {
-	double seconds = pgae_job_seconds(job) - track->network_seconds;
-	uint64 n = job->progress->update - track->network_update;
+	double seconds = pgae_position_seconds(at) - track->network_seconds;
+	uint64 n = at->progress->update - track->network_update;
 
 	return n > 0 && seconds > 0 ? (double) n / seconds : NAN;
 }
 
 /* Seconds until all networks have had what is planned for this one; NaN where nobody knows. */
 static double
-seconds_left(const PgaeJob *job, double rate)
+seconds_left(const PgaePosition *at, double rate)
 {
-	const AeProgress *p = job->progress;
-	double limit = job->model->options.time_limit;
-	double others = (double) (job->n_networks - pgae_job_network(job));
+	const AeProgress *p = at->progress;
+	double limit = at->model->options.time_limit;
+	double others = (double) (at->n_networks - at->network);
 	double left;
 
-	if (job->pretraining > 0 || isnan(rate))
+	if (at->pretraining || isnan(rate))
 		return NAN;
 	left = ((double) (p->total_updates - p->update) + others * (double) p->total_updates) / rate;
-	return limit > 0 ? Min(left, Max(limit - pgae_job_seconds(job), 0)) : left;
+	return limit > 0 ? Min(left, Max(limit - pgae_position_seconds(at), 0)) : left;
 }
 
 static void
-write_progress(PgaeTrack *track, const char *phase, const PgaeJob *job)
+write_progress(PgaeTrack *track, const char *phase, const PgaePosition *at)
 {
 	double rate = NAN, left = NAN, rows = NAN;
 	PgaeStatement write = pgae_statement_about(
@@ -207,23 +207,23 @@ write_progress(PgaeTrack *track, const char *phase, const PgaeJob *job)
 		"updated = excluded.updated",
 		&track->reference);
 
-	if (job && job->trainer)
+	if (at && at->trainer)
 	{
-		const AeTrainOptions *options = &job->model->options;
+		const AeTrainOptions *options = &at->model->options;
 
-		rate = update_rate(track, job);
-		left = seconds_left(job, rate);
+		rate = update_rate(track, at);
+		left = seconds_left(at, rate);
 		if (options->optimizer != AE_OPTIMIZER_LBFGS)
-			rows = rate * Min((double) options->batch_size, (double) job->progress->n_train);
+			rows = rate * Min((double) options->batch_size, (double) at->progress->n_train);
 	}
 	add_text(&write, GetUserNameFromId(GetUserId(), false));
 	pgae_statement_add(&write, OIDOID, ObjectIdGetDatum(track->lock), false);
 	pgae_statement_add(&write, TIMESTAMPTZOID, TimestampTzGetDatum(track->started), false);
 	add_text(&write, phase);
 	add_int8(&write, track->n_rows, track->n_rows == 0);
-	add_int8(&write, job ? pgae_job_network(job) : 0, job == NULL);
-	add_int8(&write, job ? job->n_networks : 0, job == NULL);
-	add_standing(&write, job);
+	add_int8(&write, at ? at->network : 0, at == NULL);
+	add_int8(&write, at ? at->n_networks : 0, at == NULL);
+	add_standing(&write, at);
 	add_float8(&write, rows);
 	/* an interval ends somewhere; nobody waits for a thousand years */
 	add_float8(&write, left < 3e10 ? left : NAN);
@@ -240,22 +240,22 @@ pgae_track_reading(PgaeTrack *track, uint64 n)
 }
 
 void
-pgae_track_phase(PgaeTrack *track, const char *phase, const PgaeJob *job)
+pgae_track_phase(PgaeTrack *track, const char *phase, const PgaePosition *at)
 {
 	MemoryContext old;
 
-	if (job && job->trainer)
+	if (at && at->trainer)
 	{
-		track->network_seconds = pgae_job_seconds(job);
-		track->network_update = job->progress->update;
+		track->network_seconds = pgae_position_seconds(at);
+		track->network_update = at->progress->update;
 	}
 	if (!is_followed(track))
 		return;
 	old = begin_work(track);
-	write_progress(track, phase, job);
+	write_progress(track, phase, at);
 	end_work(track, old);
-	if (job)
-		track->progress_at = pgae_job_seconds(job);
+	if (at)
+		track->progress_at = pgae_position_seconds(at);
 }
 
 /* ---- checkpoints: writing ---- */
@@ -272,31 +272,31 @@ state_crc(const State *state)
 	return crc;
 }
 
-/* Room for the state of the job's trainer, in the current context, or NULL. */
+/* Room for the state of the network's trainer, in the current context, or NULL. */
 static State *
-alloc_state(const PgaeJob *job, int flags)
+alloc_state(const PgaePosition *at, int flags)
 {
 	return MemoryContextAllocExtended(CurrentMemoryContext,
-									  offsetof(State, bytes) + ae_trainer_saved_size(job->trainer),
+									  offsetof(State, bytes) + ae_trainer_saved_size(at->trainer),
 									  MCXT_ALLOC_HUGE | flags);
 }
 
-/* The state of the job's trainer, in the current context; NULL, and said, where that cannot be. */
+/* the state of the network's trainer, in the current context; NULL, and said, where that cannot be. */
 static State *
-make_state(const PgaeJob *job)
+make_state(const PgaePosition *at)
 {
-	State *state = alloc_state(job, MCXT_ALLOC_NO_OOM);
+	State *state = alloc_state(at, MCXT_ALLOC_NO_OOM);
 
 	if (state == NULL)
 	{
 		ereport(WARNING, (errcode(ERRCODE_OUT_OF_MEMORY),
 						  errmsg("there is no checkpoint this time: no memory for %zu bytes",
-								 ae_trainer_saved_size(job->trainer))));
+								 ae_trainer_saved_size(at->trainer))));
 		return NULL;
 	}
-	state->network = pgae_job_network(job);
-	state->size = ae_trainer_saved_size(job->trainer);
-	ae_trainer_save(state->bytes, job->trainer);
+	state->network = at->network;
+	state->size = ae_trainer_saved_size(at->trainer);
+	ae_trainer_save(state->bytes, at->trainer);
 	state->crc = state_crc(state);
 	return state;
 }
@@ -338,7 +338,7 @@ write_state(const PgaeTrack *track, const State *state)
 }
 
 static void
-write_head(const PgaeTrack *track, const PgaeJob *job)
+write_head(const PgaeTrack *track, const PgaePosition *at)
 {
 	PgaeStatement write = pgae_statement_about(
 		"INSERT INTO ae.checkpoints (name, trainer, query, options, init, build, n_rows, digest, "
@@ -364,10 +364,10 @@ write_head(const PgaeTrack *track, const PgaeJob *job)
 	add_int8(&write, track->n_rows, false);
 	pgae_statement_add(&write, BYTEAOID, PointerGetDatum(digest), false);
 	pgae_statement_add(&write, TIMESTAMPTZOID, TimestampTzGetDatum(track->started), false);
-	add_float8(&write, pgae_job_seconds(job));
-	add_int8(&write, pgae_job_network(job), false);
-	add_int8(&write, job->n_networks, false);
-	add_standing(&write, job);
+	add_float8(&write, pgae_position_seconds(at));
+	add_int8(&write, at->network, false);
+	add_int8(&write, at->n_networks, false);
+	add_standing(&write, at);
 	pgae_statement_run(&write);
 }
 
@@ -384,9 +384,9 @@ delete_checkpoint(const PgaeReference *reference)
 
 /* All of it, within a transaction; false where there is no state. */
 static bool
-write_all(PgaeTrack *track, const PgaeJob *job)
+write_all(PgaeTrack *track, const PgaePosition *at)
 {
-	State *state = make_state(job);
+	State *state = make_state(at);
 	ListCell *cell;
 
 	if (state == NULL)
@@ -394,7 +394,7 @@ write_all(PgaeTrack *track, const PgaeJob *job)
 	/* what an earlier training left behind */
 	if (!track->owns_checkpoint)
 		delete_checkpoint(&track->reference);
-	write_head(track, job);
+	write_head(track, at);
 	foreach (cell, track->ended)
 		write_state(track, lfirst(cell));
 	write_state(track, state);
@@ -411,7 +411,7 @@ is_shortage(int sqlstate)
 
 /* The same; where there is a shortage it warns, leaves the last checkpoint, and returns false. */
 static bool
-try_write(PgaeTrack *track, const PgaeJob *job)
+try_write(PgaeTrack *track, const PgaePosition *at)
 {
 	ResourceOwner owner = CurrentResourceOwner;
 	volatile bool done = false;
@@ -420,7 +420,7 @@ try_write(PgaeTrack *track, const PgaeJob *job)
 	MemoryContextSwitchTo(track->scratch);
 	PG_TRY();
 	{
-		done = write_all(track, job);
+		done = write_all(track, at);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -444,13 +444,13 @@ try_write(PgaeTrack *track, const PgaeJob *job)
 }
 
 static void
-write_checkpoint(PgaeTrack *track, const PgaeJob *job)
+write_checkpoint(PgaeTrack *track, const PgaePosition *at)
 {
 	MemoryContext old = begin_work(track);
-	double begin = pgae_job_seconds(job);
-	bool done = try_write(track, job);
+	double begin = pgae_position_seconds(at);
+	bool done = try_write(track, at);
 
-	write_progress(track, "training", job);
+	write_progress(track, "training", at);
 	end_work(track, old);
 	if (done)
 	{
@@ -458,53 +458,53 @@ write_checkpoint(PgaeTrack *track, const PgaeJob *job)
 		track->ended = NIL;
 		track->owns_checkpoint = true;
 	}
-	track->progress_at = track->checkpoint_at = pgae_job_seconds(job);
+	track->progress_at = track->checkpoint_at = pgae_position_seconds(at);
 	track->checkpoint_cost = track->checkpoint_at - begin;
 }
 
 static bool
-checkpoint_is_due(const PgaeTrack *track, const PgaeJob *job, double now)
+checkpoint_is_due(const PgaeTrack *track, const PgaePosition *at, double now)
 {
-	return pgae_checkpoint_interval > 0 && job->pretraining == 0 &&
+	return pgae_checkpoint_interval > 0 && !at->pretraining &&
 		   now - track->checkpoint_at >=
 			   Max(pgae_checkpoint_interval, COST_FACTOR * track->checkpoint_cost) &&
-		   ae_trainer_at_rest(job->trainer);
+		   ae_trainer_at_rest(at->trainer);
 }
 
 void
-pgae_track_step(PgaeTrack *track, const PgaeJob *job)
+pgae_track_step(PgaeTrack *track, const PgaePosition *at)
 {
-	double now = pgae_job_seconds(job);
+	double now = pgae_position_seconds(at);
 	MemoryContext old;
 
 	if (!is_followed(track))
 		return;
-	if (checkpoint_is_due(track, job, now))
-		write_checkpoint(track, job);
+	if (checkpoint_is_due(track, at, now))
+		write_checkpoint(track, at);
 	else if (now - track->progress_at >= PROGRESS_INTERVAL)
 	{
 		old = begin_work(track);
-		write_progress(track, job->pretraining > 0 ? "pretraining" : "training", job);
+		write_progress(track, at->pretraining ? "pretraining" : "training", at);
 		end_work(track, old);
 		track->progress_at = now;
 	}
 }
 
 void
-pgae_track_ended(PgaeTrack *track, const PgaeJob *job)
+pgae_track_ended(PgaeTrack *track, const PgaePosition *at)
 {
 	MemoryContext old;
 	State *state;
 
-	if (!is_followed(track) || pgae_checkpoint_interval == 0 || pgae_track_has_state(track, job))
+	if (!is_followed(track) || pgae_checkpoint_interval == 0 || pgae_track_has_state(track, at))
 		return;
-	if (checkpoint_is_due(track, job, pgae_job_seconds(job)))
+	if (checkpoint_is_due(track, at, pgae_position_seconds(at)))
 	{
-		write_checkpoint(track, job);
+		write_checkpoint(track, at);
 		return;
 	}
 	old = MemoryContextSwitchTo(track->context);
-	state = make_state(job);
+	state = make_state(at);
 	if (state)
 		track->ended = lappend(track->ended, state);
 	MemoryContextSwitchTo(old);
@@ -592,9 +592,9 @@ find_states(PgaeTrack *track)
 }
 
 bool
-pgae_track_has_state(const PgaeTrack *track, const PgaeJob *job)
+pgae_track_has_state(const PgaeTrack *track, const PgaePosition *at)
 {
-	return track->has_state[pgae_job_network(job) - 1];
+	return track->has_state[at->network - 1];
 }
 
 /* Puts the parts of a state together; 22P03 where there are not as many bytes. */
@@ -626,22 +626,22 @@ read_state(State *state, size_t total, const PgaeTrack *track, uint32 network)
 }
 
 void
-pgae_track_restore(PgaeTrack *track, const PgaeJob *job)
+pgae_track_restore(PgaeTrack *track, const PgaePosition *at)
 {
 	MemoryContext old = begin_work(track);
-	uint32 network = pgae_job_network(job);
-	size_t size = ae_trainer_saved_size(job->trainer);
-	State *state = alloc_state(job, 0);
+	uint32 network = at->network;
+	size_t size = ae_trainer_saved_size(at->trainer);
+	State *state = alloc_state(at, 0);
 	AeError error;
 
 	read_state(state, offsetof(State, bytes) + size, track, network);
 	if (state->size != size || state->network != network || state->crc != state_crc(state))
 		refuse_corrupt(&track->reference);
-	if (ae_trainer_restore(job->trainer, state->bytes, size, &error) != AE_OK)
+	if (ae_trainer_restore(at->trainer, state->bytes, size, &error) != AE_OK)
 		refuse_corrupt(&track->reference);
 	end_work(track, old);
 	/* one that goes on will end again, in another state */
-	if (job->progress->state == AE_TRAIN_RUNNING)
+	if (at->progress->state == AE_TRAIN_RUNNING)
 		track->has_state[network - 1] = false;
 }
 
