@@ -18,13 +18,13 @@ CREATE FUNCTION ae.model_in(cstring) RETURNS ae.model
 AS 'MODULE_PATHNAME', 'pg_ae_model_in'
 LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION ae.model_in(cstring) IS
-'reads fraud@3, or fraud as its current version';
+'reads fraud@3#1a2b3c4d as it stands; looks up fraud@3, and fraud as its current version';
 
 CREATE FUNCTION ae.model_out(ae.model) RETURNS cstring
 AS 'MODULE_PATHNAME', 'pg_ae_model_out'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION ae.model_out(ae.model) IS
-'writes fraud@3';
+'writes fraud@3#1a2b3c4d: name, version, and the first bytes of the digest of the model';
 
 CREATE FUNCTION ae.model_recv(internal) RETURNS ae.model
 AS 'MODULE_PATHNAME', 'pg_ae_model_recv'
@@ -51,7 +51,7 @@ CREATE TYPE ae.model (
 	CATEGORY = 'U',
 	PREFERRED = true);
 COMMENT ON TYPE ae.model IS
-'reference to one version of a named model: fraud@3';
+'reference to one version of a named model: fraud@3#1a2b3c4d';
 
 CREATE FUNCTION ae.model_eq(ae.model, ae.model) RETURNS boolean
 AS 'MODULE_PATHNAME', 'pg_ae_model_eq'
@@ -86,7 +86,7 @@ COMMENT ON FUNCTION ae.model_ge(ae.model, ae.model) IS 'implementation of the op
 CREATE FUNCTION ae.model_cmp(ae.model, ae.model) RETURNS integer
 AS 'MODULE_PATHNAME', 'pg_ae_model_cmp'
 LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
-COMMENT ON FUNCTION ae.model_cmp(ae.model, ae.model) IS 'order of references: by name, then by version';
+COMMENT ON FUNCTION ae.model_cmp(ae.model, ae.model) IS 'order of references: by name, then by version, then by digest';
 
 CREATE FUNCTION ae.model_hash(ae.model) RETURNS integer
 AS 'MODULE_PATHNAME', 'pg_ae_model_hash'

@@ -480,24 +480,30 @@ extern void pgae_training_shut_down(PgaeTraining *training);
 
 /* ---- pg_reference.c: the type ae.model ---- */
 
+/* Bytes of a model's SHA-256 that a reference repeats. */
+#define PGAE_DIGEST_BYTES 4
+
 /* One version of a named model, or, with version 0, the newest. */
 typedef struct PgaeReference
 {
 	char name[NAMEDATALEN]; /* zeros behind it */
 	int32 version;
+	bool has_digest;
+	uint8 digest[PGAE_DIGEST_BYTES]; /* the first bytes of that of the model; zeros if not known */
 } PgaeReference;
 
 /*
- * fraud or fraud@3, names as identifiers.  22P02 for what is neither, 42622 for a name over 63
- * bytes; false where such an error was saved in escontext (NULL: raised).
+ * fraud, fraud@3 or fraud@3#1a2b3c4d, names as identifiers.  22P02 for what is none, 42622 for a
+ * name over 63 bytes; false where such an error was saved in escontext (NULL: raised).
  */
 extern bool pgae_reference_parse(PgaeReference *reference, const char *text, Node *escontext);
 /* The same of an argument that is a name without a version. */
 extern void pgae_reference_name(PgaeReference *reference, const text *argument);
-/* As it is read again: "a.b"@3; palloc'd. */
+/* As it is stored and printed, "a.b"@3#1a2b3c4d, and as a message names it, "a.b"@3; palloc'd. */
 extern char *pgae_reference_text(const PgaeReference *reference);
+extern char *pgae_version_text(const PgaeReference *reference);
 extern char *pgae_quote_name(const char *name);
-/* The datum of type ae.model, of a version that is not 0, and back. */
+/* The datum of type ae.model, of a version whose digest is known, and back. */
 extern Datum pgae_reference_datum(const PgaeReference *reference);
 extern void pgae_reference_read(PgaeReference *reference, Datum datum);
 
@@ -512,14 +518,23 @@ typedef struct PgaeStored
 	struct varlena *digest; /* SHA-256 of the bytes, as stored */
 } PgaeStored;
 
-/* 42704 with the nearest name, or the versions there are; 55000 for a table that was altered. */
+/*
+ * 42704 with the nearest name, or the versions there are; 55000 for a version of another digest, or
+ * for a table that was altered.
+ */
 extern void pgae_stored_open(PgaeStored *stored, const PgaeReference *reference);
 extern void pgae_stored_close(PgaeStored *stored);
 /* The version that a row of ae.models is. */
 extern void pgae_reference_of_row(PgaeReference *reference, HeapTuple tuple);
+/* Whether there is one of that digest. */
 extern bool pgae_version_exists(const PgaeReference *reference);
-/* Sets the version to the newest that snapshot sees (NULL: the latest commits); else as next. */
-extern bool pgae_resolve_current(PgaeReference *reference, Snapshot snapshot, Node *escontext);
+/*
+ * Fills in what a reference leaves open, the version (the newest) or its digest, from what snapshot
+ * sees (NULL: the latest commits); else as next.
+ */
+extern bool pgae_resolve(PgaeReference *reference, Snapshot snapshot, Node *escontext);
+/* Sets the digest to that of these bytes. */
+extern void pgae_reference_set_digest(PgaeReference *reference, const struct varlena *model);
 /* Raises that there is no such model, or saves that in escontext and returns false. */
 extern bool pgae_refuse_unknown(const PgaeReference *reference, Node *escontext);
 extern bool pgae_name_exists(const char *name);

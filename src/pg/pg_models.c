@@ -27,6 +27,7 @@
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/rls.h"
@@ -216,40 +217,106 @@ pgae_refuse_unknown(const PgaeReference *reference, Node *escontext)
 					 : errhint("ae.model_list shows the models that there are.")));
 }
 
-bool
-pgae_resolve_current(PgaeReference *reference, Snapshot snapshot, Node *escontext)
-{
-	List *versions = versions_of(reference->name, snapshot, 1);
-
-	if (versions == NIL)
-		return pgae_refuse_unknown(reference, escontext);
-	reference->version = linitial_int(versions);
-	return true;
-}
-
 /* ---- one version ---- */
 
 static SysScanDesc
-scan_version(Relation relation, const PgaeReference *reference)
+scan_version(Relation relation, const PgaeReference *reference, Snapshot snapshot)
 {
 	ScanKeyData keys[2];
 
 	name_key(&keys[0], MODELS_NAME, reference->name);
 	ScanKeyInit(&keys[1], MODELS_VERSION, BTEqualStrategyNumber, F_INT4EQ,
 				Int32GetDatum(reference->version));
-	return systable_beginscan(relation, pgae_table("models_pkey"), true, NULL, 2, keys);
+	return systable_beginscan(relation, pgae_table("models_pkey"), true, snapshot, 2, keys);
+}
+
+/* What a reference to a row of ae.models says of its digest. */
+static void
+set_digest(PgaeReference *reference, HeapTuple tuple, Relation relation)
+{
+	struct varlena *digest = PG_DETOAST_DATUM_PACKED(column_of(tuple, MODELS_DIGEST, relation));
+
+	if (VARSIZE_ANY_EXHDR(digest) < PGAE_DIGEST_BYTES)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+						errmsg("model %s is corrupt: its digest has %zu bytes",
+							   pgae_version_text(reference), (Size) VARSIZE_ANY_EXHDR(digest))));
+	memcpy(reference->digest, VARDATA_ANY(digest), PGAE_DIGEST_BYTES);
+	reference->has_digest = true;
+}
+
+static bool
+same_digest(const PgaeReference *a, const PgaeReference *b)
+{
+	return memcmp(a->digest, b->digest, PGAE_DIGEST_BYTES) == 0;
+}
+
+/* here: what the reference would be, made here. */
+static bool
+refuse_other_bytes(const PgaeReference *reference, const PgaeReference *here, Node *escontext)
+{
+	ereturn(escontext, false,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("model %s is another one here than the one that %s refers to",
+					pgae_version_text(reference), pgae_reference_text(reference)),
+			 errdetail("Here it is %s: other bytes under the same name and version.",
+					   pgae_reference_text(here)),
+			 errhint("Scores of the two differ. Bring the version from the server where the "
+					 "reference was made, or make the reference anew.")));
+}
+
+bool
+pgae_resolve(PgaeReference *reference, Snapshot snapshot, Node *escontext)
+{
+	Relation relation = open_table("models");
+	PgaeReference here = *reference;
+	SysScanDesc scan;
+	HeapTuple tuple;
+	bool exists;
+
+	if (here.version == 0)
+	{
+		List *versions = versions_of(here.name, snapshot, 1);
+
+		here.version = versions == NIL ? 0 : linitial_int(versions);
+	}
+	scan = scan_version(relation, &here, snapshot);
+	tuple = systable_getnext(scan);
+	exists = HeapTupleIsValid(tuple);
+	if (exists)
+		set_digest(&here, tuple, relation);
+	systable_endscan(scan);
+	table_close(relation, AccessShareLock);
+	if (!exists)
+		return pgae_refuse_unknown(reference, escontext);
+	if (reference->has_digest && !same_digest(reference, &here))
+		return refuse_other_bytes(reference, &here, escontext);
+	*reference = here;
+	return true;
+}
+
+void
+pgae_reference_set_digest(PgaeReference *reference, const struct varlena *model)
+{
+	Datum digest = DirectFunctionCall1(sha256_bytea, PointerGetDatum(model));
+
+	memcpy(reference->digest, VARDATA_ANY(DatumGetPointer(digest)), PGAE_DIGEST_BYTES);
+	reference->has_digest = true;
 }
 
 void
 pgae_stored_open(PgaeStored *stored, const PgaeReference *reference)
 {
+	PgaeReference here = *reference;
 	HeapTuple tuple;
 
 	stored->relation = open_table("models");
-	stored->scan = scan_version(stored->relation, reference);
+	stored->scan = scan_version(stored->relation, reference, NULL);
 	tuple = systable_getnext(stored->scan);
 	if (!HeapTupleIsValid(tuple))
 		pgae_refuse_unknown(reference, NULL);
+	set_digest(&here, tuple, stored->relation);
+	if (!same_digest(reference, &here))
+		refuse_other_bytes(reference, &here, NULL);
 	stored->model =
 		(struct varlena *) DatumGetPointer(column_of(tuple, MODELS_MODEL, stored->relation));
 	stored->digest =
@@ -272,6 +339,7 @@ pgae_reference_of_row(PgaeReference *reference, HeapTuple tuple)
 	strlcpy(reference->name, TextDatumGetCString(column_of(tuple, MODELS_NAME, relation)),
 			sizeof(reference->name));
 	reference->version = DatumGetInt32(column_of(tuple, MODELS_VERSION, relation));
+	set_digest(reference, tuple, relation);
 	table_close(relation, AccessShareLock);
 }
 
@@ -279,12 +347,16 @@ bool
 pgae_version_exists(const PgaeReference *reference)
 {
 	Relation relation = open_table("models");
-	SysScanDesc scan = scan_version(relation, reference);
-	bool exists = HeapTupleIsValid(systable_getnext(scan));
+	SysScanDesc scan = scan_version(relation, reference, NULL);
+	HeapTuple tuple = systable_getnext(scan);
+	PgaeReference here = *reference;
+	bool exists = HeapTupleIsValid(tuple);
 
+	if (exists)
+		set_digest(&here, tuple, relation);
 	systable_endscan(scan);
 	table_close(relation, AccessShareLock);
-	return exists;
+	return exists && same_digest(reference, &here);
 }
 
 /* ---- who may what ---- */
@@ -530,7 +602,7 @@ pg_ae_current(PG_FUNCTION_ARGS)
 	if (current && current->value && same_view(current, &view) && same_name(current, name))
 		PG_RETURN_DATUM(datumCopy(PointerGetDatum(current->value), false, -1));
 	pgae_reference_name(&reference, name);
-	pgae_resolve_current(&reference, snapshot, NULL);
+	pgae_resolve(&reference, snapshot, NULL);
 	value = pgae_reference_datum(&reference);
 	if (current == NULL)
 		current = fcinfo->flinfo->fn_extra =

@@ -203,6 +203,7 @@ pgae_save_version(PgaeReference *reference, struct varlena *bytes, const char *q
 	/* 22P03 for what is no model */
 	pgae_read_models(bytes, CurrentMemoryContext);
 	take_version(reference);
+	pgae_reference_set_digest(reference, bytes);
 	insert_version(reference, PointerGetDatum(bytes), query);
 }
 
@@ -243,6 +244,8 @@ pg_ae_drop_model(PG_FUNCTION_ARGS)
 	if (!lock_name(&reference))
 		pgae_refuse_unknown(&reference, NULL);
 	pgae_check_owner(reference.name);
+	if (reference.version != 0)
+		pgae_resolve(&reference, NULL, NULL);
 	pgae_refuse_if_used(&reference);
 	n = pgae_statement_run(&drop);
 	if (n == 0)

@@ -1,10 +1,13 @@
 /*
  * pg_reference.c: the type ae.model, a reference to one version of a named model.
  *
- * A value says name and version and nothing else: fraud@3.  Reading it back consults no table,
- * so that a dump restores views and checks before the models that they mention, and an index
- * never changes its meaning.  Only a bare name, fraud, is looked up: it becomes the version
- * that is the newest when it is read, which for a literal is when its statement is parsed.
+ * A value says name, version and the first bytes of the digest of the model's bytes, and nothing
+ * else: fraud@3#1a2b3c4d.  Reading it back consults no table, so that a dump restores views and
+ * checks before the models that they mention, and an index never changes its meaning: where another
+ * server or a restore has other bytes under that name and version, using them is an error.  What is
+ * left open is looked up: fraud becomes the version that is the newest when it is read, which for a
+ * literal is when its statement is parsed, and fraud@3 gets its digest.  So a version has one value
+ * alone, which expressions and indexes can be matched by.
  *
  * A name is written like an identifier of SQL: letters, digits, _ and $ as they are, in lower
  * case, anything else in double quotes; but no word is reserved.  63 bytes at most.
@@ -121,17 +124,34 @@ parse_name(char *name, const char **text, Node *escontext)
 	return true;
 }
 
-/* The version after an @: 1 .. 2147483647 without leading zeros; 0 for anything else. */
+/* The version after an @, 1 .. 2147483647 without leading zeros, or 0; *text is moved behind it. */
 static int32
-parse_version(const char *text)
+parse_version(const char **text)
 {
 	int64 version = 0;
 
-	if (*text == '0')
+	if (**text == '0')
 		return 0;
-	for (; *text >= '0' && *text <= '9' && version <= PG_INT32_MAX; text++)
-		version = version * 10 + (*text - '0');
-	return *text == '\0' && version <= PG_INT32_MAX ? (int32) version : 0;
+	for (; **text >= '0' && **text <= '9' && version <= PG_INT32_MAX; (*text)++)
+		version = version * 10 + (**text - '0');
+	return version <= PG_INT32_MAX ? (int32) version : 0;
+}
+
+/* The digest after a #: its digits and nothing else. */
+static bool
+parse_digest(uint8 *digest, const char *text)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (int i = 0; i < 2 * PGAE_DIGEST_BYTES; i++)
+	{
+		const char *digit = text[i] ? strchr(digits, text[i]) : NULL;
+
+		if (digit == NULL)
+			return false;
+		digest[i / 2] = (uint8) (digest[i / 2] << 4 | (digit - digits));
+	}
+	return text[2 * PGAE_DIGEST_BYTES] == '\0';
 }
 
 bool
@@ -147,9 +167,13 @@ pgae_reference_parse(PgaeReference *reference, const char *text, Node *escontext
 	if (*p != '@')
 		return refuse(text, "There is something else than @ and a version behind the name.",
 					  escontext);
-	reference->version = parse_version(p + 1);
-	if (reference->version == 0)
+	p++;
+	reference->version = parse_version(&p);
+	if (reference->version == 0 || (*p != '\0' && *p != '#'))
 		return refuse(text, "A version is a number from 1 to 2147483647.", escontext);
+	reference->has_digest = *p == '#';
+	if (reference->has_digest && !parse_digest(reference->digest, p + 1))
+		return refuse(text, "Behind # there are eight digits from 0 to f.", escontext);
 	return true;
 }
 
@@ -188,22 +212,34 @@ pgae_quote_name(const char *name)
 }
 
 char *
-pgae_reference_text(const PgaeReference *reference)
+pgae_version_text(const PgaeReference *reference)
 {
 	return psprintf("%s@%d", pgae_quote_name(reference->name), reference->version);
 }
 
-/* ---- the datum: four bytes of version, then the name ---- */
+char *
+pgae_reference_text(const PgaeReference *reference)
+{
+	const uint8 *digest = reference->digest;
+
+	return psprintf("%s#%02x%02x%02x%02x", pgae_version_text(reference), digest[0], digest[1],
+					digest[2], digest[3]);
+}
+
+/* ---- the datum: four bytes of version, as many of digest, then the name ---- */
+
+#define DATUM_HEAD (sizeof(int32) + PGAE_DIGEST_BYTES)
 
 Datum
 pgae_reference_datum(const PgaeReference *reference)
 {
 	Size len = strlen(reference->name);
-	struct varlena *datum = palloc(VARHDRSZ + sizeof(int32) + len);
+	struct varlena *datum = palloc(VARHDRSZ + DATUM_HEAD + len);
 
-	SET_VARSIZE(datum, VARHDRSZ + sizeof(int32) + len);
+	SET_VARSIZE(datum, VARHDRSZ + DATUM_HEAD + len);
 	memcpy(VARDATA(datum), &reference->version, sizeof(int32));
-	memcpy(VARDATA(datum) + sizeof(int32), reference->name, len);
+	memcpy(VARDATA(datum) + sizeof(int32), reference->digest, PGAE_DIGEST_BYTES);
+	memcpy(VARDATA(datum) + DATUM_HEAD, reference->name, len);
 	return PointerGetDatum(datum);
 }
 
@@ -213,22 +249,24 @@ pgae_reference_read(PgaeReference *reference, Datum datum)
 	struct varlena *value = PG_DETOAST_DATUM_PACKED(datum);
 	Size size = VARSIZE_ANY_EXHDR(value);
 
-	if (size <= sizeof(int32) || size > sizeof(int32) + NAMEDATALEN - 1)
+	if (size <= DATUM_HEAD || size > DATUM_HEAD + NAMEDATALEN - 1)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
 						errmsg("a value of type ae.model has %zu bytes", size)));
 	memset(reference, 0, sizeof(*reference));
 	memcpy(&reference->version, VARDATA_ANY(value), sizeof(int32));
-	memcpy(reference->name, VARDATA_ANY(value) + sizeof(int32), size - sizeof(int32));
+	reference->has_digest = true;
+	memcpy(reference->digest, VARDATA_ANY(value) + sizeof(int32), PGAE_DIGEST_BYTES);
+	memcpy(reference->name, VARDATA_ANY(value) + DATUM_HEAD, size - DATUM_HEAD);
 }
 
-/* A bare name becomes its current version. */
+/* What the text leaves open is looked up. */
 static Datum
 datum_of_text(const char *text, Node *escontext, bool *valid)
 {
 	PgaeReference reference;
 
 	*valid = pgae_reference_parse(&reference, text, escontext) &&
-			 (reference.version != 0 || pgae_resolve_current(&reference, NULL, escontext));
+			 (reference.has_digest || pgae_resolve(&reference, NULL, escontext));
 	return *valid ? pgae_reference_datum(&reference) : (Datum) 0;
 }
 
@@ -277,7 +315,7 @@ pg_ae_model_send(PG_FUNCTION_ARGS)
 	PG_RETURN_BYTEA_P(pq_endtypsend(&out));
 }
 
-/* ---- order: by the bytes of names, then by version ---- */
+/* ---- order: by the bytes of names, then by version, then by digest ---- */
 
 static int
 compare(FunctionCallInfo fcinfo)
@@ -290,7 +328,10 @@ compare(FunctionCallInfo fcinfo)
 	order = strcmp(a.name, b.name);
 	if (order != 0)
 		return order < 0 ? -1 : 1;
-	return a.version < b.version ? -1 : a.version > b.version;
+	if (a.version != b.version)
+		return a.version < b.version ? -1 : 1;
+	order = memcmp(a.digest, b.digest, PGAE_DIGEST_BYTES);
+	return order < 0 ? -1 : order > 0;
 }
 
 Datum
@@ -335,7 +376,7 @@ pg_ae_model_cmp(PG_FUNCTION_ARGS)
 	PG_RETURN_INT32(compare(fcinfo));
 }
 
-/* Both are zero behind the name. */
+/* Zeros are behind the name, and between fields. */
 Datum
 pg_ae_model_hash(PG_FUNCTION_ARGS)
 {

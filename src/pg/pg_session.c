@@ -117,7 +117,7 @@ check_digest(struct varlena *bytes, const struct varlena *digest, const PgaeRefe
 		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
 						errmsg("model %s is corrupt: its bytes do not have the digest stored with "
 							   "them",
-							   pgae_reference_text(reference))));
+							   pgae_version_text(reference))));
 	pfree(value);
 }
 

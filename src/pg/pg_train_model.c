@@ -206,7 +206,7 @@ run(Call *call)
 	pgae_track_finish(call->track);
 	PopActiveSnapshot();
 	SPI_finish();
-	ereport(NOTICE, (errmsg("saved model %s", pgae_reference_text(&call->reference))));
+	ereport(NOTICE, (errmsg("saved model %s", pgae_version_text(&call->reference))));
 	MemoryContextDelete(call->context);
 }
 

@@ -129,19 +129,19 @@ static const Place places[] = {
 
 /* ---- in one expression ---- */
 
+/* One to other bytes than those that are here is of no use already. */
+
 static bool
 is_wanted(Datum datum, Search *search)
 {
 	PgaeReference reference;
 
 	pgae_reference_read(&reference, datum);
-	if (search->wanted == NULL)
-	{
-		if (!pgae_version_exists(&reference))
-			return false;
-	}
-	else if (strcmp(reference.name, search->wanted->name) != 0 ||
-			 (search->wanted->version != 0 && reference.version != search->wanted->version))
+	if (search->wanted != NULL &&
+		(strcmp(reference.name, search->wanted->name) != 0 ||
+		 (search->wanted->version != 0 && reference.version != search->wanted->version)))
+		return false;
+	if (!pgae_version_exists(&reference))
 		return false;
 	search->found = reference;
 	return true;
@@ -313,7 +313,7 @@ search_object(const ObjectAddress *object, Search *search)
 	search->seen = lappend(search->seen, memcpy(palloc(sizeof(*object)), object, sizeof(*object)));
 	if (list_length(search->seen) <= USES_SHOWN)
 		appendStringInfo(&search->uses, "%s%s uses %s", search->uses.len ? "\n" : "", description,
-						 pgae_reference_text(&search->found));
+						 pgae_version_text(&search->found));
 }
 
 /* ---- in all that depends on the type ---- */
@@ -368,7 +368,7 @@ refuse_if_used(const PgaeReference *wanted)
 			 : wanted->version == 0 ? errmsg("cannot drop model %s because other objects use it",
 											 pgae_quote_name(wanted->name))
 									: errmsg("cannot drop model %s because other objects use it",
-											 pgae_reference_text(wanted)),
+											 pgae_version_text(wanted)),
 			 errdetail_internal("%s", search.uses.data),
 			 errhint("Drop these, or let them use another version, first.")));
 }

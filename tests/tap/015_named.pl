@@ -23,6 +23,9 @@ END
 
 my ($one, $two) = map { $node->session('postgres') } 1, 2;
 
+# References without the digits of digests, which differ from one CPU to the next.
+sub short { return $_[0] =~ s/#[0-9a-f]{8}\b//gr }
+
 # Which model has given these scores?
 sub model_of
 {
@@ -32,22 +35,22 @@ sub model_of
 
 # ---- two sessions that save -----------------------------------------------------------------------
 
-is($one->query("SELECT save('m', 1);"), 'm@1', 'the first version');
+is(short($one->query("SELECT save('m', 1);")), 'm@1', 'the first version');
 $one->query('BEGIN;');
-is($one->query("SELECT save('m', 2);"), 'm@2', 'one session saves');
-is($one->query("SELECT 'm'::ae.model, ae.current('m');"), 'm@2|m@2', 'and sees it');
-is($two->query("SELECT 'm'::ae.model, ae.current('m');"), 'm@1|m@1', 'another one does not, before it commits');
+is(short($one->query("SELECT save('m', 2);")), 'm@2', 'one session saves');
+is(short($one->query("SELECT 'm'::ae.model, ae.current('m');")), 'm@2|m@2', 'and sees it');
+is(short($two->query("SELECT 'm'::ae.model, ae.current('m');")), 'm@1|m@1', 'another one does not, before it commits');
 my $job = $node->start_psql('postgres', "SELECT save('m', 3)");
 ok($node->poll('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"),
 	'another one that saves waits');
 $one->query('COMMIT;');
-is(($job->finish)[0], "m\@3\n", 'and gets the next version');
+is(short(($job->finish)[0]), "m\@3\n", 'and gets the next version');
 $one->query('BEGIN;');
 $one->query("SELECT save('m', 4);");
 $job = $node->start_psql('postgres', "SELECT save('m', 5)");
 ok($node->poll('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"), 'it waits again');
 $one->query('ROLLBACK;');
-is(($job->finish)[0], "m\@4\n", 'a number that was rolled back is free');
+is(short(($job->finish)[0]), "m\@4\n", 'a number that was rolled back is free');
 is(model_of($two, "'m\@4'"), 5, 'and is the model that was saved');
 $one->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1;');
 $two->query("SELECT save('m', 6);");
@@ -55,7 +58,7 @@ like($one->query("SELECT save('m', 7);"), qr/could not serialize access/, 'repea
 $one->query('ROLLBACK;');
 $job = $node->start_psql('postgres', "SELECT save('new', 1)");
 $two->query("SELECT save('new', 2);");
-like(($job->finish)[0], qr/^new\@[12]$/, 'two sessions make the same name');
+like(short(($job->finish)[0]), qr/^new\@[12]$/, 'two sessions make the same name');
 is($two->query("SELECT string_agg(version::text, ',' ORDER BY version) FROM ae.models WHERE name = 'new';"), '1,2', 'both versions are there');
 
 # ---- what a session has kept is not what another one means --------------------------------------
@@ -110,7 +113,7 @@ for my $way (
 	is($one->query("PREPARE planned AS SELECT ae.threshold('y', 0.3); EXECUTE planned; EXECUTE planned;"), join("\n", ($one->query('SELECT limit_of(1);')) x 2), "$what: a plan");
 	is($one->query('SELECT planned() = limit_of(1);'), 't', 'and one of a function');
 	$one->query($rollback);
-	is($one->query("SELECT save('y', 2);"), $before, 'rolled back, the number comes again');
+	is(short($one->query("SELECT save('y', 2);")), $before, 'rolled back, the number comes again');
 	is($one->query('EXECUTE planned;'), $one->query('SELECT limit_of(2);'), 'the plan is made anew');
 	is($one->query('SELECT planned() = limit_of(2);'), 't', 'and that of the function');
 	$one->query("$end DEALLOCATE planned;");
@@ -121,12 +124,12 @@ $one->query("SELECT ae.drop_model('y'); DROP FUNCTION planned, limit_of;");
 
 $node->query('postgres', <<'END');
 CREATE TABLE refs (m ae.model);
-INSERT INTO refs VALUES ('m@1'), ('"Ä ""@"" 1"@2147483647'), (NULL);
+INSERT INTO refs VALUES ('m@1'), ('"Ä ""@"" 1"@2147483647#0000000f'), (NULL);
 COPY refs TO PROGRAM 'cat >refs.bin' (FORMAT binary);
 COPY refs FROM PROGRAM 'cat refs.bin' (FORMAT binary);
 END
-is($node->query('postgres', 'SELECT string_agg(m::text || n, \' \' ORDER BY m) FROM (SELECT m, count(*) AS n FROM refs GROUP BY m) x'),
-	'm@12 "Ä ""@"" 1"@21474836472', 'there and back');
+is(short($node->query('postgres', 'SELECT string_agg(m::text || \' \' || n, \' \' ORDER BY m) FROM (SELECT m, count(*) AS n FROM refs GROUP BY m) x')),
+	'm@1 2 "Ä ""@"" 1"@2147483647 2', 'there and back');
 for my $text ("m", "m\@", "m\@0", "\\x00", "", "x" x 64)
 {
 	my ($out, $err) = $node->psql('postgres', "COPY (SELECT '$text'::text) TO PROGRAM 'cat >text.bin' (FORMAT binary); COPY refs FROM PROGRAM 'cat text.bin' (FORMAT binary)");
@@ -191,7 +194,7 @@ $one->query("SET ae.cache_size = 0; SELECT ae.threshold('k1');");
 is($one->query($kept), 0, 'errors leave nothing pinned');
 $one->query("RESET ae.cache_size; SET ae.kernels = 'generic'; SELECT ae.threshold('k2'); SET ae.kernels = 'auto'; SELECT ae.threshold('k2');");
 is($one->query($kept), 2, 'another instruction set is another entry');
-is($one->query("SELECT save('copy', 2);"), 'copy@1', 'the same bytes under another name');
+is(short($one->query("SELECT save('copy', 2);")), 'copy@1', 'the same bytes under another name');
 $one->query("SELECT ae.threshold('copy');");
 is($one->query($kept), 2, 'are kept once');
 
