@@ -101,10 +101,17 @@ $(OBJS): Makefile ae.control
 
 # ---- tests, demo, benchmark ---------------------------------------------------------------------
 
+# What `make bench` measures with; `make test` builds it, so that it goes on to fit the engine.
+BENCH_PROGRAMS = $(patsubst %.c,tmp_check/%,$(wildcard tests/bench/*.c))
+bench-programs: $(BENCH_PROGRAMS)
+tmp_check/tests/bench/%: tests/bench/%.c $(ENGINE_OBJS)
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O3 -Wall $(WERROR_CFLAGS) $(ENGINE_CPPFLAGS) -o $@ $< $(ENGINE_OBJS) $(BLAS_LIBS) -lm
+
 include tests/unit/unit.mk
 include tests/fuzz/fuzz.mk
 
-.PHONY: demo demo-clean test unit tap regress readme soak fuzz sanitize check-style format bench
+.PHONY: bench-programs demo demo-clean test unit tap regress readme soak fuzz sanitize check-style format bench
 
 # Each begins with the packages it needs, then starts make anew: pg_config may be there only now.
 demo:

@@ -160,7 +160,7 @@ sub run_style
 
 sub run_build
 {
-	my ($rc, $text) = logged('build', $MAKE, '--no-print-directory', $JOBS, 'all');
+	my ($rc, $text) = logged('build', $MAKE, '--no-print-directory', $JOBS, 'all', 'bench-programs');
 
 	report($rc == 0, 'build', tail($text, 60));
 	if ($rc == 0)

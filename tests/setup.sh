@@ -104,10 +104,18 @@ as_root()
 	fi
 }
 
+# A dot every two seconds says that it works.
 apt()
 {
+	while sleep 2; do printf .; done &
+	ticker=$!
+	done_with=0
 	as_root DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 apt-get -qq -o Dpkg::Use-Pty=0 \
-		-o APT::Install-Recommends=false -o DPkg::Lock::Timeout=300 "$@" >>"$log" 2>&1
+		-o APT::Install-Recommends=false -o DPkg::Lock::Timeout=300 "$@" >>"$log" 2>&1 || done_with=$?
+	kill "$ticker" 2>/dev/null || true
+	wait "$ticker" 2>/dev/null || true
+	echo
+	return $done_with
 }
 
 # The package postgresql-NN creates and starts a cluster on port 5432; ours is a throw-away one.
@@ -159,7 +167,7 @@ for package in $wanted; do
 done
 [ -n "$missing$known" ] || exit 0
 
-echo "Installing Debian packages:$missing$known"
+echo "Installing Debian packages:$missing$known (a minute or two)"
 case $missing in
 	*postgresql-*) no_main_cluster set ;;
 esac

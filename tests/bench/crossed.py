@@ -3,7 +3,7 @@
     tests/bench/run.sh crossed [FOLDER] [--seeds 5] [--tables wine,cardio] [--rows 10000] [--peers 1]
 
 Clean: a random half of the normal rows trains, the other half and all anomalies are scored.
-Contaminated: all normal rows and max(1, 1 %) of anomalies train, and these same rows are scored,
+Contaminated: normal rows and, of anomalies, max(1, 1 % of these) train, and these same rows are scored,
 which is what users do first.  Numeric tables of tests/data, or of FOLDER (CSV files whose last column
 is "label"), and the mixed ones with their natural types; of larger tables a random part.
 
@@ -47,38 +47,36 @@ class Table:
                                                        table.ids)
 
 
-def contaminate(label, seed):
-    """Which rows train and are scored: normal ones, and one anomaly in a hundred."""
+def few(rows, most, seed):
+    """At most so many of these rows."""
+    chosen = np.flatnonzero(rows)
+    result = np.zeros(len(rows), dtype=bool)
+    result[np.random.default_rng(1000 + seed).permutation(chosen)[:most]] = True
+    return result
+
+
+def contaminate(label, most, seed):
+    """Which rows train and are scored: so many normal ones, and of anomalies one in a hundred of these."""
+    train = few(label == 0, most, seed)
     anomalies = np.flatnonzero(label == 1)
-    normal = int((label == 0).sum())
-    n = min(max(1, round(0.01 * normal)), len(anomalies))
-    train = label == 0
+    n = min(max(1, round(0.01 * train.sum())), len(anomalies))
     train[np.random.default_rng(seed).permutation(anomalies)[:n]] = True
     return train
 
 
-def few(train, rows, seed):
-    """At most so many of the rows that train."""
-    chosen = np.flatnonzero(train)
-    result = np.zeros(len(train), dtype=bool)
-    result[np.random.default_rng(1000 + seed).permutation(chosen)[:rows]] = True
-    return result
-
-
-def sample(label, train, rows, seed, clean):
-    """(rows that train, rows that are scored); anomalies are never dropped."""
-    if clean:
-        scored = few(~train & (label == 0), rows, seed) | (label == 1)
-        return few(train, rows, seed), scored
-    train = few(train & (label == 0), rows, seed) | (train & (label == 1))
-    return train, train
+def sample(label, most, seed, clean):
+    """(rows that train, rows that are scored); of a clean split all anomalies are scored."""
+    if not clean:
+        train = contaminate(label, most, seed)
+        return train, train
+    train = bench.split(label, seed)
+    return few(train, most, seed), few(~train & (label == 0), most, seed) | (label == 1)
 
 
 def measure(table, seed, clean, rows, peers):
     """{method: AUROC x 100}, and the seconds of each training."""
     label = table.label
-    train = bench.split(label, seed) if clean else contaminate(label, seed)
-    train, scored = sample(label, train, rows, seed, clean)
+    train, scored = sample(label, rows, seed, clean)
     z = bench.standardise(table.x, train)
     result, spent = {}, {}
 

@@ -35,13 +35,24 @@ def isolation_forest(z, train, seed):
 
 
 def local_outlier_factor(z, train, seed):
+    """A row that trains is not a neighbour of itself."""
     from sklearn.neighbors import LocalOutlierFactor
-    return -LocalOutlierFactor(novelty=True).fit(z[train]).score_samples(z)
+    score = np.empty(len(z))
+    score[train] = -LocalOutlierFactor().fit(z[train]).negative_outlier_factor_
+    if not train.all():
+        score[~train] = -LocalOutlierFactor(novelty=True).fit(z[train]).score_samples(z[~train])
+    return score
 
 
 def nearest_neighbours(z, train, seed):
+    """Nor here: without an argument kneighbors leaves each row out of its own."""
     from sklearn.neighbors import NearestNeighbors
-    return NearestNeighbors(n_neighbors=5).fit(z[train]).kneighbors(z)[0].mean(axis=1)
+    model = NearestNeighbors(n_neighbors=5).fit(z[train])
+    score = np.empty(len(z))
+    score[train] = model.kneighbors()[0].mean(axis=1)
+    if not train.all():
+        score[~train] = model.kneighbors(z[~train])[0].mean(axis=1)
+    return score
 
 
 def mahalanobis(z, train, seed):

@@ -6,12 +6,14 @@ use warnings;
 use FindBin;
 use lib $FindBin::Bin;
 use AeCluster;
+use File::Path qw(make_path);
 use Test::More;
 
 my $node = AeCluster->new(name => 'demo');
 my $log = 'tmp_check/log/demo-tour.log';
 
 chdir $AeCluster::ROOT or die "$!\n";
+make_path('tmp_check/log');    # `make installcheck` comes without the runner, which makes it
 unlink $log;
 is(AeCluster::run_logged($log, $node->psql_command('postgres', '-q', '-v', 'ON_ERROR_STOP=1', '-f', 'tests/demo/demo.sql')),
 	0, 'the tour ends well');

@@ -56,7 +56,8 @@ sub train_by_pieces
 
 		$session->query('RESET statement_timeout; RESET maintenance_work_mem;');
 		$n_resumed++ if $call =~ /resume/;
-		return 1 if $answer =~ /saved model/;
+		# it may still be interrupted after it has said so, before it commits
+		return 1 if $answer =~ /saved model/ && $answer !~ /ERROR/;
 		return diag($answer) if $answer !~ /statement timeout/;
 		$n_interrupted++;
 	}

@@ -140,7 +140,10 @@ sub install_private
 	make_path($bindir);
 	run_logged($log, 'cp', '-L', glob("$dir{bindir}/*"), "$bindir/") == 0
 	  or die "copying $dir{bindir} failed, see $log\n";
+	# a distribution's pg_config may be patched to say where its package is: then initdb, which finds
+	# the server's files as the server does, knows
 	pg_config('pkglibdir', "$bindir/pg_config") eq "$prefix$dir{pkglibdir}"
+	  or share_path($bindir) eq "$prefix$dir{sharedir}"
 	  or die "this server cannot be relocated: $dir{bindir}\n";
 
 	# Links to an extension installed in the system must give way, not be written through.
@@ -150,6 +153,18 @@ sub install_private
 	run_logged($log, @make, 'install', "DESTDIR=$prefix", @make_args) == 0
 	  or die "make install failed, see $log\n";
 	return $bindir;
+}
+
+# Where the programs of a directory look for what is shared, by initdb --show, which refuses root.
+sub share_path
+{
+	my ($bindir) = @_;
+	my $dir = tempdir('ae-show-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+	my $log = "$dir/show";
+
+	chmod 0755, $dir;
+	run_logged($log, as_server(), "$bindir/initdb", '--show', '-D', "$dir/data");
+	return slurp($log) =~ /^share_path=(.*)$/m ? $1 : '';
 }
 
 # Options: name, dir (kept if given), conf => {setting => value}, env => {variable => value},
