@@ -1173,6 +1173,47 @@ io_detector(Io *io, const Tally *tally, AeModel *model, AeArena *arena)
 		read_weights(p->cells, io->in + start, n);
 }
 
+/* n numbers: weights, none of them negative where that is asked for. */
+static void
+io_cells(Io *io, AeReal **cells, size_t n, bool negative, AeArena *arena)
+{
+	size_t start;
+
+	if (!advance(io, &start, 4 * n))
+		return;
+	if (!io->in)
+		write_weights(io, *cells, n, start);
+	else
+	{
+		*cells = ae_arena_place(arena, n, sizeof(AeReal));
+		check_weights(io, io->in + start, n, start);
+	}
+	for (size_t i = 0; !negative && i < n && io->status == AE_OK; i++)
+	{
+		uint32_t bits = io->in ? load_u32(io->in + start + 4 * i) : 0;
+
+		if (io->in ? bits >> 31 != 0 : signbit((float) (*cells)[i]))
+			fault(io, start + 4 * i, "spread of a cell");
+	}
+	if (io->in && *cells && io->status == AE_OK)
+		read_weights(*cells, io->in + start, n);
+}
+
+static void
+io_extremes(Io *io, AeModel *model, AeArena *arena)
+{
+	AeExtremes *extremes = &model->extremes;
+	size_t start = io->at, n_dense = model->net.layout.n_dense;
+
+	io_f64(io, &extremes->weight, FINITE, "weight of extremes");
+	if (io->status == AE_OK && !(extremes->weight >= 0.0 && extremes->weight <= 1.0))
+		fault(io, start, "weight of extremes");
+	if (io->status != AE_OK || !(extremes->weight > 0.0))
+		return;
+	io_cells(io, &extremes->centre, n_dense, true, arena);
+	io_cells(io, &extremes->spread, n_dense, false, arena);
+}
+
 static void
 io_pairs(Io *io, AeModel *model, AeArena *arena)
 {
@@ -1250,6 +1291,7 @@ io_model(Io *io, AeModel *model, AeArena *arena, size_t length)
 	io_weights(io, model, arena);
 	io_calibration(io, &model->calibration, arena);
 	io_detector(io, &tally, model, arena);
+	io_extremes(io, model, arena);
 	io_pairs(io, model, arena);
 	io_history(io, model, arena);
 	if (io->in && io->at != io->limit)

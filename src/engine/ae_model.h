@@ -128,6 +128,9 @@
  *  8  f64      distance_norm    > 0: what distances are divided by; 1 without prototypes
  * 16  u32      n_prototypes     0 .. 256
  *     f32 x (n_prototypes x n_cells), category cells being levels, tags 0
+ *     f64      extreme_weight   0 .. 1; 0: the arrays that follow are not there
+ *     f32 x n_dense             centres of cells without their farthest value, scaled units
+ *     f32 x n_dense             spreads likewise, >= 0; 0: the cell is not judged
  * ---- pairs
  *  0  u32      n_slots          0, or a power of two up to 2^20 where there is a wide category
  *     u32 x n                   see ae_pairs.h
@@ -155,6 +158,7 @@
 #define AE_MODEL_H
 
 #include "ae_calibration.h"
+#include "ae_extreme.h"
 #include "ae_net.h"
 #include "ae_pairs.h"
 #include "ae_prototype.h"
@@ -211,7 +215,8 @@ typedef struct AeModel
 	AeCalibration calibration; /* of raw scores; in a bundle of its first model, for all */
 	AePrototypes prototypes;
 	AePairs pairs;
-	double error_norm; /* raw score = error / error_norm + distance / distance_norm */
+	AeExtremes extremes;
+	double error_norm; /* raw score = error / error_norm + distance / distance_norm + extreme */
 	double distance_norm;
 	uint32_t n_history;
 	AeEpoch *history;

@@ -304,6 +304,7 @@ ae_scorer_raw_score(AeScorer *scorer, size_t row, double error)
 
 	if (model->prototypes.n > 0)
 		score += ae_distance_term(&scorer->distance, cells, NULL, NULL) / model->distance_norm;
+	score += ae_extremes_term(NULL, &model->extremes, &model->schema, cells);
 	return as_error(score);
 }
 
@@ -414,6 +415,23 @@ ae_scorer_column_distances(double *parts, AeScorer *scorer)
 			if (square > 0.0 && part > 0.0)
 				parts[c] += as_error(sqrt(term) / n * part / n_columns / sqrt(square));
 		}
+	}
+}
+
+void
+ae_scorer_column_extremes(double *parts, const AeScorer *scorer)
+{
+	const AeSchema *schema = &scorer->model->schema;
+	uint32_t worst = 0;
+	double term = ae_extremes_term(&worst, &scorer->model->extremes, schema, scorer->cells);
+
+	for (uint32_t c = 0, end; c < schema->n_columns; c = end)
+	{
+		end = ae_schema_source_end(schema, c);
+		for (uint32_t e = c; e < end; e++)
+			parts[e] = 0.0;
+		if (worst >= c && worst < end)
+			parts[c] = as_error(term);
 	}
 }
 

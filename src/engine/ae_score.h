@@ -81,7 +81,7 @@ double ae_scorer_observed(const AeReal *cells, const AeLayout *layout);
 
 /*
  * What row i, whose error that is, is ranked by: error / error_norm, plus the distance term /
- * distance_norm where the model has prototypes.
+ * distance_norm where the model has prototypes, plus the term of extremes.
  */
 double ae_scorer_raw_score(AeScorer *scorer, size_t row, double error);
 
@@ -90,6 +90,9 @@ double ae_scorer_raw_score(AeScorer *scorer, size_t row, double error);
  * errors; they sum to the term.  0 without prototypes.
  */
 void ae_scorer_column_distances(double *parts, AeScorer *scorer);
+
+/* The same of the term of extremes, which the column of the wildest number makes alone. */
+void ae_scorer_column_extremes(double *parts, const AeScorer *scorer);
 
 /*
  * The error of every source column of row 0: errors[n_columns of the schema], at the first

@@ -277,6 +277,12 @@ summarize_crossing(StringInfo out, const PgaeModels *models)
 	if (model->prototypes.n > 0)
 		appendStringInfo(out, "score        error / %.4g + distance to %u prototypes / %.4g\n",
 						 model->error_norm, model->prototypes.n, model->distance_norm);
+	if (model->extremes.weight > 0)
+		appendStringInfo(
+			out,
+			"few rows     scores also count numbers beyond 4 standard deviations of the "
+			"other rows, weight %.4g\n",
+			model->extremes.weight);
 }
 
 static void

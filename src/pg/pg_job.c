@@ -510,6 +510,24 @@ keep_bounds(PgaeJob *job, const AeMoments *cells)
 	job->rows.high = high;
 }
 
+/* How the cells look without their farthest value, where the rows are few. */
+static void
+fit_extremes(PgaeJob *job, const AeMoments *cells)
+{
+	AeExtremes *extremes = &job->model->extremes;
+	size_t n = Max(job->model->schema.n_dense, 1);
+
+	extremes->weight = 0;
+	if (job->model->purpose == AE_PURPOSE_DETECT)
+		extremes->weight =
+			ae_extremes_weight(job->n_rows + (job->unseen ? pgae_store_count(job->unseen) : 0));
+	if (extremes->weight == 0)
+		return;
+	extremes->centre = palloc(n * sizeof(AeReal));
+	extremes->spread = palloc(n * sizeof(AeReal));
+	ae_extremes_fit(extremes, &job->model->schema, cells);
+}
+
 static void
 check_for_interrupts(void)
 {
@@ -528,6 +546,7 @@ scale_rows(PgaeJob *job)
 		add_distances(job, cells);
 	model->mean_loss = ae_scaler_mean_loss(&model->schema, &model->net.layout, cells);
 	keep_bounds(job, cells);
+	fit_extremes(job, cells);
 	job->rows.check = check_for_interrupts;
 	pfree(cells);
 }
@@ -1142,9 +1161,26 @@ tally_target(AeTargetTally *tally, AeScorer *scorer, const AeReal *codes, const 
 	pfree(measure.scratch);
 }
 
-/* Errors and distance terms of the sample, terms if there are prototypes; dead code units. */
+/* The terms of raw scores, one of each for every row that calibrates. */
+typedef struct Terms
+{
+	double *error;
+	double *distance;
+	double *extreme;
+} Terms;
+
+static void
+alloc_terms(Terms *terms, size_t n)
+{
+	double **const arrays[] = {&terms->error, &terms->distance, &terms->extreme};
+
+	for (int i = 0; i < (int) lengthof(arrays); i++)
+		*arrays[i] = MemoryContextAllocHuge(CurrentMemoryContext, n * sizeof(double));
+}
+
+/* Terms of the rows that calibrate, distances 0 without prototypes; dead code units. */
 static Sample
-score_sample(PgaeJob *job, double **errors, double **terms)
+score_sample(PgaeJob *job, Terms *terms)
 {
 	AeModel *model = job->model;
 	Sample sample = begin_sample(job);
@@ -1156,8 +1192,7 @@ score_sample(PgaeJob *job, double **errors, double **terms)
 	AeReal *labels = job->rows.has_target ? palloc(scorer->batch * sizeof(AeReal)) : NULL;
 	AeTargetTally target = {0};
 
-	*errors = MemoryContextAllocHuge(CurrentMemoryContext, sample.n * sizeof(double));
-	*terms = MemoryContextAllocHuge(CurrentMemoryContext, sample.n * sizeof(double));
+	alloc_terms(terms, sample.n);
 	for (size_t j = 0; j < n_code; j++)
 	{
 		low[j] = INFINITY;
@@ -1175,10 +1210,16 @@ score_sample(PgaeJob *job, double **errors, double **terms)
 		tally_codes(&sum, &n_zero, codes, count * n_code);
 		if (labels)
 			tally_target(&target, scorer, codes, labels, count);
-		ae_scorer_errors(*errors + first, scorer, ae_scorer_decode(scorer, codes, count), count);
+		ae_scorer_errors(terms->error + first, scorer, ae_scorer_decode(scorer, codes, count),
+						 count);
 		for (size_t i = 0; i < count; i++)
-			(*terms)[first + i] = ae_distance_term(&scorer->distance,
-												   scorer->cells + i * job->rows.width, NULL, NULL);
+		{
+			const AeReal *cells = scorer->cells + i * job->rows.width;
+
+			terms->distance[first + i] = ae_distance_term(&scorer->distance, cells, NULL, NULL);
+			terms->extreme[first + i] =
+				ae_extremes_term(NULL, &model->extremes, &model->schema, cells);
+		}
 	}
 	for (size_t j = 0; j < n_code; j++)
 		model->n_dead += high[j] - low[j] <= DEAD_RANGE;
@@ -1221,27 +1262,30 @@ score_rows(PgaeJob *job)
 	for (job->member = 0; job->member < job->n_members; job->member++)
 	{
 		AeModel *model = job->model = &job->models[job->member];
-		double *errors, *terms;
+		Terms terms;
 
-		sample = score_sample(job, &errors, &terms);
-		model->error_norm = normed ? geometric_mean(errors, sample.n) : 1;
+		sample = score_sample(job, &terms);
+		model->error_norm = normed ? geometric_mean(terms.error, sample.n) : 1;
 		/* a third of the weight of the error: measured, on clean and on contaminated tables */
-		model->distance_norm = model->prototypes.n > 0 ? 3 * geometric_mean(terms, sample.n) : 1;
+		model->distance_norm =
+			model->prototypes.n > 0 ? 3 * geometric_mean(terms.distance, sample.n) : 1;
 		for (size_t i = 0; i < sample.n; i++)
 		{
-			double one = errors[i] / model->error_norm;
+			double one = terms.error[i] / model->error_norm;
 
 			if (model->prototypes.n > 0)
-				one += terms[i] / model->distance_norm;
-			errors[i] = (isfinite(one) ? one : INFINITY) / job->n_members;
+				one += terms.distance[i] / model->distance_norm;
+			one += terms.extreme[i];
+			terms.error[i] = (isfinite(one) ? one : INFINITY) / job->n_members;
 			if (raw)
-				raw[i] += errors[i];
+				raw[i] += terms.error[i];
 		}
 		if (raw)
-			pfree(errors);
+			pfree(terms.error);
 		else
-			raw = errors;
-		pfree(terms);
+			raw = terms.error;
+		pfree(terms.distance);
+		pfree(terms.extreme);
 	}
 	job->scores = raw;
 	job->n_scores = sample.n;

@@ -536,6 +536,7 @@ explain_parts(Part *parts, PgaeCached *cached, const PgaeRow *row)
 	const AeSchema *schema = &cached->unit->model.schema;
 	double *errors = palloc(sizeof(double) * schema->n_columns);
 	double *distances = palloc(sizeof(double) * schema->n_columns);
+	double *extremes = palloc(sizeof(double) * schema->n_columns);
 	uint32 n = 0;
 
 	for (uint32 m = 0; m < cached->n_members; m++)
@@ -545,6 +546,7 @@ explain_parts(Part *parts, PgaeCached *cached, const PgaeRow *row)
 
 		ae_scorer_column_errors(errors, &unit->scorer, outputs_of_row(unit));
 		ae_scorer_column_distances(distances, &unit->scorer);
+		ae_scorer_column_extremes(extremes, &unit->scorer);
 		if (m == 0)
 			n = list_parts(parts, schema, errors);
 		for (uint32 i = 0; i < n; i++)
@@ -556,7 +558,7 @@ explain_parts(Part *parts, PgaeCached *cached, const PgaeRow *row)
 
 			part->error += error / cached->n_members;
 			part->share += error / n_observed / unit->model.error_norm +
-						   distances[c] / unit->model.distance_norm;
+						   distances[c] / unit->model.distance_norm + extremes[c];
 		}
 	}
 	set_shares(parts, n);

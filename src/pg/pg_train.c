@@ -474,10 +474,13 @@ settle_folds(PgaeTraining *training)
 		b->store = NULL;
 	}
 	if (n > 1 && pgae_budget_notice(training->budget, PGAE_NOTICE_ONE_NETWORK))
-		ereport(NOTICE,
-				(errmsg("one network is trained on all %zu rows: there are too few different ones "
-						"to cross two",
-						n)));
+		ereport(
+			NOTICE,
+			(errmsg("one network is trained on all %zu rows: there are too few different ones "
+					"to cross two",
+					n),
+			 errdetail("Its p-values come from rows that it has seen: they rank these rows, but "
+					   "promise no rate of false alarms on others.")));
 }
 
 /* A job for the networks that score fold f. */

@@ -42,6 +42,8 @@ typedef struct Sample
 	char texts[SAMPLE_COLUMNS][SAMPLE_LEVELS][SAMPLE_NAME];
 	AeReal *params;
 	AeReal prototypes[SAMPLE_PROTOTYPES * SAMPLE_INPUTS];
+	AeReal centre[SAMPLE_INPUTS];
+	AeReal spread[SAMPLE_INPUTS];
 	uint32_t slots[SAMPLE_SLOTS];
 	double score[AE_CALIBRATION_POINTS];
 	uint64_t n_above[AE_CALIBRATION_POINTS];
@@ -411,6 +413,24 @@ sample_tables(Sample *s, uint32_t n_points, uint32_t n_history)
 	}
 }
 
+/* How cells look without their farthest value, by draws of their own; the model has its layout. */
+static inline void
+sample_extremes(Sample *s, double weight)
+{
+	Sample draw = {.seed = s->seed ^ 0x65787472656d65u};
+	AeExtremes *extremes = &s->model.extremes;
+
+	extremes->weight = weight;
+	extremes->centre = s->centre;
+	extremes->spread = s->spread;
+	for (uint32_t j = 0; j < s->model.net.layout.n_dense; j++)
+	{
+		s->centre[j] = (AeReal) (float) sample_real(&draw, -1.0, 1.0);
+		s->spread[j] = (AeReal) (float) sample_real(&draw, -0.02, 0.25);
+		s->spread[j] = s->spread[j] > 0 ? s->spread[j] : 0;
+	}
+}
+
 /* n prototypes, and norms, by draws of their own; the model has its layout. */
 static inline void
 sample_prototypes(Sample *s, uint32_t n)
@@ -436,6 +456,7 @@ sample_prototypes(Sample *s, uint32_t n)
 	s->model.prototypes.cells = s->prototypes;
 	s->model.error_norm = sample_real(&draw, 0.25, 4.0);
 	s->model.distance_norm = n > 0 ? sample_real(&draw, 0.25, 4.0) : 1.0;
+	sample_extremes(s, n % 2 ? sample_real(&draw, 0.0, 1.0) : 0.0);
 }
 
 /* A target of that kind, its head by draws of its own; the model has its net, and names. */

@@ -203,6 +203,10 @@ assert_same_model(const AeModel *a, const AeModel *b)
 	if (a->prototypes.n > 0)
 		assert_memory_equal(a->prototypes.cells, b->prototypes.cells,
 							a->prototypes.n * ae_layout_cells(&a->net.layout) * sizeof(AeReal));
+	assert_true(a->extremes.weight == b->extremes.weight);
+	for (uint32_t j = 0; a->extremes.weight > 0 && j < a->net.layout.n_dense; j++)
+		assert_true(a->extremes.centre[j] == b->extremes.centre[j] &&
+					a->extremes.spread[j] == b->extremes.spread[j]);
 	assert_true(a->n_history == b->n_history);
 	for (uint32_t i = 0; i < a->n_history; i++)
 		assert_true(a->history[i].epoch == b->history[i].epoch &&
@@ -268,7 +272,7 @@ test_wrong_sizes(void **state)
 typedef struct Offsets
 {
 	size_t column[SAMPLE_COLUMNS + 1]; /* and the target */
-	size_t net, options, outcome, weights, calibration, detector, pairs, history, end;
+	size_t net, options, outcome, weights, calibration, detector, extremes, pairs, history, end;
 } Offsets;
 
 static Offsets
@@ -297,7 +301,10 @@ offsets_of(const AeModel *m)
 	o.weights = o.outcome + 116 + (m->schema.has_target ? 16 : 0);
 	o.calibration = o.weights + 4 * ae_net_n_params(&m->net);
 	o.detector = o.calibration + 16 + 16 * (size_t) m->calibration.n_points;
-	o.pairs = o.detector + 20 + 4 * (size_t) m->prototypes.n * ae_layout_cells(&m->net.layout);
+	o.extremes = o.detector + 20 + 4 * (size_t) m->prototypes.n * ae_layout_cells(&m->net.layout);
+	o.pairs = o.extremes + 8;
+	if (m->extremes.weight > 0)
+		o.pairs += 8 * (size_t) m->net.layout.n_dense;
 	o.history = o.pairs + 4 + 4 * (size_t) m->pairs.n_slots;
 	o.end = o.history + 4 + 12 * (size_t) m->n_history;
 	return o;
@@ -449,6 +456,18 @@ check_back(const AeModel *m, const uint8_t *b, const Offsets *o)
 		bits = (uint32_t) sample_get(b, o->detector + 20 + 4 * i, 4);
 		memcpy(&weight, &bits, 4);
 		assert_true(weight == (float) m->prototypes.cells[i]);
+	}
+	assert_true(get_f64(b, o->extremes) == m->extremes.weight);
+	for (size_t j = 0; m->extremes.weight > 0 && j < m->net.layout.n_dense; j++)
+	{
+		size_t n_dense = m->net.layout.n_dense;
+
+		bits = (uint32_t) sample_get(b, o->extremes + 8 + 4 * j, 4);
+		memcpy(&weight, &bits, 4);
+		assert_true(weight == (float) m->extremes.centre[j]);
+		bits = (uint32_t) sample_get(b, o->extremes + 8 + 4 * (n_dense + j), 4);
+		memcpy(&weight, &bits, 4);
+		assert_true(weight == (float) m->extremes.spread[j]);
 	}
 	assert_true(sample_get(b, o->pairs, 4) == m->pairs.n_slots);
 	for (size_t i = 0; i < m->pairs.n_slots; i++)
@@ -1134,7 +1153,7 @@ test_refused_detector(void **state)
 	refuses(b, length, o.detector + 16, AE_MAX_PROTOTYPES, 4, length);
 	refuses(b, length, o.detector + 16, 0xffffffffu, 4, o.detector + 16);
 	last = o.detector + 20 + 4 * (2 * (size_t) ae_layout_cells(layout) - 1);
-	assert_true(last + 4 == o.pairs && layout->n_categories == 1);
+	assert_true(last + 4 == o.extremes && layout->n_categories == 1);
 	for (size_t at = o.detector + 20; at <= last; at += 4)
 		for (int i = 0; i < 3; i++)
 			refuses(b, length, at, bad_cells[i], 4, at);
@@ -1873,6 +1892,41 @@ test_golden_bytes(void **state)
 	}
 }
 
+static void
+test_extremes(void **state)
+{
+	/* beyond 1 by one bit, infinite; then a NaN, -1 and a subnormal below 0, of the second half */
+	const uint64_t bad_weights[] = {0x3ff0000000000001u, 0xbff0000000000000u};
+	const uint32_t bad_spreads[] = {0x7fc00000u, 0xbf800000u, 0x80000001u};
+	Sample *s = rich_model();
+	size_t n_dense = s->model.net.layout.n_dense;
+	AeError error = {0};
+	Offsets o;
+	size_t length;
+	uint8_t *b;
+
+	(void) state;
+	sample_extremes(s, 0.5);
+	o = offsets_of(&s->model);
+	b = sample_write(&s->model, &length, &error);
+	assert_non_null(b);
+	assert_int_equal(o.end, length);
+	assert_int_equal(judge(b, length, &error), AE_OK);
+	for (int i = 0; i < 2; i++)
+		refuses(b, length, o.extremes, bad_weights[i], 8, o.extremes);
+	for (size_t j = 0; j < 2 * n_dense; j++)
+		for (int i = 0; i < (j < n_dense ? 1 : 3); i++)
+			refuses(b, length, o.extremes + 8 + 4 * j, bad_spreads[i], 4, o.extremes + 8 + 4 * j);
+	s->spread[1] = -1;
+	assert_int_equal(ae_model_written_size(&length, &s->model, &error), AE_ERR_CORRUPT);
+	assert_int_equal(error.offset, o.extremes + 8 + 4 * (n_dense + 1));
+	s->model.extremes.weight = 1.5;
+	assert_int_equal(ae_model_written_size(&length, &s->model, &error), AE_ERR_CORRUPT);
+	assert_int_equal(error.offset, o.extremes);
+	free(b);
+	sample_free(s);
+}
+
 int
 main(void)
 {
@@ -1881,6 +1935,7 @@ main(void)
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_wrong_sizes),
 		cmocka_unit_test(test_byte_table),
+		cmocka_unit_test(test_extremes),
 		cmocka_unit_test(test_truncations),
 		cmocka_unit_test(test_byte_flips),
 		cmocka_unit_test(test_wild_damage),

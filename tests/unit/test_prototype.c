@@ -324,6 +324,7 @@ test_raw_score(void **state)
 		const AeModel *model = &s->model;
 		uint32_t n_columns = model->schema.n_columns;
 		double parts[SAMPLE_COLUMNS], errors[SAMPLE_COLUMNS], sum = 0, of_errors = 0, error, term;
+		double extreme;
 		AeScorer scorer;
 		AeReal *outputs;
 		AeError fault;
@@ -353,9 +354,11 @@ test_raw_score(void **state)
 		/* the parts are taken cell by cell, the term by a matrix product */
 		assert_true(fabs(sum - term) <= 40 * CLOSE * (1 + term));
 		assert_true(model->prototypes.n > 0 || (term == 0 && sum == 0));
+		extreme = ae_extremes_term(NULL, &model->extremes, &model->schema, scorer.cells);
+		assert_true(model->extremes.weight > 0 || extreme == 0);
 		assert_true(ae_scorer_raw_score(&scorer, 0, error) ==
 					error / model->error_norm +
-						(model->prototypes.n > 0 ? term / model->distance_norm : 0));
+						(model->prototypes.n > 0 ? term / model->distance_norm : 0) + extreme);
 		assert_true(ae_scorer_raw_score(&scorer, 0, INFINITY) == INFINITY);
 		free(block);
 		sample_free(s);
