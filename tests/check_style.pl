@@ -25,7 +25,7 @@ my @ENGINE_ORDER = (
 	'hash loss prior',
 	'options',
 	'net scaler corrupt',
-	'pairs pca prototype auxiliary target',
+	'pairs pca prototype auxiliary target extreme',
 	'contract',
 	'train optim lbfgs pretrain',
 	'model',

@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-#define FULL_WEIGHT_ROWS 50 /* up to so many; none from twice as many on */
+#define FULL_WEIGHT_ROWS 25 /* up to so many; none from twice as many on */
 #define ORDINARY_Z 4.0      /* what a row's wildest number may be and cost nothing */
 #define LEAST_SPREAD 0.01   /* of the mean, and of the distance of the value left out */
 

@@ -8,7 +8,7 @@
  * lies farthest from their mean,
  *
  *     z = |x - c| / s        term = weight * max(0, max over the cells of z - 4)^2
- *     weight = 2 - n / 50, within 0 .. 1, of n rows
+ *     weight = 2 - n / 25, within 0 .. 1, of n rows
  *
  * Of the farthest value itself z is what its leaving out gives; it is a function of the model and
  * the row alone, whether or not training saw the row, so that p-values stay what they are.

@@ -299,6 +299,34 @@ extern void pgae_file_append(PgaeFile *file, const void *bytes, size_t n);
 /* What is read must have been appended. */
 extern void pgae_file_read(PgaeFile *file, void *bytes, size_t n, uint64 position);
 
+/* ---- pg_voice.c: what a statement that trains many models says ---- */
+typedef struct PgaeVoice PgaeVoice;
+
+typedef enum PgaeNotice
+{
+	PGAE_NOTICE_ONE_NETWORK,
+	PGAE_NOTICE_SMALLEST_P,
+	PGAE_NOTICE_ONE_VALUE,
+	PGAE_NOTICE_ALL_NULL,
+	PGAE_NOTICE_LABELS,
+	PGAE_NOTICE_OPTIONS,
+	PGAE_NOTICE_DIVERGED,
+	PGAE_NOTICE_NO_MODEL,
+	PGAE_N_NOTICES
+} PgaeNotice;
+
+/* One for all models of a statement; when context goes, it sums up what it did not say. */
+extern PgaeVoice *pgae_voice_create(MemoryContext context);
+extern bool pgae_voice_begin(PgaeVoice *voice); /* another training; true: it is the first */
+extern void pgae_voice_end(PgaeVoice *voice);   /* all its rows are there: it gets its number */
+/* Whether that is said of the model at hand: of the first one that it is about. */
+extern bool pgae_voice_may(PgaeVoice *voice, PgaeNotice notice);
+extern bool pgae_voice_of_many(const PgaeVoice *voice);
+/* Of many models: true once a second. */
+extern bool pgae_voice_pace(PgaeVoice *voice);
+/* "model 12: ", or nothing where it is the only one. */
+extern const char *pgae_voice_prefix(const PgaeVoice *voice);
+
 /* ---- pg_store.c: the rows of one training, in an order that is theirs alone ---- */
 typedef struct PgaeStore PgaeStore;
 
@@ -346,15 +374,8 @@ extern void pgae_holder_give_back(PgaeHolder *holder);
 /* What palloc takes for so many bytes. */
 extern size_t pgae_chunk_bytes(size_t size);
 
-typedef enum PgaeNotice
-{
-	PGAE_NOTICE_ONE_NETWORK,
-	PGAE_NOTICE_SMALLEST_P,
-	PGAE_N_NOTICES
-} PgaeNotice;
-
-/* True once for all groups: a thousand of them need not say the same thing each. */
-extern bool pgae_budget_notice(PgaeBudget *budget, PgaeNotice notice);
+/* What the trainings of that call say. */
+extern PgaeVoice *pgae_budget_voice(const PgaeBudget *budget);
 
 /* Keeps bytes on disk until pgae_budget_forget is called as often; returns where. */
 extern uint64 pgae_budget_keep(PgaeBudget *budget, const void *bytes, size_t size);
@@ -426,6 +447,7 @@ typedef struct PgaeJob
 	PgaeStore *unseen;                   /* rows of the other fold, or NULL */
 	const AeModel *init[AE_MAX_MEMBERS]; /* models to start from, or NULL */
 	const instr_time *start;
+	PgaeVoice *voice;
 	PgaeTrack *track; /* who is told how far it is, or NULL */
 	uint32 n_members;
 	uint32 number; /* of the first member among all networks */

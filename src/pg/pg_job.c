@@ -60,6 +60,9 @@
 /* Cells of all prototypes together. */
 #define PROTOTYPE_CELLS (1024 * 1024)
 
+/* Epochs of the history that a model of few rows keeps. */
+#define MIN_HISTORY 32
+
 /* Errors and distances of less than this count as this much in the mean of their logarithms. */
 #define LEAST_TERM 1e-12
 
@@ -278,10 +281,11 @@ choose_target_levels(PgaeJob *job, const Measures *measures)
 						  pgae_levels_choose(target, pgae_codec_target_levels(job->codec),
 											 measures->target_counts, &rule));
 	target->wide = false; /* it is predicted, and nothing else */
-	if (target->other > 0 && job->number == 0)
-		ereport(NOTICE, (errmsg("target \"%s\" has more than %u levels: " UINT64_FORMAT
+	if (target->other > 0 && job->number == 0 && pgae_voice_may(job->voice, PGAE_NOTICE_LABELS))
+		ereport(NOTICE, (errmsg("%starget \"%s\" has more than %u levels: " UINT64_FORMAT
 								" rows of the others count as not labelled",
-								pgae_target_name(&rule), target->n_levels, target->other),
+								pgae_voice_prefix(job->voice), pgae_target_name(&rule),
+								target->n_levels, target->other),
 						 target->n_levels < rule.max_levels
 							 ? errhint("The texts of all levels together take at most %d bytes.",
 									   AE_MAX_NAME)
@@ -367,8 +371,10 @@ count_labels(PgaeJob *job)
 
 /* Names columns that do not vary: those that were observed, or those that were not. */
 static void
-notice_left_out(const AeSchema *schema, bool observed)
+notice_left_out(const PgaeJob *job, bool observed)
 {
+	const AeSchema *schema = &job->model->schema;
+	const char *prefix = pgae_voice_prefix(job->voice);
 	uint32_t n = 0, shown = 0;
 	StringInfoData names;
 
@@ -384,15 +390,15 @@ notice_left_out(const AeSchema *schema, bool observed)
 	}
 	if (n > shown)
 		appendStringInfo(&names, " and %u more", n - shown);
-	if (n > 0 && observed)
-		ereport(NOTICE,
-				(errmsg_plural("%u column has one value in all rows: %s",
-							   "%u columns have one value in all rows: %s", n, n, names.data),
-				 errdetail("Nothing is learnt of it, and any other value is an anomaly.")));
-	else if (n > 0)
-		ereport(NOTICE, (errmsg_plural("%u column is NULL in all rows and is left out: %s",
-									   "%u columns are NULL in all rows and are left out: %s", n, n,
-									   names.data)));
+	if (n > 0 && observed && pgae_voice_may(job->voice, PGAE_NOTICE_ONE_VALUE))
+		ereport(NOTICE, (errmsg_plural("%s%u column has one value in all rows: %s",
+									   "%s%u columns have one value in all rows: %s", n, prefix, n,
+									   names.data),
+						 errdetail("Nothing is learnt of it, and any other value is an anomaly.")));
+	else if (n > 0 && !observed && pgae_voice_may(job->voice, PGAE_NOTICE_ALL_NULL))
+		ereport(NOTICE, (errmsg_plural("%s%u column is NULL in all rows and is left out: %s",
+									   "%s%u columns are NULL in all rows and are left out: %s", n,
+									   prefix, n, names.data)));
 	pfree(names.data);
 }
 
@@ -414,6 +420,13 @@ check_loss_range(const AeModel *model)
 		error.column = (int) c;
 		pgae_raise(&error, &model->schema);
 	}
+}
+
+/* Rows of the other fold; 0: there is none. */
+static size_t
+other_rows(const PgaeJob *job)
+{
+	return job->unseen ? pgae_store_count(job->unseen) : 0;
 }
 
 /* The columns as the models will know them; false if none of them varies. */
@@ -445,8 +458,8 @@ fit_columns(PgaeJob *job)
 			fit_target(job, &measures);
 		if (job->number == 0)
 		{
-			notice_left_out(schema, true);
-			notice_left_out(schema, false);
+			notice_left_out(job, true);
+			notice_left_out(job, false);
 		}
 	}
 	else
@@ -457,8 +470,8 @@ fit_columns(PgaeJob *job)
 		if (schema->has_target)
 			count_labels(job);
 	}
-	pgae_options_resolve(model, job->options, job->init[0], job->n_rows, job->unseen != NULL);
-	if (job->number == 0)
+	pgae_options_resolve(model, job->options, job->init[0], job->n_rows, other_rows(job));
+	if (job->number == 0 && pgae_voice_may(job->voice, PGAE_NOTICE_OPTIONS))
 		pgae_options_notice(model, job->options, job->init[0]);
 	check_loss_range(model);
 	blocks = palloc(schema->n_blocks * sizeof(AeBlock));
@@ -510,28 +523,28 @@ keep_bounds(PgaeJob *job, const AeMoments *cells)
 	job->rows.high = high;
 }
 
-/* How the cells look without their farthest value, where the rows are few. */
-static void
-fit_extremes(PgaeJob *job, const AeMoments *cells)
-{
-	AeExtremes *extremes = &job->model->extremes;
-	size_t n = Max(job->model->schema.n_dense, 1);
-
-	extremes->weight = 0;
-	if (job->model->purpose == AE_PURPOSE_DETECT)
-		extremes->weight =
-			ae_extremes_weight(job->n_rows + (job->unseen ? pgae_store_count(job->unseen) : 0));
-	if (extremes->weight == 0)
-		return;
-	extremes->centre = palloc(n * sizeof(AeReal));
-	extremes->spread = palloc(n * sizeof(AeReal));
-	ae_extremes_fit(extremes, &job->model->schema, cells);
-}
-
 static void
 check_for_interrupts(void)
 {
 	CHECK_FOR_INTERRUPTS();
+}
+
+/* How the cells look without their farthest value, where the rows are few. */
+static void
+fit_extremes(PgaeJob *job, const AeMoments *cells)
+{
+	const AeSchema *schema = &job->model->schema;
+	AeExtremes *extremes = &job->model->extremes;
+	size_t n = Max(schema->n_dense, 1);
+
+	extremes->weight = 0;
+	if (job->model->purpose == AE_PURPOSE_DETECT)
+		extremes->weight = ae_extremes_weight(job->n_rows + other_rows(job));
+	if (extremes->weight == 0)
+		return;
+	extremes->centre = palloc(n * sizeof(AeReal));
+	extremes->spread = palloc(n * sizeof(AeReal));
+	ae_extremes_fit(extremes, schema, cells);
 }
 
 /* Rows of cells, and what predicting their mean would cost. */
@@ -623,7 +636,7 @@ static void
 report(PgaeJob *job, double now)
 {
 	const AeProgress *p = job->progress;
-	char *text = describe_progress(job);
+	char *text = psprintf("%s%s", pgae_voice_prefix(job->voice), describe_progress(job));
 	char *activity = psprintf("ae.train: %s", text);
 	double updates = (double) (p->update - job->last_update);
 	double batch = Min((double) job->model->options.batch_size, (double) p->n_train);
@@ -641,13 +654,18 @@ report(PgaeJob *job, double now)
 	pfree(text);
 }
 
-/* The first epoch at once, then about once a second, within a long epoch every ten. */
+/*
+ * The first epoch at once, then about once a second, within a long epoch every ten; of many models
+ * what the statement's pace allows.
+ */
 static bool
 report_is_due(const PgaeJob *job, double now)
 {
 	const AeProgress *p = job->progress;
 	double since = now - job->last_report;
 
+	if (pgae_voice_of_many(job->voice))
+		return pgae_voice_pace(job->voice);
 	if (p->epoch > job->last_epoch)
 		return job->last_epoch == 0 || since >= 1;
 	return since >= 10 && p->update > job->last_update;
@@ -656,10 +674,11 @@ report_is_due(const PgaeJob *job, double now)
 static void
 report_end(const PgaeJob *job)
 {
-	if (pgae_progress)
-		ereport(NOTICE, (errmsg("training ended (%s) after %.1f s: %s",
-								ae_train_state_name[job->progress->state], seconds_of(job),
-								describe_progress(job))));
+	if (pgae_progress && (!pgae_voice_of_many(job->voice) || pgae_voice_pace(job->voice)))
+		ereport(NOTICE,
+				(errmsg("%straining ended (%s) after %.1f s: %s", pgae_voice_prefix(job->voice),
+						ae_train_state_name[job->progress->state], seconds_of(job),
+						describe_progress(job))));
 }
 
 /* 22023 where training would see no label. */
@@ -726,19 +745,23 @@ finite_or_nan(double loss)
 }
 
 /*
- * The epochs that have a loss, in model->history.  Of a training that diverged, the
- * last ones may not; and losses beyond what a float holds are cut down to that.
+ * The epochs that have a loss, in model->history; of few rows, whose epochs are many and short,
+ * every so many of them and the last one.  Of a training that diverged, the last ones may have
+ * none; and losses beyond what a float holds are cut down to that.
  */
 static void
 keep_history(AeModel *model, const AeProgress *p)
 {
+	uint32_t most = (uint32_t) Min(Max(p->n_train, MIN_HISTORY), AE_MAX_HISTORY);
+	uint32_t stride = (p->n_history + most - 1) / most;
+
 	model->history = palloc(Max(p->n_history, 1) * sizeof(AeEpoch));
 	model->n_history = 0;
 	for (uint32_t i = 0; i < p->n_history; i++)
 	{
 		AeEpoch epoch = p->history[i];
 
-		if (isnan(epoch.train_loss))
+		if (isnan(epoch.train_loss) || ((i + 1) % stride != 0 && i + 1 < p->n_history))
 			continue;
 		epoch.train_loss = Min(epoch.train_loss, FLT_MAX);
 		if (isinf(epoch.validation_loss))
@@ -828,11 +851,12 @@ take_params(PgaeJob *job)
 	ae_fail(&error, AE_ERR_DIVERGED, "training", (double) update, 0, 0);
 	if (params == NULL)
 		pgae_raise(&error, &job->model->schema);
-	ereport(WARNING, (errcode(ERRCODE_WARNING),
-					  errmsg("training diverged after " UINT64_FORMAT
-							 " updates, the model has the last good weights",
-							 update),
-					  errhint("Lower the option \"learning_rate\", or set \"clip_norm\".")));
+	if (pgae_voice_may(job->voice, PGAE_NOTICE_DIVERGED))
+		ereport(WARNING, (errcode(ERRCODE_WARNING),
+						  errmsg("%straining diverged after " UINT64_FORMAT
+								 " updates, the model has the last good weights",
+								 pgae_voice_prefix(job->voice), update),
+						  errhint("Lower the option \"learning_rate\", or set \"clip_norm\".")));
 	return params;
 }
 

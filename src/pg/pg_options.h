@@ -150,10 +150,10 @@ extern void pgae_mirror(int *to, const int *from, int n);
 /* ---- pg_rules.c ---- */
 
 /*
- * Refuses options that cannot stand together, as far as can be told without rows; 22023.  A NOTICE
- * tells of those without effect.
+ * Refuses options that cannot stand together, as far as can be told without rows; 22023.  With
+ * notices, a NOTICE tells of those without effect.
  */
-extern void pgae_options_check(const PgaeOptions *options);
+extern void pgae_options_check(const PgaeOptions *options, bool notices);
 /* Refuses a number of units kept that a code of that width does not have. */
 extern void pgae_options_check_top_k(const PgaeOptions *options, int code);
 /* Refuses options that contradict the model that training starts from. */
@@ -164,10 +164,11 @@ extern void pgae_options_check_init(const PgaeOptions *options, const PgaeModels
 /*
  * Fills in defaults once columns and rows are known: purpose, widths, activations, losses, lengths;
  * writes model->purpose, loss, category_loss, net (without its layout) and options.  The schema is
- * laid out.  init: the model that training starts from, or NULL.
+ * laid out.  init: the model that training starts from, or NULL.  n_rows: to train on; n_unseen: of
+ * the other fold, 0 where there is none.
  */
 extern void pgae_options_resolve(AeModel *model, const PgaeOptions *options, const AeModel *init,
-								 size_t n_rows, bool crossed);
+								 size_t n_rows, size_t n_unseen);
 
 /* NOTICEs of options that do nothing or do not suffice, as they were resolved; once a training. */
 extern void pgae_options_notice(const AeModel *model, const PgaeOptions *options,

@@ -666,17 +666,19 @@ set_target(PgaeCodec *codec, AeSchema *schema, size_t *stored, TupleDesc tupdesc
 
 /* Array columns without an element in any row are left out; returns how many columns stay. */
 static int
-drop_unknown_arrays(int *chosen, int n, TupleDesc tupdesc, const int *lengths)
+drop_unknown_arrays(int *chosen, int n, TupleDesc tupdesc, const PgaeCodec *codec)
 {
+	PgaeVoice *voice = pgae_budget_voice(codec->budget);
 	int kept = 0;
 
 	for (int i = 0; i < n; i++)
 	{
-		if (lengths[chosen[i]] < 0)
-			ereport(NOTICE, (errmsg("column \"%s\" is NULL in all rows and is left out",
-									NameStr(TupleDescAttr(tupdesc, chosen[i])->attname))));
-		else
+		if (codec->lengths[chosen[i]] >= 0)
 			chosen[kept++] = chosen[i];
+		else if (pgae_voice_may(voice, PGAE_NOTICE_ALL_NULL))
+			ereport(NOTICE, (errmsg("%scolumn \"%s\" is NULL in all rows and is left out",
+									pgae_voice_prefix(voice),
+									NameStr(TupleDescAttr(tupdesc, chosen[i])->attname))));
 	}
 	return kept;
 }
@@ -1249,8 +1251,7 @@ pgae_codec_prepare(PgaeCodec *codec, Datum row, bool force)
 	{
 		if (!force)
 			return false;
-		codec->n_chosen =
-			drop_unknown_arrays(codec->chosen, codec->n_chosen, tupdesc, codec->lengths);
+		codec->n_chosen = drop_unknown_arrays(codec->chosen, codec->n_chosen, tupdesc, codec);
 		if (codec->n_chosen == 0)
 			return false;
 	}

@@ -476,7 +476,7 @@ notice_unused(const PgaeOptions *options)
 }
 
 void
-pgae_options_check(const PgaeOptions *options)
+pgae_options_check(const PgaeOptions *options, bool notices)
 {
 	check_needs(options);
 	check_rules(options);
@@ -488,7 +488,8 @@ pgae_options_check(const PgaeOptions *options)
 	check_mirrors(options);
 	check_contract(options);
 	check_target(options);
-	notice_unused(options);
+	if (notices)
+		notice_unused(options);
 }
 
 /* ---- a start from another model ---- */

@@ -71,7 +71,7 @@ struct PgaeBudget
 	dlist_head stores;     /* those that are charged MIN_RUN and more */
 	size_t n_on_disk;      /* stores that have runs */
 	PgaeShare shares[PGAE_N_SHARES];
-	bool noticed[PGAE_N_NOTICES];
+	PgaeVoice *voice;
 	PgaeFile *file;    /* all runs; NULL if n_on_disk = 0 */
 	PgaeFile *results; /* NULL if n_results = 0 */
 	size_t n_results;  /* kept and not forgotten */
@@ -150,6 +150,7 @@ pgae_budget_create(MemoryContext context, bool across_commits)
 
 	budget->context = context;
 	budget->across_commits = across_commits;
+	budget->voice = pgae_voice_create(context);
 	budget->reserve = total / 4;
 	budget->limit = total - budget->reserve;
 	dlist_init(&budget->stores);
@@ -169,13 +170,10 @@ pgae_budget(FunctionCallInfo fcinfo)
 	return fcinfo->flinfo->fn_extra;
 }
 
-bool
-pgae_budget_notice(PgaeBudget *budget, PgaeNotice notice)
+PgaeVoice *
+pgae_budget_voice(const PgaeBudget *budget)
 {
-	bool first = !budget->noticed[notice];
-
-	budget->noticed[notice] = true;
-	return first;
+	return budget->voice;
 }
 
 uint64

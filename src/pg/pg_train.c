@@ -230,7 +230,7 @@ static void
 begin_training(PgaeTraining *training, Jsonb *options, struct varlena *init, Oid row_type)
 {
 	training->options = pgae_options_parse(options);
-	pgae_options_check(training->options);
+	pgae_options_check(training->options, pgae_voice_begin(pgae_budget_voice(training->budget)));
 	if (init != NULL)
 	{
 		begin_from_model(training, init, row_type);
@@ -452,6 +452,7 @@ settle_folds(PgaeTraining *training)
 {
 	Fold *a = &training->folds[0], *b = &training->folds[1];
 	size_t n_a = count_rows(a), n_b = count_rows(b), n = n_a + n_b;
+	PgaeVoice *voice = pgae_budget_voice(training->budget);
 
 	if (training->n_folds == 1)
 		return;
@@ -473,12 +474,12 @@ settle_folds(PgaeTraining *training)
 		a->store = b->store;
 		b->store = NULL;
 	}
-	if (n > 1 && pgae_budget_notice(training->budget, PGAE_NOTICE_ONE_NETWORK))
+	if (n > 1 && pgae_voice_may(voice, PGAE_NOTICE_ONE_NETWORK))
 		ereport(
 			NOTICE,
-			(errmsg("one network is trained on all %zu rows: there are too few different ones "
+			(errmsg("%sone network is trained on all %zu rows: there are too few different ones "
 					"to cross two",
-					n),
+					pgae_voice_prefix(voice), n),
 			 errdetail("Its p-values come from rows that it has seen: they rank these rows, but "
 					   "promise no rate of false alarms on others.")));
 }
@@ -495,6 +496,7 @@ make_job(PgaeTraining *training, uint32 f, uint32 n_members, const instr_time *s
 	job->unseen = training->n_folds > 1 ? training->folds[f].store : NULL;
 	job->start = start;
 	job->track = training->track;
+	job->voice = pgae_budget_voice(training->budget);
 	job->n_members = n_members;
 	job->number = f * n_members;
 	job->n_networks = training->n_folds * n_members;
@@ -506,17 +508,23 @@ make_job(PgaeTraining *training, uint32 f, uint32 n_members, const instr_time *s
 static void
 warn_no_model(const PgaeTraining *training, const PgaeJob *job)
 {
+	const char *prefix = pgae_voice_prefix(job->voice);
+
+	if (!pgae_voice_may(job->voice, PGAE_NOTICE_NO_MODEL))
+		return;
 	if (training->n_folds > 1)
-		ereport(WARNING, (errcode(ERRCODE_WARNING),
-						  errmsg("no model: every column has one value, or only rare ones, in all "
-								 "%zu rows of a fold",
-								 job->n_rows)));
+		ereport(WARNING,
+				(errcode(ERRCODE_WARNING),
+				 errmsg("%sno model: every column has one value, or only rare ones, in all "
+						"%zu rows of a fold",
+						prefix, job->n_rows)));
 	else
-		ereport(WARNING, (errcode(ERRCODE_WARNING),
-						  errmsg_plural("no model: there is only %zu row",
-										"no model: every column has one value, or only rare ones, "
-										"in all %zu rows",
-										job->n_rows, job->n_rows)));
+		ereport(WARNING,
+				(errcode(ERRCODE_WARNING),
+				 errmsg_plural("%sno model: there is only %zu row",
+							   "%sno model: every column has one value, or only rare ones, "
+							   "in all %zu rows",
+							   job->n_rows, prefix, job->n_rows)));
 }
 
 /* Takes the rows of a store, sorted, into a digest. */
@@ -617,13 +625,13 @@ static void
 notice_smallest_p(const PgaeTraining *training, const AeModel *first)
 {
 	uint64 n = first->calibration.n;
+	PgaeVoice *voice = pgae_budget_voice(training->budget);
 
 	if (pgae_progress && first->purpose == AE_PURPOSE_DETECT && n > 0 &&
-		1.0 / (n + 1) > DEFAULT_CONTAMINATION &&
-		pgae_budget_notice(training->budget, PGAE_NOTICE_SMALLEST_P))
+		1.0 / (n + 1) > DEFAULT_CONTAMINATION && pgae_voice_may(voice, PGAE_NOTICE_SMALLEST_P))
 		ereport(NOTICE,
-				(errmsg("with " UINT64_FORMAT " rows to compare with, no p-value is below %.2g", n,
-						1.0 / (n + 1)),
+				(errmsg("%swith " UINT64_FORMAT " rows to compare with, no p-value is below %.2g",
+						pgae_voice_prefix(voice), n, 1.0 / (n + 1)),
 				 errhint("ae.is_anomaly flags nothing at a contamination below that.")));
 }
 
@@ -722,6 +730,7 @@ train(PgaeTraining *training, MemoryContext result_context)
 void
 pgae_training_close_rows(PgaeTraining *training)
 {
+	pgae_voice_end(pgae_budget_voice(training->budget));
 	if (training->waiting != NIL &&
 		pgae_codec_prepare(training->codec, waiting_row(llast(training->waiting)), true))
 		collect_waiting(training);

@@ -131,9 +131,9 @@ static void
 test_weight(void **state)
 {
 	(void) state;
-	assert_true(ae_extremes_weight(1) == 1 && ae_extremes_weight(50) == 1);
-	assert_true(ae_extremes_weight(75) == 0.5);
-	assert_true(ae_extremes_weight(100) == 0 && ae_extremes_weight(UINT64_MAX) == 0);
+	assert_true(ae_extremes_weight(1) == 1 && ae_extremes_weight(25) == 1);
+	assert_true(fabs(ae_extremes_weight(40) - 0.4) < 1e-12);
+	assert_true(ae_extremes_weight(50) == 0 && ae_extremes_weight(UINT64_MAX) == 0);
 }
 
 /* The parts of columns are the term, at the source column of its wildest number. */
