@@ -53,6 +53,22 @@ struct PgaeModels
 	AeModel *models[AE_MAX_MODELS]; /* fold * n_members + member */
 };
 
+/* ---- pg_text.c: names and levels of a model as text of the server ---- */
+
+/*
+ * A text of a model in the server's encoding, palloc'd.  Where that lacks a character, or raw bytes
+ * are not valid in it: NULL if missing_ok, else 22P05 or 22021.  No other way leads out of a model.
+ */
+extern char *pgae_model_text(const AeSchema *schema, const char *bytes, size_t len,
+							 bool missing_ok);
+
+/* The name of the target's column as the server's text, palloc'd. */
+extern char *pgae_target_name(const AeSchema *schema);
+/* The name of a source column as the server's text; '[i]' in a model of arrays. palloc'd. */
+extern char *pgae_column_name(const AeSchema *schema, uint32 column);
+/* The same of one value: 'name[i]' of an element of an array column. */
+extern char *pgae_value_name(const AeSchema *schema, uint32 column);
+
 /* ---- pg_value.c: one datum to a value or the text of a level, and back ---- */
 typedef enum PgaeConv
 {
@@ -171,12 +187,6 @@ extern bool pgae_levels_are_ascii(const PgaeLevels *levels);
 /* Enters a model's levels that are not there; returns the number of each, palloc'd. */
 extern int32 *pgae_levels_add_model(PgaeLevels *levels, const AeSchema *schema,
 									const AeColumn *column);
-/*
- * A text of a model in the server's encoding, palloc'd.  Where that lacks a character, or raw bytes
- * are not valid in it: NULL if missing_ok, else 22P05 or 22021.  No other way leads out of a model.
- */
-extern char *pgae_model_text(const AeSchema *schema, const char *bytes, size_t len,
-							 bool missing_ok);
 extern char *pgae_level_text(const AeSchema *schema, const AeLevel *level, bool missing_ok);
 /*
  * Sets column->levels, ->other and ->wide from counts[number]: of the levels seen
@@ -276,13 +286,6 @@ extern void pgae_codec_map_levels(PgaeCodec *codec, uint32 column, const int32 *
 /* The same of the target, where it is a category; a map to -1: no label. */
 extern PgaeLevels *pgae_codec_target_levels(const PgaeCodec *codec);
 extern void pgae_codec_map_target(PgaeCodec *codec, const int32 *map);
-
-/* The name of the target's column as the server's text, palloc'd. */
-extern char *pgae_target_name(const AeSchema *schema);
-/* The name of a source column as the server's text; '[i]' in a model of arrays. palloc'd. */
-extern char *pgae_column_name(const AeSchema *schema, uint32 column);
-/* The same of one value: 'name[i]' of an element of an array column. */
-extern char *pgae_value_name(const AeSchema *schema, uint32 column);
 
 /* ---- pg_file.c: temporary files ---- */
 typedef struct PgaeFile PgaeFile;

@@ -17,41 +17,6 @@ number_text(double value)
 	return float8out_internal(value);
 }
 
-/*
- * The name of a source column as text of the server's encoding; "[i]", counted from 1, in a
- * model of arrays.  22P05 or 22021 where it cannot be.
- */
-char *
-pgae_column_name(const AeSchema *schema, uint32 column)
-{
-	const AeColumn *col = &schema->columns[column];
-
-	if (schema->is_array)
-		return psprintf("[%u]", column + 1);
-	if (col->element > 1)
-		col -= col->element - 1;
-	return pgae_model_text(schema, col->name, col->name_len, false);
-}
-
-char *
-pgae_target_name(const AeSchema *schema)
-{
-	AeSchema alone = *schema;
-
-	alone.columns = &alone.target;
-	return pgae_column_name(&alone, 0);
-}
-
-char *
-pgae_value_name(const AeSchema *schema, uint32 column)
-{
-	char *name = pgae_column_name(schema, column);
-
-	if (schema->columns[column].element == 0)
-		return name;
-	return psprintf("%s[%u]", name, schema->columns[column].element);
-}
-
 /* `column "x"`, `element [3]`, or plain "a column" where the name is not known. */
 static char *
 column_phrase(const AeError *error, const AeSchema *schema)

@@ -256,58 +256,6 @@ pgae_levels_add_model(PgaeLevels *levels, const AeSchema *schema, const AeColumn
 	return numbers;
 }
 
-/* From UTF-8 to the server's encoding; NULL where that lacks a character. */
-static char *
-convert_or_null(char *text)
-{
-	char *volatile converted = NULL;
-	MemoryContext context = CurrentMemoryContext;
-
-	PG_TRY();
-	{
-		converted = pg_any_to_server(text, (int) strlen(text), PG_UTF8);
-	}
-	PG_CATCH();
-	{
-		if (geterrcode() != ERRCODE_UNTRANSLATABLE_CHARACTER)
-			PG_RE_THROW();
-		MemoryContextSwitchTo(context);
-		FlushErrorState();
-	}
-	PG_END_TRY();
-	return converted;
-}
-
-/* Bytes of no known encoding may be no text here: they must not get into this database. */
-static char *
-check_raw(char *text, bool missing_ok)
-{
-	int encoding = GetDatabaseEncoding();
-
-	if (pg_verify_mbstr(encoding, text, (int) strlen(text), true))
-		return text;
-	if (!missing_ok)
-		ereport(ERROR,
-				(errcode(ERRCODE_CHARACTER_NOT_IN_REPERTOIRE),
-				 errmsg("a text in the model is not valid in encoding \"%s\"",
-						pg_encoding_to_char(encoding)),
-				 errdetail("The model was trained in a database with encoding SQL_ASCII, which "
-						   "takes any bytes."),
-				 errhint("Train it on rows of a database with encoding %s.",
-						 pg_encoding_to_char(encoding))));
-	return NULL;
-}
-
-char *
-pgae_model_text(const AeSchema *schema, const char *bytes, size_t len, bool missing_ok)
-{
-	char *text = pnstrdup(bytes, len);
-
-	if (schema->raw_names)
-		return check_raw(text, missing_ok);
-	return missing_ok ? convert_or_null(text) : pg_any_to_server(text, (int) len, PG_UTF8);
-}
-
 char *
 pgae_level_text(const AeSchema *schema, const AeLevel *level, bool missing_ok)
 {
