@@ -123,7 +123,7 @@ typedef struct PgaeText
 } PgaeText;
 
 /*
- * Counts changes of casts and functions, from pgae_watch_casts on: a part that was made before the
+ * Counts changes of casts and functions, from the first pgae_watch_casts on: a part that was made before the
  * last one must be made again.
  */
 extern uint64 pgae_cast_changes;
@@ -163,13 +163,37 @@ extern void pgae_part_plain(PgaePart *plain, const PgaePart *part);
 /* As its type prints it. */
 extern char *pgae_datum_text(const PgaePart *part, Datum datum);
 
+/* ---- pg_share.c: memory that many share, for what cannot go to disk ---- */
+
+typedef struct PgaeShare
+{
+	size_t limit;
+	size_t used;
+	dlist_head holders; /* PgaeHolder.node */
+} PgaeShare;
+
+/* Who holds some of a share, until its memory context goes; embedded in what it is. */
+typedef struct PgaeHolder
+{
+	PgaeShare *share;
+	size_t bytes; /* the first few kB of each holder are not counted in share->used */
+	dlist_node node;
+	MemoryContextCallback callback;
+} PgaeHolder;
+
+extern void pgae_holder_init(PgaeHolder *holder, PgaeShare *share, MemoryContext context);
+/* False, and nothing taken, where the share would be exceeded. */
+extern bool pgae_holder_take(PgaeHolder *holder, size_t bytes);
+extern void pgae_holder_give_back(PgaeHolder *holder);
+/* What palloc takes for so many bytes. */
+extern size_t pgae_chunk_bytes(size_t size);
+
 /* ---- pg_level.c: levels of a category, from text to number ---- */
 typedef struct PgaeLevels PgaeLevels;
-typedef struct PgaeBudget PgaeBudget; /* pg_store.c */
 
 extern PgaeLevels *pgae_levels_create(MemoryContext context, bool raw);
-/* Lets texts of that attribute (from 0) be entered, out of the budget; column must live as long. */
-extern void pgae_levels_start_learning(PgaeLevels *levels, PgaeBudget *budget, const char *column,
+/* Lets texts of that attribute (from 0) be entered, out of that share; column must live as long. */
+extern void pgae_levels_start_learning(PgaeLevels *levels, PgaeShare *share, const char *column,
 									   int att);
 /* The number of a level, or -1. */
 extern int pgae_levels_find(const PgaeLevels *levels, const char *text, size_t len);
@@ -229,7 +253,7 @@ extern PgaeCodec *pgae_codec_create(const AeSchema *const *schemas, int n_schema
  * the schema (names, kinds, scalings) in context.
  */
 extern PgaeCodec *pgae_codec_create_training(const PgaeOptions *options, Oid argtype,
-											 PgaeBudget *budget, MemoryContext context);
+											 PgaeShare *share, MemoryContext context);
 
 /*
  * To go on training a model: rows get a hash, and records the numbers of levels, of which
@@ -332,6 +356,7 @@ extern const char *pgae_voice_prefix(const PgaeVoice *voice);
 
 /* ---- pg_store.c: the rows of one training, in an order that is theirs alone ---- */
 typedef struct PgaeStore PgaeStore;
+typedef struct PgaeBudget PgaeBudget;
 
 /*
  * The memory that all groups of an aggregate call share for their records: half of
@@ -353,29 +378,7 @@ typedef enum PgaeShareKind
 	PGAE_N_SHARES
 } PgaeShareKind;
 
-typedef struct PgaeShare
-{
-	size_t limit;
-	size_t used;
-	dlist_head holders; /* PgaeHolder.node */
-} PgaeShare;
-
-/* Who holds some of a share, until its memory context goes; embedded in what it is. */
-typedef struct PgaeHolder
-{
-	PgaeShare *share;
-	size_t bytes; /* the first few kB of each holder are not counted in share->used */
-	dlist_node node;
-	MemoryContextCallback callback;
-} PgaeHolder;
-
-extern void pgae_holder_init(PgaeHolder *holder, PgaeBudget *budget, PgaeShareKind kind,
-							 MemoryContext context);
-/* False, and nothing taken, where the share would be exceeded. */
-extern bool pgae_holder_take(PgaeHolder *holder, size_t bytes);
-extern void pgae_holder_give_back(PgaeHolder *holder);
-/* What palloc takes for so many bytes. */
-extern size_t pgae_chunk_bytes(size_t size);
+extern PgaeShare *pgae_budget_share(PgaeBudget *budget, PgaeShareKind kind);
 
 /* What the trainings of that call say. */
 extern PgaeVoice *pgae_budget_voice(const PgaeBudget *budget);
@@ -755,7 +758,7 @@ extern PgaeCached *pgae_see_row(FunctionCallInfo fcinfo, int argno, const PgaeRo
 /* The mean error and raw score, over the networks of its fold, of a row just seen. */
 extern void pgae_score_seen(double *error, double *raw, PgaeCached *cached, PgaeSight sight);
 
-/* ---- pg_detect.c: train, score and explain in one call ---- */
+/* ---- pg_query.c: queries that users give as text ---- */
 
 /*
  * The query that an argument of that function means: its text without semicolons at the end, or

@@ -15,6 +15,7 @@
 
 #include "access/htup_details.h"
 #include "common/hashfn.h"
+#include "lib/simplehash.h"
 #include "mb/pg_wchar.h"
 #include "utils/memutils.h"
 
@@ -43,7 +44,6 @@ typedef struct LevelEntry
 #define SH_GET_HASH(table, a) (a)->hash
 #define SH_DECLARE
 #define SH_DEFINE
-#include "lib/simplehash.h"
 
 /* A text that was seen. */
 typedef struct Seen
@@ -79,9 +79,9 @@ pgae_levels_create(MemoryContext context, bool raw)
 }
 
 void
-pgae_levels_start_learning(PgaeLevels *levels, PgaeBudget *budget, const char *column, int att)
+pgae_levels_start_learning(PgaeLevels *levels, PgaeShare *share, const char *column, int att)
 {
-	pgae_holder_init(&levels->holder, budget, PGAE_SHARE_LEVELS, levels->context);
+	pgae_holder_init(&levels->holder, share, levels->context);
 	levels->column = column;
 	levels->att = att;
 }

@@ -82,7 +82,6 @@ _PG_init(void)
 							 &pgae_checkpoint_interval, 60, 0, 86400, PGC_USERSET, GUC_UNIT_S, NULL,
 							 NULL, NULL);
 	MarkGUCPrefixReserved("ae");
-	pgae_watch_casts();
 }
 
 /* The kernels that ae.kernels asks for. */

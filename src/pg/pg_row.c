@@ -91,7 +91,7 @@ struct PgaeCodec
 {
 	MemoryContext context;
 	const PgaeOptions *options;          /* of a training, else NULL */
-	PgaeBudget *budget;                  /* the same */
+	PgaeShare *share;                    /* the same: of levels */
 	const AeSchema *schema;              /* NULL in training before it stands */
 	const AeSchema *schemas[PGAE_FOLDS]; /* of a crossed model */
 	bool crossed;
@@ -593,7 +593,7 @@ set_source(PgaeCodec *codec, AeSchema *schema, size_t *stored, Source *source, c
 	if (source->kind == AE_KIND_CATEGORY)
 	{
 		source->levels = pgae_levels_create(codec->context, false);
-		pgae_levels_start_learning(source->levels, codec->budget, source->name, part->att);
+		pgae_levels_start_learning(source->levels, codec->share, source->name, part->att);
 	}
 	for (uint32 i = 0; i < source->n; i++)
 	{
@@ -654,7 +654,7 @@ set_target(PgaeCodec *codec, AeSchema *schema, size_t *stored, TupleDesc tupdesc
 	if (source->kind == AE_KIND_CATEGORY)
 	{
 		source->levels = pgae_levels_create(codec->context, false);
-		pgae_levels_start_learning(source->levels, codec->budget, source->name, part.att);
+		pgae_levels_start_learning(source->levels, codec->share, source->name, part.att);
 	}
 	schema->has_target = codec->has_target = true;
 	schema->target.kind = source->kind;
@@ -890,6 +890,7 @@ codec_alloc(Oid argtype, MemoryContext context)
 	codec->context = context;
 	codec->argtype = argtype;
 	codec->plan.type = InvalidOid;
+	pgae_watch_casts();
 	check_argument_type(codec);
 	return codec;
 }
@@ -1043,11 +1044,11 @@ pgae_codec_create(const AeSchema *const *schemas, int n_schemas, Oid argtype, Me
 }
 
 /*
- * A codec for training; options and budget must outlive it.  22023 for options that name columns of
+ * A codec for training; options and share must outlive it.  22023 for options that name columns of
  * arrays, which have no names.
  */
 PgaeCodec *
-pgae_codec_create_training(const PgaeOptions *options, Oid argtype, PgaeBudget *budget,
+pgae_codec_create_training(const PgaeOptions *options, Oid argtype, PgaeShare *share,
 						   MemoryContext context)
 {
 	PgaeCodec *codec = codec_alloc(argtype, context);
@@ -1059,7 +1060,7 @@ pgae_codec_create_training(const PgaeOptions *options, Oid argtype, PgaeBudget *
 													: NULL;
 
 	codec->options = options;
-	codec->budget = budget;
+	codec->share = share;
 	codec->learning = codec->hashing = true;
 	if (codec->is_array && option)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -222,7 +222,8 @@ open_training(PgaeTraining *training, PgaeBudget *budget, MemoryContext parent)
 {
 	training->context = AllocSetContextCreate(parent, "ae.train", ALLOCSET_START_SMALL_SIZES);
 	training->budget = budget;
-	pgae_holder_init(&training->waits, budget, PGAE_SHARE_WAITING, training->context);
+	pgae_holder_init(&training->waits, pgae_budget_share(budget, PGAE_SHARE_WAITING),
+					 training->context);
 }
 
 /* Options and codec, in the current context, which is the training's. */
@@ -236,8 +237,9 @@ begin_training(PgaeTraining *training, Jsonb *options, struct varlena *init, Oid
 		begin_from_model(training, init, row_type);
 		return;
 	}
-	training->codec = pgae_codec_create_training(training->options, row_type, training->budget,
-												 training->context);
+	training->codec = pgae_codec_create_training(
+		training->options, row_type, pgae_budget_share(training->budget, PGAE_SHARE_LEVELS),
+		training->context);
 	training->n_folds = pgae_options_folds(training->options);
 }
 

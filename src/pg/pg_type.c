@@ -9,7 +9,6 @@
 #include "common/hashfn.h"
 #include "libpq/pqformat.h"
 #include "utils/builtins.h"
-#include "utils/snapmgr.h"
 
 PG_FUNCTION_INFO_V1(pg_ae_model_in);
 PG_FUNCTION_INFO_V1(pg_ae_model_out);

@@ -94,6 +94,11 @@ note_cast_change(Datum arg, int cache, uint32 hash)
 void
 pgae_watch_casts(void)
 {
+	static bool watching = false;
+
+	if (watching)
+		return;
+	watching = true;
 	CacheRegisterSyscacheCallback(CASTSOURCETARGET, note_cast_change, (Datum) 0);
 	CacheRegisterSyscacheCallback(PROCOID, note_cast_change, (Datum) 0);
 }
