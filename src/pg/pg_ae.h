@@ -163,6 +163,34 @@ extern void pgae_part_plain(PgaePart *plain, const PgaePart *part);
 /* As its type prints it. */
 extern char *pgae_datum_text(const PgaePart *part, Datum datum);
 
+/* ---- pg_voice.c: what a statement that trains many models says ---- */
+typedef struct PgaeVoice PgaeVoice;
+
+typedef enum PgaeNotice
+{
+	PGAE_NOTICE_ONE_NETWORK,
+	PGAE_NOTICE_SMALLEST_P,
+	PGAE_NOTICE_ONE_VALUE,
+	PGAE_NOTICE_ALL_NULL,
+	PGAE_NOTICE_LABELS,
+	PGAE_NOTICE_OPTIONS,
+	PGAE_NOTICE_DIVERGED,
+	PGAE_NOTICE_NO_MODEL,
+	PGAE_N_NOTICES
+} PgaeNotice;
+
+/* One for all models of a statement; when context goes, it sums up what it did not say. */
+extern PgaeVoice *pgae_voice_create(MemoryContext context);
+extern bool pgae_voice_begin(PgaeVoice *voice); /* another training; true: it is the first */
+extern void pgae_voice_end(PgaeVoice *voice);   /* all its rows are there: it gets its number */
+/* Whether that is said of the model at hand: of the first one that it is about. */
+extern bool pgae_voice_may(PgaeVoice *voice, PgaeNotice notice);
+extern bool pgae_voice_of_many(const PgaeVoice *voice);
+/* Of many models: true once a second. */
+extern bool pgae_voice_pace(PgaeVoice *voice);
+/* "model 12: ", or nothing where it is the only one. */
+extern const char *pgae_voice_prefix(const PgaeVoice *voice);
+
 /* ---- pg_share.c: memory that many share, for what cannot go to disk ---- */
 
 typedef struct PgaeShare
@@ -253,7 +281,8 @@ extern PgaeCodec *pgae_codec_create(const AeSchema *const *schemas, int n_schema
  * the schema (names, kinds, scalings) in context.
  */
 extern PgaeCodec *pgae_codec_create_training(const PgaeOptions *options, Oid argtype,
-											 PgaeShare *share, MemoryContext context);
+											 PgaeShare *share, PgaeVoice *voice,
+											 MemoryContext context);
 
 /*
  * To go on training a model: rows get a hash, and records the numbers of levels, of which
@@ -325,34 +354,6 @@ extern uint64 pgae_file_size(const PgaeFile *file);
 extern void pgae_file_append(PgaeFile *file, const void *bytes, size_t n);
 /* What is read must have been appended. */
 extern void pgae_file_read(PgaeFile *file, void *bytes, size_t n, uint64 position);
-
-/* ---- pg_voice.c: what a statement that trains many models says ---- */
-typedef struct PgaeVoice PgaeVoice;
-
-typedef enum PgaeNotice
-{
-	PGAE_NOTICE_ONE_NETWORK,
-	PGAE_NOTICE_SMALLEST_P,
-	PGAE_NOTICE_ONE_VALUE,
-	PGAE_NOTICE_ALL_NULL,
-	PGAE_NOTICE_LABELS,
-	PGAE_NOTICE_OPTIONS,
-	PGAE_NOTICE_DIVERGED,
-	PGAE_NOTICE_NO_MODEL,
-	PGAE_N_NOTICES
-} PgaeNotice;
-
-/* One for all models of a statement; when context goes, it sums up what it did not say. */
-extern PgaeVoice *pgae_voice_create(MemoryContext context);
-extern bool pgae_voice_begin(PgaeVoice *voice); /* another training; true: it is the first */
-extern void pgae_voice_end(PgaeVoice *voice);   /* all its rows are there: it gets its number */
-/* Whether that is said of the model at hand: of the first one that it is about. */
-extern bool pgae_voice_may(PgaeVoice *voice, PgaeNotice notice);
-extern bool pgae_voice_of_many(const PgaeVoice *voice);
-/* Of many models: true once a second. */
-extern bool pgae_voice_pace(PgaeVoice *voice);
-/* "model 12: ", or nothing where it is the only one. */
-extern const char *pgae_voice_prefix(const PgaeVoice *voice);
 
 /* ---- pg_store.c: the rows of one training, in an order that is theirs alone ---- */
 typedef struct PgaeStore PgaeStore;

@@ -15,7 +15,6 @@
 
 #include "access/htup_details.h"
 #include "common/hashfn.h"
-#include "lib/simplehash.h"
 #include "mb/pg_wchar.h"
 #include "utils/memutils.h"
 
@@ -44,6 +43,7 @@ typedef struct LevelEntry
 #define SH_GET_HASH(table, a) (a)->hash
 #define SH_DECLARE
 #define SH_DEFINE
+#include "lib/simplehash.h"
 
 /* A text that was seen. */
 typedef struct Seen

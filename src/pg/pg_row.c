@@ -92,6 +92,7 @@ struct PgaeCodec
 	MemoryContext context;
 	const PgaeOptions *options;          /* of a training, else NULL */
 	PgaeShare *share;                    /* the same: of levels */
+	PgaeVoice *voice;                    /* the same: what may be said */
 	const AeSchema *schema;              /* NULL in training before it stands */
 	const AeSchema *schemas[PGAE_FOLDS]; /* of a crossed model */
 	bool crossed;
@@ -668,7 +669,7 @@ set_target(PgaeCodec *codec, AeSchema *schema, size_t *stored, TupleDesc tupdesc
 static int
 drop_unknown_arrays(int *chosen, int n, TupleDesc tupdesc, const PgaeCodec *codec)
 {
-	PgaeVoice *voice = pgae_budget_voice(codec->budget);
+	PgaeVoice *voice = codec->voice;
 	int kept = 0;
 
 	for (int i = 0; i < n; i++)
@@ -1044,12 +1045,12 @@ pgae_codec_create(const AeSchema *const *schemas, int n_schemas, Oid argtype, Me
 }
 
 /*
- * A codec for training; options and share must outlive it.  22023 for options that name columns of
+ * A codec for training; options, share and voice must outlive it.  22023 for options that name columns of
  * arrays, which have no names.
  */
 PgaeCodec *
 pgae_codec_create_training(const PgaeOptions *options, Oid argtype, PgaeShare *share,
-						   MemoryContext context)
+						   PgaeVoice *voice, MemoryContext context)
 {
 	PgaeCodec *codec = codec_alloc(argtype, context);
 	const char *option = options->columns != NIL    ? "columns"
@@ -1061,6 +1062,7 @@ pgae_codec_create_training(const PgaeOptions *options, Oid argtype, PgaeShare *s
 
 	codec->options = options;
 	codec->share = share;
+	codec->voice = voice;
 	codec->learning = codec->hashing = true;
 	if (codec->is_array && option)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),

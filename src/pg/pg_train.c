@@ -239,7 +239,7 @@ begin_training(PgaeTraining *training, Jsonb *options, struct varlena *init, Oid
 	}
 	training->codec = pgae_codec_create_training(
 		training->options, row_type, pgae_budget_share(training->budget, PGAE_SHARE_LEVELS),
-		training->context);
+		pgae_budget_voice(training->budget), training->context);
 	training->n_folds = pgae_options_folds(training->options);
 }
 
