@@ -20,12 +20,21 @@ BEGIN
 		'count(*) FILTER (WHERE positive) OVER () AS n1, count(*) FILTER (WHERE NOT positive) OVER () AS n0 FROM (' || query || ') q) r GROUP BY n1, n0' INTO result;
 	RETURN result;
 END $$;
-SELECT auroc('SELECT attack AS positive, s FROM scores') > 0.97 AS pairs_rank_high, avg(flagged::int) FILTER (WHERE attack) > 0.5 AS most_are_flagged FROM scores;
+SELECT auroc('SELECT attack AS positive, s FROM scores') > 0.93 AS pairs_rank_high, auroc('SELECT attack AS positive, s FROM scores') > 0.05 + auroc('SELECT attack AS positive, -count(*) OVER (PARTITION BY usr, host) AS s FROM scores') AS better_than_counts,
+	avg(flagged::int) FILTER (WHERE attack) > 0.3 AS many_are_flagged FROM scores;
 -- frequent users score as others do
 WITH top AS (SELECT usr FROM logs GROUP BY usr ORDER BY count(*) DESC, usr LIMIT 100), scored AS (SELECT usr IN (TABLE top) AS frequent, s, flagged FROM scores WHERE NOT attack),
 	medians AS (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY s) FILTER (WHERE frequent) / percentile_cont(0.5) WITHIN GROUP (ORDER BY s) FILTER (WHERE NOT frequent) AS ratio,
 		avg(flagged::int) FILTER (WHERE frequent) AS f, avg(flagged::int) FILTER (WHERE NOT frequent) AS o FROM scored)
 SELECT ratio BETWEEN 0.5 AND 2 AS medians_are_near, f < 0.02 AS frequent_not_flagged, o < 0.02 AS others_not_flagged FROM medians;
+
+-- nor are they odd where nothing else has many levels: the crowd of others is no level that they lack
+CREATE TABLE transfers AS SELECT 'u' || u AS usr, (ARRAY['a','b','c','d','e'])[1 + u % 5] AS proc, exp(5 + u % 5 + random())::int AS bytes
+FROM (SELECT least(2000, floor(2000 * power(random(), 2))::int + 1) AS u FROM generate_series(1, 20000) i) s;
+WITH top AS (SELECT usr FROM transfers GROUP BY usr ORDER BY count(*) DESC, usr LIMIT 100),
+	scored AS (SELECT usr IN (TABLE top) AS frequent, ae.raw_score(m, t) AS s, ae.is_anomaly(m, t) AS flagged FROM transfers t, (SELECT ae.train(t, '{"updates": 300}') AS m FROM transfers t) m)
+SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY s) FILTER (WHERE frequent) / percentile_cont(0.5) WITHIN GROUP (ORDER BY s) FILTER (WHERE NOT frequent) BETWEEN 0.5 AND 2 AS medians_are_near,
+	avg(flagged::int) FILTER (WHERE frequent) < 0.02 AS frequent_not_flagged, avg(flagged::int) FILTER (WHERE NOT frequent) < 0.02 AS others_not_flagged FROM scored;
 
 -- reasons: nothing is expected of such a column, and the reason does not say "x, expected x"
 SELECT bool_and(expected IS NULL) FILTER (WHERE feature IN ('usr', 'host')) AS expects_nothing, bool_and(expected IS NOT NULL) FILTER (WHERE feature = 'n') AS number, bool_and(probability BETWEEN 0 AND 1) AS probabilities

@@ -49,7 +49,8 @@ fill_match(AeDistance *distance)
 	{
 		const AeBlock *block = &layout->blocks[first_category(layout) + c];
 
-		for (size_t k = 0; k < n; k++)
+		/* no prototype has the level of a wide one: `other` is many levels */
+		for (size_t k = 0; k < n && block->tag == 0; k++)
 		{
 			uint32_t level =
 				(uint32_t) distance->prototypes->cells[k * n_cells + layout->n_dense + c];
@@ -119,7 +120,7 @@ ae_distance_block(const AeDistance *distance, const AeReal *cells, uint32_t k, u
 	{
 		uint32_t cell = layout->n_dense + (b - first_category(layout));
 
-		if (cells[cell] != cells[cell] || cells[cell] == p[cell])
+		if (cells[cell] != cells[cell] || (cells[cell] == p[cell] && block->tag == 0))
 			return 0.0;
 		return 2.0 * block->weight;
 	}

@@ -5,7 +5,7 @@
  * D^2(x, p) = the mean over the observed source columns of x of the column's squared
  * distance: of numbers in scaled units, a mean over a column's cells where it has several;
  * of a category 2 / (1 - sum of squared frequencies) if the levels differ, which is its
- * weighted squared error between one-hot forms.  The term of the score is
+ * weighted squared error between one-hot forms; those of a wide one always do.  The term of the score is
  * (the mean of D to the AE_NEAREST nearest prototypes)^2, of the order of a squared error.
  *
  * Prototypes are centres of clusters of training rows, not rows.
