@@ -151,7 +151,7 @@ sub start
 	my ($before, $sql) = @_;
 	my $job = $node->start_psql('postgres', "SET ae.progress = off; $before $sql");
 
-	$node->poll('postgres', "SELECT count(*) = 1 $of AND phase = 'training' AND checkpoint > updated - interval '1 minute'");
+	$node->poll('postgres', "SELECT count(*) = 1 $of AND phase = 'training' AND done > 0 AND checkpoint > updated - interval '1 minute'");
 	return $job;
 }
 
