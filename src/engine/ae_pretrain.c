@@ -144,6 +144,7 @@ make_rows(AePretrainer *p)
 	p->rows.n_labelled = 0;
 	p->rows.data = NULL;
 	p->rows.read = read_hidden;
+	p->rows.computed = true;
 	p->rows.context = p;
 	if (p->layer == 0)
 		return;

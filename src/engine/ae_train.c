@@ -4,17 +4,18 @@
  *
  * An *evaluation* is the loss and its gradient over a set of rows: a minibatch,
  * or for L-BFGS all training rows.  It is computed in slices of at most
- * `slice_rows` rows, whose number depends on the network alone; one step of the
- * trainer is one slice.  After the last slice of an evaluation the optimiser
- * moves the weights; after the last evaluation of an epoch the validation rows
- * are passed through, again by slices.
+ * `slice_rows` rows, whose number depends on the network alone, so that neither time nor
+ * memory grows with the minibatch; one step of the trainer is one slice.  After the last slice of
+ * an evaluation the optimiser moves the weights; after the last evaluation of an epoch the
+ * validation rows are passed through, again by slices.
  *
  * Order of rows.  The caller's order is canonical (a random one that belongs to
  * the set of rows).  The first n_validation rows are held out.  The others are
  * cut into blocks of BLOCK_ROWS; each epoch permutes the blocks, and then the
  * rows within windows of consecutive permuted blocks.  Up to one window of rows
- * that is a full shuffle; beyond it, rows on disk are still read in runs.  The
- * result is the same wherever the rows are kept.
+ * that is a full shuffle; beyond it, rows on disk are still read in runs.  Rows so wide that a
+ * window of them is large are read one by one instead.  The result is the same wherever the
+ * rows are kept.
  */
 #include "ae_train.h"
 
@@ -36,8 +37,9 @@
 #define MAX_WINDOW_BLOCKS 256
 #define SLICE_FLOPS 5e9 /* about 50 ms of one core */
 #define MIN_SLICE_ROWS 16
-#define PASS_ROWS 512    /* rows of a slice where no minibatch says otherwise */
-#define KEEP_INTERVAL 16 /* updates between copies of good weights */
+#define SLICE_REALS ((size_t) 1 << 21) /* numbers that pass through the network with a slice */
+#define PASS_ROWS 512                  /* rows of a slice where no minibatch says otherwise */
+#define KEEP_INTERVAL 16               /* updates between copies of good weights */
 
 const char *const ae_train_state_name[AE_TRAIN_STATE_COUNT] = {
 	[AE_TRAIN_RUNNING] = "running",     [AE_TRAIN_FINISHED] = "finished",
@@ -75,7 +77,7 @@ struct AeTrainer
 	bool settled;             /* params are folded: nothing is normalised any more */
 	AeReal *clean;            /* slice_rows x width: cells as they are */
 	AeReal *labels;           /* slice_rows, or NULL without a target */
-	AeReal *raw;      /* slice_rows x stride: rows as they are read, where they have a label */
+	AeReal *raw; /* slice_rows x stride: rows as they are read, where they have a label; or NULL */
 	AeReal *entering; /* slice_rows x width: cells as they enter, or NULL where none is corrupted */
 	AeReal *chosen;   /* slice_rows x width: clean cells of what is corrupted, or NULL */
 	AeCorruption corruption;
@@ -88,7 +90,8 @@ struct AeTrainer
 	size_t window;          /* loaded or permuted window, or SIZE_MAX */
 	uint32_t *block_order;  /* n_blocks */
 	uint32_t *window_order; /* window_rows */
-	AeReal *window_data;    /* window_rows x stride where rows must be read, else NULL */
+	AeReal *window_data;    /* window_rows x stride where rows must be read in runs, else NULL */
+	AeReal *single;         /* stride where they are read one by one, else NULL */
 	AeRng shuffle;
 
 	/* where the current step stands */
@@ -196,6 +199,18 @@ is_lbfgs(const AeTrainer *t)
 	return t->options.optimizer == AE_OPTIMIZER_LBFGS;
 }
 
+/* Rows of a slice whose cells, inputs, and outputs of all layers are SLICE_REALS numbers. */
+static size_t
+slice_limit(const AeTrainer *t)
+{
+	size_t reals = 2 * t->rows.width, rows;
+
+	for (uint32_t l = 0; l <= t->net.n_layers; l++)
+		reals += t->net.width[l];
+	rows = SLICE_REALS / reals;
+	return rows > MIN_SLICE_ROWS ? rows : MIN_SLICE_ROWS;
+}
+
 /* Sizes that follow from net, options and rows. */
 static AeStatus
 plan_sizes(AeTrainer *t, AeError *error)
@@ -236,6 +251,8 @@ plan_sizes(AeTrainer *t, AeError *error)
 	time_rows = (size_t) (SLICE_FLOPS / (6 * macs));
 	if (time_rows < wanted)
 		wanted = time_rows > least ? time_rows : least;
+	if (slice_limit(t) < wanted)
+		wanted = slice_limit(t);
 	t->slice_rows = wanted < t->rows.n_rows ? wanted : t->rows.n_rows;
 	t->progress.total_updates = o->updates;
 	if (o->epochs > 0 && __builtin_mul_overflow(o->epochs, is_lbfgs(t) ? 1 : t->n_batches,
@@ -324,8 +341,10 @@ plan(AeArena *arena, AeTrainer *t)
 	{
 		t->block_order = ae_arena_place(arena, t->n_blocks, sizeof(uint32_t));
 		t->window_order = ae_arena_place(arena, t->window_rows, sizeof(uint32_t));
-		if (!t->rows.data)
+		if (!t->rows.data && (t->rows.computed || t->window_rows * stride <= WINDOW_REALS))
 			t->window_data = ae_arena_place_rows(arena, t->window_rows, stride, sizeof(AeReal));
+		else if (!t->rows.data)
+			t->single = ae_arena_place(arena, stride, sizeof(AeReal));
 	}
 	return home;
 }
@@ -560,6 +579,16 @@ copy_row(AeReal *restrict to, const AeReal *restrict from, size_t width)
 		to[j] = from[j];
 }
 
+/* Row number `at`, its label behind it, where it is or in what gather copies rows from. */
+static const AeReal *
+row_of_block(AeTrainer *t, size_t at)
+{
+	if (t->rows.data)
+		return t->rows.data + at * ae_rows_stride(&t->rows);
+	t->rows.read(t->rows.context, t->single, at, 1);
+	return t->single;
+}
+
 /* t->clean = n rows of the epoch from t->position on; t->labels theirs. */
 static void
 gather(AeTrainer *t, size_t n)
@@ -577,7 +606,7 @@ gather(AeTrainer *t, size_t n)
 			load_window(t, window);
 		place = t->window_order[t->position + i - first];
 		row = t->window_data ? t->window_data + place * stride
-							 : t->rows.data + block_row(t, first + place) * stride;
+							 : row_of_block(t, block_row(t, first + place));
 		copy_row(t->clean + i * width, row, width);
 		if (t->labels)
 			t->labels[i] = row[width];
@@ -1087,10 +1116,10 @@ ae_trainer_restore(AeTrainer *trainer, const void *saved, size_t bytes, AeError 
 	t.compute = trainer->compute;
 	memcpy((char *) trainer + sizeof(t), (const char *) saved + sizeof(t), bytes - sizeof(t));
 	/*
-	 * Pointers anew, by the same plan; it clears the numbers of line search and gate.  These two it
+	 * Pointers anew, by the same plan; it clears the numbers of line search and gate.  These it
 	 * sets only where rows must be read, and they may have been then and not now.
 	 */
-	t.window_data = t.raw = NULL;
+	t.window_data = t.single = t.raw = NULL;
 	lbfgs = t.lbfgs;
 	gate = t.pass.gate;
 	plan(&arena, &t);

@@ -43,6 +43,7 @@ typedef struct AeRows
 	const AeReal *high;
 	const AeReal *data;
 	void (*read)(void *context, AeReal *out, size_t first, size_t count);
+	bool computed; /* read computes rows, and costs less for many at a time than for each */
 	void *context;
 	void (*check)(void); /* called now and then within a step that may take long, or NULL */
 } AeRows;

@@ -399,6 +399,8 @@ extern char *pgae_store_record(PgaeStore *store);
 /* hash: of the record's content, without seed; decides the order, before the bytes. */
 extern void pgae_store_add(PgaeStore *store, uint64 hash);
 extern size_t pgae_store_count(const PgaeStore *store);
+/* Bytes of records that other stores with the same budget have in memory. */
+extern size_t pgae_store_others(const PgaeStore *store);
 /* Takes all records of another store of the same aggregate call, which ends empty. */
 extern void pgae_store_merge(PgaeStore *into, PgaeStore *from);
 /* No more rows: puts them into canonical order. */
@@ -409,11 +411,11 @@ extern const char *pgae_store_next(PgaeStore *store);
 /* What a record that pgae_store_next gave is sorted by: a hash of its content and the seed. */
 extern uint64 pgae_store_key(const char *record);
 /*
- * Scales every record into rows of cells, in memory or in a temporary file; cells: moments
- * of every dense cell.  rows stays valid until pgae_store_drop_rows.
+ * Scales every record into rows of cells, in memory where they take so many bytes at most, or in a
+ * temporary file; cells: moments of every dense cell.  rows stays valid until pgae_store_drop_rows.
  */
 extern void pgae_store_scale(AeRows *rows, AeMoments *cells, PgaeStore *store, PgaeCodec *codec,
-							 const AeSchema *schema);
+							 const AeSchema *schema, size_t in_memory);
 /* Copies the cells of rows first .. first + count - 1, wherever they are. */
 extern void pgae_store_read(const AeRows *rows, AeReal *out, size_t first, size_t count);
 /* The same, and their labels; rows have a target. */

@@ -63,6 +63,16 @@
 /* Epochs of the history that a model of few rows keeps. */
 #define MIN_HISTORY 32
 
+/*
+ * Memory that a training may take: so many times maintenance_work_mem, and whatever that is, what
+ * a network of a few hundred columns is trained in.
+ */
+#define NETWORK_FACTOR 4
+#define LEAST_MEMORY ((size_t) 32 * 1024 * 1024)
+
+/* Rows held out for validation that calibrate at most. */
+#define MAX_HELD_OUT_SCORES ((size_t) 1024 * 1024)
+
 /* Errors and distances of less than this count as this much in the mean of their logarithms. */
 #define LEAST_TERM 1e-12
 
@@ -131,6 +141,22 @@ begin_measures(Measures *measures, const PgaeJob *job)
 	measures->target_counts = NULL;
 	if (schema->has_target && schema->target.kind == AE_KIND_CATEGORY)
 		measures->target_counts = begin_counts(pgae_codec_target_levels(job->codec));
+}
+
+static void
+end_measures(Measures *measures, const AeSchema *schema)
+{
+	for (uint32_t c = 0; c < schema->n_columns; c++)
+	{
+		if (measures->statistics[c].sample)
+			pfree(measures->statistics[c].sample);
+		if (measures->counts[c])
+			pfree(measures->counts[c]);
+	}
+	if (measures->target_counts)
+		pfree(measures->target_counts);
+	pfree(measures->statistics);
+	pfree(measures->counts);
 }
 
 static void
@@ -456,6 +482,7 @@ fit_columns(PgaeJob *job)
 			return false;
 		if (schema->has_target)
 			fit_target(job, &measures);
+		end_measures(&measures, schema);
 		if (job->number == 0)
 		{
 			notice_left_out(job, true);
@@ -547,14 +574,113 @@ fit_extremes(PgaeJob *job, const AeMoments *cells)
 	ae_extremes_fit(extremes, schema, cells);
 }
 
+/* ---- memory, before it is taken ---- */
+
+/* Bytes that this training holds by now, and records of other groups. */
+static size_t
+held_memory(const PgaeJob *job)
+{
+	return MemoryContextMemAllocated(CurrentMemoryContext, true) + pgae_store_others(job->store);
+}
+
+static size_t
+work_memory(void)
+{
+	return (size_t) maintenance_work_mem * 1024;
+}
+
+/*
+ * maintenance_work_mem is a budget for what can be elsewhere, the rows; weights cannot.  A network
+ * may go beyond it, by a factor that lets ordinary ones be trained at the default.
+ */
+static size_t
+memory_limit(void)
+{
+	return Max(work_memory() * NETWORK_FACTOR, LEAST_MEMORY);
+}
+
+/* 53200 where so many bytes more are over the limit. */
+static void
+check_memory(const PgaeJob *job, size_t bytes)
+{
+	const size_t mb = 1024 * 1024;
+	size_t held = held_memory(job), needed;
+
+	if (!ae_size_add(&needed, held, bytes))
+		needed = SIZE_MAX - mb;
+	if (needed <= memory_limit())
+		return;
+	/* a larger setting also holds more rows, as much as it says: hence one less */
+	ereport(ERROR,
+			(errcode(ERRCODE_OUT_OF_MEMORY),
+			 errmsg("training takes %zu MB of memory, maintenance_work_mem allows %zu MB",
+					(needed + mb - 1) / mb, memory_limit() / mb),
+			 errdetail("Rows and columns take %zu MB, a network of %u inputs and %zu weights %zu "
+					   "MB.  A training may take %d times maintenance_work_mem.",
+					   (held + mb - 1) / mb, job->model->net.width[0],
+					   ae_net_n_params(&job->model->net), (bytes + mb - 1) / mb, NETWORK_FACTOR),
+			 errhint("SET maintenance_work_mem = '%zuMB', or make the network narrower with the "
+					 "options \"code\" and \"hidden\".",
+					 needed / mb / (NETWORK_FACTOR - 1) + 1)));
+}
+
+/*
+ * Bytes that training all networks from this one on will take beside what is held: the trainer
+ * of the last one and all weights, which are copied out of it; or, at the end, all weights twice.
+ */
+static size_t
+planned_memory(const PgaeJob *job)
+{
+	const AeModel *model = job->model;
+	static const AeReal bound = 0;
+	AeRows rows = {.n_rows = job->n_rows, .nullable = true, .low = &bound, .high = &bound};
+	size_t to_come = job->n_networks - job->number;
+	size_t other_folds = to_come / job->n_members - 1;
+	size_t weights = ae_net_n_params(&model->net) * sizeof(AeReal);
+	size_t trainer, of_fold;
+	AeError error;
+
+	rows.width = ae_layout_cells(&model->net.layout);
+	rows.has_target = model->schema.has_target;
+	raise_unless_ok(
+		ae_trainer_size(&trainer, &(AeTask){&model->net, &model->options, &rows}, &error), &error,
+		&model->schema);
+	/* a checkpoint copies its state, which is less than all of it */
+	if (job->track)
+		trainer *= 2;
+	/* what stays of each fold: its columns, and prototypes and what finds them */
+	of_fold = model->schema.n_columns * sizeof(AeColumn) +
+			  3 * Min((size_t) PROTOTYPE_CELLS, AE_MAX_PROTOTYPES * rows.width) * sizeof(AeReal);
+	/* at most 8 networks of 512 MB: no sum overflows */
+	return other_folds * of_fold +
+		   Max(to_come * weights + trainer, (job->n_networks + to_come) * weights);
+}
+
+/*
+ * What scaled rows may take in memory: what the rest leaves of maintenance_work_mem, but a quarter
+ * of it at least, and half at most; 53200 where there is too little for the rest.
+ */
+static size_t
+room_for_rows(const PgaeJob *job)
+{
+	size_t planned = planned_memory(job), work = work_memory(), used, left;
+
+	check_memory(job, planned);
+	used = held_memory(job) + planned;
+	left = used < work ? work - used : 0;
+	left = Min(Max(left, work / 4), work / 2);
+	return Min(left, memory_limit() - used);
+}
+
 /* Rows of cells, and what predicting their mean would cost. */
 static void
 scale_rows(PgaeJob *job)
 {
 	AeModel *model = job->model;
+	size_t in_memory = room_for_rows(job);
 	AeMoments *cells = palloc(Max(model->schema.n_dense, 1) * sizeof(AeMoments));
 
-	pgae_store_scale(&job->rows, cells, job->store, job->codec, &model->schema);
+	pgae_store_scale(&job->rows, cells, job->store, job->codec, &model->schema, in_memory);
 	if (model->loss == AE_LOSS_MAE || model->loss == AE_LOSS_HUBER)
 		add_distances(job, cells);
 	model->mean_loss = ae_scaler_mean_loss(&model->schema, &model->net.layout, cells);
@@ -723,9 +849,7 @@ make_trainer(PgaeJob *job, const AeTask *task, const AeReal *init)
 	AeError error;
 
 	raise_unless_ok(ae_trainer_size(&bytes, task, &error), &error, &model->schema);
-	if (bytes > MaxAllocHugeSize)
-		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-						errmsg("training would take %zu bytes of memory", bytes)));
+	check_memory(job, bytes);
 	block = MemoryContextAllocHuge(CurrentMemoryContext, bytes);
 	raise_unless_ok(ae_trainer_init(&job->trainer, block, bytes, task, init, &compute, &error),
 					&error, &model->schema);
@@ -873,6 +997,7 @@ pretrain_layer(PgaeJob *job, AeReal *params, uint32 layer)
 
 	raise_unless_ok(ae_pretrainer_size(&bytes, &model->net, &job->rows, layer, &error), &error,
 					&model->schema);
+	check_memory(job, bytes);
 	block = MemoryContextAllocHuge(CurrentMemoryContext, bytes);
 	pretrainer = ae_pretrainer_init(block, &(AeTask){&model->net, &model->options, &job->rows},
 									params, layer, &compute);
@@ -978,8 +1103,9 @@ read_sample(const PgaeJob *job, AeReal *out, size_t first, size_t count, size_t 
 	}
 }
 
+/* In *block, to be freed with it. */
 static AeScorer *
-make_scorer(const AeModel *model)
+make_scorer(const AeModel *model, void **block)
 {
 	AeScorer *scorer = palloc(sizeof(AeScorer));
 	double batch = SCORE_MACS / ae_net_macs(&model->net);
@@ -988,8 +1114,8 @@ make_scorer(const AeModel *model)
 	AeError error;
 
 	raise_unless_ok(ae_scorer_size(&bytes, model, n, &error), &error, &model->schema);
-	ae_scorer_init(scorer, MemoryContextAllocHuge(CurrentMemoryContext, bytes), model, n,
-				   pgae_kernels());
+	*block = MemoryContextAllocHuge(CurrentMemoryContext, bytes);
+	ae_scorer_init(scorer, *block, model, n, pgae_kernels());
 	return scorer;
 }
 
@@ -1028,7 +1154,7 @@ begin_sample(const PgaeJob *job)
 		pgae_store_rewind(job->unseen);
 	}
 	else if (sample.unseen)
-		sample.n = job->progress->n_validation;
+		sample.n = Min(job->progress->n_validation, MAX_HELD_OUT_SCORES);
 	else
 		sample.n = Min(job->progress->n_train, MAX_SEEN_SCORES);
 	return sample;
@@ -1211,7 +1337,8 @@ score_sample(PgaeJob *job, Terms *terms)
 	size_t n_code = model->net.width[model->net.n_encoder];
 	AeReal *low = palloc(2 * n_code * sizeof(AeReal));
 	AeReal *high = low + n_code;
-	AeScorer *scorer = make_scorer(model);
+	void *block;
+	AeScorer *scorer = make_scorer(model, &block);
 	double sum = 0, n_zero = 0;
 	AeReal *labels = job->rows.has_target ? palloc(scorer->batch * sizeof(AeReal)) : NULL;
 	AeTargetTally target = {0};
@@ -1251,6 +1378,9 @@ score_sample(PgaeJob *job, Terms *terms)
 	model->target_loss = finite_or_nan(ae_target_mean_loss(&target));
 	model->target_accuracy = finite_or_nan(ae_target_accuracy(&target, model->net.n_target));
 	model->code_mean = sample.n > 0 && isfinite(sum) ? sum / ((double) sample.n * n_code) : 0;
+	pfree(scorer);
+	pfree(block);
+	pfree(low);
 	return sample;
 }
 

@@ -23,8 +23,8 @@
  * The order does not depend on what was spilled when: qsort and merge compare alike.
  *
  * Once columns have been measured, pgae_store_scale turns the records into rows of
- * inputs: into memory when they fit half of maintenance_work_mem, else into a
- * temporary file that is read a contiguous run of rows at a time.
+ * inputs: into memory when they fit what its caller has left of maintenance_work_mem, else
+ * into a temporary file that is read a contiguous run of rows at a time.
  *
  * Knows records and rows; knows nothing of the network they are for.
  */
@@ -477,6 +477,12 @@ pgae_store_merge(PgaeStore *into, PgaeStore *from)
 }
 
 size_t
+pgae_store_others(const PgaeStore *store)
+{
+	return store->budget->used - store->charged;
+}
+
+size_t
 pgae_store_count(const PgaeStore *store)
 {
 	return store->n_records;
@@ -691,10 +697,8 @@ read_rows(void *context, AeReal *out, size_t first, size_t count)
 
 /* Room for all scaled rows, in memory or in a file; a row to fill in when in a file. */
 static AeReal *
-make_room(PgaeStore *store, size_t bytes, size_t row_bytes)
+make_room(PgaeStore *store, size_t bytes, size_t row_bytes, size_t in_memory)
 {
-	size_t in_memory = (size_t) maintenance_work_mem * 1024 / 2;
-
 	store->row_bytes = row_bytes;
 	if (bytes <= in_memory)
 	{
@@ -718,7 +722,7 @@ add_moments(AeMoments *cells, const AeReal *row, uint32_t n_dense)
 
 void
 pgae_store_scale(AeRows *rows, AeMoments *cells, PgaeStore *store, PgaeCodec *codec,
-				 const AeSchema *schema)
+				 const AeSchema *schema, size_t in_memory)
 {
 	size_t width = schema->n_dense + schema->n_categories + schema->n_wide;
 	size_t stride = width + schema->has_target;
@@ -731,7 +735,7 @@ pgae_store_scale(AeRows *rows, AeMoments *cells, PgaeStore *store, PgaeCodec *co
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 						errmsg("%zu rows of %zu cells are too many to train on", store->n_records,
 							   width)));
-	out = make_room(store, bytes, stride * sizeof(AeReal));
+	out = make_room(store, bytes, stride * sizeof(AeReal), in_memory);
 	rows->n_rows = store->n_records;
 	rows->width = width;
 	rows->has_target = schema->has_target;
@@ -739,6 +743,7 @@ pgae_store_scale(AeRows *rows, AeMoments *cells, PgaeStore *store, PgaeCodec *co
 	rows->nullable = false;
 	rows->data = store->file ? NULL : out;
 	rows->read = read_rows;
+	rows->computed = false;
 	rows->context = store;
 	for (uint32_t j = 0; j < schema->n_dense; j++)
 		ae_moments_init(&cells[j]);

@@ -653,6 +653,7 @@ alloc_bytes(size_t size, MemoryContext context)
 	return bytes;
 }
 
+/* The model's bytes; its weights are let go. */
 static bytea *
 write_model(const AeModel *model, MemoryContext context)
 {
@@ -663,6 +664,7 @@ write_model(const AeModel *model, MemoryContext context)
 	raise_unless_ok(ae_model_written_size(&size, model, &error), &error, &model->schema);
 	bytes = alloc_bytes(size, context);
 	ae_model_write(VARDATA(bytes), size, model);
+	pfree(unconstify(AeReal *, model->params));
 	return bytes;
 }
 

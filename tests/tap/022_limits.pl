@@ -1,5 +1,6 @@
 # Proves: a query parses each of many models once, within ae.cache_size; networks that do not belong together
-# are refused as a bundle, whoever reads it.
+# are refused as a bundle, whoever reads it; a training takes the memory that maintenance_work_mem allows, or is
+# an error that says how much it would take.
 
 use strict;
 use warnings;
@@ -96,6 +97,43 @@ for my $name (sort keys %single)
 		}
 	}
 }
+# the largest batch, and rows of which few fit in memory: peak memory of a backend in MB, and what it gave
+sub peak
+{
+	my ($memory, $sql) = @_;
+	my $session = $node->session('postgres');
+	my $pid = $session->query('SELECT pg_backend_pid()');
+	my $result = $session->query("SET maintenance_work_mem = '$memory'; SELECT md5(($sql));");
+	my ($kb) = AeCluster::slurp("/proc/$pid/status") =~ /VmHWM:\s+(\d+)/;
+
+	diag("$memory: " . int(($kb // 0) / 1024) . " MB: $sql");
+	return (($kb // 0) / 1024, $result);
+}
+
+my $large_batch = q({"batch_size": 16777216, "epochs": 1, "folds": 1});
+my ($mb, $model) = peak('64MB', "SELECT ae.train(ARRAY[sin(i), cos(i), sin(3 * i)]::real[], '$large_batch') FROM generate_series(1, 300000) i");
+
+like($model, qr/^[0-9a-f]{32}$/, 'a batch of all rows is trained');
+cmp_ok($mb, '<', 64 + 48, 'within maintenance_work_mem, beside what a backend takes');
+
+my $wide = q(SELECT ae.train(v, '{"updates": 3, "code": 1, "hidden": [], "folds": 1, "prototypes": 0}')
+	FROM (SELECT array_fill(i::real, ARRAY[60000]) AS v FROM generate_series(1, 600) i) s);
+my ($wide_mb, $wide_model) = peak('24MB', $wide);
+my (undef, $roomy_model) = peak('1GB', $wide);
+
+like($wide_model, qr/^[0-9a-f]{32}$/, 'wide rows of 144 MB are trained');
+cmp_ok($wide_mb, '<', 96 + 48, 'within four times maintenance_work_mem, which the network alone would need');
+is($wide_model, $roomy_model, 'and give the bytes that they give in memory');
+
+my ($out, $err) = $node->psql('postgres', "SET maintenance_work_mem = '8MB'; SELECT ae.train(v) FROM (SELECT array_fill(i::real, ARRAY[60000]) AS v FROM generate_series(1, 30) i) s",
+	args => [ '-v', 'VERBOSITY=verbose' ]);
+
+like($err, qr/53200: training takes (\d+) MB of memory, maintenance_work_mem allows 32 MB/, 'what does not fit is an error');
+my ($needed) = $err =~ /SET maintenance_work_mem = '(\d+)MB'/;
+my ($needed_mb, $default_model) = peak("${needed}MB", "SELECT ae.train(v, '{\"updates\": 2}') FROM (SELECT array_fill(i::real, ARRAY[60000]) AS v FROM generate_series(1, 30) i) s");
+like($default_model, qr/^[0-9a-f]{32}$/, 'whose hint helps');
+cmp_ok($needed_mb, '<', 4 * $needed + 48, 'and is true');
+
 unlike($node->log_text, qr/terminated by signal|PANIC|XX000/, 'no crash, no internal error');
 
 done_testing();
