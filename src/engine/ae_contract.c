@@ -234,8 +234,7 @@ one_probe(const Sweep *s, const AeReal *top, size_t first, size_t count)
 {
 	double sum;
 
-	if (s->c->check)
-		s->c->check();
+	ae_check(s->pass->compute.check);
 	sum = go_down(s, top, first, count);
 	if (s->grads)
 		go_up(s, top, first, count);

@@ -34,7 +34,6 @@ typedef struct AeContraction
 	AeReal *probe;                    /* n_rows x code, where one is needed, or NULL */
 	AeReal *back[2];                  /* gradients on the way back, ping and pong */
 	double *squares;                  /* one layer: of the columns of W, and of s' */
-	void (*check)(void);              /* called before each probe, or NULL; may longjmp */
 } AeContraction;
 
 /* Refuses an encoder whose Jacobian jumps: AE_ERR_ARGUMENT, `what` being contract_weight. */

@@ -11,11 +11,12 @@
 #include "ae_kernel.h"
 #include "ae_status.h"
 
-/* The two tables of functions; owned by the caller, who keeps them. */
+/* Two tables of functions, owned by the caller, who keeps them; and whom to ask on the way. */
 typedef struct AeCompute
 {
 	const AeKernels *kernels;
 	const AeBlas *blas;
+	AeCheck check;
 } AeCompute;
 
 typedef struct AeMatrix

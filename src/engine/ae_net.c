@@ -122,7 +122,7 @@ ae_net_macs(const AeNet *net)
 
 /* A stream of its own: the layers begin as they would without a head. */
 static void
-init_head(AeReal *w, const AeNet *net, uint64_t seed)
+init_head(AeReal *w, const AeNet *net, uint64_t seed, AeCheck check)
 {
 	size_t n_code = net->width[net->n_encoder], n = n_code * net->n_target;
 	double limit = 0.1 * sqrt(6.0 / (double) (n_code + net->n_target));
@@ -130,12 +130,16 @@ init_head(AeReal *w, const AeNet *net, uint64_t seed)
 
 	ae_rng_init(&rng, seed, AE_STREAM_TARGET, 0);
 	for (size_t i = 0; i < n; i++)
+	{
+		if (i % AE_CHECK_NUMBERS == 0)
+			ae_check(check);
 		w[i] = (AeReal) ((2.0 * ae_rng_uniform(&rng) - 1.0) * limit);
+	}
 	memset(w + n, 0, net->n_target * sizeof(AeReal));
 }
 
 void
-ae_net_init(AeReal *params, const AeNet *net, uint64_t seed)
+ae_net_init(AeReal *params, const AeNet *net, uint64_t seed, AeCheck check)
 {
 	for (uint32_t l = 0; l < net->n_layers; l++)
 	{
@@ -150,12 +154,16 @@ ae_net_init(AeReal *params, const AeNet *net, uint64_t seed)
 
 		ae_rng_init(&rng, seed, AE_STREAM_INIT, l);
 		for (size_t i = 0; i < n_in * n_out; i++)
+		{
+			if (i % AE_CHECK_NUMBERS == 0)
+				ae_check(check);
 			*params++ = (AeReal) ((2.0 * ae_rng_uniform(&rng) - 1.0) * limit);
+		}
 		memset(params, 0, n_out * sizeof(AeReal));
 		params += n_out;
 	}
 	if (net->n_target > 0)
-		init_head(params, net, seed);
+		init_head(params, net, seed, check);
 	params += ae_net_threshold_offset(net) - ae_net_head_offset(net);
 	for (uint32_t j = 0; net->gated && j < net->width[net->n_encoder]; j++)
 		params[j] = (AeReal) AE_FIRST_THRESHOLD;
@@ -649,6 +657,7 @@ ae_net_forward(AePass *pass, const AeReal *params, bool training)
 		size_t n_out = net->width[l + 1];
 		const AeReal *w = params + ae_net_offset(net, l), *bias = w + ae_net_n_weights(net, l);
 
+		ae_check(pass->compute.check);
 		layer_product(pass, l, w, training);
 		if (training && l + 1 == net->n_encoder && pass->code_noise.sigma > 0)
 			kernels->add_noise(pass->h[l + 1], pass->h[l + 1], n_rows * n_out,
@@ -761,12 +770,14 @@ ae_net_backward(AeReal *grads, AePass *pass, const AeReal *params, bool accumula
 
 		if (pass->unit[l])
 			normalize_backward(d, grads, pass, params, l, accumulate);
+		ae_check(pass->compute.check);
 		layer_product_backward(grads + offset, pass, l, d, accumulate);
 		if (!pass->unit[l])
 			pass->compute.kernels->column_sum(grads + ae_net_bias_offset(net, l), d, accumulate,
 											  pass->n_rows, n_out);
 		if (l == 0)
 			break;
+		ae_check(pass->compute.check);
 		ae_multiply(d_below, n_in, 1, ae_matrix(d, pass->n_rows, n_out),
 					ae_transposed(ae_matrix(params + offset, n_in, n_out)), 0, pass->compute.blas);
 		hidden_backward(grads, d_below, pass, params, l, accumulate);

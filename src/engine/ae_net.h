@@ -65,7 +65,7 @@ size_t ae_net_threshold_offset(const AeNet *net);
  * layer's activation (AeInit); the last layer times 0.5; the head's a tenth
  * of Glorot's; thresholds AE_FIRST_THRESHOLD.
  */
-void ae_net_init(AeReal *params, const AeNet *net, uint64_t seed);
+void ae_net_init(AeReal *params, const AeNet *net, uint64_t seed, AeCheck check);
 
 /* A pass of rows through a net: its buffers, and what they hold; filled by ae_net_place. */
 typedef struct AePass

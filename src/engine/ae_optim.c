@@ -12,11 +12,11 @@
 
 void
 ae_optim_place(AeOptim *optim, AeArena *arena, const AeNet *net, const AeTrainOptions *options,
-			   const AeKernels *kernels)
+			   const AeCompute *compute)
 {
 	optim->net = net;
 	optim->options = options;
-	optim->kernels = kernels;
+	optim->compute = *compute;
 	optim->n_params = ae_net_n_params(net) + (options->batch_norm ? ae_net_n_gammas(net) : 0);
 	optim->first = ae_arena_place(arena, optim->n_params, sizeof(AeReal));
 	optim->second = NULL;
@@ -27,9 +27,9 @@ ae_optim_place(AeOptim *optim, AeArena *arena, const AeNet *net, const AeTrainOp
 void
 ae_optim_reset(AeOptim *optim)
 {
-	memset(optim->first, 0, optim->n_params * sizeof(AeReal));
+	ae_clear(optim->first, optim->n_params * sizeof(AeReal), optim->compute.check);
 	if (optim->second)
-		memset(optim->second, 0, optim->n_params * sizeof(AeReal));
+		ae_clear(optim->second, optim->n_params * sizeof(AeReal), optim->compute.check);
 }
 
 double
@@ -76,6 +76,20 @@ shrink(AeReal *params, const AeNet *net, AeReal step)
 		ae_prior_shrink(params + ae_net_offset(net, l), ae_net_n_weights(net, l), step);
 }
 
+/* One step of Adam for parameters first .. end - 1, in parts; each number is by itself. */
+static void
+adam_part(AeOptim *optim, AeReal *params, const AeReal *grads, size_t first, size_t end,
+		  const AeAdamStep *step)
+{
+	for (size_t at = first, n; at < end; at += n)
+	{
+		n = end - at < AE_CHECK_NUMBERS ? end - at : AE_CHECK_NUMBERS;
+		ae_check(optim->compute.check);
+		optim->compute.kernels->adam(params + at, optim->first + at, optim->second + at, grads + at,
+									 n, step);
+	}
+}
+
 static void
 adam(AeOptim *optim, AeReal *params, const AeReal *grads, uint64_t t, double rate, double g_scale)
 {
@@ -96,7 +110,7 @@ adam(AeOptim *optim, AeReal *params, const AeReal *grads, uint64_t t, double rat
 
 	if (options->optimizer == AE_OPTIMIZER_ADAM || options->weight_decay == 0 || laplace)
 	{
-		optim->kernels->adam(params, optim->first, optim->second, grads, optim->n_params, &step);
+		adam_part(optim, params, grads, 0, optim->n_params, &step);
 		if (options->optimizer == AE_OPTIMIZER_ADAMW && options->weight_decay > 0)
 			shrink(params, net, (AeReal) (rate * options->weight_decay));
 		return;
@@ -108,10 +122,8 @@ adam(AeOptim *optim, AeReal *params, const AeReal *grads, uint64_t t, double rat
 		size_t w = ae_net_offset(net, l), b = w + ae_net_n_weights(net, l);
 		size_t end = l < net->n_layers ? b + net->width[l + 1] : optim->n_params;
 
-		optim->kernels->adam(params + w, optim->first + w, optim->second + w, grads + w, b - w,
-							 &decayed);
-		optim->kernels->adam(params + b, optim->first + b, optim->second + b, grads + b, end - b,
-							 &step);
+		adam_part(optim, params, grads, w, b, &decayed);
+		adam_part(optim, params, grads, b, end, &step);
 	}
 }
 
@@ -121,17 +133,17 @@ gradient_square(const AeOptim *optim, const AeReal *grads)
 {
 	const AeNet *net = optim->net;
 	size_t at = optim->options->tied ? ae_net_offset(net, net->n_encoder) : optim->n_params;
-	double square = optim->kernels->dot(grads, grads, at);
+	double square = optim->compute.kernels->dot(grads, grads, at);
 
 	for (uint32_t l = net->n_encoder; optim->options->tied && l < net->n_layers; l++)
 	{
 		const AeReal *bias = grads + ae_net_bias_offset(net, l);
 
-		square += optim->kernels->dot(bias, bias, net->width[l + 1]);
+		square += optim->compute.kernels->dot(bias, bias, net->width[l + 1]);
 	}
 	at = ae_net_head_offset(net);
 	if (optim->options->tied && at < optim->n_params)
-		square += optim->kernels->dot(grads + at, grads + at, optim->n_params - at);
+		square += optim->compute.kernels->dot(grads + at, grads + at, optim->n_params - at);
 	return square;
 }
 
@@ -144,7 +156,7 @@ ae_optim_update(AeOptim *optim, AeReal *params, AeReal *grads, uint64_t t, uint6
 
 	if (options->weight_decay > 0 && options->optimizer != AE_OPTIMIZER_ADAMW)
 		ae_optim_decay(grads, params, optim->net, options->weight_prior, options->weight_decay,
-					   options->tied, optim->kernels);
+					   options->tied, optim->compute.kernels);
 	if (options->tied)
 		ae_net_tie_gradient(grads, optim->net, 1);
 	if (options->clip_norm > 0)
@@ -157,8 +169,8 @@ ae_optim_update(AeOptim *optim, AeReal *params, AeReal *grads, uint64_t t, uint6
 			g_scale = options->clip_norm / norm;
 	}
 	if (options->optimizer == AE_OPTIMIZER_SGD)
-		optim->kernels->sgd(params, optim->first, grads, optim->n_params, (AeReal) rate,
-							(AeReal) options->momentum, (AeReal) g_scale);
+		optim->compute.kernels->sgd(params, optim->first, grads, optim->n_params, (AeReal) rate,
+									(AeReal) options->momentum, (AeReal) g_scale);
 	else
 		adam(optim, params, grads, t, rate, g_scale);
 	return true;

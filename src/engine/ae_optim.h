@@ -13,7 +13,7 @@ typedef struct AeOptim
 {
 	const AeNet *net;
 	const AeTrainOptions *options;
-	const AeKernels *kernels;
+	AeCompute compute;
 	size_t n_params; /* of the net, and gammas where layers are normalised */
 	AeReal *first;   /* n_params: velocity or first moment */
 	AeReal *second;  /* n_params: second moment (Adam) or NULL */
@@ -21,7 +21,7 @@ typedef struct AeOptim
 
 /* Places the state; zeroed by ae_optim_reset. */
 void ae_optim_place(AeOptim *optim, AeArena *arena, const AeNet *net, const AeTrainOptions *options,
-					const AeKernels *kernels);
+					const AeCompute *compute);
 void ae_optim_reset(AeOptim *optim);
 
 /*

@@ -118,8 +118,7 @@ read_hidden(void *context, AeReal *out, size_t first, size_t count)
 		const AeCells cells = {p->cells, n, p->source->nullable};
 		const AeReal *made = p->cells;
 
-		if (p->source->check)
-			p->source->check();
+		ae_check(p->pass.compute.check);
 		read_source(p, first + at, n);
 		if (p->layer > 0)
 		{

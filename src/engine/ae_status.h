@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* The engine's scalar: float in the product, double in a second build of the unit tests. */
 #ifdef AE_DOUBLE
@@ -71,6 +72,23 @@ ae_fail(AeError *error, AeStatus status, const char *what, double value, double 
 	return status;
 }
 
+/*
+ * Called now and then within what may take long, or NULL.  It may leave by longjmp: the engine
+ * holds nothing.
+ */
+typedef void (*AeCheck)(void);
+
+/* Numbers that are worked on, and bytes that are moved, between two calls: some ms. */
+#define AE_CHECK_NUMBERS ((size_t) 1 << 20)
+#define AE_CHECK_BYTES (8 * AE_CHECK_NUMBERS)
+
+static inline void
+ae_check(AeCheck check)
+{
+	if (check)
+		check();
+}
+
 /* *out = a * b, or false on overflow. */
 static inline bool
 ae_size_mul(size_t *out, size_t a, size_t b)
@@ -83,6 +101,29 @@ static inline bool
 ae_size_add(size_t *out, size_t a, size_t b)
 {
 	return !__builtin_add_overflow(a, b, out);
+}
+
+/* memcpy, and memset to 0, of any length. */
+static inline void
+ae_copy(void *to, const void *from, size_t bytes, AeCheck check)
+{
+	for (size_t at = 0, n; at < bytes; at += n)
+	{
+		n = bytes - at < AE_CHECK_BYTES ? bytes - at : AE_CHECK_BYTES;
+		ae_check(check);
+		memcpy((char *) to + at, (const char *) from + at, n);
+	}
+}
+
+static inline void
+ae_clear(void *to, size_t bytes, AeCheck check)
+{
+	for (size_t at = 0, n; at < bytes; at += n)
+	{
+		n = bytes - at < AE_CHECK_BYTES ? bytes - at : AE_CHECK_BYTES;
+		ae_check(check);
+		memset((char *) to + at, 0, n);
+	}
 }
 
 /*

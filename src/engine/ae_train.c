@@ -289,7 +289,7 @@ plan(AeArena *arena, AeTrainer *t)
 	if (is_lbfgs(t))
 		ae_lbfgs_place(&t->lbfgs, arena, t->n_params, t->compute.kernels);
 	else
-		ae_optim_place(&t->optim, arena, &t->net, &t->options, t->compute.kernels);
+		ae_optim_place(&t->optim, arena, &t->net, &t->options, &t->compute);
 	if (t->options.batch_norm)
 	{
 		t->running_mean = ae_arena_place(arena, n_gammas, sizeof(double));
@@ -308,7 +308,6 @@ plan(AeArena *arena, AeTrainer *t)
 	ae_net_place_penalty(&t->pass, arena, &penalty, t->options.sparse_hidden);
 	ae_contract_place(&t->contraction, &t->pass, arena, slice, t->options.contract_weight,
 					  t->options.contract_exact);
-	t->contraction.check = t->rows.check;
 	if (t->options.dropout > 0)
 		ae_net_place_dropout(&t->pass, arena, slice);
 	if (t->options.batch_norm)
@@ -478,7 +477,8 @@ ae_trainer_init(AeTrainer **trainer, void *block, size_t bytes, const AeTask *ta
 	if (arena.overflow || arena.used + AE_ALIGN > bytes)
 		return ae_fail(error, AE_ERR_LIMIT, "bytes to train in", (double) arena.used, 0,
 					   (double) bytes);
-	memset(home, 0, t.n_saved); /* it may be written somewhere before all of it was used */
+	/* it may be written somewhere before all of it was used */
+	ae_clear(home, t.n_saved, compute->check);
 	*home = t;
 	settle(home);
 	if (!is_lbfgs(home))
@@ -486,10 +486,10 @@ ae_trainer_init(AeTrainer **trainer, void *block, size_t bytes, const AeTask *ta
 	else
 		ae_lbfgs_reset(&home->lbfgs);
 	if (init)
-		memcpy(home->params, init, home->n_params * sizeof(AeReal));
+		ae_copy(home->params, init, home->n_params * sizeof(AeReal), compute->check);
 	else
 	{
-		ae_net_init(home->params, net, options->seed);
+		ae_net_init(home->params, net, options->seed, compute->check);
 		begin_at_rate(home);
 	}
 	if (options->tied)
@@ -672,7 +672,7 @@ all_finite(const AeTrainer *t)
 static void
 keep(AeTrainer *t)
 {
-	memcpy(t->kept, current_params(t), t->n_params * sizeof(AeReal));
+	ae_copy(t->kept, current_params(t), t->n_params * sizeof(AeReal), t->compute.check);
 	t->has_kept = true;
 	t->kept_update = t->progress.update;
 }
@@ -704,21 +704,21 @@ finish(AeTrainer *t, AeTrainState state)
 	}
 	if (t->options.batch_norm)
 	{
-		memcpy(t->params, current_params(t), t->n_params * sizeof(AeReal));
+		ae_copy(t->params, current_params(t), t->n_params * sizeof(AeReal), t->compute.check);
 		t->settled = true;
 	}
 	if (is_lbfgs(t) && t->lbfgs.started && state != AE_TRAIN_DIVERGED)
-		memcpy(t->params, t->lbfgs.start, t->n_params * sizeof(AeReal));
+		ae_copy(t->params, t->lbfgs.start, t->n_params * sizeof(AeReal), t->compute.check);
 	if (state != AE_TRAIN_DIVERGED && t->options.patience > 0 && t->has_kept)
 	{
-		memcpy(t->params, t->kept, t->n_params * sizeof(AeReal));
+		ae_copy(t->params, t->kept, t->n_params * sizeof(AeReal), t->compute.check);
 		p->restored = true;
 	}
 	else if (state == AE_TRAIN_DIVERGED || !all_finite(t))
 	{
 		state = AE_TRAIN_DIVERGED;
 		if (t->has_kept)
-			memcpy(t->params, t->kept, t->n_params * sizeof(AeReal));
+			ae_copy(t->params, t->kept, t->n_params * sizeof(AeReal), t->compute.check);
 	}
 	p->state = state;
 }
@@ -858,7 +858,7 @@ static void
 contract(AeTrainer *t, bool accumulate, double share)
 {
 	if (!accumulate)
-		memset(t->grads, 0, t->n_params * sizeof(AeReal));
+		ae_clear(t->grads, t->n_params * sizeof(AeReal), t->compute.check);
 	ae_contract_draw(&t->contraction, &t->net, t->pass.n_rows, visit_of(t));
 	t->batch_jacobian +=
 		ae_contract_gradient(t->grads, &t->contraction, &t->pass, t->params, share);

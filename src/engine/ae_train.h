@@ -29,8 +29,8 @@ double ae_train_weight_penalty(const AeReal *params, const AeNet *net,
 
 /*
  * The rows: n_rows x (width cells, and a label where has_target) (ae_loss.h) in canonical order.
- * Either `data` points at all of them, or `read` copies `count` rows from row `first` on. read and
- * check may leave by longjmp: the engine holds nothing.
+ * Either `data` points at all of them, or `read` copies `count` rows from row `first` on. It
+ * may leave by longjmp: the engine holds nothing.
  */
 typedef struct AeRows
 {
@@ -45,7 +45,6 @@ typedef struct AeRows
 	void (*read)(void *context, AeReal *out, size_t first, size_t count);
 	bool computed; /* read computes rows, and costs less for many at a time than for each */
 	void *context;
-	void (*check)(void); /* called now and then within a step that may take long, or NULL */
 } AeRows;
 
 /* Numbers of a row as it lies in data, or comes from read. */

@@ -34,7 +34,7 @@ extern double pgae_checkpoint_interval; /* ae.checkpoint_interval: seconds; 0: n
 extern int pgae_cache_size; /* ae.cache_size: kB of parsed models that a session or a call keeps */
 extern const AeKernels *pgae_kernels(void);
 extern const AeBlas *pgae_blas(void); /* loads OpenBLAS at first use, without threads */
-extern AeCompute pgae_compute(void);  /* both */
+extern AeCompute pgae_compute(void);  /* both, and CHECK_FOR_INTERRUPTS */
 extern void pgae_blas_enter(void);    /* one BLAS thread from here ... */
 extern void pgae_blas_leave(void);    /* ... to here, whatever else in the backend set */
 extern const char *pgae_blas_corename(void);

@@ -550,12 +550,6 @@ keep_bounds(PgaeJob *job, const AeMoments *cells)
 	job->rows.high = high;
 }
 
-static void
-check_for_interrupts(void)
-{
-	CHECK_FOR_INTERRUPTS();
-}
-
 /* How the cells look without their farthest value, where the rows are few. */
 static void
 fit_extremes(PgaeJob *job, const AeMoments *cells)
@@ -686,7 +680,6 @@ scale_rows(PgaeJob *job)
 	model->mean_loss = ae_scaler_mean_loss(&model->schema, &model->net.layout, cells);
 	keep_bounds(job, cells);
 	fit_extremes(job, cells);
-	job->rows.check = check_for_interrupts;
 	pfree(cells);
 }
 
@@ -921,7 +914,7 @@ keep_params(PgaeJob *job)
 	size_t n = ae_net_n_params(&model->net);
 	AeReal *params = MemoryContextAllocHuge(CurrentMemoryContext, n * sizeof(AeReal));
 
-	memcpy(params, model->params, n * sizeof(AeReal));
+	ae_copy(params, model->params, n * sizeof(AeReal), pgae_compute().check);
 	model->params = params;
 	job->outcome = *job->progress;
 	job->progress = &job->outcome;
@@ -1019,7 +1012,7 @@ pretrain(PgaeJob *job)
 	size_t n = ae_net_n_params(&model->net);
 	AeReal *params = MemoryContextAllocHuge(CurrentMemoryContext, n * sizeof(AeReal));
 
-	ae_net_init(params, &model->net, model->options.seed);
+	ae_net_init(params, &model->net, model->options.seed, pgae_compute().check);
 	for (uint32 layer = 0; layer < model->net.n_encoder; layer++)
 	{
 		job->pretraining = layer + 1;

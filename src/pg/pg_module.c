@@ -173,10 +173,16 @@ pgae_blas(void)
 	return &blas;
 }
 
+static void
+check_for_interrupts(void)
+{
+	CHECK_FOR_INTERRUPTS();
+}
+
 AeCompute
 pgae_compute(void)
 {
-	return (AeCompute){pgae_kernels(), pgae_blas()};
+	return (AeCompute){pgae_kernels(), pgae_blas(), check_for_interrupts};
 }
 
 static void

@@ -6,6 +6,7 @@
  */
 #include "pg_ae.h"
 
+#include "miscadmin.h"
 #include "utils/memutils.h"
 
 /* A block of bytes aligned to AE_ALIGN, over 1 GB if it must. */
@@ -36,6 +37,7 @@ read_model(AeModel *model, const AeBundle *bundle, uint32 i, struct varlena *fla
 	AeError error;
 	AeStatus status = ae_model_check(&block_bytes, data, length, &error);
 
+	CHECK_FOR_INTERRUPTS();
 	if (status == AE_OK)
 		status = ae_model_read(model, alloc_aligned(context, block_bytes), block_bytes, data,
 							   length, &error);

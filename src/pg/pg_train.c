@@ -663,7 +663,9 @@ write_model(const AeModel *model, MemoryContext context)
 
 	raise_unless_ok(ae_model_written_size(&size, model, &error), &error, &model->schema);
 	bytes = alloc_bytes(size, context);
+	CHECK_FOR_INTERRUPTS();
 	ae_model_write(VARDATA(bytes), size, model);
+	CHECK_FOR_INTERRUPTS();
 	pfree(unconstify(AeReal *, model->params));
 	return bytes;
 }

@@ -59,7 +59,7 @@ value(Encoder *e, const AeReal *params, const AeReal *x, size_t n_rows)
 static void
 draw(AeReal *params, AeReal *x, size_t n_rows, const AeNet *net)
 {
-	ae_net_init(params, net, 3);
+	ae_net_init(params, net, 3, NULL);
 	for (size_t i = 0; i < ae_net_n_params(net); i++)
 		params[i] += 0.2 * sin(2 + (double) i);
 	for (size_t i = 0; i < n_rows * N_IN; i++)

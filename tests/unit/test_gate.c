@@ -191,7 +191,7 @@ batch_top_k_finds_its_threshold(void **state)
 		options.weight_decay = 0.5; /* thresholds are no weights */
 		options.clip_norm = 0.1;
 		assert_true(ae_net_n_params(&net) <= 500);
-		ae_net_init(start, &net, options.seed);
+		ae_net_init(start, &net, options.seed, NULL);
 		options.pretrain = i < 3 ? AE_PRETRAIN_NONE : AE_PRETRAIN_PLAIN;
 		theta =
 			ae_trainer_params(unit_train(&memory, &net, &options, &rows, i < 3 ? NULL : start)) +
@@ -418,7 +418,7 @@ code_noise_is_drawn(void **state)
 	double mean = 0, square = 0, product = 0;
 
 	(void) state;
-	ae_net_init(params, &net, 1);
+	ae_net_init(params, &net, 1, NULL);
 	clean = encode(&net, params, x, 200);
 	unit_place(&pass, &arena, &net, 200, true);
 	block = malloc(arena.used + AE_ALIGN);

@@ -209,7 +209,7 @@ relative_error(Job *job, AeReal sigma)
 	double worst = 0, largest = 0;
 
 	assert_true(n <= MAX_PARAMS);
-	ae_net_init(params, &job->net, 42);
+	ae_net_init(params, &job->net, 42, NULL);
 	for (size_t i = 0; i < n; i++)
 		params[i] += 0.1 * sin(1 + (double) i);
 	for (size_t k = 0; job->batch_norm && k < ae_net_n_gammas(&job->net); k++)
@@ -530,7 +530,7 @@ slices_add_up(void **state)
 
 		job = (Job){.net = make_net(2, AE_GELU, &layout), .contract = i % 2};
 		draw_rows(&job, ALL);
-		ae_net_init(params, &job.net, 3);
+		ae_net_init(params, &job.net, 3, NULL);
 		start(&job, 0.2);
 		loss = -gradient(whole, &job, params, 0, ROWS, false);
 		for (size_t at = 0, take = 3; at < ROWS; at += take, take = ROWS - at)
@@ -987,7 +987,7 @@ trainer_error(const AeNet *net, AeTrainOptions options, const AeRows *rows)
 	options.epsilon = 1e-8;
 	options.updates = 1;
 	options.batch_size = (uint32_t) rows->n_rows;
-	ae_net_init(params, net, 42);
+	ae_net_init(params, net, 42, NULL);
 	for (size_t i = 0; i < n; i++)
 		params[i] += 0.1 * sin(1 + (double) i);
 	trainer = unit_train(&memory, net, &options, rows, params);

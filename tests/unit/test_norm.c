@@ -180,7 +180,7 @@ folding_changes_nothing(void **state)
 
 	(void) state;
 	assert_int_equal(ae_net_n_gammas(&net), 11);
-	ae_net_init(params, &net, 7);
+	ae_net_init(params, &net, 7, NULL);
 	for (size_t i = 0; i < 11; i++)
 	{
 		params[n + i] = (AeReal) (1 + 0.5 * sin((double) i));
@@ -216,7 +216,7 @@ running_means_by_hand(void **state)
 	void *memory;
 
 	(void) state;
-	ae_net_init(start, &net, 7);
+	ae_net_init(start, &net, 7, NULL);
 	options.learning_rate = 1e-12;
 	options.epochs = 4;
 	trainer = unit_train(&memory, &net, &options, &rows, start);
@@ -373,10 +373,10 @@ gammas_do_not_decay(void **state)
 
 		options.optimizer = (AeOptimizer) optimizer;
 		options.weight_decay = 0.5;
-		ae_optim_place(&optim, &arena, &net, &options, ae_kernels_best());
+		ae_optim_place(&optim, &arena, &net, &options, unit_compute());
 		block = malloc(arena.used + AE_ALIGN);
 		arena = (AeArena){.base = ae_arena_align(block)};
-		ae_optim_place(&optim, &arena, &net, &options, ae_kernels_best());
+		ae_optim_place(&optim, &arena, &net, &options, unit_compute());
 		ae_optim_reset(&optim);
 		for (size_t i = 0; i < n + 11; i++)
 			params[i] = 1;

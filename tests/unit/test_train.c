@@ -177,7 +177,7 @@ weights_begin_with_their_variance(void **state)
 
 		params = malloc(ae_net_n_params(&net) * sizeof(AeReal));
 		net.activation[0] = (AeActivation) act;
-		ae_net_init(params, &net, 5);
+		ae_net_init(params, &net, 5, NULL);
 		for (size_t i = 0; i < 100 * 150; i++)
 			square += (double) params[i] * (double) params[i];
 		assert_true(fabs(square / (100 * 150) / wanted[act] - 1) < 0.03);
@@ -202,7 +202,7 @@ clipping_bounds_the_step(void **state)
 	options.updates = 1;
 	options.learning_rate = 1;
 	options.clip_norm = 0.01;
-	ae_net_init(start, &net, options.seed);
+	ae_net_init(start, &net, options.seed, NULL);
 	trainer = unit_train(&memory, &net, &options, &rows, NULL);
 	for (size_t i = 0; i < ae_net_n_params(&net); i++)
 		moved += pow((double) ae_trainer_params(trainer)[i] - (double) start[i], 2);
@@ -392,12 +392,41 @@ contraction_refuses(void **state)
 	free(x);
 }
 
-static int n_checks;
-
+/*
+ * However many weights there are, the caller is asked after each million that is drawn, cleared or
+ * moved, and before each product of a layer: here 3.2 million, of which every update moves every one.
+ */
 static void
-count_checks(void)
+large_layers_ask_the_caller(void **state)
 {
-	n_checks++;
+	AeBlock block = whole_mse(1600);
+	AeReal *x = make_rows(20, 1600);
+	AeRows rows = {.n_rows = 20, .width = 1600, .data = x};
+	AeNet net = make_net(1600, 0, 1000, AE_TANH, &block);
+	AeTrainOptions options = make_options(AE_OPTIMIZER_ADAM);
+	AeTask task = {&net, &options, &rows};
+	AeTrainer *trainer;
+	AeError error;
+	size_t bytes, parts = 3200000 * sizeof(AeReal) / AE_CHECK_BYTES;
+	void *memory;
+
+	(void) state;
+	options.epochs = 3;
+	assert_int_equal(ae_trainer_size(&bytes, &task, &error), AE_OK);
+	memory = malloc(bytes);
+	assert_non_null(memory);
+	*unit_checks() = 0;
+	assert_int_equal(ae_trainer_init(&trainer, memory, bytes, &task, NULL, unit_compute(), &error),
+					 AE_OK);
+	/* 3 parts are drawn; parameters, gradient, copy and two moments are cleared */
+	assert_true(*unit_checks() > 3 + 5 * (int) parts);
+	*unit_checks() = 0;
+	while (ae_trainer_step(trainer) && ae_trainer_progress(trainer)->update < 2)
+		;
+	/* two layers forward, two gradients by weights, one by the code; 3 parts of moves and more */
+	assert_true(*unit_checks() >= 2 * (2 + 2 + 1 + 3));
+	free(memory);
+	free(x);
 }
 
 /* Each probe of a norm of several layers may take long: the caller is asked before it. */
@@ -406,7 +435,8 @@ contraction_asks_the_caller(void **state)
 {
 	AeBlock block = whole_mse(4);
 	AeReal *x = make_rows(50, 4);
-	AeRows rows = {.n_rows = 50, .width = 4, .data = x, .check = count_checks};
+	AeRows rows = {.n_rows = 50, .width = 4, .data = x};
+	int n_checks[2];
 
 	(void) state;
 	for (int exact = 0; exact < 2; exact++)
@@ -419,12 +449,13 @@ contraction_asks_the_caller(void **state)
 		options.validation = 0.2;
 		options.contract_weight = 0.1;
 		options.contract_exact = exact;
-		n_checks = 0;
+		*unit_checks() = 0;
 		unit_train(&memory, &net, &options, &rows, NULL);
-		/* two epochs of one minibatch and one slice of validation rows, of 3 units */
-		assert_int_equal(n_checks, exact ? 2 * 2 * 3 : 2 * 2);
+		n_checks[exact] = *unit_checks();
 		free(memory);
 	}
+	/* two epochs of one minibatch and one slice of validation rows: 3 units or one probe */
+	assert_int_equal(n_checks[1] - n_checks[0], 2 * 2 * (3 - 1));
 	free(x);
 }
 
@@ -982,7 +1013,7 @@ masking_spares_validation(void **state)
 	options.learning_rate = 1e-12; /* the weights stay as they were drawn */
 	trainer = unit_train(&memory, &net, &options, &rows, NULL);
 	start = malloc(ae_net_n_params(&net) * sizeof(AeReal));
-	ae_net_init(start, &net, options.seed);
+	ae_net_init(start, &net, options.seed, NULL);
 	unit_place(&pass, &arena, &net, 80, false);
 	block = malloc(arena.used + AE_ALIGN);
 	arena = (AeArena){.base = ae_arena_align(block)};
@@ -1839,6 +1870,7 @@ main(void)
 		cmocka_unit_test(laplace_refuses_lbfgs),
 		cmocka_unit_test(contraction_contracts),
 		cmocka_unit_test(contraction_refuses),
+		cmocka_unit_test(large_layers_ask_the_caller),
 		cmocka_unit_test(contraction_asks_the_caller),
 		cmocka_unit_test(code_noise_spares_validation),
 		cmocka_unit_test(rows_from_a_file_train_the_same),

@@ -28,12 +28,27 @@ static const AeBlas unit_blas = {.gemm = cblas_dgemm};
 static const AeBlas unit_blas = {.gemm = cblas_sgemm};
 #endif
 
+/* Calls of the check of unit_compute. */
+static inline int *
+unit_checks(void)
+{
+	static int n;
+
+	return &n;
+}
+
+static inline void
+unit_check(void)
+{
+	(*unit_checks())++;
+}
+
 static inline const AeCompute *
 unit_compute(void)
 {
 	static AeCompute compute;
 
-	compute = (AeCompute){ae_kernels_best(), &unit_blas};
+	compute = (AeCompute){ae_kernels_best(), &unit_blas, unit_check};
 	return &compute;
 }
 
