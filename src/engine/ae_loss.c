@@ -15,10 +15,39 @@
 
 #define SURELY_FALSE (-1000) /* a logit whose cross-entropy with 0 is 0 */
 
-const char *const ae_loss_name[AE_LOSS_COUNT] = {
-	[AE_LOSS_MSE] = "mse",    [AE_LOSS_BCE] = "bce", [AE_LOSS_SOFTMAX] = "cross_entropy",
-	[AE_LOSS_ONEHOT] = "mse", [AE_LOSS_MAE] = "mae", [AE_LOSS_HUBER] = "huber",
+static double
+absolute_at(double distance)
+{
+	return fabs(distance);
+}
+
+static double
+huber_at(double distance)
+{
+	double size = fabs(distance), inner = size < 1.0 ? size : 1.0;
+
+	return inner * (size - 0.5 * inner);
+}
+
+const AeLossInfo ae_loss_info[AE_LOSS_COUNT] = {
+	[AE_LOSS_MSE] = {.name = "mse", .of = AE_LOSS_OF_DISTANCE},
+	[AE_LOSS_BCE] = {.name = "bce", .of = AE_LOSS_OF_LOGIT},
+	[AE_LOSS_SOFTMAX] = {.name = "cross_entropy", .of = AE_LOSS_OF_CATEGORY},
+	[AE_LOSS_ONEHOT] = {.name = "mse", .of = AE_LOSS_OF_CATEGORY},
+	[AE_LOSS_MAE] = {.name = "mae", .of = AE_LOSS_OF_DISTANCE, .at = absolute_at},
+	[AE_LOSS_HUBER] = {.name = "huber", .of = AE_LOSS_OF_DISTANCE, .at = huber_at},
 };
+
+AeLoss
+ae_loss_nth(bool category, int n)
+{
+	int loss;
+
+	for (loss = 0; loss < AE_LOSS_COUNT; loss++)
+		if (ae_loss_is_category((AeLoss) loss) == category && n-- == 0)
+			break;
+	return (AeLoss) loss;
+}
 
 AeStatus
 ae_layout_check(const AeLayout *layout, AeError *error)
@@ -29,11 +58,11 @@ ae_layout_check(const AeLayout *layout, AeError *error)
 	for (uint32_t b = 0; b < layout->n_blocks; b++)
 	{
 		const AeBlock *block = &layout->blocks[b];
-		bool category = ae_loss_is_category(block->loss);
+		bool known = (unsigned) block->loss < AE_LOSS_COUNT;
+		bool category = known && ae_loss_is_category(block->loss);
 
-		if (block->first != next || block->count < 1 || block->count > n_outputs - next ||
-			(unsigned) block->loss >= AE_LOSS_COUNT || category != (next >= layout->n_dense) ||
-			(category && !block->grouped))
+		if (!known || block->first != next || block->count < 1 || block->count > n_outputs - next ||
+			category != (next >= layout->n_dense) || (category && !block->grouped))
 			return ae_fail(error, AE_ERR_SHAPE, "output block", b, 0, layout->n_blocks);
 		next += block->count;
 		n_categories += category;

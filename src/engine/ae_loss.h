@@ -43,7 +43,25 @@ typedef enum AeLoss
 	AE_LOSS_COUNT
 } AeLoss;
 
-extern const char *const ae_loss_name[AE_LOSS_COUNT];
+/* What a loss is taken of. */
+typedef enum AeLossOf
+{
+	AE_LOSS_OF_DISTANCE, /* the difference of an output and its cell */
+	AE_LOSS_OF_LOGIT,    /* a logit, its cell in [0, 1] */
+	AE_LOSS_OF_CATEGORY  /* all outputs of a category */
+} AeLossOf;
+
+typedef struct AeLossInfo
+{
+	const char *name; /* names differ among losses of numbers, and among those of categories */
+	AeLossOf of;
+	double (*at)(double distance); /* where the loss of the mean is no moment of the cells */
+} AeLossInfo;
+
+extern const AeLossInfo ae_loss_info[AE_LOSS_COUNT];
+
+/* Loss n, from 0, of categories, or of numbers; AE_LOSS_COUNT past the last. */
+AeLoss ae_loss_nth(bool category, int n);
 
 /* A run of outputs that share a loss.  Dense blocks come first. */
 typedef struct AeBlock
@@ -98,14 +116,14 @@ ae_layout_outputs(const AeLayout *layout)
 static inline bool
 ae_loss_is_category(AeLoss loss)
 {
-	return loss == AE_LOSS_SOFTMAX || loss == AE_LOSS_ONEHOT;
+	return ae_loss_info[loss].of == AE_LOSS_OF_CATEGORY;
 }
 
 /* A loss of the difference of an output and its cell; the others are taken of logits, or levels. */
 static inline bool
 ae_loss_is_distance(AeLoss loss)
 {
-	return loss == AE_LOSS_MSE || loss == AE_LOSS_MAE || loss == AE_LOSS_HUBER;
+	return ae_loss_info[loss].of == AE_LOSS_OF_DISTANCE;
 }
 
 /* Sum of the loss of n outputs that are no category, none of them missing. */

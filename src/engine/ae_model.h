@@ -20,8 +20,8 @@
  * 28  u32      0
  * ---- schema
  *  0  u8       purpose          0 detect, 1 compress
- *  1  u8       loss             of numbers: 0 mse, 1 bce (cross-entropy), 4 mae, 5 huber
- *  2  u8       category_loss    2 cross-entropy of the softmax, 3 squared error of one-hot
+ *  1  u8       loss             of numbers: one of AeLoss (ae_loss.h)
+ *  2  u8       category_loss    of categories: likewise
  *  3  u8       target           1: behind the values comes the column of a target, never where
  *                               rows are arrays; 0: none
  *  4  u32      n_columns        1 .. 65536 values of a row; at most 1664 have a name

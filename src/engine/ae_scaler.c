@@ -314,9 +314,7 @@ ae_moments_add(AeMoments *moments, double value)
 void
 ae_moments_add_distance(AeMoments *moments, double value, AeLoss loss)
 {
-	double size = fabs(value - moments->mean), inner = size < 1.0 ? size : 1.0;
-
-	moments->distance += loss == AE_LOSS_HUBER ? inner * (size - 0.5 * inner) : size;
+	moments->distance += ae_loss_info[loss].at(value - moments->mean);
 }
 
 static double
@@ -523,7 +521,7 @@ dense_mean_loss(const AeBlock *block, const AeMoments *cells)
 
 		if (m->n == 0)
 			continue;
-		if (block->loss == AE_LOSS_MAE || block->loss == AE_LOSS_HUBER)
+		if (ae_loss_info[block->loss].at)
 			sum += m->distance / m->n;
 		else
 			sum += block->loss == AE_LOSS_BCE ? entropy(m->mean) : m->m2 / m->n;

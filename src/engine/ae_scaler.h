@@ -209,7 +209,7 @@ typedef struct AeMoments
 void ae_moments_init(AeMoments *moments);
 void ae_moments_add(AeMoments *moments, double value);
 
-/* Adds the loss of a number that the moments have seen, AE_LOSS_MAE or AE_LOSS_HUBER. */
+/* Adds the loss of a number that the moments have seen, one that has ae_loss_info.at. */
 void ae_moments_add_distance(AeMoments *moments, double value, AeLoss loss);
 
 /* What the scaler needs to know of a column's observed values. */

@@ -327,7 +327,7 @@ summarize_training(StringInfo out, const PgaeModels *models)
 						 model->n_validation * models->n_folds);
 	else
 		appendStringInfoString(out, "none held out");
-	appendStringInfo(out, "; loss %s, scaling %s\n", ae_loss_name[model->loss],
+	appendStringInfo(out, "; loss %s, scaling %s\n", ae_loss_info[model->loss].name,
 					 scaling ? scaling : "by column");
 	appendStringInfo(out, "             %s, " UINT64_FORMAT " %s",
 					 ae_optimizer_name[model->options.optimizer], model->n_updates,
@@ -726,8 +726,8 @@ add_network_options(StringInfo out, const AeModel *model)
 	}
 	add_text(out, "code_activation", ae_activation_info[net->activation[code - 1]].name);
 	add_text(out, "output_activation", ae_activation_info[net->activation[net->n_layers - 1]].name);
-	add_text(out, "loss", ae_loss_name[model->loss]);
-	add_text(out, "category_loss", ae_loss_name[model->category_loss]);
+	add_text(out, "loss", ae_loss_info[model->loss].name);
+	add_text(out, "category_loss", ae_loss_info[model->category_loss].name);
 	add_scaling_options(out, schema);
 }
 

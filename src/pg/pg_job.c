@@ -675,7 +675,7 @@ scale_rows(PgaeJob *job)
 	AeMoments *cells = palloc(Max(model->schema.n_dense, 1) * sizeof(AeMoments));
 
 	pgae_store_scale(&job->rows, cells, job->store, job->codec, &model->schema, in_memory);
-	if (model->loss == AE_LOSS_MAE || model->loss == AE_LOSS_HUBER)
+	if (ae_loss_info[model->loss].at)
 		add_distances(job, cells);
 	model->mean_loss = ae_scaler_mean_loss(&model->schema, &model->net.layout, cells);
 	keep_bounds(job, cells);

@@ -38,20 +38,23 @@ activation_choice(int number)
 	return number < AE_ACTIVATION_COUNT ? ae_activation_info[number].name : NULL;
 }
 
-/* Losses of numbers and of categories; pgae_options_parse makes AeLoss of their places here. */
-static const AeLoss number_losses[] = {AE_LOSS_MSE, AE_LOSS_BCE, AE_LOSS_MAE, AE_LOSS_HUBER};
-static const AeLoss category_losses[] = {AE_LOSS_SOFTMAX, AE_LOSS_ONEHOT};
+/* Choices of losses are those of numbers, or of categories; pgae_options_parse makes AeLoss of them. */
+static const char *
+name_of_loss(AeLoss loss)
+{
+	return loss < AE_LOSS_COUNT ? ae_loss_info[loss].name : NULL;
+}
 
 static const char *
 loss_choice(int number)
 {
-	return number < (int) lengthof(number_losses) ? ae_loss_name[number_losses[number]] : NULL;
+	return name_of_loss(ae_loss_nth(false, number));
 }
 
 static const char *
 category_loss_choice(int number)
 {
-	return number < (int) lengthof(category_losses) ? ae_loss_name[category_losses[number]] : NULL;
+	return name_of_loss(ae_loss_nth(true, number));
 }
 
 static const char *
@@ -707,8 +710,8 @@ pgae_options_parse(Jsonb *jsonb)
 	if (PGAE_GIVEN(options, columns) && options->columns == NIL)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("option \"columns\" names no column")));
-	options->loss = number_losses[options->loss];
+	options->loss = ae_loss_nth(false, options->loss);
 	if (PGAE_GIVEN(options, category_loss))
-		options->category_loss = category_losses[options->category_loss];
+		options->category_loss = ae_loss_nth(true, options->category_loss);
 	return options;
 }
