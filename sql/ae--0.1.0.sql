@@ -265,7 +265,7 @@ FROM (SELECT coalesce(t.name, c.name) AS name, coalesce(t.trainer, c.trainer) AS
 		CASE WHEN t.name IS NULL THEN c.planned ELSE t.planned END AS planned,
 		CASE WHEN t.name IS NULL THEN c.n_rows
 			WHEN t.phase OPERATOR(pg_catalog.=) 'reading' THEN
-				pg_catalog.substring(a.query, '^ae\.train: ([0-9]{1,18}) rows read')::pg_catalog.int8
+				pg_catalog.substring(a.query, '^ae\.train_model .*: reading: ([0-9]{1,18}) rows$')::pg_catalog.int8
 			ELSE t.n_rows END AS n_rows,
 		CASE WHEN t.name IS NULL THEN c.train_loss ELSE t.train_loss END AS train_loss,
 		CASE WHEN t.name IS NULL THEN c.validation_loss ELSE t.validation_loss END AS validation_loss,

@@ -987,6 +987,8 @@ update_first_order(AeTrainer *t)
 	t->epoch_loss += t->batch_loss;
 	t->epoch_jacobian += t->batch_jacobian;
 	t->epoch_rows = t->position;
+	if (p->epoch == 0)
+		p->train_loss = t->epoch_loss / (double) t->epoch_rows;
 	if (t->batch == t->n_batches || p->update >= p->total_updates)
 		end_training_part(t);
 }

@@ -92,7 +92,7 @@ typedef struct AeProgress
 	uint64_t epoch;         /* epochs finished */
 	uint64_t update;        /* updates done */
 	uint64_t total_updates; /* planned */
-	double train_loss;      /* of the last finished epoch; NaN before */
+	double train_loss;      /* of the last finished epoch, or the first one so far; NaN before */
 	double validation_loss; /* likewise; NaN without validation rows */
 	double best_loss;       /* validation loss of the best epoch so far, or NaN */
 	uint64_t best_epoch;    /* its epoch; 0: none */

@@ -186,8 +186,6 @@ extern void pgae_voice_end(PgaeVoice *voice);   /* all its rows are there: it ge
 /* Whether that is said of the model at hand: of the first one that it is about. */
 extern bool pgae_voice_may(PgaeVoice *voice, PgaeNotice notice);
 extern bool pgae_voice_of_many(const PgaeVoice *voice);
-/* Of many models: true once a second. */
-extern bool pgae_voice_pace(PgaeVoice *voice);
 /* "model 12: ", or nothing where it is the only one. */
 extern const char *pgae_voice_prefix(const PgaeVoice *voice);
 
@@ -355,6 +353,33 @@ extern void pgae_file_append(PgaeFile *file, const void *bytes, size_t n);
 /* What is read must have been appended. */
 extern void pgae_file_read(PgaeFile *file, void *bytes, size_t n, uint64 position);
 
+/* ---- pg_report.c: how far a statement that trains is ---- */
+
+/* What all trainings of an aggregate call have in common. */
+typedef struct PgaeReport
+{
+	char *model; /* name of what is trained, or NULL */
+	/* said before each phase, or nothing: "model 12: " of many, "network 1 of 2, " */
+	char which[32];
+	char where[64];
+	uint64 n_read;   /* rows */
+	instr_time told; /* when something was said, or when it began */
+	char *activity;  /* the statement, as pg_stat_activity has it */
+	bool shown;      /* something else stands there */
+} PgaeReport;
+
+/* report is in context, and all 0. */
+extern void pgae_report_begin(PgaeReport *report, MemoryContext context);
+/* Nothing more for now: pg_stat_activity shows the statement again. */
+extern void pgae_report_end(PgaeReport *report);
+/* Whether nothing was said for a second. */
+extern bool pgae_report_is_due(const PgaeReport *report);
+/* Says text now, in pg_stat_activity and, with ae.progress, as a NOTICE. */
+extern void pgae_report_tell(PgaeReport *report, const char *text);
+/* A look at interrupts; says, if that is due, how many rows of a phase are done; planned may be 0.
+ */
+extern void pgae_report_step(PgaeReport *report, const char *phase, uint64 done, uint64 planned);
+
 /* ---- pg_store.c: the rows of one training, in an order that is theirs alone ---- */
 typedef struct PgaeStore PgaeStore;
 typedef struct PgaeBudget PgaeBudget;
@@ -370,6 +395,7 @@ extern PgaeBudget *pgae_budget(FunctionCallInfo fcinfo);
  * outlive transactions, but not context.
  */
 extern PgaeBudget *pgae_budget_create(MemoryContext context, bool across_commits);
+extern PgaeReport *pgae_budget_report(PgaeBudget *budget);
 
 /* Memory that they share beside it, for what cannot go to disk. */
 typedef enum PgaeShareKind
@@ -458,6 +484,7 @@ typedef struct PgaeJob
 	const instr_time *start;
 	PgaeVoice *voice;
 	PgaeTrack *track; /* who is told how far it is, or NULL */
+	PgaeReport *report;
 	uint32 n_members;
 	uint32 number; /* of the first member among all networks */
 	uint32 n_networks;
@@ -475,10 +502,9 @@ typedef struct PgaeJob
 	AeTrainer *trainer;
 	void *trainer_block;
 	const AeProgress *progress;
-	AeProgress outcome;  /* progress when the trainer is gone; without its history */
-	double last_report;  /* seconds since start */
-	uint64_t last_epoch; /* at the last report */
-	uint64_t last_update;
+	AeProgress outcome;   /* progress when the trainer is gone; without its history */
+	double last_report;   /* of this network: seconds since start, ... */
+	uint64_t last_update; /* ... and updates by then */
 } PgaeJob;
 
 /* Trains all members.  False where no column varies.  Everything is in the current context. */
@@ -677,8 +703,6 @@ extern PgaeTrack *pgae_track_begin(const PgaeReference *reference, char *query, 
  * begin it, 55006 while another session trains it, 55000 for one of another build.
  */
 extern PgaeTrack *pgae_track_resume(const PgaeReference *reference, bool may_commit);
-/* So many rows have been read. */
-extern void pgae_track_reading(PgaeTrack *track, uint64 n);
 /* The rows are known; 55000 where a checkpoint is of others. */
 extern void pgae_track_rows(PgaeTrack *track, uint64 n, const uint64 digest[2]);
 /* Written at once, for others to see; at: NULL before there is a network. */

@@ -19,8 +19,6 @@
 #include "ae_pca.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "pgstat.h"
-#include "tcop/tcopprot.h"
 #include "utils/memutils.h"
 
 #define ROWS_PER_CHECK 256
@@ -78,6 +76,19 @@
 
 /* What the noise of each of several members is multiplied by: views of their own (measured). */
 static const double member_noise[AE_MAX_MEMBERS] = {0.5, 2, 1, 1};
+
+/* Which of several networks the next reports are of. */
+static void
+set_where(PgaeJob *job)
+{
+	PgaeReport *report = job->report;
+
+	strlcpy(report->which, pgae_voice_prefix(job->voice), sizeof(report->which));
+	report->where[0] = '\0';
+	if (job->n_networks > 1)
+		snprintf(report->where, sizeof(report->where), "network %u of %u, ",
+				 job->number + job->member + 1, job->n_networks);
+}
 
 /* ---- phases: columns, options, inputs ---- */
 
@@ -218,7 +229,7 @@ measure_columns(Measures *measures, PgaeJob *job)
 		const PgaeRow *row;
 
 		if (n % ROWS_PER_CHECK == 0)
-			CHECK_FOR_INTERRUPTS();
+			pgae_report_step(job->report, "measuring", n, job->n_rows);
 		row = pgae_codec_unpack(job->codec, record);
 		for (uint32_t c = 0; c < schema->n_columns; c++)
 		{
@@ -389,7 +400,7 @@ count_labels(PgaeJob *job)
 		AeReal label = ae_target_cell(target, row->target, row->target_missing);
 
 		if (n++ % ROWS_PER_CHECK == 0)
-			CHECK_FOR_INTERRUPTS();
+			pgae_report_step(job->report, "counting labels", n, job->n_rows);
 		target->n_missing += row->target_missing;
 		target->other += !row->target_missing && ae_target_count(&label, 1) == 0;
 	}
@@ -519,7 +530,7 @@ add_distances(PgaeJob *job, AeMoments *cells)
 	{
 		size_t count = Min(PCA_STEP, job->rows.n_rows - first);
 
-		CHECK_FOR_INTERRUPTS();
+		pgae_report_step(job->report, "measuring", first, job->rows.n_rows);
 		pgae_store_read(&job->rows, block, first, count);
 		for (size_t i = 0; i < count; i++)
 			for (uint32_t j = 0; j < model->schema.n_dense; j++)
@@ -727,23 +738,35 @@ short_count(double count)
 	return psprintf("%.0f", count);
 }
 
-/* Where training stands: "epoch 12 of 100: training loss 0.123, validation loss 0.130". */
+/* "epoch 2 of 3, update 120 of 300", where the number of epochs was given. */
+static void
+append_standing(StringInfo text, const PgaeJob *job)
+{
+	const AeProgress *p = job->progress;
+	uint32 epochs = job->model->options.epochs;
+	bool lbfgs = job->model->options.optimizer == AE_OPTIMIZER_LBFGS;
+
+	if (epochs > 0 && job->pretraining == 0 && !lbfgs)
+		appendStringInfo(text, "epoch " UINT64_FORMAT " of %u, ",
+						 p->state == AE_TRAIN_RUNNING ? Min(p->epoch + 1, epochs) : p->epoch,
+						 epochs);
+	appendStringInfo(text, "%s " UINT64_FORMAT " of " UINT64_FORMAT, lbfgs ? "iteration" : "update",
+					 p->update, p->total_updates);
+}
+
+/* Where training stands: "update 120 of 300: training loss 0.123, validation loss 0.130". */
 static char *
 describe_progress(const PgaeJob *job)
 {
 	const AeProgress *p = job->progress;
-	uint64 done, planned;
-	PgaePosition at = position_of(job);
-	const char *step = pgae_position_step(&at, &done, &planned);
 	StringInfoData text;
 
 	initStringInfo(&text);
-	if (job->n_networks > 1)
-		appendStringInfo(&text, "network %u of %u, ", at.network, at.n_networks);
+	appendStringInfoString(&text, job->report->where);
 	if (job->pretraining > 0)
 		appendStringInfo(&text, "pretraining layer %u of %u, ", job->pretraining,
 						 job->model->net.n_encoder);
-	appendStringInfo(&text, "%s " UINT64_FORMAT " of " UINT64_FORMAT, step, done, planned);
+	append_standing(&text, job);
 	if (!isnan(p->train_loss))
 		appendStringInfo(&text, ": training loss %.4g", p->train_loss);
 	if (!isnan(p->validation_loss))
@@ -751,53 +774,33 @@ describe_progress(const PgaeJob *job)
 	return text.data;
 }
 
+/* Says where training stands and how fast it went since that was said last. */
 static void
 report(PgaeJob *job, double now)
 {
 	const AeProgress *p = job->progress;
 	char *text = psprintf("%s%s", pgae_voice_prefix(job->voice), describe_progress(job));
-	char *activity = psprintf("ae.train: %s", text);
 	double updates = (double) (p->update - job->last_update);
 	double batch = Min((double) job->model->options.batch_size, (double) p->n_train);
 
-	pgstat_report_activity(STATE_RUNNING, activity);
-	if (pgae_progress && job->model->options.optimizer == AE_OPTIMIZER_LBFGS)
-		ereport(NOTICE, (errmsg("%s", text)));
-	else if (pgae_progress)
-		ereport(NOTICE, (errmsg("%s, %s rows/s", text,
-								short_count(updates * batch / (now - job->last_report)))));
+	if (job->model->options.optimizer != AE_OPTIMIZER_LBFGS)
+		text = psprintf("%s, %s rows/s", text,
+						short_count(updates * batch / (now - job->last_report)));
+	pgae_report_tell(job->report, text);
 	job->last_report = now;
-	job->last_epoch = p->epoch;
 	job->last_update = p->update;
-	pfree(activity);
 	pfree(text);
-}
-
-/*
- * The first epoch at once, then about once a second, within a long epoch every ten; of many models
- * what the statement's pace allows.
- */
-static bool
-report_is_due(const PgaeJob *job, double now)
-{
-	const AeProgress *p = job->progress;
-	double since = now - job->last_report;
-
-	if (pgae_voice_of_many(job->voice))
-		return pgae_voice_pace(job->voice);
-	if (p->epoch > job->last_epoch)
-		return job->last_epoch == 0 || since >= 1;
-	return since >= 10 && p->update > job->last_update;
 }
 
 static void
 report_end(const PgaeJob *job)
 {
-	if (pgae_progress && (!pgae_voice_of_many(job->voice) || pgae_voice_pace(job->voice)))
-		ereport(NOTICE,
-				(errmsg("%straining ended (%s) after %.1f s: %s", pgae_voice_prefix(job->voice),
-						ae_train_state_name[job->progress->state], seconds_of(job),
-						describe_progress(job))));
+	if (pgae_voice_of_many(job->voice) && !pgae_report_is_due(job->report))
+		return;
+	pgae_report_tell(job->report, psprintf("%straining ended (%s) after %.1f s: %s",
+										   pgae_voice_prefix(job->voice),
+										   ae_train_state_name[job->progress->state],
+										   seconds_of(job), describe_progress(job)));
 }
 
 /* 22023 where training would see no label. */
@@ -820,7 +823,7 @@ check_label_split(const PgaeJob *job)
 	for (size_t i = 0; i < n; i++)
 	{
 		if (i % ROWS_PER_CHECK == 0)
-			CHECK_FOR_INTERRUPTS();
+			pgae_report_step(job->report, "counting labels", i, n);
 		pgae_store_read_labelled(&job->rows, cells, &label, i, 1);
 		held_out += ae_target_count(&label, 1);
 	}
@@ -849,7 +852,7 @@ make_trainer(PgaeJob *job, const AeTask *task, const AeReal *init)
 	job->trainer_block = block;
 	job->progress = ae_trainer_progress(job->trainer);
 	job->last_report = seconds_of(job);
-	job->last_epoch = job->last_update = 0;
+	job->last_update = 0;
 	if (job->rows.has_target)
 		check_label_split(job);
 }
@@ -941,7 +944,7 @@ run_trainer(PgaeJob *job)
 		double now = seconds_of(job);
 
 		CHECK_FOR_INTERRUPTS();
-		if (report_is_due(job, now))
+		if (pgae_report_is_due(job->report))
 			report(job, now);
 		if (job->track)
 		{
@@ -1030,7 +1033,6 @@ restore(PgaeJob *job)
 	PgaePosition at = position_of(job);
 
 	pgae_track_restore(job->track, &at);
-	job->last_epoch = job->progress->epoch;
 	job->last_update = job->progress->update;
 }
 
@@ -1219,7 +1221,7 @@ count_unseen(PgaeJob *job, uint64 *rows)
 		const PgaeRow *row = pgae_codec_unpack(job->codec, pgae_store_next(sample.store));
 
 		if (i % ROWS_PER_CHECK == 0)
-			CHECK_FOR_INTERRUPTS();
+			pgae_report_step(job->report, "calibrating", i, sample.n);
 		if (!(ae_scaler_unseen(parts, schema, row->values, row->missing) > 0))
 			continue;
 		/* the elements of an array are many values of one column */
@@ -1347,7 +1349,7 @@ score_sample(PgaeJob *job, Terms *terms)
 		size_t count = Min(scorer->batch, sample.n - first);
 		const AeReal *codes;
 
-		CHECK_FOR_INTERRUPTS();
+		pgae_report_step(job->report, "calibrating", first, sample.n);
 		next_sample(job, &sample, scorer, labels, first, count);
 		codes = ae_scorer_encode(scorer, count);
 		widen_ranges(low, high, codes, count, n_code);
@@ -1411,6 +1413,7 @@ score_rows(PgaeJob *job)
 		AeModel *model = job->model = &job->models[job->member];
 		Terms terms;
 
+		set_where(job);
 		sample = score_sample(job, &terms);
 		model->error_norm = normed ? geometric_mean(terms.error, sample.n) : 1;
 		/* a third of the weight of the error: measured, on clean and on contaminated tables */
@@ -1556,7 +1559,7 @@ make_prototypes(PgaeJob *job)
 		for (size_t i = 0; i < n_rows; i++)
 		{
 			if (i % ROWS_PER_CHECK == 0)
-				CHECK_FOR_INTERRUPTS();
+				pgae_report_step(job->report, "making prototypes", i, n_rows);
 			read_sample(job, cells, i, 1, n_rows, false);
 			ae_clusters_add(&clusters, cells);
 		}
@@ -1595,7 +1598,7 @@ compare_with_pca(PgaeJob *job)
 	{
 		size_t count = Min(PCA_STEP, n - first);
 
-		CHECK_FOR_INTERRUPTS();
+		pgae_report_step(job->report, "comparing with principal components", first, n);
 		read_sample(job, block, first, count, n, false);
 		ae_pca_add(&pca, block, count);
 	}
@@ -1638,6 +1641,7 @@ pgae_job_run(PgaeJob *job)
 {
 	job->models = palloc0(job->n_members * sizeof(AeModel));
 	job->model = &job->models[0];
+	set_where(job);
 	job->n_rows = pgae_store_count(job->store);
 	job->model->format = AE_MODEL_FORMAT;
 	job->model->arithmetic = AE_MODEL_ARITHMETIC;
@@ -1651,6 +1655,7 @@ pgae_job_run(PgaeJob *job)
 	for (job->member = 0; job->member < job->n_members; job->member++)
 	{
 		job->model = &job->models[job->member];
+		set_where(job);
 		train(job);
 	}
 	job->member = 0;

@@ -39,6 +39,7 @@
 
 /* Rows between two looks at interrupts. */
 #define ROWS_PER_CHECK 256
+#define COMPARISONS_PER_CHECK 4096
 
 /* Where a record lies, its key precedes it: as many bytes, in the machine's order. */
 #define KEY_BYTES sizeof(uint64)
@@ -57,12 +58,13 @@
 struct PgaeBudget
 {
 	MemoryContext context; /* lives as long as what is trained: the plan that has the aggregate */
-	bool across_commits;   /* files stay open when a transaction ends */
-	size_t limit;          /* bytes of records in memory, of all stores together */
-	size_t reserve;        /* bytes on top of it, for the buffers of a store that is being merged */
-	size_t used;           /* of limit */
-	dlist_head stores;     /* those that are charged MIN_RUN and more */
-	size_t n_on_disk;      /* stores that have runs */
+	PgaeReport report;
+	bool across_commits; /* files stay open when a transaction ends */
+	size_t limit;        /* bytes of records in memory, of all stores together */
+	size_t reserve;      /* bytes on top of it, for the buffers of a store that is being merged */
+	size_t used;         /* of limit */
+	dlist_head stores;   /* those that are charged MIN_RUN and more */
+	size_t n_on_disk;    /* stores that have runs */
 	PgaeShare shares[PGAE_N_SHARES];
 	PgaeVoice *voice;
 	PgaeFile *file;    /* all runs; NULL if n_on_disk = 0 */
@@ -119,6 +121,7 @@ struct PgaeStore
 	size_t charged;     /* bytes of budget->used */
 	Entry *entries;     /* those records, in order */
 	size_t at;          /* the next of them to be read */
+	size_t n_compared;  /* since ever */
 
 	Run *runs;
 	size_t n_runs;
@@ -142,6 +145,7 @@ pgae_budget_create(MemoryContext context, bool across_commits)
 	size_t total = (size_t) maintenance_work_mem * 1024 / 2;
 
 	budget->context = context;
+	pgae_report_begin(&budget->report, context);
 	budget->across_commits = across_commits;
 	budget->voice = pgae_voice_create(context);
 	budget->reserve = total / 4;
@@ -152,6 +156,12 @@ pgae_budget_create(MemoryContext context, bool across_commits)
 	for (int i = 0; i < PGAE_N_SHARES; i++)
 		dlist_init(&budget->shares[i].holders);
 	return budget;
+}
+
+PgaeReport *
+pgae_budget_report(PgaeBudget *budget)
+{
+	return &budget->report;
 }
 
 PgaeBudget *
@@ -283,10 +293,14 @@ compare_records(const Entry *a, const Entry *b, size_t record_size)
 }
 
 static int
-compare_entries(const void *a, const void *b, void *record_size)
+compare_entries(const void *a, const void *b, void *arg)
 {
-	CHECK_FOR_INTERRUPTS(); /* of a sort that is cut short nothing is lost but the order */
-	return compare_records(a, b, *(size_t *) record_size);
+	PgaeStore *store = arg;
+
+	/* of a sort that is cut short nothing is lost but the order */
+	if (store->n_compared++ % COMPARISONS_PER_CHECK == 0)
+		pgae_report_step(&store->budget->report, "sorting", store->n_in_memory, 0);
+	return compare_records(a, b, store->record_size);
 }
 
 static void
@@ -309,7 +323,7 @@ sort_in_memory(PgaeStore *store)
 		for (size_t i = 0; i < chunk->n; i++)
 			set_entry(&store->entries[n++], chunk->bytes + i * store->stride);
 	}
-	qsort_arg(store->entries, n, sizeof(Entry), compare_entries, &store->record_size);
+	qsort_arg(store->entries, n, sizeof(Entry), compare_entries, store);
 }
 
 /* ---- runs ---- */
@@ -359,7 +373,7 @@ spill(PgaeStore *store)
 	for (size_t i = 0; i < store->n_in_memory; i++)
 	{
 		if (i % ROWS_PER_CHECK == 0)
-			CHECK_FOR_INTERRUPTS();
+			pgae_report_step(&store->budget->report, "writing to a temporary file", i, store->n_in_memory);
 		append_record(store, run, store->entries[i].record);
 	}
 	drop_chunks(store);
@@ -632,7 +646,7 @@ merge_runs(PgaeStore *store, size_t n)
 	while ((record = next_merged(store)) != NULL)
 	{
 		if (n_read++ % ROWS_PER_CHECK == 0)
-			CHECK_FOR_INTERRUPTS();
+			pgae_report_step(&store->budget->report, "merging temporary files", n_read, store->n_records);
 		append_record(store, run, record);
 	}
 	close_readers(store);
@@ -754,7 +768,7 @@ pgae_store_scale(AeRows *rows, AeMoments *cells, PgaeStore *store, PgaeCodec *co
 		const PgaeRow *row;
 
 		if (n++ % ROWS_PER_CHECK == 0)
-			CHECK_FOR_INTERRUPTS();
+			pgae_report_step(&store->budget->report, "scaling", n, store->n_records);
 		row = pgae_codec_unpack(codec, record);
 		rows->nullable |= row->any_missing;
 		ae_scaler_apply(out, schema, row->values, row->missing);

@@ -231,15 +231,6 @@ write_progress(PgaeTrack *track, const char *phase, const PgaePosition *at)
 }
 
 void
-pgae_track_reading(PgaeTrack *track, uint64 n)
-{
-	char text[64];
-
-	snprintf(text, sizeof text, "ae.train: " UINT64_FORMAT " rows read", n);
-	pgstat_report_activity(STATE_RUNNING, text);
-}
-
-void
 pgae_track_phase(PgaeTrack *track, const char *phase, const PgaePosition *at)
 {
 	MemoryContext old;

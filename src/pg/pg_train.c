@@ -17,9 +17,7 @@
 #include "mb/pg_wchar.h"
 #include "nodes/execnodes.h"
 #include "nodes/primnodes.h"
-#include "pgstat.h"
 #include "portability/instr_time.h"
-#include "tcop/tcopprot.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -404,6 +402,10 @@ collect_waiting(PgaeTraining *training)
 void
 pgae_training_add(PgaeTraining *training, Datum row)
 {
+	PgaeReport *report = pgae_budget_report(training->budget);
+
+	if (report->n_read++ % ROWS_PER_CHECK == 0)
+		pgae_report_step(report, "reading", report->n_read, 0);
 	if (!training->init && !pgae_codec_prepare(training->codec, row, false))
 	{
 		let_wait(training, row);
@@ -499,6 +501,7 @@ make_job(PgaeTraining *training, uint32 f, uint32 n_members, const instr_time *s
 	job->start = start;
 	job->track = training->track;
 	job->voice = pgae_budget_voice(training->budget);
+	job->report = pgae_budget_report(training->budget);
 	job->n_members = n_members;
 	job->number = f * n_members;
 	job->n_networks = training->n_folds * n_members;
@@ -531,7 +534,7 @@ warn_no_model(const PgaeTraining *training, const PgaeJob *job)
 
 /* Takes the rows of a store, sorted, into a digest. */
 static void
-digest_rows(uint64 digest[2], PgaeStore *store)
+digest_rows(uint64 digest[2], PgaeStore *store, PgaeReport *report)
 {
 	const char *record;
 	size_t n = 0;
@@ -542,7 +545,7 @@ digest_rows(uint64 digest[2], PgaeStore *store)
 		uint64 key = pgae_store_key(record);
 
 		if (n++ % ROWS_PER_CHECK == 0)
-			CHECK_FOR_INTERRUPTS();
+			pgae_report_step(report, "identifying", n, pgae_store_count(store));
 		digest[0] = ae_hash_word(digest[0], key);
 		digest[1] = ae_hash_mix(digest[1] + key);
 	}
@@ -569,7 +572,7 @@ tell_rows(PgaeTraining *training)
 	}
 	for (uint32 f = 0; f < training->n_folds; f++)
 	{
-		digest_rows(digest, training->folds[f].store);
+		digest_rows(digest, training->folds[f].store, pgae_budget_report(training->budget));
 		n_rows += pgae_store_count(training->folds[f].store);
 	}
 	pgae_track_rows(training->track, n_rows, digest);
@@ -604,7 +607,6 @@ run_jobs(PgaeTraining *training, PgaeJob **jobs, uint32 n_members)
 static bool
 run_jobs_with_blas(PgaeTraining *training, PgaeJob **jobs, uint32 n_members)
 {
-	const char *activity = debug_query_string;
 	volatile bool done = false;
 
 	pgae_blas_enter();
@@ -615,8 +617,7 @@ run_jobs_with_blas(PgaeTraining *training, PgaeJob **jobs, uint32 n_members)
 	PG_FINALLY();
 	{
 		pgae_blas_leave();
-		if (activity)
-			pgstat_report_activity(STATE_RUNNING, activity);
+		pgae_report_end(pgae_budget_report(training->budget));
 	}
 	PG_END_TRY();
 	return done;

@@ -42,8 +42,6 @@ typedef struct Call
 	bool may_commit;
 	PgaeTrack *track;
 	PgaeTraining *training; /* NULL before the first row */
-	uint64 n_read;
-	instr_time told; /* when rows read were last told */
 } Call;
 
 static void
@@ -76,7 +74,6 @@ make_call(FunctionCallInfo fcinfo, const char *procedure)
 	check_argument(fcinfo, 0, "name", procedure);
 	pgae_reference_name(&call->reference, PG_GETARG_TEXT_PP(0));
 	pgae_check_may_save(&call->reference);
-	INSTR_TIME_SET_CURRENT(call->told);
 	SPI_connect_ext(call->may_commit ? SPI_OPT_NONATOMIC : 0);
 	MemoryContextSwitchTo(context);
 	return call;
@@ -94,30 +91,18 @@ add_rows(Call *call, MemoryContext row_context)
 		CHECK_FOR_INTERRUPTS();
 		if (call->training == NULL)
 		{
-			call->training = pgae_training_begin(
-				call->options, call->init, RECORDOID,
-				pgae_budget_create(call->context, call->may_commit), call->context);
+			PgaeBudget *budget = pgae_budget_create(call->context, call->may_commit);
+
+			pgae_budget_report(budget)->model =
+				MemoryContextStrdup(call->context, pgae_quote_name(call->reference.name));
+			call->training =
+				pgae_training_begin(call->options, call->init, RECORDOID, budget, call->context);
 			pgae_training_follow(call->training, call->track);
 		}
 		pgae_training_add(call->training, heap_copy_tuple_as_datum(SPI_tuptable->vals[i], tupdesc));
 		MemoryContextReset(row_context);
 	}
 	MemoryContextSwitchTo(old);
-}
-
-/* Says about once a second how many rows there are by now. */
-static void
-tell_rows(Call *call)
-{
-	instr_time now, since;
-
-	INSTR_TIME_SET_CURRENT(now);
-	since = now;
-	INSTR_TIME_SUBTRACT(since, call->told);
-	if (INSTR_TIME_GET_DOUBLE(since) < 1)
-		return;
-	call->told = now;
-	pgae_track_reading(call->track, call->n_read);
 }
 
 static void
@@ -139,8 +124,6 @@ read_rows(Call *call)
 		n = SPI_processed;
 		add_rows(call, row_context);
 		SPI_freetuptable(SPI_tuptable);
-		call->n_read += n;
-		tell_rows(call);
 	} while (n > 0);
 	SPI_cursor_close(portal);
 	SPI_freeplan(plan);
@@ -184,23 +167,12 @@ train(Call *call)
 static void
 run(Call *call)
 {
-	bytea *volatile bytes = NULL;
+	bytea *bytes;
 
 	PopActiveSnapshot();
-	PG_TRY();
-	{
-		pgae_track_phase(call->track, "reading", NULL);
-		read_rows(call);
-		bytes = train(call);
-	}
-	PG_CATCH();
-	{
-		if (debug_query_string)
-			pgstat_report_activity(STATE_RUNNING, debug_query_string);
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
-
+	pgae_track_phase(call->track, "reading", NULL);
+	read_rows(call);
+	bytes = train(call);
 	PushActiveSnapshot(GetTransactionSnapshot());
 	pgae_save_version(&call->reference, (struct varlena *) bytes, call->query);
 	pgae_track_finish(call->track);

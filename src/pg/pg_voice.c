@@ -14,11 +14,7 @@
 
 #include "access/xact.h"
 #include "miscadmin.h"
-#include "portability/instr_time.h"
 #include "utils/memutils.h"
-
-/* Seconds between two lines of progress of many models. */
-#define PACE 1.0
 
 /* Bytes of the line at the end. */
 #define LINE 512
@@ -26,8 +22,7 @@
 struct PgaeVoice
 {
 	uint64 n_begun;
-	uint64 current;  /* the model whose training ends, from 1; 0: none yet */
-	instr_time last; /* progress was told, or the first training was begun */
+	uint64 current; /* the model whose training ends, from 1; 0: none yet */
 	struct
 	{
 		uint64 n_models;
@@ -89,9 +84,7 @@ pgae_voice_create(MemoryContext context)
 bool
 pgae_voice_begin(PgaeVoice *voice)
 {
-	if (voice->n_begun++ == 0)
-		INSTR_TIME_SET_CURRENT(voice->last);
-	return voice->n_begun == 1;
+	return voice->n_begun++ == 0;
 }
 
 void
@@ -116,20 +109,6 @@ bool
 pgae_voice_of_many(const PgaeVoice *voice)
 {
 	return voice->n_begun > 1;
-}
-
-bool
-pgae_voice_pace(PgaeVoice *voice)
-{
-	instr_time now, since;
-
-	INSTR_TIME_SET_CURRENT(now);
-	since = now;
-	INSTR_TIME_SUBTRACT(since, voice->last);
-	if (INSTR_TIME_GET_DOUBLE(since) < PACE)
-		return false;
-	voice->last = now;
-	return true;
 }
 
 const char *

@@ -23,16 +23,24 @@ like($notices, qr/NOTICE:  network 1 of 2, update \d+ of 1500: training loss [\d
 like($notices, qr/NOTICE:  training ended \(finished\) after [\d.]+ s: network 2 of 2, update 1500 of 1500: training loss [\d.e-]+$/m,
 	'a notice when it ends');
 (undef, $notices) = $node->psql('postgres', q(SELECT length(ae.train(t, '{"code": 1, "epochs": 2}')) FROM t));
-like($notices, qr/NOTICE:  epoch 1 of 2: /, 'epochs where their number was given');
+like($notices, qr/: epoch 2 of 2, update (\d+) of \1: /, 'epochs where their number was given');
 (undef, $notices) = $node->psql('postgres',
 	q(SELECT length(ae.train(t, '{"code": 1, "hidden": [], "optimizer": "lbfgs", "updates": 3}')) FROM t));
-like($notices, qr/NOTICE:  iteration 1 of 3: /, 'iterations of lbfgs');
+like($notices, qr/: iteration 3 of 3: /, 'iterations of lbfgs');
 (undef, $notices) = $node->psql('postgres',
 	q(SELECT length(ae.train(t, '{"code": 1, "hidden": [3], "epochs": 1, "pretrain": "plain", "pretrain_updates": 2}')) FROM t));
-like($notices, qr/NOTICE:  training ended .*: pretraining layer 1 of 2, update 2 of 2: .*pretraining layer 2 of 2, .*: epoch 1 of 1: /s,
+like($notices, qr/NOTICE:  training ended .*: pretraining layer 1 of 2, update 2 of 2: .*pretraining layer 2 of 2, .*: epoch 1 of 1, update (\d+) of \1: /s,
 	'layers that are pretrained');
 (undef, $notices) = $node->psql('postgres', 'SET ae.progress = off; SELECT length(ae.train(t)) FROM t');
 is($notices, '', 'none with ae.progress = off');
+
+# what takes long has a notice before it ends: slow rows, and an epoch of a wide network
+(undef, $notices) = $node->psql('postgres', q(SELECT length(ae.train(s)) FROM (SELECT a, b, pg_sleep(0.003) IS NULL AS c FROM t LIMIT 1000) s));
+like($notices, qr/^(?:.*\n)?.*NOTICE:  reading: \d+ rows$/m, 'while rows come');
+(undef, $notices) = $node->psql('postgres',
+	q(SET statement_timeout = '10s'; SELECT length(ae.train(t, '{"hidden": [2000, 1000], "code": 100, "epochs": 3, "folds": 1}')) FROM t));
+like($notices, qr/NOTICE:  epoch 1 of 3, update [1-9]\d* of \d+: training loss [\d.e-]+, /, 'while no epoch ends, with update and loss');
+unlike($notices, qr/epoch 0 /, 'epochs count from 1');
 
 # ---- pg_stat_activity ---------------------------------------------------------------------------
 

@@ -84,7 +84,7 @@ is(files(), 0, 'nor left a file');
 # ---- no snapshot while it trains -----------------------------------------------------------------------
 
 my $long = "ae.options(exclude => '{i}', epochs => 100000000, time_limit => 60)";
-my $training = "FROM pg_stat_activity WHERE query LIKE 'ae.train: %epoch%'";
+my $training = "FROM pg_stat_activity WHERE query LIKE 'ae.train_model m: %epoch%'";
 
 # Starts a training in the background and waits for its first epochs.
 sub start
@@ -109,7 +109,7 @@ ok($node->poll('postgres', "SELECT backend_xmin IS NULL AND backend_xid IS NULL 
 cmp_ok((grep { $node->query('postgres', "SELECT count(backend_xmin) + count(backend_xid) $training") ne '0' } 1 .. 50), '<', 5, 'but for moments, once a second');
 is(held_back(), 0, 'and keeps VACUUM from nothing');
 cmp_ok(files(), '>', 0, 'its rows are in temporary files');
-like($node->query('postgres', "SELECT query $training"), qr/^ae\.train: .*epoch \d+ of 100000000/, 'its progress can be seen');
+like($node->query('postgres', "SELECT query $training"), qr/^ae\.train_model m: network 1 of 2, epoch \d+ of 100000000, update \d+ of \d+: training loss/, 'its progress can be seen, with its name');
 is($node->query('postgres', "SELECT pg_cancel_backend(pid) $training"), 't', 'cancelled');
 my ($out, $err) = $job->finish;
 like($err, qr/NOTICE: .*epoch.*ERROR:  canceling statement due to user request/s, 'it told of epochs, then ends');
