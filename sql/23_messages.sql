@@ -42,3 +42,57 @@ DO $$ BEGIN PERFORM ae.detect('SELECT fails(a) FROM waves'); END $$;
 SELECT ae.compare_models(m, m, 'SELECT fails(a) AS a, b FROM waves') FROM (SELECT ae.train(t) AS m FROM waves t) q;
 CALL ae.train_model('messages', 'SELECT nix FROM waves');
 \echo :LAST_ERROR_SQLSTATE
+
+-- ---- columns that are left out, and why ----
+
+-- one value; two values, both in one fold; none; one of two columns of an array
+SELECT f.feature, f.nulls, f.constant FROM
+	(SELECT ae.train(t) AS m FROM
+		(SELECT sin(i) AS a, CASE WHEN i = 5 THEN 3.5 END AS c, CASE WHEN i IN (5, 6) THEN i END AS d, NULL::int AS n, 7 AS k,
+				ARRAY[cos(i), 1] AS v FROM generate_series(1, 1000) i) t) q, ae.features(m) f;
+-- texts that are all different, and levels too rare for one network only
+SELECT ae.train(t) IS NOT NULL AS model FROM (SELECT md5(i::text) AS ref, sin(i) AS a FROM generate_series(1, 1000) i) t;
+SELECT ae.train(t, '{"min_frequency": 1, "folds": 1}') IS NOT NULL AS model FROM (SELECT md5(i::text) AS ref, sin(i) AS a FROM generate_series(1, 50) i) t;
+SELECT ae.train(t, '{"min_frequency": 50, "folds": 1}') IS NOT NULL AS model FROM (SELECT 'w' || i % 10 AS word, sin(i) AS a FROM generate_series(1, 100) i) t;
+-- numbers that differ where double precision has no digits left; and the way out
+SELECT ae.train(t) IS NOT NULL AS model FROM
+	(SELECT 9223372036854775000::bigint + i AS big, 1e30::numeric + i AS num, 9223372036854775000::bigint AS one, sin(i) AS a FROM generate_series(1, 200) i) t;
+SELECT f.feature, f.mean, f.constant FROM
+	(SELECT ae.train(t) AS m FROM (SELECT big - 9223372036854775000 AS big, a
+		FROM (SELECT 9223372036854775000::bigint + i AS big, sin(i) AS a FROM generate_series(1, 200) i) s) t) q, ae.features(m) f;
+-- beyond double precision is not infinite
+SELECT ae.train(t) FROM (SELECT 10::numeric ^ 400 * i AS n, sin(i) AS a FROM generate_series(1, 20) i) t;
+\echo :LAST_ERROR_SQLSTATE
+SELECT ae.train(t) FROM (SELECT ARRAY[i, -10::numeric ^ 400] AS v, sin(i) AS a FROM generate_series(1, 20) i) t;
+SELECT ae.train(ARRAY[i, 10::numeric ^ 400]) FROM generate_series(1, 20) i;
+SELECT ae.train(t, ae.target('y')) FROM (SELECT 10::numeric ^ 400 AS y, sin(i) AS a FROM generate_series(1, 20) i) t;
+SELECT ae.train(t) FROM (SELECT 'Infinity'::float8 AS n, sin(i) AS a FROM generate_series(1, 20) i) t;
+\echo :LAST_ERROR_SQLSTATE
+-- groups say it once
+SELECT count(m) FROM (SELECT ae.train(t, '{"updates": 1}') AS m FROM (SELECT i % 3 AS g, 7 AS k, sin(i) AS a, cos(i) AS b FROM generate_series(1, 90) i) t GROUP BY g) q;
+
+-- ---- texts that look like something else ----
+
+CREATE TABLE imported AS
+SELECT to_char(i * 1.37, 'FM$9,999.00') AS price, (i * 37 % 1000)::text AS number, i % 101 || ' %' AS share,
+	   to_char(date '2024-01-01' + i % 365, 'MM/DD/YYYY') AS us, to_char(date '2024-01-01' + i % 365, 'DD.MM.YYYY') AS "Eu day",
+	   to_char(date '2024-01-01' + i % 365, 'YYYY-MM-DD') AS iso, to_char(timestamp '2024-01-01' + i % 999 * interval '7 h', 'YYYY-MM-DD HH24:MI') AS at,
+	   to_char(time '00:00' + i % 500 * interval '1 min', 'HH24:MI') AS clock, md5((i % 700)::text) AS id,
+	   'word ' || i % 150 AS word, (i % 30)::text AS code, sin(i) AS a
+FROM generate_series(1, 1000) i;
+SELECT ae.train(t, '{"updates": 1, "min_frequency": 2}') IS NOT NULL AS model FROM imported t;
+-- what the hints say works
+SELECT pg_typeof(m) FROM (SELECT ae.train(t, '{"updates": 1}') AS m FROM
+	(SELECT regexp_replace(price, '[^0-9.-]', '', 'g')::numeric AS price, number::numeric AS number, rtrim(share, ' %')::numeric AS share,
+			to_date(us, 'MM/DD/YYYY') AS us, to_date("Eu day", 'DD.MM.YYYY') AS "Eu day", iso::date AS iso, at::timestamp AS at, clock::time AS clock
+	 FROM imported) t) q;
+
+-- ---- targets ----
+
+SELECT ae.train(t, ae.options(updates => 1) || ae.target('y')) IS NOT NULL AS model FROM (SELECT a, b, (a > 0)::int AS y FROM waves) t;
+-- but not where it was asked for, or where there are three
+SELECT ae.train(t, ae.options(updates => 1, kinds => '{"y": "number"}') || ae.target('y')) IS NOT NULL AS model FROM (SELECT a, b, (a > 0)::int AS y FROM waves) t;
+SELECT ae.train(t, ae.options(updates => 1) || ae.target('y')) IS NOT NULL AS model FROM (SELECT a, b, round(a) AS y FROM waves) t;
+
+DROP TABLE waves, imported;
+DROP FUNCTION fails(float8);

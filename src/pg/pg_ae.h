@@ -172,6 +172,7 @@ typedef enum PgaeNotice
 	PGAE_NOTICE_SMALLEST_P,
 	PGAE_NOTICE_ONE_VALUE,
 	PGAE_NOTICE_ALL_NULL,
+	PGAE_NOTICE_COLUMNS, /* what else there is to say of columns, and of the target */
 	PGAE_NOTICE_LABELS,
 	PGAE_NOTICE_OPTIONS,
 	PGAE_NOTICE_DIVERGED,
@@ -229,6 +230,8 @@ extern int pgae_levels_find(const PgaeLevels *levels, const char *text, size_t l
  */
 extern int pgae_levels_enter(PgaeLevels *levels, const char *text, size_t len);
 extern int pgae_levels_count(const PgaeLevels *levels);
+/* The text of a level by its number, not terminated. */
+extern const char *pgae_levels_text(const PgaeLevels *levels, int number, size_t *len);
 /* Of a level's bytes in UTF-8, whatever the server's encoding; of raw levels as they are. */
 extern uint64 pgae_level_hash(const PgaeLevels *levels, const char *text, size_t len);
 /* The same of a level that has a number. */
@@ -261,6 +264,16 @@ typedef struct PgaeRow
 	bool target_missing;
 	uint64 order;
 } PgaeRow;
+
+/* What a training has seen of a column, over all its rows. */
+typedef struct PgaeSeen
+{
+	uint64 n; /* rows where it is not NULL */
+	double first;
+	bool differs;        /* another value than the first one was there */
+	bool differs_beyond; /* if not: another one that is the same in double precision */
+	Datum exact;         /* the first value, where that can be; else 0 */
+} PgaeSeen;
 
 /* The folds of a crossed model. */
 #define PGAE_FOLDS 2
@@ -298,6 +311,13 @@ extern bool pgae_codec_prepare(PgaeCodec *codec, Datum row, bool force);
 /* What the type of a composite row is now: another number once it has been altered. */
 extern uint64 pgae_row_identifier(Datum row);
 extern AeSchema *pgae_codec_schema(PgaeCodec *codec); /* NULL before it stands */
+
+extern const PgaeSeen *pgae_codec_seen(const PgaeCodec *codec, uint32 column);
+/*
+ * In training: whether an infinite value in a row just read is a number beyond double precision.
+ * column: PGAE_TARGET_COLUMN for the target.
+ */
+extern bool pgae_codec_overflows(PgaeCodec *codec, Datum row, uint32 column);
 
 /*
  * The values of one row, good until the next call.  Raises for wrong lengths, missing columns,
@@ -511,6 +531,16 @@ typedef struct PgaeJob
 extern bool pgae_job_run(PgaeJob *job);
 /* The calibration of the jobs of all folds together, which the first model of the first has. */
 extern void pgae_jobs_calibrate(PgaeJob **jobs, uint32 n_jobs);
+
+/* ---- pg_look.c: what is said of columns ---- */
+
+/* NOTICEs of columns that no network can use, and why; of a training from scratch. */
+extern void pgae_notice_columns(const PgaeCodec *codec, const AeSchema *schema,
+								const PgaeOptions *options, size_t n_rows, PgaeVoice *voice);
+/* Of others that these networks cannot use; once their columns are measured. */
+extern void pgae_notice_network(const PgaeJob *job);
+/* Of categories whose texts look like something else; likewise. */
+extern void pgae_notice_texts(const PgaeJob *job);
 
 /* ---- pg_train.c: one training ---- */
 typedef struct PgaeTraining PgaeTraining;

@@ -45,9 +45,6 @@
 /* A code unit whose values differ by less than this over all rows looked at is dead. */
 #define DEAD_RANGE 1e-6f
 
-/* Columns that a message names before it says how many more there are. */
-#define NAMES_SHOWN 5
-
 /* Rows that calibrate a crossed network at most. */
 #define MAX_UNSEEN_SCORES ((size_t) 262144)
 
@@ -347,6 +344,30 @@ check_labels(const PgaeJob *job, bool one_value)
 							   "labels are needed.")));
 }
 
+/*
+ * A target of two whole numbers is most often a label.  The variance of values at min and max
+ * alone is (mean - min)(max - mean), that of all others is less.
+ */
+static void
+notice_two_values(const PgaeJob *job, const AeMoments *m)
+{
+	char *name = pgae_target_name(&job->model->schema);
+	double most = (m->mean - m->min) * (m->max - m->mean);
+
+	if (job->model->schema.target.kind != AE_KIND_NUMBER || m->min != floor(m->min) ||
+		m->max != floor(m->max) || m->m2 / m->n < most * (1 - 1e-9) ||
+		pgae_options_choice(job->options->kinds, name) >= 0 ||
+		!pgae_voice_may(job->voice, PGAE_NOTICE_COLUMNS))
+		return;
+	ereport(NOTICE,
+			(errmsg("%starget \"%s\" has two values, %.15g and %.15g, and is predicted as a "
+					"number between them",
+					pgae_voice_prefix(job->voice), name, m->min, m->max),
+			 errhint("To predict one of the two: ae.options(kinds => '{\"%s\": "
+					 "\"category\"}').",
+					 name)));
+}
+
 /* The target as the model will know it. */
 static void
 fit_target(PgaeJob *job, const Measures *measures)
@@ -373,6 +394,8 @@ fit_target(PgaeJob *job, const Measures *measures)
 						errhint("Take its logarithm in a subquery.")));
 	if (m->min == m->max || !(sd > 0))
 		check_labels(job, true);
+	if (job->number == 0)
+		notice_two_values(job, m);
 	target->mean = m->mean;
 	target->sd = sd;
 	target->min = m->min;
@@ -404,39 +427,6 @@ count_labels(PgaeJob *job)
 		target->n_missing += row->target_missing;
 		target->other += !row->target_missing && ae_target_count(&label, 1) == 0;
 	}
-}
-
-/* Names columns that do not vary: those that were observed, or those that were not. */
-static void
-notice_left_out(const PgaeJob *job, bool observed)
-{
-	const AeSchema *schema = &job->model->schema;
-	const char *prefix = pgae_voice_prefix(job->voice);
-	uint32_t n = 0, shown = 0;
-	StringInfoData names;
-
-	initStringInfo(&names);
-	for (uint32_t c = 0; c < schema->n_columns; c++)
-	{
-		const AeColumn *column = &schema->columns[c];
-
-		if (column->varies || column->observed != observed)
-			continue;
-		if (n++ < NAMES_SHOWN)
-			appendStringInfo(&names, "%s%s", shown++ ? ", " : "", pgae_value_name(schema, c));
-	}
-	if (n > shown)
-		appendStringInfo(&names, " and %u more", n - shown);
-	if (n > 0 && observed && pgae_voice_may(job->voice, PGAE_NOTICE_ONE_VALUE))
-		ereport(NOTICE, (errmsg_plural("%s%u column has one value in all rows: %s",
-									   "%s%u columns have one value in all rows: %s", n, prefix, n,
-									   names.data),
-						 errdetail("Nothing is learnt of it, and any other value is an anomaly.")));
-	else if (n > 0 && !observed && pgae_voice_may(job->voice, PGAE_NOTICE_ALL_NULL))
-		ereport(NOTICE, (errmsg_plural("%s%u column is NULL in all rows and is left out: %s",
-									   "%s%u columns are NULL in all rows and are left out: %s", n,
-									   prefix, n, names.data)));
-	pfree(names.data);
 }
 
 /* Cross-entropy of numbers that are not scaled works on [0, 1] only. */
@@ -494,11 +484,9 @@ fit_columns(PgaeJob *job)
 		if (schema->has_target)
 			fit_target(job, &measures);
 		end_measures(&measures, schema);
+		pgae_notice_network(job);
 		if (job->number == 0)
-		{
-			notice_left_out(job, true);
-			notice_left_out(job, false);
-		}
+			pgae_notice_texts(job);
 	}
 	else
 	{

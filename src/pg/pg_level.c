@@ -231,6 +231,13 @@ pgae_levels_count(const PgaeLevels *levels)
 	return levels->n;
 }
 
+const char *
+pgae_levels_text(const PgaeLevels *levels, int number, size_t *len)
+{
+	*len = levels->seen[number].key.len;
+	return levels->seen[number].key.text;
+}
+
 uint64
 pgae_levels_hash(const PgaeLevels *levels, int number)
 {

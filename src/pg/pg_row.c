@@ -18,15 +18,19 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "access/htup_details.h"
 #include "access/tupmacs.h"
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/numeric.h"
 #include "utils/typcache.h"
 #include "utils/varlena.h"
 
@@ -96,11 +100,12 @@ struct PgaeCodec
 	const AeSchema *schema;              /* NULL in training before it stands */
 	const AeSchema *schemas[PGAE_FOLDS]; /* of a crossed model */
 	bool crossed;
-	unsigned fold; /* whose levels unpack gives */
-	bool hashing;  /* rows need their hash */
-	uint32 *words; /* that it is taken of */
-	Fixed *fixed;  /* by AeColumn; NULL in a training that does not start from a model */
-	Oid argtype;   /* as the call declares it, domains included */
+	unsigned fold;  /* whose levels unpack gives */
+	bool hashing;   /* rows need their hash */
+	uint32 *words;  /* that it is taken of */
+	PgaeSeen *seen; /* by column; in a training from scratch, else NULL */
+	Fixed *fixed;   /* by AeColumn; NULL in a training that does not start from a model */
+	Oid argtype;    /* as the call declares it, domains included */
 	bool is_array;
 	bool learning;   /* new levels get numbers */
 	void *argdomain; /* domain_check's own */
@@ -387,6 +392,8 @@ alloc_row(PgaeCodec *codec, uint32 n_values, uint32 n_sources)
 	codec->words = MemoryContextAllocZero(codec->context, sizeof(uint32) * 2 * n_values);
 	codec->sources = MemoryContextAllocZero(codec->context, sizeof(Source) * n_sources);
 	codec->n_sources = n_sources;
+	if (codec->learning)
+		codec->seen = MemoryContextAllocZero(codec->context, sizeof(PgaeSeen) * n_values);
 }
 
 /* 54000 for more values than a model takes, which is less than any product below overflows at. */
@@ -1399,6 +1406,60 @@ read_level(PgaeCodec *codec, const PgaePart *part, Source *source, Datum datum)
 	return codec->learning || codec->crossed ? number : fold_level(source, 0, number);
 }
 
+/* Whether numbers that are one in double precision are one. */
+static bool
+same_number(PgaeConv conv, Datum a, Datum b)
+{
+	if (conv == PGAE_CONV_INT8)
+		return DatumGetInt64(a) == DatumGetInt64(b);
+	return DatumGetBool(DirectFunctionCall2(numeric_eq, a, b));
+}
+
+/* A copy of a number that double precision may not hold all of; else 0. */
+static Datum
+keep_exact(PgaeCodec *codec, PgaeConv conv, Datum datum, double value)
+{
+	MemoryContext old;
+	Datum copy;
+
+	if ((conv != PGAE_CONV_INT8 && conv != PGAE_CONV_NUMERIC) || !(fabs(value) >= 0x1p53))
+		return (Datum) 0;
+	old = MemoryContextSwitchTo(codec->context);
+	copy = conv == PGAE_CONV_INT8 ? Int64GetDatum(DatumGetInt64(datum))
+								  : NumericGetDatum(DatumGetNumericCopy(datum));
+	MemoryContextSwitchTo(old);
+	return copy;
+}
+
+/* Notes what the row just read has; datum: of a source of one value. */
+static void
+note_values(PgaeCodec *codec, const Source *source, PgaeConv conv, Datum datum)
+{
+	for (uint32 c = source->first; c < source->first + source->n; c++)
+	{
+		PgaeSeen *seen = &codec->seen[c];
+		double value = codec->row.values[c];
+
+		if (codec->row.missing[c])
+			continue;
+		if (seen->n++ == 0)
+		{
+			seen->first = value;
+			seen->exact = keep_exact(codec, conv, datum, value);
+		}
+		else if (value != seen->first)
+			seen->differs = true;
+		else if (unlikely(seen->exact) && !seen->differs && !seen->differs_beyond)
+			seen->differs_beyond = !same_number(conv, datum, seen->exact);
+	}
+}
+
+const PgaeSeen *
+pgae_codec_seen(const PgaeCodec *codec, uint32 column)
+{
+	return &codec->seen[column];
+}
+
 static void
 read_target(PgaeCodec *codec)
 {
@@ -1547,6 +1608,8 @@ read_row(PgaeCodec *codec, Datum row)
 												   ? read_level(codec, part, source, datum)
 												   : pgae_value_of(part->conv, datum);
 		}
+		if (codec->seen)
+			note_values(codec, source, part->conv, plan->values[part->att]);
 	}
 	if (codec->has_target)
 		read_target(codec);
@@ -1580,6 +1643,8 @@ pgae_codec_read(PgaeCodec *codec, Datum row)
 			build_array_schema(codec, ARR_DIMS(array)[0]);
 		}
 		read_array(codec, &codec->array, &codec->sources[0], row);
+		if (codec->seen)
+			note_values(codec, &codec->sources[0], PGAE_CONV_ARRAY, row);
 	}
 	if (codec->hashing)
 		codec->row.hash = codec->row.order = hash_row(codec);
@@ -1922,6 +1987,48 @@ pgae_codec_texts(PgaeCodec *codec, const double *values, uint32 column, char **a
 	*expected = expected_text(codec, part, source, values);
 	if (*expected == NULL)
 		*expected = *actual;
+}
+
+/* Element i of an array. */
+static Datum
+array_element(const PgaePart *part, Datum datum, uint32 i)
+{
+	ArrayType *array = pgae_part_array(part, datum);
+	Datum *elements;
+	bool *nulls, by_value;
+	int16 len;
+	char align;
+	int n;
+
+	get_typlenbyvalalign(part->element_type, &len, &by_value, &align);
+	deconstruct_array(array, part->element_type, len, by_value, align, &elements, &nulls, &n);
+	return elements[i];
+}
+
+bool
+pgae_codec_overflows(PgaeCodec *codec, Datum row, uint32 column)
+{
+	const PgaePart *part = &codec->array;
+	uint32 i = column;
+	Datum datum = row;
+	char *text;
+
+	if (!codec->is_array)
+	{
+		uint32 s = column == PGAE_TARGET_COLUMN ? 0 : source_at(codec, column);
+
+		open_row(codec, row);
+		part = column == PGAE_TARGET_COLUMN ? &codec->plan.target : &codec->plan.parts[s];
+		i = column - codec->sources[s].first;
+		datum = codec->plan.values[part->att];
+	}
+	if ((part->conv == PGAE_CONV_ARRAY ? part->element : part->conv) != PGAE_CONV_NUMERIC)
+		return false;
+	if (part->conv == PGAE_CONV_ARRAY)
+		datum = array_element(part, datum, i);
+	/* Infinity and NaN have no digits */
+	text = DatumGetCString(DirectFunctionCall1(numeric_out, datum));
+	return strpbrk(text, "0123456789") != NULL;
 }
 
 /* ---- training records ---- */

@@ -373,7 +373,8 @@ spill(PgaeStore *store)
 	for (size_t i = 0; i < store->n_in_memory; i++)
 	{
 		if (i % ROWS_PER_CHECK == 0)
-			pgae_report_step(&store->budget->report, "writing to a temporary file", i, store->n_in_memory);
+			pgae_report_step(&store->budget->report, "writing to a temporary file", i,
+							 store->n_in_memory);
 		append_record(store, run, store->entries[i].record);
 	}
 	drop_chunks(store);
@@ -646,7 +647,8 @@ merge_runs(PgaeStore *store, size_t n)
 	while ((record = next_merged(store)) != NULL)
 	{
 		if (n_read++ % ROWS_PER_CHECK == 0)
-			pgae_report_step(&store->budget->report, "merging temporary files", n_read, store->n_records);
+			pgae_report_step(&store->budget->report, "merging temporary files", n_read,
+							 store->n_records);
 		append_record(store, run, record);
 	}
 	close_readers(store);

@@ -286,27 +286,37 @@ schema_of(const PgaeTraining *training)
 	return training->init ? &training->init->models[0]->schema : pgae_codec_schema(training->codec);
 }
 
+/* 22023 for a value that is not finite; column: PGAE_TARGET_COLUMN for the target. */
 static void
-check_finite(const AeSchema *schema, const PgaeRow *row)
+raise_not_finite(PgaeTraining *training, Datum datum, uint32 column, double value)
 {
+	const AeSchema *schema = schema_of(training);
+	bool target = column == PGAE_TARGET_COLUMN;
+	AeError error;
+
+	if (pgae_codec_overflows(training->codec, datum, column))
+		ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+						errmsg("column \"%s\" has a value beyond the range of double precision",
+							   target ? pgae_target_name(schema) : pgae_value_name(schema, column)),
+						errhint("Leave such rows out with WHERE, or take the logarithm of the "
+								"column in a subquery.")));
+	ae_fail(&error, AE_ERR_NONFINITE, "field", value, 0, 0);
+	error.column = (int) column;
+	pgae_raise(&error, schema);
+}
+
+static void
+check_finite(PgaeTraining *training, Datum datum, const PgaeRow *row)
+{
+	const AeSchema *schema = schema_of(training);
+
 	for (uint32_t c = 0; c < schema->n_columns; c++)
 	{
-		AeError error;
-
-		if (likely(isfinite(row->values[c])))
-			continue;
-		ae_fail(&error, AE_ERR_NONFINITE, "field", row->values[c], 0, 0);
-		error.column = (int) c;
-		pgae_raise(&error, schema);
+		if (unlikely(!isfinite(row->values[c])))
+			raise_not_finite(training, datum, c, row->values[c]);
 	}
 	if (schema->has_target && !isfinite(row->target))
-	{
-		AeError error;
-
-		ae_fail(&error, AE_ERR_NONFINITE, "field", row->target, 0, 0);
-		error.column = PGAE_TARGET_COLUMN;
-		pgae_raise(&error, schema);
-	}
+		raise_not_finite(training, datum, PGAE_TARGET_COLUMN, row->target);
 }
 
 static bool
@@ -328,7 +338,7 @@ collect(PgaeTraining *training, Datum datum)
 	const AeSchema *schema = schema_of(training);
 	Fold *fold = &training->folds[training->n_folds > 1 ? ae_hash_fold(row->hash) : 0];
 
-	check_finite(schema, row);
+	check_finite(training, datum, row);
 	if (all_missing(row, schema->n_columns))
 		return;
 	if (fold->store == NULL)
@@ -728,6 +738,11 @@ train(PgaeTraining *training, MemoryContext result_context)
 		training->init ? training->init->n_members : pgae_options_members(training->options);
 
 	settle_folds(training);
+	if (training->init == NULL)
+		pgae_notice_columns(training->codec, schema_of(training), training->options,
+							count_rows(&training->folds[0]) +
+								(training->n_folds > 1 ? count_rows(&training->folds[1]) : 0),
+							pgae_budget_voice(training->budget));
 	if (!run_jobs_with_blas(training, jobs, n_members))
 		return NULL;
 	notice_smallest_p(training, &jobs[0]->models[0]);
