@@ -94,5 +94,31 @@ SELECT ae.train(t, ae.options(updates => 1) || ae.target('y')) IS NOT NULL AS mo
 SELECT ae.train(t, ae.options(updates => 1, kinds => '{"y": "number"}') || ae.target('y')) IS NOT NULL AS model FROM (SELECT a, b, (a > 0)::int AS y FROM waves) t;
 SELECT ae.train(t, ae.options(updates => 1) || ae.target('y')) IS NOT NULL AS model FROM (SELECT a, b, round(a) AS y FROM waves) t;
 
+-- ---- reasons ----
+
+-- amounts with a long tail: the value itself is far, whatever the network makes of it; an ordinary row beside it
+SELECT setseed(0.42);
+CREATE TABLE pay AS SELECT i AS id, round(exp(3 + 1.6 * sqrt(-2 * ln(1 - random())) * cos(2 * pi() * random()))::numeric, 2) AS amount,
+	sin(i) AS v1, (ARRAY['red', 'blue'])[1 + i % 2] AS colour, i % 2 = 0 AS even FROM generate_series(1, 3000) i;
+UPDATE pay SET amount = 61232 WHERE id = 7;
+UPDATE pay SET colour = CASE colour WHEN 'red' THEN 'blue' ELSE 'red' END WHERE id = 100;
+SELECT row ->> 'id' AS id, regexp_replace(reasons[1], '\(mean.*', '') AS first FROM ae.detect('pay', '{"exclude": ["id"]}', 1);
+CREATE TABLE pay_model AS SELECT ae.train(p, '{"exclude": ["id"]}') AS m FROM pay p;
+SELECT e.feature, e.value, e.expected, regexp_replace(e.reason, 'p = [0-9.]+', 'p') AS reason FROM pay_model, pay p, ae.explain(m, p) e
+WHERE id = 100 AND feature IN ('colour', 'even') ORDER BY feature;
+-- no column leads that is as expected, and not far, while another one is not
+SELECT count(*) > 2900 AS rows, count(*) FILTER (WHERE first = expected_first AND others) AS wrong FROM
+	(SELECT (array_agg(value ORDER BY n))[1] AS first, (array_agg(expected ORDER BY n))[1] AS expected_first,
+			bool_or(value <> expected AND feature IN ('colour', 'even')) AS others, (array_agg(reason ORDER BY n))[1] AS reason
+	 FROM pay_model, pay p, ae.explain(m, p) WITH ORDINALITY AS e(feature, value, expected, error, share, probability, reason, n) GROUP BY id) q
+WHERE reason !~ 'deviations|all rows';
+-- shares are of the raw score still
+SELECT count(*) FROM (SELECT abs(sum(share) - 1) < 1e-9 AS whole FROM pay_model, pay p, ae.explain(m, p) GROUP BY id) q WHERE NOT whole;
+-- times and NaN have a reason too
+SELECT e.feature, e.reason FROM
+	(SELECT ae.train(t, '{"time_parts": []}') AS m FROM (SELECT timestamp '2026-01-01' + i * interval '1 h' AS at, sin(i) AS a FROM generate_series(1, 300) i) t) q,
+	ae.explain(m, ROW(timestamp '2030-01-01', 'NaN'::float8)) e WHERE e.feature = 'a';
+
+DROP TABLE pay, pay_model;
 DROP TABLE waves, imported;
 DROP FUNCTION fails(float8);

@@ -496,12 +496,13 @@ CREATE FUNCTION ae.explain(
 	OUT expected text,
 	OUT error double precision,
 	OUT share double precision,
-	OUT probability double precision)
+	OUT probability double precision,
+	OUT reason text)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'pg_ae_explain'
 LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000 ROWS 10;
 COMMENT ON FUNCTION ae.explain(bytea, anyelement) IS
-'the columns of a row by their share in its error: value, what the model expected, error, share; probability of the value of a category or boolean';
+'the columns of a row, those to blame first: value, what the model expected, error, share in the raw score; probability of the value of a category or boolean; the reason in words';
 
 CREATE FUNCTION ae.explain(
 	model ae.model,
@@ -511,12 +512,13 @@ CREATE FUNCTION ae.explain(
 	OUT expected text,
 	OUT error double precision,
 	OUT share double precision,
-	OUT probability double precision)
+	OUT probability double precision,
+	OUT reason text)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'pg_ae_explain'
 LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000 ROWS 10;
 COMMENT ON FUNCTION ae.explain(ae.model, anyelement) IS
-'the columns of a row by their share in its error: value, what the model expected, error, share; probability of the value of a category or boolean';
+'the columns of a row, those to blame first: value, what the model expected, error, share in the raw score; probability of the value of a category or boolean; the reason in words';
 
 CREATE FUNCTION ae.predict(model bytea, input anyelement) RETURNS text
 AS 'MODULE_PATHNAME', 'pg_ae_predict'

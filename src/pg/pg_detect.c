@@ -34,14 +34,10 @@ static const char statement[] =
 	"ae_top AS (SELECT r, s FROM ae_scored WHERE s IS NOT NULL ORDER BY s DESC LIMIT %d) "
 	"SELECT (pg_catalog.row_number() OVER (ORDER BY s DESC))::pg_catalog.int4, "
 	"ae.anomaly_score((SELECT m FROM ae_model), r), ae.p_value((SELECT m FROM ae_model), r), "
-	"ARRAY(SELECT pg_catalog.format('%%s is %%s%%s, %%s (%%s %%%%)', e.feature, "
-	"pg_catalog.left(e.value, 60), CASE WHEN e.probability IS NOT NULL THEN "
-	"pg_catalog.format(' (p = %%s)', pg_catalog.round(e.probability::pg_catalog.numeric, 3)) END, "
-	"COALESCE('expected ' OPERATOR(pg_catalog.||) pg_catalog.left(e.expected, 60), 'unusual with "
-	"the other columns'), "
+	"ARRAY(SELECT pg_catalog.format('%%s (%%s %%%%)', e.reason, "
 	"pg_catalog.round((e.share OPERATOR(pg_catalog.*) 100)::pg_catalog.numeric)) "
 	"FROM ae.explain((SELECT m FROM ae_model), r) WITH ORDINALITY AS e(feature, value, expected, "
-	"error, share, probability, n) WHERE e.n OPERATOR(pg_catalog.=) 1 OR e.share "
+	"error, share, probability, reason, n) WHERE e.n OPERATOR(pg_catalog.=) 1 OR e.share "
 	"OPERATOR(pg_catalog.>=) " LEAST_SHARE " LIMIT " N_REASONS "), "
 	"pg_catalog.to_jsonb(r) FROM ae_top ORDER BY s DESC";
 
