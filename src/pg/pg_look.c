@@ -53,8 +53,8 @@ end_names(Names *names)
 /* Why a column is left out of all networks; the last one: it is not. */
 typedef enum Reason
 {
-	ALL_NULL,
 	ONE_VALUE,
+	ALL_NULL,
 	ONE_VALUE_OR_NULL,
 	SAME_AS_DOUBLE,
 	ALL_DIFFERENT,
