@@ -53,8 +53,8 @@ FROM ae.detect('t', $quick, 1000000) d JOIN (SELECT t.*, row_number() OVER (ORDE
 END
 is($node->query('postgres', "SELECT rank, row ->> 'id', reasons[1] ~ '^(a|b) is -?[0-9.]+, expected -?[0-9.e-]+ \\([0-9]+ %\\)\$' FROM ae.detect('t', '{\"exclude\": [\"id\"]}', 1)"),
 	'1|1000|t', 'top = 1 is the planted row, and the reason is a column that is odd');
-is($node->query('postgres', "SELECT bool_or(r LIKE 'c is it''s \\%s blue (p = 0.%), expected %') FROM ae.detect('t', $quick, 1000) d, unnest(reasons) r"), 't',
-	'texts come through, with their probability');
+is($node->query('postgres', "SELECT bool_or(r LIKE 'c is it''s \\%s blue%') FROM ae.detect('t', $quick, 1000) d, unnest(reasons) r"), 't',
+	'texts come through');
 like((detect("'t', '{\"updates\": 40, \"exclude\": [\"id\"]}', 1"))[1], qr/NOTICE:  00000: the model is gone.*HINT:  To keep it: CREATE TABLE models AS SELECT ae\.train\(t, '.*exclude.*'\) AS model FROM \(SELECT \* FROM public\.t\) t;/s,
 	'a notice says how to keep the model');
 $node->query('postgres', q(CREATE TABLE quoted AS SELECT id AS "it's", a, b FROM t));
