@@ -391,15 +391,14 @@ pgae_notice_texts(const PgaeJob *job)
 		/* a code of digits may well be a category */
 		if (look < N_LOOKS && (look != LOOK_NUMBER || rare >= RARE_ROWS) &&
 			pgae_voice_may(job->voice, PGAE_NOTICE_COLUMNS))
-			ereport(NOTICE, (errmsg("%scolumn \"%s\" is a category, but its texts look like %s",
-									prefix, name, look_name[look]),
-							 rare >= RARE_ROWS
-								 ? errdetail("%.0f %% of the rows have one of the rarer texts, "
-											 "which are not told apart.",
-											 rare)
-								 : 0,
-							 errhint("Convert it in a subquery: %s AS %s.",
-									 cast_of(&looks, look, name), quote_identifier(name))));
+			ereport(NOTICE,
+					(errmsg("%scolumn \"%s\" is a category, but its texts look like %s", prefix,
+							name, look_name[look]),
+					 rare >= RARE_ROWS
+						 ? errdetail("%.0f %% of the rows have one of the rarer texts.", rare)
+						 : 0,
+					 errhint("Convert it in a subquery: %s AS %s.", cast_of(&looks, look, name),
+							 quote_identifier(name))));
 		else if (look == N_LOOKS &&
 				 (double) pgae_levels_count(levels) >
 					 0.5 * (double) pgae_codec_seen(job->codec, c)->n &&
