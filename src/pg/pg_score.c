@@ -709,6 +709,8 @@ reason_of(const Part *part, const AeSchema *schema, const PgaeRow *row, const do
 						column->mean, part->z > 0 ? "largest" : "smallest",
 						part->z > 0 ? column->max : column->min);
 	}
+	if (part->expected == NULL && !isnan(part->probability))
+		return psprintf("%s (p = %.3f), unusual with the other columns", what, part->probability);
 	if (part->as_expected)
 		return psprintf("%s, unusual with the other columns", what);
 	if (isnan(part->probability))
