@@ -14,30 +14,41 @@ use FindBin;
 
 chdir "$FindBin::Bin/.." or die "$!\n";
 
-# The engine from the bottom up: a file may include only what stands on its own line or above, and
-# no header itself, however far around.  kernel_impl is the body of the kernels, which each
-# instruction set's file of the module kernel compiles for itself.
+# The engine's rooms, which are its folders, from the bottom up, and in each room its modules: a file may
+# include only what stands on its own line or above, and no header itself, however far around.
+# kernel_impl is the body of the kernels, which each instruction set's file of the module kernel
+# compiles for itself.
 my @ENGINE_ORDER = (
-	'status',
-	'math rng activation blas crc32c calibration penalty topk norm gate',
-	'kernel kernel_impl',
-	'matrix',
-	'hash loss prior',
-	'options',
-	'net scaler corrupt',
-	'pairs pca prototype auxiliary target extreme',
-	'contract',
-	'train optim lbfgs pretrain',
-	'model',
-	'score',
+	[ 'base', 'status' ],
+	[ 'base', 'math rng activation blas crc32c topk' ],
+	[ 'base', 'kernel kernel_impl' ],
+	[ 'base', 'matrix' ],
+	[ 'base', 'hash' ],
+	[ 'loss', 'penalty' ],
+	[ 'loss', 'loss prior' ],
+	[ 'data', 'scaler corrupt' ],
+	[ 'data', 'pairs' ],
+	[ 'net', 'norm gate' ],
+	[ 'net', 'net' ],
+	[ 'train', 'options' ],
+	[ 'train', 'pca auxiliary target' ],
+	[ 'train', 'contract' ],
+	[ 'train', 'train optim lbfgs pretrain' ],
+	[ 'model', 'calibration' ],
+	[ 'model', 'prototype extreme' ],
+	[ 'model', 'model' ],
+	[ 'score', 'score' ],
 );
+
+# The binding's rooms from the bottom up.  Each has one header, its door, pg_<room>.h.
+my @BINDING_ORDER = qw(base options row model score train tool);
 
 # What of the engine the binding may see: models and the phases that it drives step by step, so that
 # it can be interrupted between two steps.  These are training, scoring and the comparison with PCA.
 my %BINDING_MAY = map { $_ => 1 } qw(status net train options pretrain model scaler score pairs pca hash target);
 
 # Only the file that fills the tables of kernels and of BLAS functions needs to know them.
-my %BINDING_EXCEPTION = ('src/pg/pg_module.c' => { map { $_ => 1 } qw(blas kernel) });
+my %BINDING_EXCEPTION = ('src/pg/base/pg_module.c' => { map { $_ => 1 } qw(blas kernel) });
 
 # What the engine may have of the system: C's own headers, and vector intrinsics in kernels.
 my %C_HEADER = map { $_ => 1 }
@@ -47,15 +58,17 @@ my $FORMAT_VERSION = 14;    # of clang-format: others lay out differently
 my $MAX_LINES = 100;
 my $LONG_LINES = 60;
 my $bad = 0;
-my %rank;
+my (%rank, %room);
 my %includes;    # module -> modules that its header includes
+my (%defined, %calls);    # of the binding: function -> file; file -> functions
 
 for my $i (0 .. $#ENGINE_ORDER)
 {
-	$rank{$_} = $i for split ' ', $ENGINE_ORDER[$i];
+	my ($room, $modules) = @{ $ENGINE_ORDER[$i] };
+	($rank{$_}, $room{$_}) = ($i, $room) for split ' ', $modules;
 }
 
-my @c_files = sort glob('src/*/*.[ch] tests/{unit,fuzz,bench}/*.[ch]');
+my @c_files = sort glob('src/*/*/*.[ch] tests/{unit,fuzz,bench}/*.[ch]');
 my @text_files = grep { -f && !/\.gz$/ } split /\n/,
   (-e '.git' ? qx(git ls-files --cached --others --exclude-standard) : qx(find . -type f -not -path './.git/*'));
 
@@ -70,6 +83,7 @@ for my $file (@c_files)
 	check_binding($file, \@code) if $file =~ m,^src/pg/,;
 }
 check_cycles($_, $_) for sort keys %includes;
+check_calls();
 check_paths($_) for @text_files;
 check_version();
 check_format(@c_files);
@@ -166,6 +180,8 @@ sub check_engine
 	$module =~ s/^(kernel)_\w+$/$1/ unless exists $rank{$module};
 	return complain($file, 0, "module $module has no place in the order of tests/check_style.pl")
 	  unless exists $rank{$module};
+	complain($file, 0, "module $module belongs into src/engine/$room{$module}")
+	  unless $file =~ m,^src/engine/$room{$module}/,;
 
 	for my $i (0 .. $#$code)
 	{
@@ -194,7 +210,7 @@ sub check_engine
 			my $included = $1;
 
 			complain($file, $i + 1, "<$included> may be included by ae_blas.h only")
-			  if $included =~ /cblas|lapack/ && $file ne 'src/engine/ae_blas.h';
+			  if $included =~ /cblas|lapack/ && $file ne 'src/engine/base/ae_blas.h';
 			complain($file, $i + 1, "<$included> is not for the engine")
 			  unless $C_HEADER{$included} || $included eq 'cblas.h'
 			  || ($included =~ /^(?:immintrin|arm_neon|cpuid)\.h$/ && $file =~ m,/ae_kernel,);
@@ -211,21 +227,61 @@ sub check_cycles
 
 	for my $next (@{ $includes{$at} || [] })
 	{
-		complain("src/engine/ae_$from.h", 0, 'includes itself by way of ' . join ', ', sort keys %seen)
+		complain("src/engine/$room{$from}/ae_$from.h", 0, 'includes itself by way of ' . join ', ', sort keys %seen)
 		  if $next eq $from;
 		check_cycles($from, $next, %seen, $next => 1) unless $seen{$next} || $next eq $from;
 	}
+}
+
+# Files of the binding that need each other, by the functions they call, however far around.
+sub check_calls
+{
+	my %needs;
+
+	for my $file (keys %calls)
+	{
+		for my $function (keys %{ $calls{$file} })
+		{
+			my $other = $defined{$function};
+			$needs{$file}{$other} = 1 if defined $other && $other ne $file;
+		}
+	}
+	my %bottom;    # files all of whose needs are in here
+	my $more = 1;
+
+	while ($more)
+	{
+		$more = 0;
+		for my $file (grep { !$bottom{$_} } keys %calls)
+		{
+			next if grep { !$bottom{$_} } keys %{ $needs{$file} || {} };
+			$bottom{$file} = $more = 1;
+		}
+	}
+	my @circle = grep { !$bottom{$_} } sort keys %calls;
+	complain($circle[0], 0, 'is in a circle, or stands on one, with ' . join ', ', @circle[1 .. $#circle])
+	  if @circle;
 }
 
 sub check_binding
 {
 	my ($file, $code) = @_;
 	my $exception = $BINDING_EXCEPTION{$file} || {};
+	my %level = map { $BINDING_ORDER[$_] => $_ } 0 .. $#BINDING_ORDER;
+	my ($own) = $file =~ m,^src/pg/(\w+)/,;
+	my $is_c = $file =~ /\.c$/;
+
+	return complain($file, 0, 'no room of the order of tests/check_style.pl')
+	  unless defined $own && exists $level{$own};
 
 	for my $i (0 .. $#$code)
 	{
 		my $line = $code->[$i];
 
+		$defined{$1} = $file if $is_c && $line =~ /^(pgae_\w+)\(/;
+		$is_c and $calls{$file}{$1} = 1 while $line =~ /\b(pgae_\w+)/g;
+		complain($file, $i + 1, "room $own must not know room $1")
+		  if $line =~ /^\s*#\s*include\s+"pg_(\w+)\.h"/ && exists $level{$1} && $level{$1} > $level{$own};
 		if ($line =~ /^\s*#\s*include\s+["<](?:.*\/)?ae_(\w+)\.h[">]/)
 		{
 			complain($file, $i + 1, "the binding must not know ae_$1.h")
@@ -234,9 +290,9 @@ sub check_binding
 		complain($file, $i + 1, 'the binding does not call BLAS')
 		  if $line =~ /\bcblas_\w+\s*\(|include\s*<cblas/;
 		complain($file, $i + 1, 'tests of PG_VERSION_NUM belong in pg_compat.h')
-		  if $line =~ /^\s*#\s*(?:if|elif)\b.*PG_VERSION_NUM/ && $file ne 'src/pg/pg_compat.h';
+		  if $line =~ /^\s*#\s*(?:if|elif)\b.*PG_VERSION_NUM/ && $file ne 'src/pg/base/pg_compat.h';
 		complain($file, $i + 1, 'settings are born in pg_module.c')
-		  if $line =~ /\bDefineCustom\w+Variable\s*\(/ && $file ne 'src/pg/pg_module.c';
+		  if $line =~ /\bDefineCustom\w+Variable\s*\(/ && $file ne 'src/pg/base/pg_module.c';
 		complain($file, $i + 1, 'data does not raise an internal error')
 		  if $line =~ /\berrcode\s*\(\s*ERRCODE_INTERNAL_ERROR\b/;
 	}

@@ -175,8 +175,8 @@ sub run_build
 sub run_libm
 {
 	my %allowed = map { $_ => 1, $_ . 'f' => 1 } qw(sqrt fma floor rint);
-	my @objects = grep { -e } glob('src/engine/ae_kernel*.o'),
-	  map { "src/engine/ae_$_.o" } qw(score loss scaler calibration prototype topk gate);
+	my @objects = grep { -e } glob('src/engine/*/ae_kernel*.o'),
+	  map { glob("src/engine/*/ae_$_.o") } qw(score loss scaler calibration prototype topk gate);
 	my $libm = qx(\${CC:-cc} -print-file-name=libm.so.6);
 	my %libm;
 

@@ -95,7 +95,7 @@ run_kernels()
 {
 	[ -f tests/bench/bench_kernels.c ] || return 0
 	make -s all
-	compile "$build/bench_kernels" -Isrc/engine tests/bench/bench_kernels.c src/engine/*.o
+	compile "$build/bench_kernels" $(printf -- "-I%s " src/engine/*) tests/bench/bench_kernels.c src/engine/*/*.o
 	"$build/bench_kernels" >"$build/kernels.md"
 	cp "$build/kernels.md" "$results/kernels.md"
 	cat "$results/kernels.md"

@@ -6,7 +6,7 @@ FUZZ_DIR = tmp_check/fuzz
 FUZZ_TESTS = $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_HELPERS = $(filter-out $(FUZZ_TESTS),$(sort $(wildcard tests/fuzz/*.c)))
 FUZZ_BINARIES = $(patsubst tests/fuzz/%.c,$(FUZZ_DIR)/%,$(FUZZ_TESTS))
-FUZZ_OBJS = $(patsubst src/engine/%.c,$(FUZZ_DIR)/%.o,$(sort $(wildcard src/engine/*.c))) \
+FUZZ_OBJS = $(patsubst src/engine/%.c,$(FUZZ_DIR)/%.o,$(sort $(wildcard src/engine/*/*.c))) \
 	$(patsubst tests/fuzz/%.c,$(FUZZ_DIR)/%.o,$(FUZZ_HELPERS))
 FUZZ_CFLAGS = -std=c11 -O1 -g -fno-omit-frame-pointer -ffp-contract=off \
 	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
@@ -22,7 +22,7 @@ $(FUZZ_DIR)/%.o: tests/fuzz/%.c Makefile tests/fuzz/fuzz.mk
 $(FUZZ_DIR)/fuzz_%: $(FUZZ_DIR)/fuzz_%.o $(FUZZ_OBJS)
 	$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(BLAS_LIBS) -lm
 
--include $(wildcard $(FUZZ_DIR)/*.d)
+-include $(wildcard $(FUZZ_DIR)/*.d $(FUZZ_DIR)/*/*.d)
 
 .PHONY: fuzz-build fuzz-list
 fuzz-build: $(FUZZ_BINARIES)

@@ -6,8 +6,8 @@
  *
  * Built from the top directory against the engine's objects, in float:
  *
- *     cc -std=c11 -O2 -ffp-contract=off -Isrc/engine -Itests/unit -o make_golden \
- *         tests/golden/make_golden.c $(ls src/engine/ae_[a-z]*.o) -lopenblas -lm
+ *     cc -std=c11 -O2 -ffp-contract=off $(printf -- '-I%s ' src/engine/*) -Itests/unit -o make_golden \
+ *         tests/golden/make_golden.c $(ls src/engine/*/*.o) -lopenblas -lm
  *
  * Files of a format and arithmetic version that was released are never made anew: a
  * change of theirs is a new version beside them.  The scores come from the generic

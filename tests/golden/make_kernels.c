@@ -3,8 +3,8 @@
  *
  * Built from the top directory against the engine's objects, in float:
  *
- *     cc -std=c11 -O2 -ffp-contract=off -Isrc/engine -Itests/unit -o make_kernels \
- *         tests/golden/make_kernels.c $(ls src/engine/ae_[a-z]*.o) -lopenblas -lm
+ *     cc -std=c11 -O2 -ffp-contract=off $(printf -- '-I%s ' src/engine/*) -Itests/unit -o make_kernels \
+ *         tests/golden/make_kernels.c $(ls src/engine/*/*.o) -lopenblas -lm
  *     ./make_kernels >tests/golden/kernels.h
  *
  * These are the bits of arithmetic version 1: once released the file is never made anew.

@@ -93,7 +93,7 @@ three_steps("adam", lambda g: torch.optim.Adam(g, lr=0.01, betas=(0.9, 0.99), ep
 three_steps("adamw", lambda g: torch.optim.AdamW(g, lr=0.01, betas=(0.9, 0.99), eps=1e-8), 0.5)
 
 
-# ---- rows of every kind: the layout of src/engine/ae_loss.h, by torch's own losses ----
+# ---- rows of every kind: the layout of src/engine/loss/ae_loss.h, by torch's own losses ----
 
 # cells: 2 numbers, an array column of 3, a boolean | a category of 3 levels, one of 2
 DENSE, GROUP, BOOLEAN, LEVELS = 6, slice(2, 5), 5, [3, 2]

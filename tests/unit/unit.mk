@@ -31,7 +31,7 @@ UNIT_TESTS_float-sanitize := $(UNIT_TESTS_float)
 
 # $(call unit_rules,build)
 define unit_rules
-UNIT_OBJS_$(1) = $$(patsubst src/engine/%.c,$(UNIT_DIR)/$(1)/%.o,$$(sort $$(wildcard src/engine/*.c))) \
+UNIT_OBJS_$(1) = $$(patsubst src/engine/%.c,$(UNIT_DIR)/$(1)/%.o,$$(sort $$(wildcard src/engine/*/*.c))) \
 	$$(patsubst tests/unit/%.c,$(UNIT_DIR)/$(1)/%.o,$$(UNIT_HELPERS))
 UNIT_BINARIES += $$(patsubst tests/unit/%.c,$(UNIT_DIR)/$(1)/%,$$(UNIT_TESTS_$(1)))
 
@@ -46,7 +46,7 @@ $(UNIT_DIR)/$(1)/%.o: tests/unit/%.c Makefile tests/unit/unit.mk
 $(UNIT_DIR)/$(1)/test_%: $(UNIT_DIR)/$(1)/test_%.o $$(UNIT_OBJS_$(1))
 	$$(CC) $$(UNIT_CFLAGS_$(1)) -o $$@ $$^ $$(UNIT_LIBS)
 
--include $$(wildcard $(UNIT_DIR)/$(1)/*.d)
+-include $$(wildcard $(UNIT_DIR)/$(1)/*.d $(UNIT_DIR)/$(1)/*/*.d)
 endef
 $(foreach build,$(UNIT_BUILDS),$(eval $(call unit_rules,$(build))))
 

@@ -1,0 +1,107 @@
+/*
+ * pg_base.h: settings, libraries, errors and files: what everything else stands on.
+ */
+#ifndef PG_BASE_H
+#define PG_BASE_H
+
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/tupdesc.h"
+#include "fmgr.h"
+#include "lib/ilist.h"
+#include "portability/instr_time.h"
+#include "utils/array.h"
+#include "utils/jsonb.h"
+#include "utils/snapshot.h"
+#include "utils/timestamp.h"
+
+#include "ae_model.h"
+#include "ae_pretrain.h"
+#include "ae_score.h"
+#include "ae_target.h"
+#include "ae_train.h"
+#include "pg_compat.h"
+
+/* ---- pg_module.c: settings, and the libraries behind the engine ---- */
+extern char *pgae_kernels_setting;      /* ae.kernels: auto, generic, avx2, avx512 */
+extern bool pgae_progress;              /* ae.progress: NOTICE per epoch at a readable pace */
+extern bool pgae_nameless_rows;         /* ae.nameless_rows: match ROW(...) by position */
+extern double pgae_checkpoint_interval; /* ae.checkpoint_interval: seconds; 0: none */
+extern int pgae_cache_size; /* ae.cache_size: kB of parsed models that a session or a call keeps */
+extern const AeKernels *pgae_kernels(void);
+extern const AeBlas *pgae_blas(void); /* loads OpenBLAS at first use, without threads */
+extern AeCompute pgae_compute(void);  /* both, and CHECK_FOR_INTERRUPTS */
+extern void pgae_blas_enter(void);    /* one BLAS thread from here ... */
+extern void pgae_blas_leave(void);    /* ... to here, whatever else in the backend set */
+extern const char *pgae_blas_corename(void);
+
+/* ---- pg_error.c: the only place that turns a status into SQLSTATE and sentence ---- */
+/* What error->column is of the target. */
+#define PGAE_TARGET_COLUMN INT_MAX
+/* Raises ERROR; column names are taken from schema where error->column >= 0 (may be NULL). */
+pg_noreturn extern void pgae_raise(const AeError *error, const AeSchema *schema);
+
+/* Model bytes, read into a context, without scorers. */
+typedef struct PgaeModels
+{
+	uint32 n_folds;
+	uint32 n_members;
+	AeModel *models[AE_MAX_MODELS]; /* fold * n_members + member */
+} PgaeModels;
+
+/* ---- pg_text.c: names and levels of a model as text of the server ---- */
+
+/*
+ * A text of a model in the server's encoding, palloc'd.  Where that lacks a character, or raw bytes
+ * are not valid in it: NULL if missing_ok, else 22P05 or 22021.  No other way leads out of a model.
+ */
+extern char *pgae_model_text(const AeSchema *schema, const char *bytes, size_t len,
+							 bool missing_ok);
+
+/* The name of the target's column as the server's text, palloc'd. */
+extern char *pgae_target_name(const AeSchema *schema);
+/* The name of a source column as the server's text; '[i]' in a model of arrays. palloc'd. */
+extern char *pgae_column_name(const AeSchema *schema, uint32 column);
+/* The same of one value: 'name[i]' of an element of an array column. */
+extern char *pgae_value_name(const AeSchema *schema, uint32 column);
+
+/* ---- pg_file.c: temporary files ---- */
+typedef struct PgaeFile PgaeFile;
+
+/*
+ * Lives below context.  across_commits: it outlives transactions, and is closed by pgae_file_close
+ * or when context goes; else the current resource owner closes it after an error, and
+ * pgae_file_close must be called without one.
+ */
+extern PgaeFile *pgae_file_create(MemoryContext context, bool across_commits);
+extern void pgae_file_close(PgaeFile *file);
+extern uint64 pgae_file_size(const PgaeFile *file);
+extern void pgae_file_append(PgaeFile *file, const void *bytes, size_t n);
+/* What is read must have been appended. */
+extern void pgae_file_read(PgaeFile *file, void *bytes, size_t n, uint64 position);
+
+/* ---- pg_query.c: queries that users give as text ---- */
+
+/*
+ * The query that an argument of that function means: its text without semicolons at the end, or
+ * all of the table that it names.  22023 for what is neither.
+ */
+extern char *pgae_query_of(char *text, const char *function);
+/*
+ * Runs a statement of ours around a query that was checked, with n parameters; its rows are in
+ * SPI_tuptable.  Errors inside have no mention of the statement in their context.
+ */
+extern void pgae_run_quietly(const char *text, int n, Oid *types, Datum *values);
+
+#define PGAE_ROWS_PER_FETCH 1000
+
+/* A plan for a query that reads; 22023 for anything else.  Needs SPI to be connected. */
+extern struct _SPI_plan *pgae_prepare_query(const char *query, const char *function);
+/*
+ * Runs a query; statements of this connection of SPI may then read its rows, the column r of
+ * ae_input.  The store is to be given to tuplestore_end before SPI_finish.
+ */
+extern struct Tuplestorestate *pgae_name_rows(const char *query, const char *function);
+
+#endif

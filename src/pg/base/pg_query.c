@@ -1,0 +1,229 @@
+/*
+ * pg_query.c: queries that users give as text: what they are, and running them.
+ *
+ * The query runs by itself and gives columns, of which rows are made here.  A query around it that
+ * asked for its rows as values would have them cross from other servers where it reads distributed
+ * tables, and a record without a type cannot: it arrives without names or not at all.
+ */
+#include "pg_base.h"
+
+#include <ctype.h>
+
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/plancache.h"
+#include "utils/portal.h"
+#include "utils/queryenvironment.h"
+#include "utils/tuplestore.h"
+#include "utils/varlena.h"
+
+/* Where spaces, comments and opening parentheses end. */
+static const char *
+skip_to_word(const char *text)
+{
+	for (;;)
+	{
+		const char *end = NULL;
+
+		if (isspace((unsigned char) *text) || *text == '(')
+			end = text;
+		else if (strncmp(text, "--", 2) == 0)
+			end = strchr(text, '\n');
+		else if (strncmp(text, "/*", 2) == 0 && (end = strstr(text + 2, "*/")) != NULL)
+			end++;
+		if (end == NULL)
+			return text;
+		text = end + 1;
+	}
+}
+
+/* Whether an unquoted name may go on with that. */
+static bool
+is_name_character(char c)
+{
+	return isalnum((unsigned char) c) || IS_HIGHBIT_SET(c) || c == '_' || c == '$' || c == '.';
+}
+
+/* Whether text begins with a word that only a query begins with. */
+static bool
+is_query(const char *text)
+{
+	static const char *const words[] = {"select", "with", "table", "values"};
+
+	text = skip_to_word(text);
+	for (int i = 0; i < (int) lengthof(words); i++)
+	{
+		size_t len = strlen(words[i]);
+
+		if (pg_strncasecmp(text, words[i], len) == 0 && !is_name_character(text[len]))
+			return true;
+	}
+	return false;
+}
+
+static List *
+to_strings(List *names)
+{
+	ListCell *cell;
+
+	foreach (cell, names)
+		lfirst(cell) = makeString(lfirst(cell));
+	return names;
+}
+
+char *
+pgae_query_of(char *text, const char *function)
+{
+	size_t len = strlen(text);
+	List *names;
+	Oid relation;
+
+	while (len > 0 && (isspace((unsigned char) text[len - 1]) || text[len - 1] == ';'))
+		text[--len] = '\0';
+	if (is_query(text))
+		return text;
+	if (!SplitIdentifierString(pstrdup(text), '.', &names) || names == NIL)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("argument \"query\" of %s is neither a query nor the name of "
+							   "a table: \"%s\"",
+							   function, text)));
+	relation =
+		RangeVarGetRelid(makeRangeVarFromNameList(to_strings(names)), AccessShareLock, false);
+	return psprintf("SELECT * FROM %s",
+					quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)),
+											   get_rel_name(relation)));
+}
+
+/* ---- the rows of a query ---- */
+
+SPIPlanPtr
+pgae_prepare_query(const char *query, const char *function)
+{
+	SPIPlanPtr plan = SPI_prepare(query, 0, NULL);
+	CachedPlanSource *source;
+	Query *parsed;
+
+	if (plan == NULL || !SPI_is_cursor_plan(plan))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("argument \"query\" of %s is not one query", function)));
+	source = linitial(SPI_plan_get_plan_sources(plan));
+	parsed = linitial_node(Query, source->query_list);
+	if (parsed->hasModifyingCTE)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("argument \"query\" of %s changes data", function),
+						errhint("Leave INSERT, UPDATE and DELETE out of its WITH clause.")));
+	return plan;
+}
+
+/* Puts the rows that a query gives into a store, each as a record; returns their type's typmod. */
+static int32
+fill_store(Tuplestorestate *store, const char *query, const char *function)
+{
+	MemoryContext row_context =
+		AllocSetContextCreate(CurrentMemoryContext, "ae row", ALLOCSET_DEFAULT_SIZES);
+	SPIPlanPtr plan = pgae_prepare_query(query, function);
+	Portal portal = SPI_cursor_open(NULL, plan, NULL, NULL, false);
+	TupleDesc column = CreateTemplateTupleDesc(1);
+	int32 typmod;
+	uint64 n;
+
+	TupleDescInitEntry(column, 1, "r", RECORDOID, -1, 0);
+	do
+	{
+		TupleDesc tupdesc;
+		MemoryContext old;
+
+		SPI_cursor_fetch(portal, true, PGAE_ROWS_PER_FETCH);
+		n = SPI_processed;
+		tupdesc = BlessTupleDesc(SPI_tuptable->tupdesc);
+		typmod = tupdesc->tdtypmod;
+		old = MemoryContextSwitchTo(row_context);
+		for (uint64 i = 0; i < n; i++)
+		{
+			Datum row = heap_copy_tuple_as_datum(SPI_tuptable->vals[i], tupdesc);
+			bool isnull = false;
+
+			tuplestore_putvalues(store, column, &row, &isnull);
+			MemoryContextReset(row_context);
+		}
+		MemoryContextSwitchTo(old);
+		SPI_freetuptable(SPI_tuptable);
+	} while (n > 0);
+	SPI_cursor_close(portal);
+	SPI_freeplan(plan);
+	MemoryContextDelete(row_context);
+	return typmod;
+}
+
+Tuplestorestate *
+pgae_name_rows(const char *query, const char *function)
+{
+	Tuplestorestate *store = tuplestore_begin_heap(true, false, work_mem);
+	EphemeralNamedRelation rows = palloc0(sizeof(EphemeralNamedRelationData));
+	int32 typmod = fill_store(store, query, function);
+
+	rows->md.name = pstrdup("ae_input");
+	rows->md.enrtype = ENR_NAMED_TUPLESTORE;
+	rows->md.tupdesc = CreateTemplateTupleDesc(1);
+	TupleDescInitEntry(rows->md.tupdesc, 1, "r", RECORDOID, typmod, 0);
+	rows->md.enrtuples = tuplestore_tuple_count(store);
+	rows->reldata = store;
+	if (SPI_register_relation(rows) != SPI_OK_REL_REGISTER)
+		elog(ERROR, "rows of a query could not be given a name");
+	return store;
+}
+
+/* Cuts the line out of a context that holds a statement, which may be of several lines itself. */
+static void
+cut_statement(char *context, const char *text)
+{
+	char *at = context ? strstr(context, text) : NULL;
+	char *end;
+
+	if (at == NULL)
+		return;
+	end = at + strcspn(at + strlen(text), "\n") + strlen(text);
+	while (at > context && at[-1] != '\n')
+		at--;
+	if (*end == '\n')
+		end++;
+	else if (at > context)
+		at--; /* the last line: the one before ends here */
+	memmove(at, end, strlen(end) + 1);
+}
+
+void
+pgae_run_quietly(const char *text, int n, Oid *types, Datum *values)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		SPIPlanPtr plan = SPI_prepare(text, n, types);
+
+		if (plan == NULL || !SPI_is_cursor_plan(plan) ||
+			SPI_execute_plan(plan, values, NULL, false, 0) != SPI_OK_SELECT)
+			elog(ERROR, "could not run a statement of the extension");
+	}
+	PG_CATCH();
+	{
+		ErrorData *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		cut_statement(error->context, text);
+		if (error->context && error->context[0] == '\0')
+			error->context = NULL;
+		ReThrowError(error);
+	}
+	PG_END_TRY();
+}
+
+/* ---- ae.detect ---- */

@@ -1,0 +1,162 @@
+/*
+ * pg_model.h: models: from bytes, by reference, and in the tables of named models.
+ */
+#ifndef PG_MODEL_H
+#define PG_MODEL_H
+
+#include "pg_row.h"
+
+/* ---- pg_reference.c: the type ae.model ---- */
+
+/* Bytes of a model's SHA-256 that a reference repeats. */
+#define PGAE_DIGEST_BYTES 4
+
+/* One version of a named model, or, with version 0, the newest. */
+typedef struct PgaeReference
+{
+	char name[NAMEDATALEN]; /* zeros behind it */
+	int32 version;
+	bool has_digest;
+	uint8 digest[PGAE_DIGEST_BYTES]; /* the first bytes of that of the model; zeros if not known */
+} PgaeReference;
+
+/*
+ * fraud, fraud@3 or fraud@3#1a2b3c4d, names as identifiers.  22P02 for what is none, 42622 for a
+ * name over 63 bytes; false where such an error was saved in escontext (NULL: raised).
+ */
+extern bool pgae_reference_parse(PgaeReference *reference, const char *text, Node *escontext);
+/* The same of an argument that is a name without a version. */
+extern void pgae_reference_name(PgaeReference *reference, const text *argument);
+/* As it is stored and printed, "a.b"@3#1a2b3c4d, and as a message names it, "a.b"@3; palloc'd. */
+extern char *pgae_reference_text(const PgaeReference *reference);
+extern char *pgae_version_text(const PgaeReference *reference);
+extern char *pgae_quote_name(const char *name);
+/* The datum of type ae.model, of a version whose digest is known, and back. */
+extern Datum pgae_reference_datum(const PgaeReference *reference);
+extern void pgae_reference_read(PgaeReference *reference, Datum datum);
+
+/* ---- pg_models.c: the tables of named models, as they are read ---- */
+
+/* A row of ae.models, until it is closed. */
+typedef struct PgaeStored
+{
+	Relation relation;
+	SysScanDesc scan;
+	struct varlena *model;  /* as it is stored, toasted or not */
+	struct varlena *digest; /* SHA-256 of the bytes, as stored */
+} PgaeStored;
+
+/*
+ * 42704 with the nearest name, or the versions there are; 55000 for a version of another digest, or
+ * for a table that was altered.
+ */
+extern void pgae_stored_open(PgaeStored *stored, const PgaeReference *reference);
+extern void pgae_stored_close(PgaeStored *stored);
+/* The version that a row of ae.models is. */
+extern void pgae_reference_of_row(PgaeReference *reference, HeapTuple tuple);
+/* Whether there is one of that digest. */
+extern bool pgae_version_exists(const PgaeReference *reference);
+/*
+ * Fills in what a reference leaves open, the version (the newest) or its digest, from what snapshot
+ * sees (NULL: the latest commits); else as next.
+ */
+extern bool pgae_resolve(PgaeReference *reference, Snapshot snapshot, Node *escontext);
+/* Sets the digest to that of these bytes. */
+extern void pgae_reference_set_digest(PgaeReference *reference, const struct varlena *model);
+/* Raises that there is no such model, or saves that in escontext and returns false. */
+extern bool pgae_refuse_unknown(const PgaeReference *reference, Node *escontext);
+extern bool pgae_name_exists(const char *name);
+/* A table of the extension, or an index of one. */
+extern Oid pgae_table(const char *name);
+/*
+ * The owner of ae.models, and of names whose owner is no more; 55000 if it is not the extension's.
+ */
+extern Oid pgae_tables_owner(void);
+/* 42501 unless the current user has the rights of the owner of a name; ... */
+extern void pgae_check_owner(const char *name);
+/* ... unless it has these, or SELECT on ae.models. */
+extern void pgae_check_readable(const char *name);
+/*
+ * Whether the current user has the rights of a role; of one that is no more, the owner of
+ * ae.models.
+ */
+extern bool pgae_has_rights_of(const char *role);
+/* Whether a model argument is declared as ae.model rather than bytea. */
+extern bool pgae_argument_is_reference(FunctionCallInfo fcinfo, int argno);
+/*
+ * The bytes of a model argument of either type, detoasted.  to_be_seen: the caller learns what
+ * is in the model, and must be allowed to.
+ */
+extern struct varlena *pgae_model_bytes(FunctionCallInfo fcinfo, int argno, bool to_be_seen);
+extern struct varlena *pgae_version_bytes(const PgaeReference *reference, bool to_be_seen);
+
+/* ---- pg_uses.c: stored expressions that mention a version ---- */
+
+/* 2BP01, naming the objects, if there are any that mention that version (0: any of them). */
+extern void pgae_refuse_if_used(const PgaeReference *reference);
+
+/* ---- pg_named.c: what is written to the tables ---- */
+
+#define PGAE_MAX_PARAMETERS 20
+
+/* A statement and its parameters. */
+typedef struct PgaeStatement
+{
+	const char *text;
+	int n;
+	Oid types[PGAE_MAX_PARAMETERS];
+	Datum values[PGAE_MAX_PARAMETERS];
+	char nulls[PGAE_MAX_PARAMETERS + 1];
+	struct _SPI_plan *plan; /* NULL until pgae_statement_prepare */
+} PgaeStatement;
+
+/* A statement about a name, its first parameter. */
+extern PgaeStatement pgae_statement_about(const char *text, const PgaeReference *reference);
+extern void pgae_statement_add(PgaeStatement *statement, Oid type, Datum value, bool isnull);
+/*
+ * Runs it as the owner of the tables; returns how many rows it gave or changed.  Needs SPI to be
+ * connected.
+ */
+extern uint64 pgae_statement_run(const PgaeStatement *statement);
+/* For one that runs many times, with other values; its plan is to be given to SPI_freeplan. */
+extern void pgae_statement_prepare(PgaeStatement *statement);
+
+/* 42501 unless the current user may save versions of a name. */
+extern void pgae_check_may_save(const PgaeReference *reference);
+/*
+ * Saves bytes as the next version of a name, which *reference then means; query: that they were
+ * trained on, or NULL.  Needs SPI to be connected.  22004 for no bytes, 22P03, 42501.
+ */
+extern void pgae_save_version(PgaeReference *reference, struct varlena *bytes, const char *query);
+
+/* ---- pg_parse.c: from the bytes of a model to what can be asked and scored ---- */
+
+/* One network, ready to score a row. */
+typedef struct PgaeUnit
+{
+	AeModel model;
+	AeScorer scorer; /* batch 1 */
+} PgaeUnit;
+
+typedef struct PgaeCached
+{
+	uint32 n_folds;
+	uint32 n_members;
+	PgaeUnit *units;  /* fold * n_members + member */
+	PgaeUnit *unit;   /* the first one of the fold of the row last seen */
+	PgaeCodec *codec; /* NULL until a row is seen */
+	uint32 checksum;  /* of the bytes: tells models apart */
+	MemoryContext context;
+	Size shared_bytes; /* of networks that lie elsewhere */
+} PgaeCached;
+
+/* Fills cached, whose context is set, from bytes, which may be toasted.  22P03. */
+extern void pgae_parse_model(PgaeCached *cached, struct varlena *bytes);
+
+/*
+ * The models in bytes, which may be packed, compressed or toasted, for whoever does not score.
+ * Everything is in context.  22P03 for bytes that are no model.
+ */
+extern PgaeModels *pgae_read_models(struct varlena *bytes, MemoryContext context);
+
+#endif

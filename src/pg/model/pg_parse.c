@@ -1,0 +1,114 @@
+/*
+ * pg_parse.c: from the bytes of a model to what can be asked and scored.
+ *
+ * Knows where memory comes from and what a corrupt model is called; the reader itself is the
+ * engine's (ae_model.h).
+ */
+#include "pg_model.h"
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+/* A block of bytes aligned to AE_ALIGN, over 1 GB if it must. */
+static void *
+alloc_aligned(MemoryContext context, size_t bytes)
+{
+	return ae_arena_align(MemoryContextAllocHuge(context, bytes + AE_ALIGN));
+}
+
+/* Opens what may be a bundle; an error's offset counts from its beginning. */
+static void
+open_bundle(AeBundle *bundle, struct varlena *flat)
+{
+	AeError error;
+
+	if (ae_bundle_open(bundle, VARDATA_ANY(flat), VARSIZE_ANY_EXHDR(flat), &error) != AE_OK)
+		pgae_raise(&error, NULL);
+}
+
+/* *model from number i of a bundle that flat holds, everything it points at in context. */
+static void
+read_model(AeModel *model, const AeBundle *bundle, uint32 i, struct varlena *flat,
+		   MemoryContext context)
+{
+	const void *data = bundle->bytes[i];
+	size_t length = bundle->length[i];
+	size_t block_bytes;
+	AeError error;
+	AeStatus status = ae_model_check(&block_bytes, data, length, &error);
+
+	CHECK_FOR_INTERRUPTS();
+	if (status == AE_OK)
+		status = ae_model_read(model, alloc_aligned(context, block_bytes), block_bytes, data,
+							   length, &error);
+	if (status == AE_OK)
+		return;
+	if (status == AE_ERR_CORRUPT)
+		error.offset += (uint64) ((const char *) data - VARDATA_ANY(flat));
+	pgae_raise(&error, NULL);
+}
+
+/* 22P03 unless models are those of one bundle. */
+static void
+check_bundle(const AeModel *const *models, const AeBundle *bundle)
+{
+	const char *misfit = ae_bundle_misfit(models, bundle->n_folds, bundle->n_members);
+
+	if (misfit)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+						errmsg("model is corrupt: %s", misfit)));
+}
+
+PgaeModels *
+pgae_read_models(struct varlena *bytes, MemoryContext context)
+{
+	struct varlena *flat = pg_detoast_datum_packed(bytes);
+	PgaeModels *models = MemoryContextAllocZero(context, sizeof(PgaeModels));
+	AeBundle bundle;
+
+	open_bundle(&bundle, flat);
+	models->n_folds = bundle.n_folds;
+	models->n_members = bundle.n_members;
+	for (uint32 i = 0; i < bundle.n_folds * bundle.n_members; i++)
+	{
+		models->models[i] = MemoryContextAllocZero(context, sizeof(AeModel));
+		read_model(models->models[i], &bundle, i, flat, context);
+	}
+	check_bundle((const AeModel *const *) models->models, &bundle);
+	if (flat != bytes)
+		pfree(flat);
+	return models;
+}
+
+void
+pgae_parse_model(PgaeCached *cached, struct varlena *bytes)
+{
+	struct varlena *flat = pg_detoast_datum_packed(bytes);
+	const AeModel *models[AE_MAX_MODELS];
+	size_t scorer_bytes;
+	AeBundle bundle;
+	AeError error;
+	uint32 n;
+
+	open_bundle(&bundle, flat);
+	n = bundle.n_folds * bundle.n_members;
+	cached->n_folds = bundle.n_folds;
+	cached->n_members = bundle.n_members;
+	cached->units = cached->unit = MemoryContextAllocZero(cached->context, n * sizeof(PgaeUnit));
+	for (uint32 i = 0; i < n; i++)
+	{
+		PgaeUnit *unit = &cached->units[i];
+
+		read_model(&unit->model, &bundle, i, flat, cached->context);
+		models[i] = &unit->model;
+		if (ae_scorer_size(&scorer_bytes, &unit->model, 1, &error) != AE_OK)
+			pgae_raise(&error, NULL);
+		ae_scorer_init(&unit->scorer, MemoryContextAllocHuge(cached->context, scorer_bytes),
+					   &unit->model, 1, pgae_kernels());
+	}
+	check_bundle(models, &bundle);
+	cached->checksum = ae_model_checksum(VARDATA_ANY(flat));
+	cached->codec = NULL;
+	if (flat != bytes)
+		pfree(flat);
+}

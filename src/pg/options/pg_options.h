@@ -1,0 +1,179 @@
+/*
+ * pg_options.h: the options of ae.train, from jsonb to what the engine is told.
+ *
+ * Three files share it, each above the one before.  pg_options.c parses: what options there are, of
+ * which type and range.
+ * pg_rules.c refuses what cannot stand together.  pg_defaults.c fills in what was not given, once
+ * columns and rows are known.
+ */
+#ifndef PG_OPTIONS_H
+#define PG_OPTIONS_H
+
+#include "postgres.h"
+
+#include "nodes/pg_list.h"
+
+#include "pg_base.h"
+
+/* What an option says of one column. */
+typedef struct PgaeChoice
+{
+	char *column;
+	int choice; /* AeKind or AeScaling */
+} PgaeChoice;
+
+/* Kinds of ae.denoise. */
+typedef enum PgaeDenoise
+{
+	PGAE_DENOISE_GAUSSIAN,
+	PGAE_DENOISE_MASKING,
+	PGAE_DENOISE_SALT_PEPPER,
+	PGAE_DENOISE_SWAP,
+	PGAE_DENOISE_COUNT
+} PgaeDenoise;
+
+/*
+ * The options as they were given.  A field that was not is 0, those of train hold the engine's
+ * defaults; PGAE_GIVEN tells.
+ */
+typedef struct PgaeOptions
+{
+	uint64 given[2]; /* a bit for each option */
+	List *columns;   /* of char *, or NIL: all */
+	List *exclude;   /* of char * */
+	int purpose;     /* AePurpose */
+	int code;
+	int n_hidden;
+	int hidden[AE_MAX_LAYERS];
+	int n_decoder;
+	int decoder[AE_MAX_LAYERS];
+	int activation; /* AeActivation, as the next two */
+	int code_activation;
+	int output_activation;
+	int loss;          /* AeLoss */
+	int category_loss; /* AeLoss */
+	int scaling;       /* AeScaling, if given by one word for all columns */
+	List *scalings;    /* of PgaeChoice: if given for single columns */
+	List *kinds;       /* of PgaeChoice */
+	int folds;
+	int prototypes;
+	int quality; /* 0 standard, 1 accurate */
+	double clip;
+	int max_levels;
+	int min_frequency;
+	bool null_indicators;
+	int time_parts; /* bits of AE_PART_ALL */
+	int top_k;
+	int denoise; /* PgaeDenoise */
+	double denoise_level;
+	char *target; /* column, or NULL */
+	int hash_bits;
+	AeTrainOptions train;
+} PgaeOptions;
+
+/* Whether the option of that field was given. */
+#define PGAE_GIVEN(options, field) pgae_option_given(options, offsetof(PgaeOptions, field))
+extern bool pgae_option_given(const PgaeOptions *options, size_t offset);
+
+/* ---- pg_options.c ---- */
+
+/* What a value must be. */
+typedef enum PgaeOptionType
+{
+	PGAE_OPTION_NAMES,   /* array of strings: List * */
+	PGAE_OPTION_FLAG,    /* boolean: bool */
+	PGAE_OPTION_WORD,    /* string, one of two: bool */
+	PGAE_OPTION_SET,     /* array of strings, each one of choices: int of bits */
+	PGAE_OPTION_MAP,     /* object of columns and choices: List * of PgaeChoice */
+	PGAE_OPTION_EITHER,  /* string: int; or object as PGAE_OPTION_MAP: List * */
+	PGAE_OPTION_CHOICE,  /* string, one of choices: int */
+	PGAE_OPTION_INT,     /* integer: int */
+	PGAE_OPTION_WIDTHS,  /* array of integers: int[AE_MAX_LAYERS]; its count stands before it */
+	PGAE_OPTION_COUNT32, /* integer: uint32 */
+	PGAE_OPTION_COUNT64, /* integer: uint64 */
+	PGAE_OPTION_REAL,    /* number: double */
+	PGAE_OPTION_NAME,    /* string: char * */
+	PGAE_OPTION_TYPE_COUNT
+} PgaeOptionType;
+
+/* An option, whether of the binding's or of the engine's. */
+typedef struct PgaeOptionInfo
+{
+	const char *name;
+	PgaeOptionType type;
+	size_t offset; /* in PgaeOptions */
+	double low, high;
+	bool open;                         /* high itself is out of range */
+	const char *(*choice)(int number); /* NULL past the last; or */
+	const char *const *names;          /* of the values low .. high */
+	const char *needs;                 /* the option without which it has no meaning, or NULL */
+	unsigned optimizers;               /* AE_FOR_... */
+} PgaeOptionInfo;
+
+/* The option of a number from 0 on; false past the last. */
+extern bool pgae_option_info(PgaeOptionInfo *info, int number);
+/* The option of that name, which there must be. */
+extern void pgae_option_named(PgaeOptionInfo *info, const char *name);
+/* The word for a value of a CHOICE, EITHER or WORD. */
+extern const char *pgae_option_word(const PgaeOptionInfo *info, int value);
+
+/* Parses options and checks each; options may be NULL: {}. */
+extern PgaeOptions *pgae_options_parse(Jsonb *options);
+
+/* What the option of that list says of a column, or -1. */
+extern int pgae_options_choice(const List *choices, const char *column);
+/* Whether a list of char * has that one. */
+extern bool pgae_options_list(const List *names, const char *column);
+/* Text that a user wrote, cut down to what a message can bear. */
+extern const char *pgae_shown(const char *text);
+
+/* What follows from the options alone. */
+/* Units of the code, 0: not given. */
+extern int pgae_options_code(const PgaeOptions *options);
+extern AePurpose pgae_options_purpose(const PgaeOptions *options);
+/* Folds to cross over, networks of each, and prototypes, that the options ask for. */
+extern uint32 pgae_options_folds(const PgaeOptions *options);
+extern uint32 pgae_options_members(const PgaeOptions *options);
+extern uint32 pgae_options_prototypes(const PgaeOptions *options, uint32 n_folds);
+/* The losses and the scaling of numbers that follow from the options. */
+extern AeLoss pgae_options_loss(const PgaeOptions *options);
+extern AeLoss pgae_options_category_loss(const PgaeOptions *options);
+extern AeScaling pgae_options_scaling(const PgaeOptions *options);
+extern bool pgae_options_contractive(const PgaeOptions *options);
+/* to = from backwards. */
+extern void pgae_mirror(int *to, const int *from, int n);
+
+/* ---- pg_rules.c ---- */
+
+/*
+ * Refuses options that cannot stand together, as far as can be told without rows; 22023.  With
+ * notices, a NOTICE tells of those without effect.
+ */
+extern void pgae_options_check(const PgaeOptions *options, bool notices);
+/* Refuses a number of units kept that a code of that width does not have. */
+extern void pgae_options_check_top_k(const PgaeOptions *options, int code);
+/* Refuses options that contradict the model that training starts from. */
+extern void pgae_options_check_init(const PgaeOptions *options, const PgaeModels *init);
+
+/* ---- pg_defaults.c ---- */
+
+/*
+ * Fills in defaults once columns and rows are known: purpose, widths, activations, losses, lengths;
+ * writes model->purpose, loss, category_loss, net (without its layout) and options.  The schema is
+ * laid out.  init: the model that training starts from, or NULL.  n_rows: to train on; n_unseen: of
+ * the other fold, 0 where there is none.
+ */
+extern void pgae_options_resolve(AeModel *model, const PgaeOptions *options, const AeModel *init,
+								 size_t n_rows, size_t n_unseen);
+
+/* NOTICEs of options that do nothing or do not suffice, as they were resolved; once a training. */
+extern void pgae_options_notice(const AeModel *model, const PgaeOptions *options,
+								const AeModel *init);
+
+/*
+ * Whether a layer narrower than the input, or anything else but a gate, keeps a code from copying
+ * its input.
+ */
+extern bool pgae_options_keep_from_copying(const AeNet *net, const AeTrainOptions *train);
+
+#endif

@@ -1,0 +1,724 @@
+/*
+ * pg_rules.c: options beside each other, and beside a model that training starts from.
+ *
+ * What excludes what stands in one table of pairs; what takes more than two values to tell is a
+ * function below it.
+ *
+ * Knows what options mean together; knows no rows and no defaults.
+ */
+#include "pg_options.h"
+
+#include <math.h>
+
+#include "pg_options.h"
+
+/* What is said of an option, and how a message puts it. */
+typedef enum Test
+{
+	GIVEN,    /* "name" */
+	POSITIVE, /* "name" > 0: given, or set by another option */
+	IS,       /* "name" = value */
+	IS_NOT    /* given and another value: "name" = that value */
+} Test;
+
+typedef struct Side
+{
+	const char *name;
+	Test test;
+	int value;
+} Side;
+
+typedef struct Rule
+{
+	Side a, b;
+	const char *hint;
+} Rule;
+
+#define NO_NOISE "L-BFGS needs a loss that stays the same; train with adam to use noise."
+#define NO_CHANGE "L-BFGS needs a loss that stays the same; train with adam."
+#define NO_JUMP "The derivatives of the code jump where a unit is left out."
+#define LBFGS                                                                                      \
+	{                                                                                              \
+		"optimizer", IS, AE_OPTIMIZER_LBFGS                                                        \
+	}
+
+static const Rule rules[] = {
+	{{"epochs", GIVEN}, {"updates", GIVEN}, "Give one of them: both say how long to train."},
+	{LBFGS, {"noise", POSITIVE}, NO_NOISE},
+	{LBFGS, {"masking", POSITIVE}, NO_NOISE},
+	{LBFGS, {"dropout", POSITIVE}, NO_NOISE},
+	{LBFGS, {"denoise", GIVEN}, NO_NOISE},
+	{LBFGS, {"hash_noise", POSITIVE}, NO_NOISE},
+	{LBFGS, {"pretrain", IS, AE_PRETRAIN_DENOISING}, NO_NOISE},
+	{LBFGS, {"sparse", IS, AE_PENALTY_JUMPRELU}, NO_CHANGE},
+	{LBFGS, {"batch_top_k", GIVEN}, NO_CHANGE},
+	{LBFGS, {"aux_weight", POSITIVE}, NO_CHANGE},
+	{{"contract_exact", IS, 0},
+	 LBFGS,
+	 "L-BFGS needs a loss that stays the same: an estimate is drawn anew at each visit."},
+	{{"weight_prior", IS, AE_PRIOR_LAPLACE},
+	 LBFGS,
+	 "L-BFGS needs a gradient that does not jump: train with adamw, which makes weights 0."},
+	{{"batch_norm", IS, 1},
+	 LBFGS,
+	 "Layers are normalised over minibatches, which L-BFGS does not have."},
+	{{"batch_norm", IS, 1},
+	 {"tied", IS, 1},
+	 "Both layers of a pair would have to take the same normalisation in."},
+	{{"batch_norm", IS, 1},
+	 {"pretrain", GIVEN},
+	 "Layers that are pretrained would be normalised once more."},
+	{{"batch_norm", IS, 1}, {"batch_size", IS, 1}, "A single row has no variance."},
+	{{"tied", IS, 1},
+	 {"null_indicators", IS, 1},
+	 "Indicators are inputs that have no output to share weights with."},
+	{{"patience", POSITIVE},
+	 {"validation", IS, 0},
+	 "Early stopping watches the loss of validation rows."},
+	{{"loss", IS, AE_LOSS_BCE},
+	 {"output_activation", IS_NOT, AE_SIGMOID},
+	 "The output of cross-entropy is always a sigmoid."},
+	{{"top_k", GIVEN}, {"batch_top_k", GIVEN}, "Both say how many units are on."},
+	{{"sparse", IS, AE_PENALTY_JUMPRELU}, {"top_k", GIVEN}, "Both say which units are on."},
+	{{"sparse", IS, AE_PENALTY_JUMPRELU}, {"batch_top_k", GIVEN}, "Both say which units are on."},
+	{{"sparse", IS, AE_PENALTY_JUMPRELU},
+	 {"sparse_layers", IS, 1},
+	 "Only units of the code have thresholds."},
+	{{"sparse", IS, AE_PENALTY_KL},
+	 {"code_activation", IS_NOT, AE_SIGMOID},
+	 "The rate of a unit is between 0 and 1: use sigmoid."},
+	{{"sparse", IS, AE_PENALTY_KL}, {"top_k", GIVEN}, "Both say how often a unit is on."},
+	{{"sparse", IS, AE_PENALTY_KL}, {"batch_top_k", GIVEN}, "Both say how often a unit is on."},
+	{{"sparse", IS_NOT, AE_PENALTY_KL}, {"sparse_target", GIVEN}, "Only kl has a target."},
+	{{"denoise", IS, PGAE_DENOISE_GAUSSIAN},
+	 {"noise", GIVEN},
+	 "Both are the same noise: give one of them."},
+	{{"denoise", IS, PGAE_DENOISE_GAUSSIAN},
+	 {"denoise_emphasis", GIVEN},
+	 "Gaussian noise corrupts every column, and leaves none to emphasise it against."},
+	{{"denoise", IS, PGAE_DENOISE_MASKING},
+	 {"masking", GIVEN},
+	 "Both hide cells: give one of them."},
+	{{"hash_bits", GIVEN},
+	 {"code_activation", IS_NOT, AE_SIGMOID},
+	 "Bits are units between 0 and 1: use sigmoid."},
+	{{"hash_bits", GIVEN},
+	 {"purpose", IS_NOT, AE_PURPOSE_COMPRESS},
+	 "Bits are a code: use purpose compress."},
+	{{"hash_bits", GIVEN}, {"folds", IS, 2}, "Codes of two networks do not compare."},
+	{{"hash_bits", GIVEN}, {"quality", IS, 1}, "Codes of several networks do not compare."},
+	{{"contract_weight", POSITIVE},
+	 {"top_k", GIVEN},
+	 "The derivatives of the code jump where another unit is kept."},
+	{{"contract_weight", POSITIVE},
+	 {"batch_top_k", GIVEN},
+	 "The derivatives of the code jump where another unit is kept."},
+	{{"contract_weight", POSITIVE}, {"sparse", IS, AE_PENALTY_JUMPRELU}, NO_JUMP},
+	{{"contract_weight", POSITIVE},
+	 {"dropout", POSITIVE},
+	 "The derivatives would be those of another network at each visit."},
+	{{"contract_weight", POSITIVE},
+	 {"batch_norm", IS, 1},
+	 "The derivatives of a row would depend on the others of its minibatch."},
+};
+
+/* ---- the table ---- */
+
+/* Two options that cannot stand together; `a` and `b` say what each holds. */
+static void
+refuse_pair(const char *a, const char *b, const char *hint)
+{
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("options %s and %s contradict each other", a, b), errhint("%s", hint)));
+}
+
+/* The value of an option that is a number, a word or a flag. */
+static double
+value_of(const PgaeOptions *options, const PgaeOptionInfo *info)
+{
+	const void *at = (const char *) options + info->offset;
+
+	switch (info->type)
+	{
+		case PGAE_OPTION_FLAG:
+		case PGAE_OPTION_WORD:
+			return *(const bool *) at;
+		case PGAE_OPTION_EITHER:
+		case PGAE_OPTION_CHOICE:
+		case PGAE_OPTION_INT:
+			return *(const int *) at;
+		case PGAE_OPTION_COUNT32:
+			return *(const uint32 *) at;
+		case PGAE_OPTION_COUNT64:
+			return (double) *(const uint64 *) at;
+		case PGAE_OPTION_REAL:
+			return *(const double *) at;
+		default:
+			elog(ERROR, "option \"%s\" has no value to compare", info->name);
+	}
+	return 0;
+}
+
+/* "name" = value */
+static const char *
+side_text(const PgaeOptions *options, const PgaeOptionInfo *info)
+{
+	double value = value_of(options, info);
+
+	if (info->type == PGAE_OPTION_FLAG)
+		return psprintf(value ? "\"%s\"" : "\"%s\" = false", info->name);
+	if (info->type == PGAE_OPTION_CHOICE || info->type == PGAE_OPTION_EITHER)
+		return psprintf("\"%s\" = %s", info->name,
+						info->names ? info->names[(int) value]
+									: pgae_option_word(info, (int) value));
+	if (info->type == PGAE_OPTION_WORD)
+		return psprintf("\"%s\" = %s", info->name, info->names[(int) value]);
+	return psprintf("\"%s\" = %.15g", info->name, value);
+}
+
+/* The text of a side that holds; NULL where it does not. */
+static const char *
+holding(const PgaeOptions *options, const Side *side)
+{
+	PgaeOptionInfo info;
+	bool given;
+
+	pgae_option_named(&info, side->name);
+	given = pgae_option_given(options, info.offset);
+	switch (side->test)
+	{
+		case GIVEN:
+			if (!given)
+				return NULL;
+			break;
+		case POSITIVE:
+			if (strcmp(side->name, "contract_weight") == 0 ? !pgae_options_contractive(options)
+														   : value_of(options, &info) <= 0)
+				return NULL;
+			return psprintf("\"%s\" > 0", side->name);
+		case IS:
+			if (!given || value_of(options, &info) != side->value)
+				return NULL;
+			return side_text(options, &info);
+		case IS_NOT:
+			if (!given || value_of(options, &info) == side->value)
+				return NULL;
+			return side_text(options, &info);
+	}
+	return info.type == PGAE_OPTION_CHOICE || strcmp(side->name, "hash_bits") == 0
+			   ? side_text(options, &info)
+			   : psprintf("\"%s\"", side->name);
+}
+
+static void
+check_rules(const PgaeOptions *options)
+{
+	for (size_t i = 0; i < lengthof(rules); i++)
+	{
+		const char *a = holding(options, &rules[i].a);
+		const char *b = a ? holding(options, &rules[i].b) : NULL;
+
+		if (b)
+			refuse_pair(a, b, rules[i].hint);
+	}
+}
+
+/* An option that means nothing without another one. */
+static void
+check_needs(const PgaeOptions *options)
+{
+	PgaeOptionInfo info, needed;
+
+	for (int i = 0; pgae_option_info(&info, i); i++)
+	{
+		if (info.needs == NULL || !pgae_option_given(options, info.offset))
+			continue;
+		pgae_option_named(&needed, info.needs);
+		/* adamw decays without being asked to */
+		if (!pgae_option_given(options, needed.offset) &&
+			!(strcmp(info.needs, "weight_decay") == 0 &&
+			  options->train.optimizer == AE_OPTIMIZER_ADAMW))
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("option \"%s\" means nothing without option \"%s\"", info.name,
+								   info.needs)));
+	}
+}
+
+/* ---- what takes more than a pair to tell ---- */
+
+static bool
+detects(const PgaeOptions *options)
+{
+	return pgae_options_purpose(options) == AE_PURPOSE_DETECT;
+}
+
+/* Codes are of one network, whatever made it a model of codes. */
+static void
+check_one_network(const PgaeOptions *options)
+{
+	const char *code = PGAE_GIVEN(options, purpose) ? "\"purpose\" = compress" : "\"code\"";
+
+	if (detects(options))
+		return;
+	if (options->folds > 1)
+		refuse_pair("\"folds\" = 2", code, "Codes of two networks do not compare.");
+	if (options->quality > 0)
+		refuse_pair("\"quality\" = accurate", code, "Codes of several networks do not compare.");
+	if (options->hash_bits > 0 && options->code > 0 && options->code != options->hash_bits)
+		refuse_pair(psprintf("\"hash_bits\" = %d", options->hash_bits),
+					psprintf("\"code\" = %d", options->code),
+					"The code has one unit for each bit.");
+}
+
+/* Cross-entropy of numbers. */
+static void
+check_entropy(const PgaeOptions *options)
+{
+	if (options->loss == AE_LOSS_BCE && PGAE_GIVEN(options, scaling) && options->scalings == NIL &&
+		options->scaling != AE_SCALING_MINMAX && options->scaling != AE_SCALING_NONE)
+		refuse_pair("\"loss\" = bce",
+					psprintf("\"scaling\" = %s", ae_scaling_name[options->scaling]),
+					"Cross-entropy needs inputs between 0 and 1: use scaling minmax.");
+}
+
+void
+pgae_options_check_top_k(const PgaeOptions *options, int code)
+{
+	uint32 batch_top_k = options->train.batch_top_k;
+
+	if (options->top_k > code)
+		refuse_pair(psprintf("\"top_k\" = %d", options->top_k), psprintf("\"code\" = %d", code),
+					"No more units can be kept than the code has.");
+	if (batch_top_k > (uint32) code)
+		refuse_pair(psprintf("\"batch_top_k\" = %u", batch_top_k), psprintf("\"code\" = %d", code),
+					"No more units can be kept than the code has.");
+}
+
+/* Whether the decoder is one layer, for all that was given. */
+static bool
+has_flat_decoder(const PgaeOptions *options)
+{
+	bool detect = options->code == 0 && detects(options);
+
+	if (PGAE_GIVEN(options, decoder))
+		return options->n_decoder == 0;
+	if (!PGAE_GIVEN(options, hidden))
+		return detect && options->train.tied; /* see resolve_widths */
+	return options->n_hidden == 0 || (detect && options->n_hidden == 1);
+}
+
+/* The auxiliary loss decodes dead units by themselves: linearly, and if there can be any. */
+static void
+check_auxiliary(const PgaeOptions *options)
+{
+	const AeTrainOptions *train = &options->train;
+	bool gated =
+		train->sparse == AE_PENALTY_JUMPRELU || options->top_k > 0 || train->batch_top_k > 0;
+
+	if (!PGAE_GIVEN(options, train.aux_weight))
+		return;
+	if (!gated)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("option \"aux_weight\" means nothing without option \"top_k\", "
+							   "\"batch_top_k\" or \"sparse\" = jumprelu")));
+	if (train->aux_weight == 0)
+		return;
+	if (!has_flat_decoder(options))
+		refuse_pair("\"aux_weight\"",
+					options->n_decoder > 0 ? "\"decoder\"" : "a \"decoder\" with hidden layers",
+					"Dead units are decoded by themselves, which takes a linear decoder: "
+					"use decoder => '{}'.");
+	if (options->output_activation != AE_IDENTITY && options->loss != AE_LOSS_BCE)
+		refuse_pair("\"aux_weight\"",
+					psprintf("\"output_activation\" = %s",
+							 ae_activation_info[options->output_activation].name),
+					"Dead units are decoded by themselves, which takes a linear decoder.");
+}
+
+/* Of the layers that kl is on, and of units that are kept. */
+static void
+check_sparse(const PgaeOptions *options)
+{
+	if (options->train.sparse == AE_PENALTY_KL && options->train.sparse_hidden &&
+		PGAE_GIVEN(options, activation) && options->activation != AE_SIGMOID)
+		refuse_pair("\"sparse\" = kl",
+					psprintf("\"activation\" = %s", ae_activation_info[options->activation].name),
+					"The rate of a unit is between 0 and 1: use sigmoid.");
+	if (pgae_options_code(options) > 0)
+		pgae_options_check_top_k(options, pgae_options_code(options));
+	else if (options->n_hidden > 0 && detects(options))
+		pgae_options_check_top_k(options, options->hidden[options->n_hidden - 1]);
+}
+
+/* All kinds but Gaussian noise have a share as their level. */
+static void
+check_denoise(const PgaeOptions *options)
+{
+	if (!PGAE_GIVEN(options, denoise) || options->denoise == PGAE_DENOISE_GAUSSIAN ||
+		options->denoise_level < 1)
+		return;
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("option \"denoise_level\" is %.15g, outside its range [0, 1) with %s",
+						   options->denoise_level, holding(options, &(Side){"denoise", GIVEN, 0})),
+					errhint("It is a share of the %s.", options->denoise == PGAE_DENOISE_SWAP
+															? "columns"
+															: "cells that are corrupted")));
+}
+
+/* The options of ae.target. */
+static void
+check_target(const PgaeOptions *options)
+{
+	if (options->target == NULL)
+		return;
+	if (pgae_options_list(options->exclude, options->target))
+		refuse_pair(psprintf("\"target\" = %s", pgae_shown(options->target)), "\"exclude\"",
+					"The target is read, though it is no input: do not exclude it.");
+	if (pgae_options_list(options->columns, options->target))
+		refuse_pair(psprintf("\"target\" = %s", pgae_shown(options->target)), "\"columns\"",
+					"The target is what is predicted, and no input: do not list it.");
+	if (pgae_options_choice(options->scalings, options->target) >= 0)
+		refuse_pair(psprintf("\"target\" = %s", pgae_shown(options->target)), "\"scaling\"",
+					"A target that is a number is always standardised.");
+}
+
+/* Whether hidden and decoder, where both are given, are each other backwards. */
+static bool
+is_mirrored(const PgaeOptions *options)
+{
+	int n = options->n_hidden, mirrored[AE_MAX_LAYERS];
+
+	if (!PGAE_GIVEN(options, hidden) || !PGAE_GIVEN(options, decoder))
+		return true;
+	if (n > 0 && options->code == 0 && detects(options))
+		n--; /* the last one is the code */
+	pgae_mirror(mirrored, options->hidden, n);
+	return n == options->n_decoder && memcmp(mirrored, options->decoder, n * sizeof(int)) == 0;
+}
+
+/* Tied weights, and layers that are pretrained with their mirrors. */
+static void
+check_mirrors(const PgaeOptions *options)
+{
+	if (is_mirrored(options))
+		return;
+	if (options->train.tied)
+		refuse_pair("\"tied\"", "\"decoder\"",
+					"Tied weights are the encoder's: its layers, backwards, are the decoder.");
+	if (options->train.pretrain != AE_PRETRAIN_NONE)
+		refuse_pair(
+			"\"pretrain\"", "\"decoder\"",
+			"Each layer is pretrained with its mirror: the layers of the encoder, backwards, "
+			"are the decoder.");
+}
+
+/* Hidden layers of the encoder before the code, as resolve_widths will have them. */
+static int
+encoder_hidden_layers(const PgaeOptions *options)
+{
+	bool unsqueezed = options->code == 0 && detects(options);
+
+	if (options->n_hidden > 0)
+		return unsqueezed ? options->n_hidden - 1 : options->n_hidden;
+	if (!PGAE_GIVEN(options, hidden) && options->train.tied && PGAE_GIVEN(options, decoder))
+		return options->n_decoder;
+	return !PGAE_GIVEN(options, hidden) && !unsqueezed ? 1 : 0;
+}
+
+/* Derivatives that jump have no penalty. */
+static void
+refuse_kink(const char *option, int activation, const char *of)
+{
+	StringInfoData smooth;
+
+	if (!ae_activation_info[activation].kinked)
+		return;
+	initStringInfo(&smooth);
+	for (int i = 0; i < AE_ACTIVATION_COUNT; i++)
+		if (i != AE_IDENTITY && !ae_activation_info[i].kinked)
+			appendStringInfo(&smooth, "%s%s", smooth.len > 0 ? ", " : "",
+							 ae_activation_info[i].name);
+	refuse_pair(
+		"\"contract_weight\" > 0",
+		psprintf("\"%s\" = %s%s", option, ae_activation_info[activation].name, of),
+		psprintf("The derivatives of the code jump where a unit has a kink: use one of %s in "
+				 "the encoder.",
+				 smooth.data));
+}
+
+/* Activations under contraction. */
+static void
+check_contract(const PgaeOptions *options)
+{
+	if (!pgae_options_contractive(options))
+		return;
+	if (PGAE_GIVEN(options, code_activation))
+		refuse_kink("code_activation", options->code_activation, "");
+	if (PGAE_GIVEN(options, activation) &&
+		(encoder_hidden_layers(options) > 0 ||
+		 (detects(options) && !PGAE_GIVEN(options, code_activation))))
+		refuse_kink("activation", options->activation, "");
+}
+
+/* An option that the chosen optimizer does not look at does no harm, but no good either. */
+static void
+notice_unused(const PgaeOptions *options)
+{
+	PgaeOptionInfo info;
+
+	for (int i = 0; pgae_option_info(&info, i); i++)
+	{
+		if ((options->given[i / 64] >> i % 64 & 1) &&
+			!(info.optimizers & (1u << options->train.optimizer)))
+			ereport(NOTICE, (errmsg("option \"%s\" has no effect with optimizer %s", info.name,
+									ae_optimizer_name[options->train.optimizer])));
+	}
+}
+
+void
+pgae_options_check(const PgaeOptions *options, bool notices)
+{
+	check_needs(options);
+	check_rules(options);
+	check_one_network(options);
+	check_entropy(options);
+	check_sparse(options);
+	check_auxiliary(options);
+	check_denoise(options);
+	check_mirrors(options);
+	check_contract(options);
+	check_target(options);
+	if (notices)
+		notice_unused(options);
+}
+
+/* ---- a start from another model ---- */
+
+static bool
+widths_differ(const int *given, int n_given, const uint32_t *width, uint32_t n)
+{
+	if ((uint32_t) n_given != n)
+		return true;
+	for (uint32_t i = 0; i < n; i++)
+	{
+		if ((uint32_t) given[i] != width[i])
+			return true;
+	}
+	return false;
+}
+
+static bool
+hidden_activation_differs(int given, const AeNet *net)
+{
+	for (uint32_t l = 0; l + 1 < net->n_layers; l++)
+	{
+		if (l + 1 != net->n_encoder && (int) net->activation[l] != given)
+			return true;
+	}
+	return false;
+}
+
+/* Whether columns / exclude would choose other columns than the schema has. */
+static bool
+columns_differ(const PgaeOptions *options, const AeSchema *schema)
+{
+	uint32_t n_named = 0, n_sources = 0;
+
+	if (schema->is_array)
+		return options->columns != NIL || options->exclude != NIL;
+	for (uint32_t i = 0; i < schema->n_columns; i = ae_schema_source_end(schema, i))
+	{
+		const char *column = pgae_column_name(schema, i);
+
+		n_sources++;
+
+		if (pgae_options_list(options->exclude, column))
+			return true;
+		n_named += pgae_options_list(options->columns, column);
+	}
+	if (options->columns == NIL)
+		return false;
+	for (int i = 0; i < list_length(options->columns); i++)
+		n_named += pgae_options_list(options->exclude, list_nth(options->columns, i));
+	return n_named != n_sources || list_length(options->columns) != (int) n_named;
+}
+
+/* Whether the options want another target than the schema has, or make an input of it. */
+static bool
+target_differs(const PgaeOptions *options, const AeSchema *schema)
+{
+	const char *own = schema->has_target ? pgae_target_name(schema) : NULL;
+	int kind;
+
+	if (own == NULL)
+		return options->target != NULL;
+	kind = pgae_options_choice(options->kinds, own);
+	return (options->target && strcmp(options->target, own) != 0) ||
+		   (kind >= 0 && kind != (int) schema->target.kind) ||
+		   pgae_options_list(options->columns, own) || pgae_options_list(options->exclude, own);
+}
+
+/* Whether the options ask for a scaling of a number or time that the schema does not have. */
+static bool
+scaling_differs(const PgaeOptions *options, const AeSchema *schema)
+{
+	for (uint32_t i = 0; i < schema->n_columns; i++)
+	{
+		const AeColumn *column = &schema->columns[i];
+		bool one = PGAE_GIVEN(options, scaling) && options->scalings == NIL;
+		int asked = one ? options->scaling : -1;
+
+		if (column->kind != AE_KIND_NUMBER && column->kind != AE_KIND_TIME)
+			continue;
+		if (options->scalings != NIL && column->name)
+		{
+			int own = pgae_options_choice(options->scalings, pgae_column_name(schema, i));
+
+			asked = own >= 0 ? own : asked;
+		}
+		if (asked >= 0 && asked != (int) column->scaling)
+			return true;
+	}
+	return false;
+}
+
+static bool
+kinds_differ(const PgaeOptions *options, const AeSchema *schema)
+{
+	for (uint32_t i = 0; i < schema->n_columns && options->kinds != NIL; i++)
+	{
+		int asked = -1;
+
+		if (schema->columns[i].name)
+			asked = pgae_options_choice(options->kinds, pgae_column_name(schema, i));
+		if (asked >= 0 && asked != (int) schema->columns[i].kind)
+			return true;
+	}
+	return false;
+}
+
+/* Whether kl is asked for of units that are no sigmoids. */
+static bool
+kl_differs(const PgaeOptions *options, const AeNet *net)
+{
+	if (options->train.sparse != AE_PENALTY_KL)
+		return false;
+	return net->top_k > 0 || net->gated || net->activation[net->n_encoder - 1] != AE_SIGMOID ||
+		   (options->train.sparse_hidden && hidden_activation_differs(AE_SIGMOID, net));
+}
+
+/* Whether options ask for thresholds, or for a penalty, that the code's gate does not have. */
+static bool
+gate_differs(const PgaeOptions *options, const AeModel *init, bool batch)
+{
+	bool averaged = init->net.gated && init->options.batch_top_k > 0;
+	AePenalty sparse = options->train.sparse;
+
+	if (batch)
+		return options->train.batch_top_k > 0 &&
+			   (!averaged || options->train.batch_top_k != init->options.batch_top_k);
+	return sparse != AE_PENALTY_NONE &&
+		   (sparse == AE_PENALTY_JUMPRELU) != (init->net.gated && !averaged);
+}
+
+static void
+add_contradiction(StringInfo names, bool differs, const char *name)
+{
+	if (differs)
+		appendStringInfo(names, "%s%s", names->len ? ", " : "", name);
+}
+
+/* What contraction cannot go on from. */
+static void
+check_contract_init(const AeNet *net)
+{
+	for (uint32_t l = 0; l < net->n_encoder; l++)
+		refuse_kink(l + 1 == net->n_encoder ? "code_activation" : "activation",
+					(int) net->activation[l], " of the model to start from");
+	if (net->top_k > 0 || net->gated)
+		refuse_pair("\"contract_weight\" > 0",
+					net->top_k > 0 ? "\"top_k\" of the model to start from"
+								   : "thresholds of the code of the model to start from",
+					"The derivatives of the code jump where a unit is left out.");
+}
+
+void
+pgae_options_check_init(const PgaeOptions *options, const PgaeModels *models)
+{
+	const AeModel *init = models->models[0];
+	const AeNet *net = &init->net;
+	const uint32_t *width = net->width;
+	uint32_t code = net->n_encoder;
+	StringInfoData names;
+
+	if (pgae_options_contractive(options))
+		check_contract_init(net);
+	if (options->train.pretrain != AE_PRETRAIN_NONE)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"pretrain\" contradicts a model to start from"),
+				 errhint("The layers of that model are trained already, and would be lost.")));
+	if (options->train.batch_norm)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("option \"batch_norm\" contradicts a model to start from"),
+						errhint("The weights of that model have taken any normalisation in.")));
+	initStringInfo(&names);
+	add_contradiction(&names, columns_differ(options, &init->schema), "columns");
+	add_contradiction(
+		&names, PGAE_GIVEN(options, purpose) && options->purpose != (int) init->purpose, "purpose");
+	add_contradiction(&names, options->folds > 0 && (uint32) options->folds != models->n_folds,
+					  "folds");
+	add_contradiction(
+		&names, PGAE_GIVEN(options, quality) && pgae_options_members(options) != models->n_members,
+		"quality");
+	add_contradiction(&names,
+					  pgae_options_code(options) > 0 &&
+						  (uint32_t) pgae_options_code(options) != width[code],
+					  options->hash_bits ? "hash_bits" : "code");
+	add_contradiction(&names,
+					  PGAE_GIVEN(options, hidden) &&
+						  widths_differ(options->hidden, options->n_hidden, width + 1, code - 1),
+					  "hidden");
+	add_contradiction(&names,
+					  PGAE_GIVEN(options, decoder) &&
+						  widths_differ(options->decoder, options->n_decoder, width + code + 1,
+										net->n_layers - code - 1),
+					  "decoder");
+	add_contradiction(&names,
+					  PGAE_GIVEN(options, activation) &&
+						  hidden_activation_differs(options->activation, net),
+					  "activation");
+	add_contradiction(&names,
+					  PGAE_GIVEN(options, code_activation) &&
+						  options->code_activation != (int) net->activation[code - 1],
+					  "code_activation");
+	add_contradiction(&names,
+					  PGAE_GIVEN(options, output_activation) &&
+						  options->output_activation != (int) net->activation[net->n_layers - 1],
+					  "output_activation");
+	add_contradiction(&names, PGAE_GIVEN(options, loss) && options->loss != (int) init->loss,
+					  "loss");
+	add_contradiction(&names,
+					  PGAE_GIVEN(options, category_loss) &&
+						  options->category_loss != (int) init->category_loss,
+					  "category_loss");
+	add_contradiction(&names, scaling_differs(options, &init->schema), "scaling");
+	add_contradiction(&names, kinds_differ(options, &init->schema), "kinds");
+	add_contradiction(&names, options->top_k > 0 && (uint32_t) options->top_k != net->top_k,
+					  "top_k");
+	add_contradiction(&names, net->gated && options->train.optimizer == AE_OPTIMIZER_LBFGS,
+					  "optimizer");
+	add_contradiction(&names,
+					  PGAE_GIVEN(options, train.tied) && options->train.tied != init->options.tied,
+					  "tied");
+	add_contradiction(&names, gate_differs(options, init, true), "batch_top_k");
+	add_contradiction(&names, kl_differs(options, net) || gate_differs(options, init, false),
+					  "sparse");
+	add_contradiction(&names, target_differs(options, &init->schema), "target");
+	add_contradiction(&names, options->clip > 0 && options->clip != init->schema.clip, "clip");
+	if (names.len)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("options contradict the model to start from: %s", names.data),
+						errhint("Columns, network, loss and scaling come from that model.")));
+	pfree(names.data);
+}

@@ -1,0 +1,92 @@
+/*
+ * pg_report.c: how far a statement that trains is, told about once a second: by a NOTICE, and in
+ * pg_stat_activity.
+ *
+ * All trainings of an aggregate call share one PgaeReport, that of their budget.  Whatever takes
+ * long calls pgae_report_step at every look at interrupts; the clock is all that this costs.
+ */
+#include "pg_row.h"
+
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "tcop/tcopprot.h"
+#include "utils/memutils.h"
+
+/* Seconds between two reports. */
+#define INTERVAL 1
+
+/* What stood in pg_stat_activity before. */
+static void
+restore_activity(void *arg)
+{
+	pgae_report_end(arg);
+}
+
+void
+pgae_report_begin(PgaeReport *report, MemoryContext context)
+{
+	MemoryContextCallback *callback = MemoryContextAllocZero(context, sizeof(*callback));
+
+	INSTR_TIME_SET_CURRENT(report->told);
+	/* after an error it is gone when the context goes */
+	if (debug_query_string)
+	{
+		size_t size =
+			Min(strlen(debug_query_string) + 1, (size_t) pgstat_track_activity_query_size);
+
+		report->activity = MemoryContextAlloc(context, size);
+		strlcpy(report->activity, debug_query_string, size);
+	}
+	callback->func = restore_activity;
+	callback->arg = report;
+	MemoryContextRegisterResetCallback(context, callback);
+}
+
+void
+pgae_report_end(PgaeReport *report)
+{
+	if (report->shown && report->activity)
+		pgstat_report_activity(STATE_RUNNING, report->activity);
+	report->shown = false;
+	report->which[0] = report->where[0] = '\0';
+}
+
+bool
+pgae_report_is_due(const PgaeReport *report)
+{
+	instr_time since;
+
+	INSTR_TIME_SET_CURRENT(since);
+	INSTR_TIME_SUBTRACT(since, report->told);
+	return INSTR_TIME_GET_DOUBLE(since) >= INTERVAL;
+}
+
+void
+pgae_report_tell(PgaeReport *report, const char *text)
+{
+	char *activity = report->model ? psprintf("ae.train_model %s: %s", report->model, text)
+								   : psprintf("ae.train: %s", text);
+
+	pgstat_report_activity(STATE_RUNNING, activity);
+	report->shown = true;
+	INSTR_TIME_SET_CURRENT(report->told);
+	if (pgae_progress)
+		ereport(NOTICE, (errmsg("%s", text)));
+	pfree(activity);
+}
+
+void
+pgae_report_step(PgaeReport *report, const char *phase, uint64 done, uint64 planned)
+{
+	char *text;
+
+	CHECK_FOR_INTERRUPTS();
+	if (likely(!pgae_report_is_due(report)))
+		return;
+	text = planned > 0 ? psprintf("%s%s%s: " UINT64_FORMAT " of " UINT64_FORMAT " rows",
+								  report->which, report->where, phase, done, planned)
+					   : psprintf("%s%s%s: " UINT64_FORMAT " rows", report->which, report->where,
+								  phase, done);
+	pgae_report_tell(report, text);
+	pfree(text);
+}

@@ -1,0 +1,396 @@
+/*
+ * pg_row.h: rows: a datum to values and back, levels, the codec, and the rows of a training.
+ */
+#ifndef PG_ROW_H
+#define PG_ROW_H
+
+#include "pg_options.h"
+
+/* ---- pg_value.c: one datum to a value or the text of a level, and back ---- */
+typedef enum PgaeConv
+{
+	PGAE_CONV_INT2,
+	PGAE_CONV_INT4,
+	PGAE_CONV_INT8,
+	PGAE_CONV_FLOAT4,
+	PGAE_CONV_FLOAT8,
+	PGAE_CONV_NUMERIC,
+	PGAE_CONV_MONEY,
+	PGAE_CONV_INTERVAL,
+	PGAE_CONV_BOOL,
+	PGAE_CONV_DATE,
+	PGAE_CONV_TIME,
+	PGAE_CONV_TIMESTAMP,
+	PGAE_CONV_TIMESTAMPTZ,
+	PGAE_CONV_TEXT,
+	PGAE_CONV_VARCHAR,
+	PGAE_CONV_BPCHAR,
+	PGAE_CONV_NAME,
+	PGAE_CONV_CHAR,
+	PGAE_CONV_ENUM,
+	PGAE_CONV_UUID,
+	PGAE_CONV_PRINTED, /* a type whose output function is immutable */
+	PGAE_CONV_ARRAY,   /* of numbers, or what an immutable cast makes real[] of */
+	PGAE_CONV_COUNT,
+	PGAE_CONV_NONE = -1
+} PgaeConv;
+
+/* One source column, as found in rows of some type. */
+typedef struct PgaePart
+{
+	int att; /* 0-based in the row's descriptor; unused for arrays */
+	PgaeConv conv;
+	Oid type;         /* as declared */
+	Oid base;         /* below domains */
+	int32 typmod;     /* of the base type */
+	PgaeConv element; /* of an array */
+	Oid element_type;
+	Oid cast;     /* function to real[], or InvalidOid */
+	Oid output;   /* of PGAE_CONV_PRINTED */
+	void *domain; /* domain_check's own */
+} PgaePart;
+
+/* A text that lies in a datum, or in buffer. */
+typedef struct PgaeText
+{
+	const char *data;
+	size_t len;
+	void *detoasted; /* to be freed, or NULL */
+	char buffer[NAMEDATALEN];
+} PgaeText;
+
+/*
+ * Counts changes of casts and functions, from the first pgae_watch_casts on: a part that was made before the
+ * last one must be made again.
+ */
+extern uint64 pgae_cast_changes;
+extern void pgae_watch_casts(void);
+/* Resolves domains; a type that no conversion exists for gives PGAE_CONV_NONE. */
+extern void pgae_part_init(PgaePart *part, int att, Oid type, int32 typmod);
+/* The kind that a column of this type has unless told otherwise, or -1. */
+extern int pgae_part_kind(const PgaePart *part);
+extern bool pgae_part_can_be(const PgaePart *part, AeKind kind);
+/* A type that is such a kind, or such an array, to be written into a cast. */
+extern const char *pgae_usual_type(AeKind kind, bool is_array);
+/* Bytes of one value in a training record: 8 double, 4 float or number of a level, 1 boolean. */
+extern size_t pgae_part_stored(const PgaePart *part, AeKind kind);
+/* Of whatever is not text, enum, uuid or array; NaN and infinities come through. */
+extern double pgae_value_of(PgaeConv conv, Datum datum);
+extern int64 pgae_integer_of(PgaeConv conv, Datum datum);
+/* The text that is a category's level, in the server's encoding. */
+extern void pgae_category_text(PgaeText *text, const PgaePart *part, Datum datum);
+/* An array of part->element, detoasted; NULL where the cast to it gives NULL. */
+extern ArrayType *pgae_part_array(const PgaePart *part, Datum datum);
+/* The way back: integers half to even and saturated, typmods and domains enforced. */
+extern Datum pgae_value_datum(PgaePart *part, double value, MemoryContext context);
+/* Whether an enum has that label still; true for any other type. */
+extern bool pgae_text_fits(const PgaePart *part, const char *text);
+extern Datum pgae_text_datum(PgaePart *part, char *text, MemoryContext context);
+/*
+ * An array of n values; where kept[i], of the element of own, its array of n elements, as it
+ * stands there: own NULL: NULL.
+ */
+extern Datum pgae_array_datum(PgaePart *part, ArrayType *own, const double *values,
+							  const bool *kept, int n, MemoryContext context);
+/*
+ * To print values that no row may have: the part without its domains, without the precision of
+ * a numeric, and with real[] for what is cast to it.
+ */
+extern void pgae_part_plain(PgaePart *plain, const PgaePart *part);
+/* As its type prints it. */
+extern char *pgae_datum_text(const PgaePart *part, Datum datum);
+
+/* ---- pg_voice.c: what a statement that trains many models says ---- */
+typedef struct PgaeVoice PgaeVoice;
+
+typedef enum PgaeNotice
+{
+	PGAE_NOTICE_ONE_NETWORK,
+	PGAE_NOTICE_SMALLEST_P,
+	PGAE_NOTICE_ONE_VALUE,
+	PGAE_NOTICE_ALL_NULL,
+	PGAE_NOTICE_COLUMNS, /* what else there is to say of columns, and of the target */
+	PGAE_NOTICE_LABELS,
+	PGAE_NOTICE_OPTIONS,
+	PGAE_NOTICE_DIVERGED,
+	PGAE_NOTICE_NO_MODEL,
+	PGAE_N_NOTICES
+} PgaeNotice;
+
+/* One for all models of a statement; when context goes, it sums up what it did not say. */
+extern PgaeVoice *pgae_voice_create(MemoryContext context);
+extern bool pgae_voice_begin(PgaeVoice *voice); /* another training; true: it is the first */
+extern void pgae_voice_end(PgaeVoice *voice);   /* all its rows are there: it gets its number */
+/* Whether that is said of the model at hand: of the first one that it is about. */
+extern bool pgae_voice_may(PgaeVoice *voice, PgaeNotice notice);
+extern bool pgae_voice_of_many(const PgaeVoice *voice);
+/* "model 12: ", or nothing where it is the only one. */
+extern const char *pgae_voice_prefix(const PgaeVoice *voice);
+
+/* ---- pg_share.c: memory that many share, for what cannot go to disk ---- */
+
+typedef struct PgaeShare
+{
+	size_t limit;
+	size_t used;
+	dlist_head holders; /* PgaeHolder.node */
+} PgaeShare;
+
+/* Who holds some of a share, until its memory context goes; embedded in what it is. */
+typedef struct PgaeHolder
+{
+	PgaeShare *share;
+	size_t bytes; /* the first few kB of each holder are not counted in share->used */
+	dlist_node node;
+	MemoryContextCallback callback;
+} PgaeHolder;
+
+extern void pgae_holder_init(PgaeHolder *holder, PgaeShare *share, MemoryContext context);
+/* False, and nothing taken, where the share would be exceeded. */
+extern bool pgae_holder_take(PgaeHolder *holder, size_t bytes);
+extern void pgae_holder_give_back(PgaeHolder *holder);
+/* What palloc takes for so many bytes. */
+extern size_t pgae_chunk_bytes(size_t size);
+
+/* ---- pg_level.c: levels of a category, from text to number ---- */
+typedef struct PgaeLevels PgaeLevels;
+
+extern PgaeLevels *pgae_levels_create(MemoryContext context, bool raw);
+/* Lets texts of that attribute (from 0) be entered, out of that share; column must live as long. */
+extern void pgae_levels_start_learning(PgaeLevels *levels, PgaeShare *share, const char *column,
+									   int att);
+/* The number of a level, or -1. */
+extern int pgae_levels_find(const PgaeLevels *levels, const char *text, size_t len);
+/*
+ * The same; a new level gets the next number.  54000 when the levels of all columns and groups
+ * of the call take too much memory.
+ */
+extern int pgae_levels_enter(PgaeLevels *levels, const char *text, size_t len);
+extern int pgae_levels_count(const PgaeLevels *levels);
+/* The text of a level by its number, not terminated. */
+extern const char *pgae_levels_text(const PgaeLevels *levels, int number, size_t *len);
+/* Of a level's bytes in UTF-8, whatever the server's encoding; of raw levels as they are. */
+extern uint64 pgae_level_hash(const PgaeLevels *levels, const char *text, size_t len);
+/* The same of a level that has a number. */
+extern uint64 pgae_levels_hash(const PgaeLevels *levels, int number);
+extern bool pgae_levels_are_ascii(const PgaeLevels *levels);
+/* Enters a model's levels that are not there; returns the number of each, palloc'd. */
+extern int32 *pgae_levels_add_model(PgaeLevels *levels, const AeSchema *schema,
+									const AeColumn *column);
+extern char *pgae_level_text(const AeSchema *schema, const AeLevel *level, bool missing_ok);
+/*
+ * Sets column->levels, ->other and ->wide from counts[number]: of the levels seen
+ * schema->min_frequency times or more the schema->max_levels most frequent.  Returns the index of
+ * each number in the model, `other` being n_levels; both palloc'd.
+ */
+extern int32 *pgae_levels_choose(AeColumn *column, const PgaeLevels *levels, const uint64 *counts,
+								 const AeSchema *schema);
+
+/* ---- pg_row.c: the row codec: a composite or array datum to values and back ---- */
+typedef struct PgaeCodec PgaeCodec;
+
+/* The values of one row, one for each AeColumn: see ae_scaler.h. */
+typedef struct PgaeRow
+{
+	double *values;
+	bool *missing;
+	bool any_missing;
+	uint64 hash; /* of the row as it is given (ae_hash.h); in training, or of a crossed model */
+	/* in training: the value of the target, and a hash of it too, which tells records apart */
+	double target;
+	bool target_missing;
+	uint64 order;
+} PgaeRow;
+
+/* What a training has seen of a column, over all its rows. */
+typedef struct PgaeSeen
+{
+	uint64 n; /* rows where it is not NULL */
+	double first;
+	bool differs;        /* another value than the first one was there */
+	bool differs_beyond; /* if not: another one that is the same in double precision */
+	Datum exact;         /* the first value, where that can be; else 0 */
+} PgaeSeen;
+
+/* The folds of a crossed model. */
+#define PGAE_FOLDS 2
+
+/*
+ * A codec that finds the model's columns in rows of this type: composites by
+ * name (RECORD with f1..fn by position), arrays by length.  Cached by the caller;
+ * it recompiles itself when a record's (typeid, typmod) changes.  A crossed model has a
+ * schema for each fold, which agree in all but statistics and levels.
+ */
+extern PgaeCodec *pgae_codec_create(const AeSchema *const *schemas, int n_schemas, Oid argtype,
+									MemoryContext context);
+
+/*
+ * A codec for training: takes every usable column of the type, or columns / exclude; builds
+ * the schema (names, kinds, scalings) in context.
+ */
+extern PgaeCodec *pgae_codec_create_training(const PgaeOptions *options, Oid argtype,
+											 PgaeShare *share, PgaeVoice *voice,
+											 MemoryContext context);
+
+/*
+ * To go on training a model: rows get a hash, and records the numbers of levels, of which
+ * pgae_codec_unpack makes levels of the schema of a fold.
+ */
+/* Rows must have the column of the model's target too. */
+extern void pgae_codec_start_training(PgaeCodec *codec);
+extern void pgae_codec_set_fold(PgaeCodec *codec, unsigned fold);
+
+/*
+ * In training: true once the schema stands.  An array column whose length no row has told yet
+ * makes it wait; force: such columns are left out.
+ */
+extern bool pgae_codec_prepare(PgaeCodec *codec, Datum row, bool force);
+/* What the type of a composite row is now: another number once it has been altered. */
+extern uint64 pgae_row_identifier(Datum row);
+extern AeSchema *pgae_codec_schema(PgaeCodec *codec); /* NULL before it stands */
+
+extern const PgaeSeen *pgae_codec_seen(const PgaeCodec *codec, uint32 column);
+/*
+ * In training: whether an infinite value in a row just read is a number beyond double precision.
+ * column: PGAE_TARGET_COLUMN for the target.
+ */
+extern bool pgae_codec_overflows(PgaeCodec *codec, Datum row, uint32 column);
+
+/*
+ * The values of one row, good until the next call.  Raises for wrong lengths, missing columns,
+ * wrong types.  In training, and of a crossed model, categories are numbers of levels; of a
+ * crossed model pgae_codec_choose then makes levels of the schema of a fold of them.
+ */
+extern const PgaeRow *pgae_codec_read(PgaeCodec *codec, Datum row);
+extern void pgae_codec_choose(PgaeCodec *codec, unsigned fold);
+
+/*
+ * The row, of its own type, with the model's columns replaced by values, those of
+ * replace[n_columns] alone or all; other columns pass through.  A column of no value at all,
+ * and a level without a name, stay as they are.
+ */
+extern Datum pgae_codec_form(PgaeCodec *codec, Datum row, const double *values,
+							 const bool *replace);
+
+/*
+ * The source column that starts at values[column] as text: as it stands in the row, and as
+ * values have it.  NULL for what is NULL.  pgae_codec_open reads the row that all calls are
+ * about, until another one is read.
+ */
+extern void pgae_codec_open(PgaeCodec *codec, Datum row);
+extern void pgae_codec_texts(PgaeCodec *codec, const double *values, uint32 column, char **actual,
+							 char **expected);
+
+/* Compact record of the row last read, for training. */
+extern size_t pgae_codec_record_size(const PgaeCodec *codec);
+extern void pgae_codec_pack(const PgaeCodec *codec, char *record);
+extern const PgaeRow *pgae_codec_unpack(PgaeCodec *codec, const char *record);
+
+/* In training: the levels of a category; what their numbers become, and if they have tags. */
+extern PgaeLevels *pgae_codec_levels(const PgaeCodec *codec, uint32 column);
+extern void pgae_codec_map_levels(PgaeCodec *codec, uint32 column, const int32 *map, /* or NULL */
+								  bool wide);
+
+/* The same of the target, where it is a category; a map to -1: no label. */
+extern PgaeLevels *pgae_codec_target_levels(const PgaeCodec *codec);
+extern void pgae_codec_map_target(PgaeCodec *codec, const int32 *map);
+
+/* ---- pg_report.c: how far a statement that trains is ---- */
+
+/* What all trainings of an aggregate call have in common. */
+typedef struct PgaeReport
+{
+	char *model; /* name of what is trained, or NULL */
+	/* said before each phase, or nothing: "model 12: " of many, "network 1 of 2, " */
+	char which[32];
+	char where[64];
+	uint64 n_read;   /* rows */
+	instr_time told; /* when something was said, or when it began */
+	char *activity;  /* the statement, as pg_stat_activity has it */
+	bool shown;      /* something else stands there */
+} PgaeReport;
+
+/* report is in context, and all 0. */
+extern void pgae_report_begin(PgaeReport *report, MemoryContext context);
+/* Nothing more for now: pg_stat_activity shows the statement again. */
+extern void pgae_report_end(PgaeReport *report);
+/* Whether nothing was said for a second. */
+extern bool pgae_report_is_due(const PgaeReport *report);
+/* Says text now, in pg_stat_activity and, with ae.progress, as a NOTICE. */
+extern void pgae_report_tell(PgaeReport *report, const char *text);
+/* A look at interrupts; says, if that is due, how many rows of a phase are done; planned may be 0.
+ */
+extern void pgae_report_step(PgaeReport *report, const char *phase, uint64 done, uint64 planned);
+
+/* ---- pg_store.c: the rows of one training, in an order that is theirs alone ---- */
+typedef struct PgaeStore PgaeStore;
+typedef struct PgaeBudget PgaeBudget;
+
+/*
+ * The memory that all groups of an aggregate call share for their records: half of
+ * maintenance_work_mem.  fcinfo: a call of the transition function, whose fn_extra
+ * keeps the budget until the end of the query.
+ */
+extern PgaeBudget *pgae_budget(FunctionCallInfo fcinfo);
+/*
+ * One for a training outside of an aggregate, in context.  across_commits: its temporary files
+ * outlive transactions, but not context.
+ */
+extern PgaeBudget *pgae_budget_create(MemoryContext context, bool across_commits);
+extern PgaeReport *pgae_budget_report(PgaeBudget *budget);
+
+/* Memory that they share beside it, for what cannot go to disk. */
+typedef enum PgaeShareKind
+{
+	PGAE_SHARE_LEVELS,  /* of categories: the other half of maintenance_work_mem */
+	PGAE_SHARE_WAITING, /* rows that wait for the schema, of which no records are: a quarter */
+	PGAE_N_SHARES
+} PgaeShareKind;
+
+extern PgaeShare *pgae_budget_share(PgaeBudget *budget, PgaeShareKind kind);
+
+/* What the trainings of that call say. */
+extern PgaeVoice *pgae_budget_voice(const PgaeBudget *budget);
+
+/* Keeps bytes on disk until pgae_budget_forget is called as often; returns where. */
+extern uint64 pgae_budget_keep(PgaeBudget *budget, const void *bytes, size_t size);
+extern void pgae_budget_kept(void *bytes, size_t size, PgaeBudget *budget, uint64 position);
+extern void pgae_budget_forget(PgaeBudget *budget);
+
+/*
+ * An empty store for records of this size; lives in the current context, and must be
+ * given to pgae_store_end before that is deleted, but for an error.
+ */
+extern PgaeStore *pgae_store_begin(PgaeBudget *budget, size_t record_size, uint64 seed);
+/* Where the caller writes the next record (not aligned); pgae_store_add then takes it. */
+extern char *pgae_store_record(PgaeStore *store);
+/* hash: of the record's content, without seed; decides the order, before the bytes. */
+extern void pgae_store_add(PgaeStore *store, uint64 hash);
+extern size_t pgae_store_count(const PgaeStore *store);
+/* Bytes of records that other stores with the same budget have in memory. */
+extern size_t pgae_store_others(const PgaeStore *store);
+/* Takes all records of another store of the same aggregate call, which ends empty. */
+extern void pgae_store_merge(PgaeStore *into, PgaeStore *from);
+/* No more rows: puts them into canonical order. */
+extern void pgae_store_sort(PgaeStore *store);
+extern void pgae_store_rewind(PgaeStore *store);
+/* The next record in canonical order, valid until the next call; NULL at the end. */
+extern const char *pgae_store_next(PgaeStore *store);
+/* What a record that pgae_store_next gave is sorted by: a hash of its content and the seed. */
+extern uint64 pgae_store_key(const char *record);
+/*
+ * Scales every record into rows of cells, in memory where they take so many bytes at most, or in a
+ * temporary file; cells: moments of every dense cell.  rows stays valid until pgae_store_drop_rows.
+ */
+extern void pgae_store_scale(AeRows *rows, AeMoments *cells, PgaeStore *store, PgaeCodec *codec,
+							 const AeSchema *schema, size_t in_memory);
+/* Copies the cells of rows first .. first + count - 1, wherever they are. */
+extern void pgae_store_read(const AeRows *rows, AeReal *out, size_t first, size_t count);
+/* The same, and their labels; rows have a target. */
+extern void pgae_store_read_labelled(const AeRows *rows, AeReal *out, AeReal *labels, size_t first,
+									 size_t count);
+/* Lets go of the scaled rows, or of the records. */
+extern void pgae_store_drop_rows(PgaeStore *store);
+extern void pgae_store_end(PgaeStore *store);
+
+#endif

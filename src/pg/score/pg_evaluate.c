@@ -1,0 +1,194 @@
+/*
+ * pg_evaluate.c: the aggregate ae.evaluate: how a model does on rows, for a nightly look
+ * at drift: mean error, share of rows flagged, mean error of each column.
+ */
+#include "pg_score.h"
+
+#include <math.h>
+
+#include "common/shortest_dec.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/float.h"
+#include "utils/json.h"
+#include "utils/memutils.h"
+
+#define DEFAULT_CONTAMINATION 0.01
+
+typedef struct EvaluateState
+{
+	uint32 checksum; /* of the model */
+	double contamination;
+	int64 n_rows;
+	int64 n_seen;   /* with a score, finite or not */
+	int64 n_scored; /* with a finite error */
+	int64 n_flagged;
+	double sum;
+	/* of source columns, at the place of their first value */
+	uint32 n_columns;
+	char **names;
+	double *column_sum;
+	int64 *column_n;
+	double *errors; /* of one row */
+} EvaluateState;
+
+PG_FUNCTION_INFO_V1(pg_ae_evaluate_transfn);
+PG_FUNCTION_INFO_V1(pg_ae_evaluate_finalfn);
+
+static MemoryContext
+check_aggregate(FunctionCallInfo fcinfo)
+{
+	MemoryContext context;
+
+	if (!AggCheckCallContext(fcinfo, &context))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("functions of the aggregate ae.evaluate cannot be called directly")));
+	return context;
+}
+
+static EvaluateState *
+begin(const PgaeCached *cached, double contamination, MemoryContext context)
+{
+	MemoryContext old = MemoryContextSwitchTo(context);
+	const AeSchema *schema = &cached->unit->model.schema;
+	EvaluateState *state = palloc0(sizeof(EvaluateState));
+
+	state->checksum = cached->checksum;
+	state->contamination = contamination;
+	state->n_columns = schema->n_columns;
+	state->names = palloc0(sizeof(char *) * schema->n_columns);
+	state->column_sum = palloc0(sizeof(double) * schema->n_columns);
+	state->column_n = palloc0(sizeof(int64) * schema->n_columns);
+	state->errors = palloc0(sizeof(double) * schema->n_columns);
+	for (uint32 c = 0; c < schema->n_columns; c++)
+	{
+		if (schema->columns[c].element <= 1)
+			state->names[c] = pgae_column_name(schema, c);
+	}
+	MemoryContextSwitchTo(old);
+	return state;
+}
+
+/* The errors of a row's columns, by network m of so many. */
+static void
+add_columns(EvaluateState *state, AeScorer *scorer, uint32 m, uint32 n_members)
+{
+	ae_scorer_column_errors(state->errors, scorer,
+							ae_scorer_decode(scorer, ae_scorer_encode(scorer, 1), 1));
+	for (uint32 c = 0; c < state->n_columns; c++)
+	{
+		if (isnan(state->errors[c]))
+			continue;
+		state->column_sum[c] += state->errors[c] / n_members;
+		state->column_n[c] += m == 0;
+	}
+}
+
+static void
+add_row(EvaluateState *state, PgaeCached *cached, PgaeSight sight)
+{
+	double error, raw;
+
+	state->n_seen++;
+	pgae_score_seen(&error, &raw, cached, sight);
+	state->n_flagged +=
+		ae_calibration_p(&cached->units->model.calibration, raw) <= state->contamination;
+	if (isinf(error))
+		return;
+	state->n_scored++;
+	state->sum += error;
+	for (uint32 m = 0; m < cached->n_members; m++)
+		add_columns(state, &cached->unit[m].scorer, m, cached->n_members);
+}
+
+Datum
+pg_ae_evaluate_transfn(PG_FUNCTION_ARGS)
+{
+	MemoryContext context = check_aggregate(fcinfo);
+	EvaluateState *state = PG_ARGISNULL(0) ? NULL : (EvaluateState *) PG_GETARG_POINTER(0);
+	double contamination = DEFAULT_CONTAMINATION;
+	const PgaeRow *row;
+	PgaeCached *cached;
+	PgaeSight sight;
+
+	if (PG_ARGISNULL(1) || PG_ARGISNULL(2) || (PG_NARGS() > 3 && PG_ARGISNULL(3)))
+	{
+		if (state == NULL)
+			PG_RETURN_NULL();
+		PG_RETURN_POINTER(state);
+	}
+	if (PG_NARGS() > 3)
+		contamination = PG_GETARG_FLOAT8(3);
+	if (!(contamination >= 0 && contamination <= 1))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("contamination is %s, must be between 0 and 1",
+							   float8out_internal(contamination))));
+	cached = pgae_see_row(fcinfo, 1, &row, &sight);
+	if (state == NULL)
+		state = begin(cached, contamination, context);
+	if (state->checksum != cached->checksum ||
+		state->n_columns != cached->unit->model.schema.n_columns ||
+		state->contamination != contamination)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("%s of ae.evaluate differs between rows",
+							   state->contamination != contamination ? "argument \"contamination\""
+																	 : "argument \"model\""),
+						errhint("One call judges one model: use GROUP BY to judge several.")));
+	state->n_rows++;
+	if (sight != PGAE_UNOBSERVED)
+		add_row(state, cached, sight);
+	PG_RETURN_POINTER(state);
+}
+
+/* {"column": mean error, ...} of the columns that were observed. */
+static Datum
+column_errors(const EvaluateState *state)
+{
+	StringInfoData out;
+	char digits[DOUBLE_SHORTEST_DECIMAL_LEN];
+	bool first = true;
+
+	initStringInfo(&out);
+	appendStringInfoChar(&out, '{');
+	for (uint32 c = 0; c < state->n_columns; c++)
+	{
+		double mean = state->column_n[c] > 0 ? state->column_sum[c] / state->column_n[c] : NAN;
+
+		if (state->names[c] == NULL || !isfinite(mean))
+			continue;
+		if (!first)
+			appendStringInfoChar(&out, ',');
+		first = false;
+		escape_json(&out, state->names[c]);
+		double_to_shortest_decimal_buf(mean, digits);
+		appendStringInfo(&out, ":%s", digits);
+	}
+	appendStringInfoChar(&out, '}');
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(out.data));
+}
+
+Datum
+pg_ae_evaluate_finalfn(PG_FUNCTION_ARGS)
+{
+	EvaluateState *state;
+	TupleDesc tupdesc;
+	Datum values[5] = {0};
+	bool nulls[5] = {false};
+
+	check_aggregate(fcinfo);
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	state = (EvaluateState *) PG_GETARG_POINTER(0);
+	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	BlessTupleDesc(tupdesc);
+	values[0] = Int64GetDatum(state->n_rows);
+	values[1] = Int64GetDatum(state->n_scored);
+	values[2] = Float8GetDatum(state->n_scored > 0 ? state->sum / state->n_scored : 0);
+	nulls[2] = state->n_scored == 0;
+	values[3] = Float8GetDatum((double) state->n_flagged / Max(state->n_seen, 1));
+	nulls[3] = state->n_seen == 0;
+	values[4] = column_errors(state);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(tupdesc, values, nulls)));
+}

@@ -1,0 +1,156 @@
+/*
+ * pg_predict.c: what a model with a target predicts of a row: ae.predict, ae.predict_proba.
+ *
+ * The head's outputs are averaged over the networks that score the row: probabilities of
+ * levels, or the number in the units of the data.  Levels are text of the model's bytes, so that
+ * no setting and no catalog has a say in what is printed.
+ */
+#include "pg_score.h"
+
+#include <math.h>
+
+#include "common/shortest_dec.h"
+#include "utils/builtins.h"
+#include "utils/tuplestore.h"
+
+PG_FUNCTION_INFO_V1(pg_ae_predict);
+PG_FUNCTION_INFO_V1(pg_ae_predict_proba);
+
+/* A level and how probable it is. */
+typedef struct Guess
+{
+	uint32 level;
+	double probability;
+} Guess;
+
+static void
+check_has_target(const AeModel *model)
+{
+	if (!model->schema.has_target)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the model has no target to predict"),
+				 errhint("Train it with a target: ae.options(...) || ae.target('column').")));
+}
+
+/*
+ * The mean of the head's finished outputs over the networks of the call's row, palloc'd; a number
+ * in the units of the data.  NULL: nothing is known of the row.
+ */
+static double *
+predict_row(FunctionCallInfo fcinfo, const AeModel **model)
+{
+	const PgaeRow *row;
+	PgaeSight sight;
+	PgaeCached *cached;
+	uint32 n;
+	double *mean;
+
+	cached = pgae_see_row(fcinfo, 0, &row, &sight);
+	*model = &cached->unit->model;
+	check_has_target(*model);
+	if (sight == PGAE_UNOBSERVED)
+		return NULL;
+	n = (*model)->net.n_target;
+	mean = palloc0(n * sizeof(double));
+	for (uint32 m = 0; m < cached->n_members; m++)
+	{
+		PgaeUnit *unit = &cached->unit[m];
+		const AeColumn *target = &unit->model.schema.target;
+		AeReal *outputs = ae_scorer_head(&unit->scorer, ae_scorer_encode(&unit->scorer, 1), 1);
+
+		ae_scorer_head_finish(&unit->scorer, outputs, 1);
+		for (uint32 k = 0; k < n; k++)
+		{
+			double one = (double) outputs[k];
+
+			if (target->kind == AE_KIND_NUMBER)
+				one = target->shift + target->scale * one;
+			mean[k] += one / cached->n_members;
+		}
+	}
+	return mean;
+}
+
+/* A level as text that its column's type reads. */
+static char *
+level_text(const AeModel *model, uint32 level)
+{
+	const AeColumn *target = &model->schema.target;
+
+	if (target->kind == AE_KIND_BOOLEAN)
+		return pstrdup(level == 1 ? "true" : "false");
+	return pgae_level_text(&model->schema, &target->levels[level], false);
+}
+
+/* predict(model, row): the most probable level, or the number, as text. */
+Datum
+pg_ae_predict(PG_FUNCTION_ARGS)
+{
+	const AeModel *model;
+	const double *outputs = predict_row(fcinfo, &model);
+	char digits[DOUBLE_SHORTEST_DECIMAL_LEN];
+	uint32 best = 0;
+
+	if (outputs == NULL)
+		PG_RETURN_NULL();
+	if (model->schema.target.kind == AE_KIND_NUMBER)
+	{
+		/* as float8out at its default, whatever extra_float_digits is */
+		double_to_shortest_decimal_buf(outputs[0], digits);
+		PG_RETURN_TEXT_P(cstring_to_text(digits));
+	}
+	for (uint32 k = 1; k < model->net.n_target; k++)
+	{
+		if (outputs[k] > outputs[best])
+			best = k;
+	}
+	PG_RETURN_TEXT_P(cstring_to_text(level_text(model, best)));
+}
+
+/* By probability, descending; NaN, from weights beyond all arithmetic, last; then by level. */
+static int
+compare_guesses(const void *a, const void *b)
+{
+	const Guess *x = a, *y = b;
+	double p = isnan(x->probability) ? -1 : x->probability;
+	double q = isnan(y->probability) ? -1 : y->probability;
+
+	if (p != q)
+		return p < q ? 1 : -1;
+	return x->level < y->level ? -1 : x->level > y->level;
+}
+
+/* predict_proba(model, row): every level of the target and its probability. */
+Datum
+pg_ae_predict_proba(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *set = pgae_begin_set(fcinfo);
+	const AeModel *model;
+	const double *outputs = predict_row(fcinfo, &model);
+	Guess *guesses;
+	uint32 n;
+
+	if (model->schema.target.kind == AE_KIND_NUMBER)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("the target \"%s\" is a number, which has no levels",
+							   pgae_target_name(&model->schema)),
+						errhint("Use ae.predict, which gives the number.")));
+	if (outputs == NULL)
+		return (Datum) 0;
+	n = model->net.n_target;
+	guesses = palloc(n * sizeof(Guess));
+	for (uint32 k = 0; k < n; k++)
+		guesses[k] = (Guess){k, outputs[k]};
+	qsort(guesses, n, sizeof(Guess), compare_guesses);
+	for (uint32 k = 0; k < n; k++)
+	{
+		Datum values[2];
+		bool nulls[2] = {false};
+
+		values[0] = CStringGetTextDatum(level_text(model, guesses[k].level));
+		values[1] = Float8GetDatum(guesses[k].probability);
+		tuplestore_putvalues(set->setResult, set->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}

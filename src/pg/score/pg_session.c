@@ -1,0 +1,177 @@
+/*
+ * pg_session.c: parsed models of names, kept for as long as the session.
+ *
+ * The cache of a call (pg_cache.c) lives for a statement, and a statement that inserts one row
+ * into an indexed table would parse its model each time.  So the parsed networks stay here.  The
+ * key is the SHA-256 of their bytes, which is compared with the bytes when they are parsed: never
+ * name and version, as a version that was rolled back may come back as another one.  Each
+ * statement looks the row of ae.models up (pg_models.c), so nothing here has to be told of
+ * what is dropped.
+ *
+ * Entries that no call uses any more go, the one used longest ago first, when there is more than
+ * ae.cache_size of them.  A call holds an entry by a callback of its memory context, which an
+ * error runs as well.
+ *
+ * Calls share the scorers, scratch memory included.  That is right as long as nothing of a
+ * user's, which could score with the same model, runs between filling a scorer's cells and
+ * taking what comes out: casts and domains run before or after.
+ */
+#include "pg_score.h"
+
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/memutils.h"
+
+#define DIGEST_BYTES 32
+
+typedef struct Entry
+{
+	dlist_node node; /* in entries, the one used last first */
+	uint8 digest[DIGEST_BYTES];
+	const AeKernels *kernels; /* that ae.kernels asked for */
+	PgaeCached parsed;        /* its context is a child of that of all entries */
+	Size bytes;
+	uint32 n_users;
+} Entry;
+
+/* A call's hold on an entry, in the call's memory. */
+typedef struct Hold
+{
+	Entry *entry;
+	MemoryContextCallback callback;
+} Hold;
+
+static MemoryContext entries_context = NULL;
+static dlist_head entries = DLIST_STATIC_INIT(entries);
+static Size entries_bytes = 0;
+
+static void
+drop_entry(Entry *entry)
+{
+	MemoryContext context = entry->parsed.context;
+
+	dlist_delete(&entry->node);
+	entries_bytes -= entry->bytes;
+	MemoryContextDelete(context); /* the entry lies in it */
+}
+
+/* Drops what nobody uses until the rest is small enough. */
+static void
+shrink(void)
+{
+	dlist_node *node = dlist_is_empty(&entries) ? NULL : dlist_tail_node(&entries);
+
+	while (node != NULL && entries_bytes > (Size) pgae_cache_size * 1024)
+	{
+		Entry *entry = dlist_container(Entry, node, node);
+
+		node = dlist_has_prev(&entries, node) ? dlist_prev_node(&entries, node) : NULL;
+		if (entry->n_users == 0)
+			drop_entry(entry);
+	}
+}
+
+static void
+release(void *arg)
+{
+	Hold *hold = arg;
+
+	hold->entry->n_users--;
+	shrink();
+}
+
+static bool
+has_digest(const uint8 *digest, const struct varlena *bytes)
+{
+	return VARSIZE_ANY_EXHDR(bytes) == DIGEST_BYTES &&
+		   memcmp(digest, VARDATA_ANY(bytes), DIGEST_BYTES) == 0;
+}
+
+static Entry *
+find_entry(const struct varlena *digest)
+{
+	const AeKernels *kernels = pgae_kernels();
+	dlist_iter iter;
+
+	dlist_foreach(iter, &entries)
+	{
+		Entry *entry = dlist_container(Entry, node, iter.cur);
+
+		if (entry->kernels == kernels && has_digest(entry->digest, digest))
+		{
+			dlist_move_head(&entries, &entry->node);
+			return entry;
+		}
+	}
+	return NULL;
+}
+
+/* 22P03 unless the bytes have the digest that stands beside them. */
+static void
+check_digest(struct varlena *bytes, const struct varlena *digest, const PgaeReference *reference)
+{
+	Datum computed = DirectFunctionCall1(sha256_bytea, PointerGetDatum(bytes));
+	struct varlena *value = (struct varlena *) DatumGetPointer(computed);
+
+	if (!has_digest((const uint8 *) VARDATA_ANY(value), digest))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+						errmsg("model %s is corrupt: its bytes do not have the digest stored with "
+							   "them",
+							   pgae_version_text(reference))));
+	pfree(value);
+}
+
+/* Parses what is stored.  An error leaves nothing: the context is the caller's until the end. */
+static Entry *
+make_entry(const PgaeStored *stored, const PgaeReference *reference)
+{
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "ae named model", ALLOCSET_SMALL_SIZES);
+	Entry *entry = MemoryContextAllocZero(context, sizeof(Entry));
+	struct varlena *bytes = pg_detoast_datum_packed(stored->model);
+	struct varlena *digest = pg_detoast_datum_packed(stored->digest);
+
+	check_digest(bytes, digest, reference);
+	memcpy(entry->digest, VARDATA_ANY(digest), DIGEST_BYTES);
+	entry->kernels = pgae_kernels();
+	entry->parsed.context = context;
+	pgae_parse_model(&entry->parsed, bytes);
+	if (bytes != stored->model)
+		pfree(bytes);
+
+	if (entries_context == NULL)
+		entries_context =
+			AllocSetContextCreate(CacheMemoryContext, "ae named models", ALLOCSET_SMALL_SIZES);
+	MemoryContextSetParent(context, entries_context);
+	entry->bytes = MemoryContextMemAllocated(context, true);
+	entries_bytes += entry->bytes;
+	dlist_push_head(&entries, &entry->node);
+	return entry;
+}
+
+void
+pgae_session_model(PgaeCached *cached, const PgaeReference *reference)
+{
+	Hold *hold = MemoryContextAllocZero(cached->context, sizeof(Hold));
+	MemoryContext own = cached->context;
+	PgaeStored stored;
+	Entry *entry;
+
+	pgae_stored_open(&stored, reference);
+	entry = find_entry(pg_detoast_datum_packed(stored.digest));
+	if (entry == NULL)
+		entry = make_entry(&stored, reference);
+	hold->entry = entry;
+	hold->callback.func = release;
+	hold->callback.arg = hold;
+	MemoryContextRegisterResetCallback(own, &hold->callback);
+	entry->n_users++;
+	pgae_stored_close(&stored);
+	shrink();
+
+	*cached = entry->parsed;
+	cached->unit = cached->units;
+	cached->codec = NULL;
+	cached->context = own;
+	cached->shared_bytes = entry->bytes;
+}

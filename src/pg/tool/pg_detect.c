@@ -1,0 +1,106 @@
+/*
+ * pg_detect.c: ae.detect, the way to a first answer: train on the rows of a query, score
+ * them, give the most anomalous ones with reasons in words.
+ *
+ * It is the caller's query and one statement on its rows, run as the caller: what they do could
+ * be typed by hand.  Everything of ours in the statement is written with its schema, whatever the
+ * search_path under which the caller's query is read.
+ */
+#include "pg_tool.h"
+
+#include <ctype.h>
+
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/tuplestore.h"
+
+PG_FUNCTION_INFO_V1(pg_ae_detect);
+
+#define N_COLUMNS 5
+
+/* The reasons that a row is given: so many, but for the first none of a smaller share. */
+#define N_REASONS "3"
+#define LEAST_SHARE "0.05"
+
+/* As in the declaration of ae.detect. */
+#define DEFAULT_TOP 20
+
+static const char statement[] =
+	"WITH ae_model AS MATERIALIZED (SELECT ae.train(r, %s::pg_catalog.jsonb) AS m FROM ae_input), "
+	"ae_scored AS MATERIALIZED (SELECT r, ae.raw_score((SELECT m FROM ae_model), r) AS s FROM "
+	"ae_input), "
+	"ae_top AS (SELECT r, s FROM ae_scored WHERE s IS NOT NULL ORDER BY s DESC LIMIT %d) "
+	"SELECT (pg_catalog.row_number() OVER (ORDER BY s DESC))::pg_catalog.int4, "
+	"ae.anomaly_score((SELECT m FROM ae_model), r), ae.p_value((SELECT m FROM ae_model), r), "
+	"ARRAY(SELECT pg_catalog.format('%%s (%%s %%%%)', e.reason, "
+	"pg_catalog.round((e.share OPERATOR(pg_catalog.*) 100)::pg_catalog.numeric)) "
+	"FROM ae.explain((SELECT m FROM ae_model), r) WITH ORDINALITY AS e(feature, value, expected, "
+	"error, share, probability, reason, n) WHERE e.n OPERATOR(pg_catalog.=) 1 OR e.share "
+	"OPERATOR(pg_catalog.>=) " LEAST_SHARE " LIMIT " N_REASONS "), "
+	"pg_catalog.to_jsonb(r) FROM ae_top ORDER BY s DESC";
+
+/* Runs the statement; rows go into result.  Returns how many. */
+static uint64
+run(ReturnSetInfo *result, const char *query, const char *options, int32 top)
+{
+	Tuplestorestate *rows;
+	uint64 n;
+
+	SPI_connect();
+	rows = pgae_name_rows(query, "ae.detect");
+	pgae_run_quietly(psprintf(statement, options, top), 0, NULL, NULL);
+	n = SPI_processed;
+	for (uint64 i = 0; i < n; i++)
+	{
+		Datum values[N_COLUMNS];
+		bool nulls[N_COLUMNS];
+
+		for (int c = 0; c < N_COLUMNS; c++)
+			values[c] =
+				SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, c + 1, &nulls[c]);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	tuplestore_end(rows);
+	SPI_finish();
+	return n;
+}
+
+/* How to do the same and keep the model; options: a literal, or NULL. */
+static void
+notice_model(const char *query, const char *options)
+{
+	ereport(NOTICE, (errmsg("the model is gone with this statement"),
+					 errhint("To keep it: CREATE TABLE models AS SELECT ae.train(t%s%s) AS model "
+							 "FROM (%s%s) t;",
+							 options ? ", " : "", options ? options : "", query,
+							 strstr(query, "--") ? "\n" : "")));
+}
+
+/* detect(query, options, top): the most anomalous rows of a query or table, and why. */
+Datum
+pg_ae_detect(PG_FUNCTION_ARGS)
+{
+	char *query, *options = NULL;
+	int32 top = PG_ARGISNULL(2) ? DEFAULT_TOP : PG_GETARG_INT32(2);
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("argument \"query\" of ae.detect must not be NULL")));
+	query = pgae_query_of(text_to_cstring(PG_GETARG_TEXT_PP(0)), "ae.detect");
+	if (!PG_ARGISNULL(1))
+	{
+		Jsonb *jsonb = PG_GETARG_JSONB_P(1);
+
+		options = quote_literal_cstr(JsonbToCString(NULL, &jsonb->root, VARSIZE(jsonb)));
+	}
+	if (top < 1)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("argument \"top\" of ae.detect is %d, must be at least 1", top)));
+	if (run(pgae_begin_set(fcinfo), query, options ? options : "NULL", top) == 0)
+		ereport(NOTICE, (errmsg("there is no row that has a score")));
+	else
+		notice_model(query, options);
+	return (Datum) 0;
+}

@@ -1,0 +1,414 @@
+/*
+ * pg_look.c: what is said of columns that do not take part in a model as their owner may think:
+ * those that are left out, and why; and texts that are numbers or dates in disguise.
+ *
+ * Said once a statement, and where it matters for one network of several, of that one.  Counts are
+ * of all rows of a training (PgaeSeen), unless a network is named.
+ */
+#include "pg_train.h"
+
+#include <ctype.h>
+
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+
+/* Columns that a message names before it says how many more there are. */
+#define NAMES_SHOWN 5
+
+/* Texts that are looked at, and how many of a hundred must look the same. */
+#define LOOKED_AT 500
+#define ALIKE 90
+
+/* Of a hundred rows so many have a level without an input where that is worth a message; ... */
+#define RARE_ROWS 5
+/* ... and levels of a column of percentages, dates or times where it is always. */
+#define MANY_LEVELS 20
+
+/* Names in a message. */
+typedef struct Names
+{
+	uint32 n;
+	StringInfoData text;
+} Names;
+
+static void
+add_name(Names *names, const char *name)
+{
+	if (names->n == 0)
+		initStringInfo(&names->text);
+	if (names->n++ < NAMES_SHOWN)
+		appendStringInfo(&names->text, "%s%s", names->n > 1 ? ", " : "", name);
+}
+
+static const char *
+end_names(Names *names)
+{
+	if (names->n > NAMES_SHOWN)
+		appendStringInfo(&names->text, " and %u more", names->n - NAMES_SHOWN);
+	return names->text.data;
+}
+
+/* ---- columns that are left out ---- */
+
+/* Why a column is left out of all networks; the last one: it is not. */
+typedef enum Reason
+{
+	ONE_VALUE,
+	ALL_NULL,
+	ONE_VALUE_OR_NULL,
+	SAME_AS_DOUBLE,
+	ALL_DIFFERENT,
+	N_REASONS
+} Reason;
+
+#define KNOWN "Nothing is learnt of it, and any other value is an anomaly."
+
+static const struct
+{
+	const char *one, *several; /* of the number of columns and their names */
+	const char *detail, *hint;
+	PgaeNotice notice;
+} reasons[N_REASONS] = {
+	[ONE_VALUE] = {"%u column has one value in all rows: %s",
+				   "%u columns have one value in all rows: %s", KNOWN, NULL, PGAE_NOTICE_ONE_VALUE},
+	[ALL_NULL] = {"%u column is NULL in all rows and is left out: %s",
+				  "%u columns are NULL in all rows and are left out: %s", NULL, NULL,
+				  PGAE_NOTICE_ALL_NULL},
+	[ONE_VALUE_OR_NULL] = {"%u column has one value wherever it is not NULL: %s",
+						   "%u columns have one value wherever they are not NULL: %s", KNOWN,
+						   "Whether it is NULL may tell something: compute that as a boolean in a "
+						   "subquery.",
+						   PGAE_NOTICE_COLUMNS},
+	[SAME_AS_DOUBLE] = {"%u column has values that are all the same in double precision: %s",
+						"%u columns have values that are all the same in double precision: %s",
+						"Nothing is learnt of them.",
+						"Subtract a constant near the values in a subquery.", PGAE_NOTICE_COLUMNS},
+	[ALL_DIFFERENT] = {"%u column has another value in every row and is left out: %s",
+					   "%u columns have another value in every row and are left out: %s", NULL,
+					   "Exclude what only identifies a row; of other texts compute something that "
+					   "rows have in common in a subquery.",
+					   PGAE_NOTICE_COLUMNS},
+};
+
+static Reason
+reason_of(const PgaeCodec *codec, const AeColumn *column, uint32 c, size_t n_rows, bool repeat)
+{
+	const PgaeSeen *seen = pgae_codec_seen(codec, c);
+
+	if (seen->n == 0)
+		return ALL_NULL;
+	if (!seen->differs)
+		return seen->differs_beyond ? SAME_AS_DOUBLE
+			   : seen->n < n_rows   ? ONE_VALUE_OR_NULL
+									: ONE_VALUE;
+	if (column->kind == AE_KIND_CATEGORY && repeat &&
+		(uint64) pgae_levels_count(pgae_codec_levels(codec, c)) == seen->n)
+		return ALL_DIFFERENT;
+	return N_REASONS;
+}
+
+void
+pgae_notice_columns(const PgaeCodec *codec, const AeSchema *schema, const PgaeOptions *options,
+					size_t n_rows, PgaeVoice *voice)
+{
+	Names names[N_REASONS] = {0};
+
+	/* of one row there is no model, which is said elsewhere */
+	if (n_rows < 2)
+		return;
+	for (uint32 c = 0; c < schema->n_columns; c++)
+	{
+		Reason reason =
+			reason_of(codec, &schema->columns[c], c, n_rows, options->min_frequency != 1);
+		char *name;
+
+		if (reason == N_REASONS)
+			continue;
+		name = pgae_value_name(schema, c);
+		if (reason == ONE_VALUE_OR_NULL)
+			name = psprintf("%s (in " UINT64_FORMAT " of %zu rows)", name,
+							pgae_codec_seen(codec, c)->n, n_rows);
+		add_name(&names[reason], name);
+	}
+	for (int r = 0; r < N_REASONS; r++)
+	{
+		uint32 n = names[r].n;
+
+		if (n > 0 && pgae_voice_may(voice, reasons[r].notice))
+			ereport(NOTICE, (errmsg("%s%s", pgae_voice_prefix(voice),
+									psprintf(n == 1 ? reasons[r].one : reasons[r].several, n,
+											 end_names(&names[r]))),
+							 reasons[r].detail ? errdetail("%s", reasons[r].detail) : 0,
+							 reasons[r].hint ? errhint("%s", reasons[r].hint) : 0));
+	}
+}
+
+/* Rows of a network in which a column is not NULL. */
+static uint64
+rows_with_value(const PgaeJob *job, const AeColumn *column)
+{
+	return job->n_rows - Min(column->n_missing, job->n_rows);
+}
+
+void
+pgae_notice_network(const PgaeJob *job)
+{
+	const AeSchema *schema = &job->model->schema;
+	bool repeat = schema->min_frequency > 1;
+	Names missing = {0}, same = {0}, rare = {0};
+	const char *whose = "", *prefix = pgae_voice_prefix(job->voice);
+
+	for (uint32 c = 0; c < schema->n_columns; c++)
+	{
+		const AeColumn *column = &schema->columns[c];
+		uint64 n = rows_with_value(job, column);
+		char *name;
+
+		if (column->varies || reason_of(job->codec, column, c, 0, repeat) != N_REASONS)
+			continue;
+		name = pgae_value_name(schema, c);
+		if (column->kind == AE_KIND_CATEGORY && n > 0 && column->n_levels == 0)
+		{
+			add_name(&rare, name);
+			continue;
+		}
+		name = psprintf("%s (not NULL in " UINT64_FORMAT " rows in all)", name,
+						pgae_codec_seen(job->codec, c)->n);
+		add_name(n == 0 ? &missing : &same, name);
+	}
+	if (missing.n + same.n + rare.n == 0 || !pgae_voice_may(job->voice, PGAE_NOTICE_COLUMNS))
+		return;
+	if (job->n_networks > 1)
+		whose = psprintf(" that network %u of %u is trained on", job->number + 1, job->n_networks);
+	if (missing.n > 0)
+		ereport(NOTICE, (errmsg("%sNULL in all %zu rows%s, and left out there: %s", prefix,
+								job->n_rows, whose, end_names(&missing))));
+	if (same.n > 0)
+		ereport(NOTICE, (errmsg("%sone value in all %zu rows%s: %s", prefix, job->n_rows, whose,
+								end_names(&same))));
+	if (rare.n > 0)
+		ereport(NOTICE,
+				(errmsg("%sno value in %u or more of the %zu rows%s, and left out there: %s",
+						prefix, schema->min_frequency, job->n_rows, whose, end_names(&rare))));
+}
+
+/* ---- texts that look like something else ---- */
+
+typedef enum Look
+{
+	LOOK_NUMBER,
+	LOOK_PERCENTAGE,
+	LOOK_DATE,
+	LOOK_TIME,
+	N_LOOKS /* like a text */
+} Look;
+
+static const char *const look_name[N_LOOKS] = {
+	[LOOK_NUMBER] = "numbers",
+	[LOOK_PERCENTAGE] = "percentages",
+	[LOOK_DATE] = "dates",
+	[LOOK_TIME] = "times",
+};
+
+/* What all texts of a column have in common, as far as they were looked at. */
+typedef struct Looks
+{
+	int n;
+	int of[N_LOOKS];
+	bool decorated;  /* numbers: a currency, or separators of thousands */
+	char separator;  /* dates: the last one's */
+	bool year_first; /* the same */
+	bool with_time;  /* some */
+	int largest[2];  /* first and second part */
+} Looks;
+
+static const char *
+skip_digits(const char *at, const char *end)
+{
+	while (at < end && isdigit((unsigned char) *at))
+		at++;
+	return at;
+}
+
+static const char *
+skip_spaces(const char *at, const char *end)
+{
+	while (at < end && *at == ' ')
+		at++;
+	return at;
+}
+
+/* 12, -1,234.50, $12, (3), 1e5, 3 %: decorated or not. */
+static Look
+look_at_number(Looks *looks, const char *at, const char *end)
+{
+	const char *begin = at, *first;
+	bool decorated = false;
+
+	while (at < end && !isdigit((unsigned char) *at) && *at != '.' && at - begin < 6)
+	{
+		decorated |= *at != '-' && *at != '+';
+		if (isalpha((unsigned char) *at) && !IS_HIGHBIT_SET(*at))
+			return N_LOOKS;
+		at++;
+	}
+	first = at;
+	while ((at = skip_digits(at, end)) < end && *at == ',' && at > first)
+	{
+		decorated = true;
+		at++;
+	}
+	if (at < end && *at == '.')
+		at = skip_digits(at + 1, end);
+	if (at == first || (at == first + 1 && *first == '.'))
+		return N_LOOKS;
+	if (end - at > 1 && (*at == 'e' || *at == 'E'))
+		at = skip_digits(at + 1 + (at[1] == '-' || at[1] == '+'), end);
+	at = skip_spaces(at, end);
+	if (end - at == 1 && *at == '%')
+		return LOOK_PERCENTAGE;
+	if (end - at == 1 && *at == ')')
+		at++;
+	looks->decorated |= decorated;
+	return at == end ? LOOK_NUMBER : N_LOOKS;
+}
+
+/* 2024-01-31, 1/31/2024 12:30, 31.1.24, 12:30:00 */
+static Look
+look_at_time(Looks *looks, const char *at, const char *end)
+{
+	int part[3], n = 0;
+	char separator = '\0';
+	bool year_first = false;
+
+	for (; n < 3; n++)
+	{
+		const char *next = skip_digits(at, end);
+
+		if (next == at || next - at > 4)
+			return N_LOOKS;
+		part[n] = atoi(at);
+		year_first |= n == 0 && next - at == 4;
+		at = next;
+		if (n == 2 || at == end || strchr("-/.:", *at) == NULL || (separator && *at != separator))
+			break;
+		separator = *at++;
+	}
+	if (separator == ':')
+		return skip_digits(at + (at < end && *at == '.'), end) == end ? LOOK_TIME : N_LOOKS;
+	if (n < 2 || (at < end && *at != ' ' && *at != 'T'))
+		return N_LOOKS;
+	looks->separator = separator;
+	looks->year_first = year_first;
+	looks->with_time |= at < end;
+	looks->largest[0] = Max(looks->largest[0], part[0]);
+	looks->largest[1] = Max(looks->largest[1], part[1]);
+	return LOOK_DATE;
+}
+
+/* What 90 % of the texts look like; N_LOOKS: like texts. */
+static Look
+look_at(Looks *looks, const PgaeLevels *levels)
+{
+	int n = pgae_levels_count(levels);
+
+	looks->n = Min(n, LOOKED_AT);
+	for (int i = 0; i < looks->n; i++)
+	{
+		size_t len;
+		const char *at = pgae_levels_text(levels, (int) ((int64) i * n / looks->n), &len);
+		const char *end = at + len;
+		Look look;
+
+		at = skip_spaces(at, end);
+		while (end > at && end[-1] == ' ')
+			end--;
+		look = look_at_number(looks, at, end);
+		if (look == N_LOOKS)
+			look = look_at_time(looks, at, end);
+		if (look < N_LOOKS)
+			looks->of[look]++;
+	}
+	for (int look = 0; look < N_LOOKS; look++)
+	{
+		if (looks->of[look] * 100 >= looks->n * ALIKE)
+			return (Look) look;
+	}
+	return N_LOOKS;
+}
+
+/* An expression that makes of the column what it looks like; palloc'd. */
+static char *
+cast_of(const Looks *looks, Look look, const char *column)
+{
+	const char *name = quote_identifier(column);
+	const char *time = looks->with_time ? " HH24:MI:SS" : "";
+	char s = looks->separator;
+
+	switch (look)
+	{
+		case LOOK_NUMBER:
+			return looks->decorated
+					   ? psprintf("regexp_replace(%s, '[^0-9.-]', '', 'g')::numeric", name)
+					   : psprintf("%s::numeric", name);
+		case LOOK_PERCENTAGE:
+			return psprintf("rtrim(%s, ' %%')::numeric", name);
+		case LOOK_TIME:
+			return psprintf("%s::time", name);
+		default:
+			break;
+	}
+	if (looks->year_first)
+		return psprintf("%s::%s", name, looks->with_time ? "timestamp" : "date");
+	return psprintf("%s(%s, '%s%c%s%cYYYY%s')", looks->with_time ? "to_timestamp" : "to_date", name,
+					looks->largest[0] > 12 ? "DD" : "MM", s, looks->largest[0] > 12 ? "MM" : "DD",
+					s, time);
+}
+
+void
+pgae_notice_texts(const PgaeJob *job)
+{
+	const AeSchema *schema = &job->model->schema;
+	const char *prefix = pgae_voice_prefix(job->voice);
+
+	for (uint32 c = 0; c < schema->n_columns; c++)
+	{
+		const AeColumn *column = &schema->columns[c];
+		const PgaeLevels *levels;
+		Looks looks = {0};
+		uint64 n = rows_with_value(job, column);
+		double rare = n > 0 ? 100.0 * (double) column->other / (double) n : 0;
+		char *name;
+		Look look;
+
+		if (column->kind != AE_KIND_CATEGORY)
+			continue;
+		levels = pgae_codec_levels(job->codec, c);
+		if (rare < RARE_ROWS && pgae_levels_count(levels) < MANY_LEVELS)
+			continue;
+		name = pgae_column_name(schema, c);
+		look = look_at(&looks, levels);
+		/* a code of digits may well be a category */
+		if (look < N_LOOKS && (look != LOOK_NUMBER || rare >= RARE_ROWS) &&
+			pgae_voice_may(job->voice, PGAE_NOTICE_COLUMNS))
+			ereport(NOTICE,
+					(errmsg("%scolumn \"%s\" is a category, but its texts look like %s", prefix,
+							name, look_name[look]),
+					 rare >= RARE_ROWS
+						 ? errdetail("%.0f %% of the rows have one of the rarer texts.", rare)
+						 : 0,
+					 errhint("Convert it in a subquery: %s AS %s.", cast_of(&looks, look, name),
+							 quote_identifier(name))));
+		else if (look == N_LOOKS &&
+				 (double) pgae_levels_count(levels) >
+					 0.5 * (double) pgae_codec_seen(job->codec, c)->n &&
+				 reason_of(job->codec, column, c, 0, schema->min_frequency > 1) == N_REASONS &&
+				 pgae_voice_may(job->voice, PGAE_NOTICE_COLUMNS))
+			ereport(NOTICE, (errmsg("%scolumn \"%s\" is a category of %d texts in " UINT64_FORMAT
+									" rows: it looks like an identifier",
+									prefix, name, pgae_levels_count(levels),
+									pgae_codec_seen(job->codec, c)->n),
+							 errhint("Exclude it, or compute something that rows have in common "
+									 "in a subquery.")));
+	}
+}

@@ -1,0 +1,809 @@
+/*
+ * pg_train.c: a training, rows in, model bytes out; and the aggregate ae.train around it.
+ *
+ * A row that comes is turned into values, packed and handed to the store of the row's fold.  At
+ * the end a job for each fold runs (pg_job.c), and the bytes are written.  Everything lives in
+ * one memory context.
+ *
+ * A crossed model has two folds, by a hash of the row: the networks that score fold 0 are
+ * trained on fold 1 and the other way round, so that no row is scored by a network that
+ * has learnt it.  Scaling, levels, prototypes and stopping come from the training fold alone.
+ */
+#include "pg_train.h"
+
+#include <math.h>
+
+#include "ae_hash.h"
+#include "mb/pg_wchar.h"
+#include "nodes/execnodes.h"
+#include "nodes/primnodes.h"
+#include "portability/instr_time.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+/* Fewer rows than this, in all or in a fold, are not crossed. */
+#define MIN_CROSSED_ROWS 20
+#define MIN_FOLD_ROWS 10
+
+#define ROWS_PER_CHECK 256
+
+/* As in the declaration of ae.is_anomaly. */
+#define DEFAULT_CONTAMINATION 0.01
+
+/* An argument that must be the same in every row. */
+typedef struct FixedArgument
+{
+	const char *name; /* for the message */
+	int number;       /* of the transition function */
+	bool constant;    /* written as a constant: cannot change */
+	bool isnull;
+	Size size;
+	struct varlena *image; /* the datum as it came, toasted or not */
+} FixedArgument;
+
+/* A row that came before the length of an array was known. */
+typedef struct Waiting
+{
+	uint64 identifier;               /* of its type, by which it is to be read */
+	char row[FLEXIBLE_ARRAY_MEMBER]; /* MAXALIGNed */
+} Waiting;
+
+/* Rows that belong together. */
+typedef struct Fold
+{
+	PgaeStore *store; /* NULL before the first row */
+	uint64 hash;      /* of the first row */
+	bool varies;      /* another row had another hash */
+} Fold;
+
+/* One training. */
+struct PgaeTraining
+{
+	MemoryContext context; /* of everything but this struct; NULL once done */
+	PgaeOptions *options;
+	PgaeModels *init; /* the model to start from, or NULL */
+	PgaeCodec *codec;
+	PgaeBudget *budget;
+	PgaeTrack *track; /* or NULL */
+	uint32 n_folds;
+	Fold folds[AE_MAX_FOLDS];
+	List *waiting;    /* of Waiting */
+	PgaeHolder waits; /* their bytes */
+};
+
+/* The state of one aggregate (one group). */
+typedef struct TrainState
+{
+	PgaeTraining training;
+	FixedArgument options_argument;
+	FixedArgument init_argument;
+	Size kept_bytes; /* of the result, with the budget; 0: not kept */
+	uint64 kept_at;
+} TrainState;
+
+PG_FUNCTION_INFO_V1(pg_ae_train_transfn);
+PG_FUNCTION_INFO_V1(pg_ae_train_finalfn);
+
+/* ---- collecting rows ---- */
+
+/* A datum in a form whose bytes say what it is: external pointers that are not on disk do not. */
+static struct varlena *
+plain_image(Datum datum)
+{
+	struct varlena *image = (struct varlena *) DatumGetPointer(datum);
+
+	if (VARATT_IS_EXTERNAL(image) && !VARATT_IS_EXTERNAL_ONDISK(image))
+		return pg_detoast_datum(image);
+	return image;
+}
+
+/* Whether the call's direct argument of that number (1: the row) is a constant. */
+static bool
+is_constant(FunctionCallInfo fcinfo, int number)
+{
+	Aggref *aggref = AggGetAggref(fcinfo);
+
+	if (aggref == NULL || list_length(aggref->args) < number)
+		return false;
+	return IsA(((TargetEntry *) list_nth(aggref->args, number - 1))->expr, Const);
+}
+
+static void
+fix_argument(FixedArgument *argument, FunctionCallInfo fcinfo, int number, const char *name)
+{
+	argument->name = name;
+	argument->number = number;
+	argument->isnull = PG_NARGS() <= number || PG_ARGISNULL(number);
+	argument->constant = PG_NARGS() <= number || is_constant(fcinfo, number);
+	if (!argument->isnull)
+	{
+		struct varlena *image = plain_image(PG_GETARG_DATUM(number));
+
+		argument->size = VARSIZE_ANY(image);
+		argument->image = palloc(argument->size);
+		memcpy(argument->image, image, argument->size);
+	}
+}
+
+/* Whether two images hold the same value; they may be toasted differently. */
+static bool
+same_value(struct varlena *a, struct varlena *b)
+{
+	struct varlena *x = PG_DETOAST_DATUM_PACKED(PointerGetDatum(a));
+	struct varlena *y = PG_DETOAST_DATUM_PACKED(PointerGetDatum(b));
+
+	return VARSIZE_ANY_EXHDR(x) == VARSIZE_ANY_EXHDR(y) &&
+		   memcmp(VARDATA_ANY(x), VARDATA_ANY(y), VARSIZE_ANY_EXHDR(x)) == 0;
+}
+
+static void
+check_fixed(const FixedArgument *argument, FunctionCallInfo fcinfo)
+{
+	bool isnull, same;
+
+	if (argument->constant)
+		return;
+	isnull = PG_ARGISNULL(argument->number);
+	same = isnull == argument->isnull;
+	if (same && !isnull)
+	{
+		struct varlena *image = plain_image(PG_GETARG_DATUM(argument->number));
+
+		same = VARSIZE_ANY(image) == argument->size &&
+			   memcmp(image, argument->image, argument->size) == 0;
+		same = same || same_value(image, argument->image);
+	}
+	if (!same)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s of ae.train differs between rows", argument->name),
+				 errhint("One call trains one model: use GROUP BY to train one for each value.")));
+}
+
+/* The context of the aggregate's states; refuses calls from anything else. */
+static MemoryContext
+check_aggregate(FunctionCallInfo fcinfo)
+{
+	MemoryContext context;
+
+	/* FINALFUNC_MODIFY keeps ae.train itself out of windows */
+	if (AggCheckCallContext(fcinfo, &context) != AGG_CONTEXT_AGGREGATE)
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("functions of the aggregate ae.train cannot be called directly")));
+	return context;
+}
+
+void
+pgae_training_shut_down(PgaeTraining *training)
+{
+	if (training->context == NULL)
+		return;
+	for (uint32 f = 0; f < AE_MAX_FOLDS; f++)
+	{
+		if (training->folds[f].store)
+			pgae_store_end(training->folds[f].store);
+		training->folds[f].store = NULL;
+	}
+}
+
+/* Closes files; an aggregate may end without its final function. */
+static void
+shut_down(Datum datum)
+{
+	TrainState *state = (TrainState *) DatumGetPointer(datum);
+
+	if (state->kept_bytes > 0)
+		pgae_budget_forget(state->training.budget);
+	state->kept_bytes = 0;
+	pgae_training_shut_down(&state->training);
+}
+
+/* The codec of a training that starts from a model, which settles columns and folds. */
+static void
+begin_from_model(PgaeTraining *training, struct varlena *bytes, Oid row_type)
+{
+	PgaeModels *init = pgae_read_models(bytes, training->context);
+	const AeSchema *schemas[AE_MAX_FOLDS];
+
+	pgae_options_check_init(training->options, init);
+	for (uint32 f = 0; f < init->n_folds; f++)
+		schemas[f] = &init->models[f * init->n_members]->schema;
+	training->init = init;
+	training->n_folds = init->n_folds;
+	training->codec = pgae_codec_create(schemas, (int) init->n_folds, row_type, training->context);
+	pgae_codec_start_training(training->codec);
+}
+
+/* A context of its own below parent: small at first, as there may be thousands of groups. */
+static void
+open_training(PgaeTraining *training, PgaeBudget *budget, MemoryContext parent)
+{
+	training->context = AllocSetContextCreate(parent, "ae.train", ALLOCSET_START_SMALL_SIZES);
+	training->budget = budget;
+	pgae_holder_init(&training->waits, pgae_budget_share(budget, PGAE_SHARE_WAITING),
+					 training->context);
+}
+
+/* Options and codec, in the current context, which is the training's. */
+static void
+begin_training(PgaeTraining *training, Jsonb *options, struct varlena *init, Oid row_type)
+{
+	training->options = pgae_options_parse(options);
+	pgae_options_check(training->options, pgae_voice_begin(pgae_budget_voice(training->budget)));
+	if (init != NULL)
+	{
+		begin_from_model(training, init, row_type);
+		return;
+	}
+	training->codec = pgae_codec_create_training(
+		training->options, row_type, pgae_budget_share(training->budget, PGAE_SHARE_LEVELS),
+		pgae_budget_voice(training->budget), training->context);
+	training->n_folds = pgae_options_folds(training->options);
+}
+
+PgaeTraining *
+pgae_training_begin(Jsonb *options, struct varlena *init, Oid row_type, PgaeBudget *budget,
+					MemoryContext parent)
+{
+	PgaeTraining *training = MemoryContextAllocZero(parent, sizeof(PgaeTraining));
+	MemoryContext old;
+
+	open_training(training, budget, parent);
+	old = MemoryContextSwitchTo(training->context);
+	begin_training(training, options, init, row_type);
+	MemoryContextSwitchTo(old);
+	return training;
+}
+
+void
+pgae_training_follow(PgaeTraining *training, PgaeTrack *track)
+{
+	training->track = track;
+}
+
+static TrainState *
+begin(FunctionCallInfo fcinfo, MemoryContext aggcontext)
+{
+	TrainState *state = MemoryContextAllocZero(aggcontext, sizeof(TrainState));
+	MemoryContext old;
+
+	open_training(&state->training, pgae_budget(fcinfo), aggcontext);
+	AggRegisterCallback(fcinfo, shut_down, PointerGetDatum(state));
+	old = MemoryContextSwitchTo(state->training.context);
+	fix_argument(&state->options_argument, fcinfo, 2, "argument \"options\"");
+	fix_argument(&state->init_argument, fcinfo, 3, "argument \"init\"");
+	begin_training(&state->training,
+				   state->options_argument.isnull ? NULL : DatumGetJsonbP(PG_GETARG_DATUM(2)),
+				   state->init_argument.isnull ? NULL : pgae_model_bytes(fcinfo, 3, true),
+				   get_fn_expr_argtype(fcinfo->flinfo, 1));
+	MemoryContextSwitchTo(old);
+	return state;
+}
+
+static const AeSchema *
+schema_of(const PgaeTraining *training)
+{
+	return training->init ? &training->init->models[0]->schema : pgae_codec_schema(training->codec);
+}
+
+/* 22023 for a value that is not finite; column: PGAE_TARGET_COLUMN for the target. */
+static void
+raise_not_finite(PgaeTraining *training, Datum datum, uint32 column, double value)
+{
+	const AeSchema *schema = schema_of(training);
+	bool target = column == PGAE_TARGET_COLUMN;
+	AeError error;
+
+	if (pgae_codec_overflows(training->codec, datum, column))
+		ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+						errmsg("column \"%s\" has a value beyond the range of double precision",
+							   target ? pgae_target_name(schema) : pgae_value_name(schema, column)),
+						errhint("Leave such rows out with WHERE, or take the logarithm of the "
+								"column in a subquery.")));
+	ae_fail(&error, AE_ERR_NONFINITE, "field", value, 0, 0);
+	error.column = (int) column;
+	pgae_raise(&error, schema);
+}
+
+static void
+check_finite(PgaeTraining *training, Datum datum, const PgaeRow *row)
+{
+	const AeSchema *schema = schema_of(training);
+
+	for (uint32_t c = 0; c < schema->n_columns; c++)
+	{
+		if (unlikely(!isfinite(row->values[c])))
+			raise_not_finite(training, datum, c, row->values[c]);
+	}
+	if (schema->has_target && !isfinite(row->target))
+		raise_not_finite(training, datum, PGAE_TARGET_COLUMN, row->target);
+}
+
+static bool
+all_missing(const PgaeRow *row, uint32_t n)
+{
+	for (uint32_t c = 0; c < n && row->any_missing; c++)
+	{
+		if (!row->missing[c])
+			return false;
+	}
+	return row->any_missing;
+}
+
+/* Takes one row, once the schema stands. */
+static void
+collect(PgaeTraining *training, Datum datum)
+{
+	const PgaeRow *row = pgae_codec_read(training->codec, datum);
+	const AeSchema *schema = schema_of(training);
+	Fold *fold = &training->folds[training->n_folds > 1 ? ae_hash_fold(row->hash) : 0];
+
+	check_finite(training, datum, row);
+	if (all_missing(row, schema->n_columns))
+		return;
+	if (fold->store == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(training->context);
+
+		fold->store = pgae_store_begin(training->budget, pgae_codec_record_size(training->codec),
+									   training->options->train.seed);
+		fold->hash = row->hash;
+		MemoryContextSwitchTo(old);
+	}
+	fold->varies |= row->hash != fold->hash;
+	pgae_codec_pack(training->codec, pgae_store_record(fold->store));
+	pgae_store_add(fold->store, row->order);
+}
+
+/* Keeps a row until another one tells how long its arrays are. */
+static void
+let_wait(PgaeTraining *training, Datum datum)
+{
+	HeapTupleHeader header = DatumGetHeapTupleHeader(datum);
+	Size size = HeapTupleHeaderGetDatumLength(header);
+	MemoryContext old = MemoryContextSwitchTo(training->context);
+	Size total = offsetof(Waiting, row) + size;
+	Waiting *waiting;
+
+	if (!pgae_holder_take(&training->waits, pgae_chunk_bytes(total) + sizeof(ListCell)))
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						errmsg("an array column is NULL in the first %d rows",
+							   list_length(training->waiting) + 1),
+						errdetail("Such rows of all groups take more than a quarter of "
+								  "maintenance_work_mem."),
+						errhint("Leave it out with the option \"exclude\", or rows without it with "
+								"WHERE.")));
+	waiting = palloc(total);
+	waiting->identifier = pgae_row_identifier(datum);
+	memcpy(waiting->row, header, size);
+	training->waiting = lappend(training->waiting, waiting);
+	MemoryContextSwitchTo(old);
+}
+
+/* A row that had to wait; 55000 where its type is not any more what the row was made by. */
+static Datum
+waiting_row(const Waiting *waiting)
+{
+	Datum row = PointerGetDatum(waiting->row);
+
+	if (pgae_row_identifier(row) != waiting->identifier)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("type %s was altered while rows of it were read",
+						format_type_be(HeapTupleHeaderGetTypeId((HeapTupleHeader) waiting->row))),
+				 errdetail("Rows whose arrays are NULL wait for one that tells how long they "
+						   "are.")));
+	return row;
+}
+
+/* Takes the rows that had to wait. */
+static void
+collect_waiting(PgaeTraining *training)
+{
+	ListCell *cell;
+
+	foreach (cell, training->waiting)
+		collect(training, waiting_row(lfirst(cell)));
+	list_free_deep(training->waiting);
+	training->waiting = NIL;
+	pgae_holder_give_back(&training->waits);
+}
+
+void
+pgae_training_add(PgaeTraining *training, Datum row)
+{
+	PgaeReport *report = pgae_budget_report(training->budget);
+
+	if (report->n_read++ % ROWS_PER_CHECK == 0)
+		pgae_report_step(report, "reading", report->n_read, 0);
+	if (!training->init && !pgae_codec_prepare(training->codec, row, false))
+	{
+		let_wait(training, row);
+		return;
+	}
+	if (training->waiting != NIL)
+		collect_waiting(training);
+	collect(training, row);
+}
+
+Datum
+pg_ae_train_transfn(PG_FUNCTION_ARGS)
+{
+	MemoryContext aggcontext;
+	TrainState *state;
+
+	aggcontext = check_aggregate(fcinfo);
+	state = PG_ARGISNULL(0) ? NULL : (TrainState *) PG_GETARG_POINTER(0);
+	if (PG_ARGISNULL(1))
+	{
+		if (state == NULL)
+			PG_RETURN_NULL();
+		PG_RETURN_POINTER(state);
+	}
+
+	if (state == NULL)
+		state = begin(fcinfo, aggcontext);
+	else
+	{
+		check_fixed(&state->options_argument, fcinfo);
+		check_fixed(&state->init_argument, fcinfo);
+	}
+	pgae_training_add(&state->training, PG_GETARG_DATUM(1));
+	PG_RETURN_POINTER(state);
+}
+
+/* ---- from rows to bytes ---- */
+
+static size_t
+count_rows(const Fold *fold)
+{
+	return fold->store ? pgae_store_count(fold->store) : 0;
+}
+
+/* Two folds of too few rows become one. */
+static void
+settle_folds(PgaeTraining *training)
+{
+	Fold *a = &training->folds[0], *b = &training->folds[1];
+	size_t n_a = count_rows(a), n_b = count_rows(b), n = n_a + n_b;
+	PgaeVoice *voice = pgae_budget_voice(training->budget);
+
+	if (training->n_folds == 1)
+		return;
+	if (training->init)
+	{
+		if (n_a == 0 || n_b == 0)
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("%zu rows are too few to go on training a crossed model", n)));
+		return;
+	}
+	if (n >= MIN_CROSSED_ROWS && n_a >= MIN_FOLD_ROWS && n_b >= MIN_FOLD_ROWS && a->varies &&
+		b->varies)
+		return;
+	training->n_folds = 1;
+	if (a->store && b->store)
+		pgae_store_merge(a->store, b->store);
+	else if (b->store)
+	{
+		a->store = b->store;
+		b->store = NULL;
+	}
+	if (n > 1 && pgae_voice_may(voice, PGAE_NOTICE_ONE_NETWORK))
+		ereport(
+			NOTICE,
+			(errmsg("%sone network is trained on all %zu rows: there are too few different ones "
+					"to cross two",
+					pgae_voice_prefix(voice), n),
+			 errdetail("Its p-values come from rows that it has seen: they rank these rows, but "
+					   "promise no rate of false alarms on others.")));
+}
+
+/* A job for the networks that score fold f. */
+static PgaeJob *
+make_job(PgaeTraining *training, uint32 f, uint32 n_members, const instr_time *start)
+{
+	PgaeJob *job = palloc0(sizeof(PgaeJob));
+
+	job->options = training->options;
+	job->codec = training->codec;
+	job->store = training->folds[training->n_folds > 1 ? 1 - f : 0].store;
+	job->unseen = training->n_folds > 1 ? training->folds[f].store : NULL;
+	job->start = start;
+	job->track = training->track;
+	job->voice = pgae_budget_voice(training->budget);
+	job->report = pgae_budget_report(training->budget);
+	job->n_members = n_members;
+	job->number = f * n_members;
+	job->n_networks = training->n_folds * n_members;
+	for (uint32 m = 0; m < n_members && training->init; m++)
+		job->init[m] = training->init->models[f * n_members + m];
+	return job;
+}
+
+static void
+warn_no_model(const PgaeTraining *training, const PgaeJob *job)
+{
+	const char *prefix = pgae_voice_prefix(job->voice);
+
+	if (!pgae_voice_may(job->voice, PGAE_NOTICE_NO_MODEL))
+		return;
+	if (training->n_folds > 1)
+		ereport(WARNING,
+				(errcode(ERRCODE_WARNING),
+				 errmsg("%sno model: every column has one value, or only rare ones, in all "
+						"%zu rows of a fold",
+						prefix, job->n_rows)));
+	else
+		ereport(WARNING,
+				(errcode(ERRCODE_WARNING),
+				 errmsg_plural("%sno model: there is only %zu row",
+							   "%sno model: every column has one value, or only rare ones, "
+							   "in all %zu rows",
+							   job->n_rows, prefix, job->n_rows)));
+}
+
+/* Takes the rows of a store, sorted, into a digest. */
+static void
+digest_rows(uint64 digest[2], PgaeStore *store, PgaeReport *report)
+{
+	const char *record;
+	size_t n = 0;
+
+	pgae_store_rewind(store);
+	while ((record = pgae_store_next(store)) != NULL)
+	{
+		uint64 key = pgae_store_key(record);
+
+		if (n++ % ROWS_PER_CHECK == 0)
+			pgae_report_step(report, "identifying", n, pgae_store_count(store));
+		digest[0] = ae_hash_word(digest[0], key);
+		digest[1] = ae_hash_mix(digest[1] + key);
+	}
+}
+
+/*
+ * What tells these rows from others: how many there are, and a digest of the keys that their order
+ * is by, 64 bits of each row's content, and of names and kinds of columns.
+ */
+static void
+tell_rows(PgaeTraining *training)
+{
+	const AeSchema *schema = schema_of(training);
+	uint64 digest[2] = {schema->n_columns, 0};
+	uint64 n_rows = 0;
+
+	for (uint32 c = 0; c < schema->n_columns; c++)
+	{
+		const AeColumn *column = &schema->columns[c];
+
+		if (column->name)
+			digest[0] = ae_hash_word(digest[0], ae_hash_bytes(column->name, column->name_len));
+		digest[1] = ae_hash_mix(digest[1] + column->kind);
+	}
+	for (uint32 f = 0; f < training->n_folds; f++)
+	{
+		digest_rows(digest, training->folds[f].store, pgae_budget_report(training->budget));
+		n_rows += pgae_store_count(training->folds[f].store);
+	}
+	pgae_track_rows(training->track, n_rows, digest);
+}
+
+/* All networks, one after the other; false where there is nothing to learn. */
+static bool
+run_jobs(PgaeTraining *training, PgaeJob **jobs, uint32 n_members)
+{
+	instr_time *start = palloc(sizeof(instr_time));
+
+	INSTR_TIME_SET_CURRENT(*start);
+	for (uint32 f = 0; f < training->n_folds; f++)
+		pgae_store_sort(training->folds[f].store);
+	if (training->track)
+		tell_rows(training);
+	for (uint32 f = 0; f < training->n_folds; f++)
+	{
+		jobs[f] = make_job(training, f, n_members, start);
+		if (training->init)
+			pgae_codec_set_fold(training->codec, f);
+		if (pgae_job_run(jobs[f]))
+			continue;
+		warn_no_model(training, jobs[f]);
+		return false;
+	}
+	pgae_jobs_calibrate(jobs, training->n_folds);
+	return true;
+}
+
+/* The phases that use BLAS; other code in this backend gets its settings back. */
+static bool
+run_jobs_with_blas(PgaeTraining *training, PgaeJob **jobs, uint32 n_members)
+{
+	volatile bool done = false;
+
+	pgae_blas_enter();
+	PG_TRY();
+	{
+		done = run_jobs(training, jobs, n_members);
+	}
+	PG_FINALLY();
+	{
+		pgae_blas_leave();
+		pgae_report_end(pgae_budget_report(training->budget));
+	}
+	PG_END_TRY();
+	return done;
+}
+
+/* Where the contamination that ae.is_anomaly assumes is out of reach. */
+static void
+notice_smallest_p(const PgaeTraining *training, const AeModel *first)
+{
+	uint64 n = first->calibration.n;
+	PgaeVoice *voice = pgae_budget_voice(training->budget);
+
+	if (pgae_progress && first->purpose == AE_PURPOSE_DETECT && n > 0 &&
+		1.0 / (n + 1) > DEFAULT_CONTAMINATION && pgae_voice_may(voice, PGAE_NOTICE_SMALLEST_P))
+		ereport(NOTICE,
+				(errmsg("%swith " UINT64_FORMAT " rows to compare with, no p-value is below %.2g",
+						pgae_voice_prefix(voice), n, 1.0 / (n + 1)),
+				 errhint("ae.is_anomaly flags nothing at a contamination below that.")));
+}
+
+static void
+raise_unless_ok(AeStatus status, const AeError *error, const AeSchema *schema)
+{
+	if (status != AE_OK)
+		pgae_raise(error, schema);
+}
+
+static bytea *
+alloc_bytes(size_t size, MemoryContext context)
+{
+	bytea *bytes = MemoryContextAlloc(context, VARHDRSZ + size);
+
+	SET_VARSIZE(bytes, VARHDRSZ + size);
+	return bytes;
+}
+
+/* The model's bytes; its weights are let go. */
+static bytea *
+write_model(const AeModel *model, MemoryContext context)
+{
+	bytea *bytes;
+	size_t size;
+	AeError error;
+
+	raise_unless_ok(ae_model_written_size(&size, model, &error), &error, &model->schema);
+	bytes = alloc_bytes(size, context);
+	CHECK_FOR_INTERRUPTS();
+	ae_model_write(VARDATA(bytes), size, model);
+	CHECK_FOR_INTERRUPTS();
+	pfree(unconstify(AeReal *, model->params));
+	return bytes;
+}
+
+/* One model, or a bundle of them. */
+static bytea *
+write_models(PgaeJob **jobs, uint32 n_folds, uint32 n_members, MemoryContext context)
+{
+	AeBundle bundle = {.n_folds = n_folds, .n_members = n_members};
+	bytea *bytes;
+	size_t size;
+	AeError error;
+
+	if (n_folds * n_members == 1)
+		return write_model(&jobs[0]->models[0], context);
+	for (uint32 i = 0; i < n_folds * n_members; i++)
+	{
+		bytes = write_model(&jobs[i / n_members]->models[i % n_members], CurrentMemoryContext);
+		bundle.bytes[i] = VARDATA(bytes);
+		bundle.length[i] = VARSIZE(bytes) - VARHDRSZ;
+	}
+	raise_unless_ok(ae_bundle_written_size(&size, &bundle, &error), &error, NULL);
+	bytes = alloc_bytes(size, context);
+	ae_bundle_write(VARDATA(bytes), size, &bundle);
+	return bytes;
+}
+
+/*
+ * A hash table of groups that is read again, as by a correlated subquery, calls the final
+ * function again.  By then the rows are gone, and a thousand models are too much to remember.
+ */
+static void
+keep_result(TrainState *state, FunctionCallInfo fcinfo, const bytea *bytes)
+{
+	if (((AggState *) fcinfo->context)->aggstrategy != AGG_HASHED)
+		return;
+	state->kept_at = pgae_budget_keep(state->training.budget, bytes, VARSIZE(bytes));
+	state->kept_bytes = VARSIZE(bytes);
+}
+
+static bytea *
+kept_result(const TrainState *state)
+{
+	bytea *bytes;
+
+	if (state->kept_bytes == 0)
+		return NULL;
+	bytes = palloc(state->kept_bytes);
+	pgae_budget_kept(bytes, state->kept_bytes, state->training.budget, state->kept_at);
+	return bytes;
+}
+
+/* From rows to bytes in result_context, or NULL where there is nothing to learn. */
+static bytea *
+train(PgaeTraining *training, MemoryContext result_context)
+{
+	PgaeJob *jobs[AE_MAX_FOLDS];
+	uint32 n_members =
+		training->init ? training->init->n_members : pgae_options_members(training->options);
+
+	settle_folds(training);
+	if (training->init == NULL)
+		pgae_notice_columns(training->codec, schema_of(training), training->options,
+							count_rows(&training->folds[0]) +
+								(training->n_folds > 1 ? count_rows(&training->folds[1]) : 0),
+							pgae_budget_voice(training->budget));
+	if (!run_jobs_with_blas(training, jobs, n_members))
+		return NULL;
+	notice_smallest_p(training, &jobs[0]->models[0]);
+	return write_models(jobs, training->n_folds, n_members, result_context);
+}
+
+void
+pgae_training_close_rows(PgaeTraining *training)
+{
+	pgae_voice_end(pgae_budget_voice(training->budget));
+	if (training->waiting != NIL &&
+		pgae_codec_prepare(training->codec, waiting_row(llast(training->waiting)), true))
+		collect_waiting(training);
+}
+
+bytea *
+pgae_training_end(PgaeTraining *training)
+{
+	MemoryContext old;
+	bytea *bytes;
+
+	if (training->folds[0].store == NULL && training->folds[1].store == NULL)
+	{
+		ereport(NOTICE, (errmsg("no rows to train on: all of them are NULL")));
+		return NULL;
+	}
+	old = MemoryContextSwitchTo(training->context);
+	bytes = train(training, old);
+	MemoryContextSwitchTo(old);
+	pgae_training_shut_down(training);
+	MemoryContextDelete(training->context);
+	training->context = NULL;
+	return bytes;
+}
+
+static Datum
+finish(bytea *bytes, FunctionCallInfo fcinfo)
+{
+	if (bytes == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_BYTEA_P(bytes);
+}
+
+Datum
+pg_ae_train_finalfn(PG_FUNCTION_ARGS)
+{
+	TrainState *state;
+	bytea *bytes;
+
+	check_aggregate(fcinfo);
+	if (PG_ARGISNULL(0))
+	{
+		ereport(NOTICE, (errmsg("no rows to train on")));
+		PG_RETURN_NULL();
+	}
+	state = (TrainState *) PG_GETARG_POINTER(0);
+	if (state->training.context == NULL)
+		return finish(kept_result(state), fcinfo);
+	pgae_training_close_rows(&state->training);
+	bytes = pgae_training_end(&state->training);
+	if (bytes)
+		keep_result(state, fcinfo, bytes);
+	return finish(bytes, fcinfo);
+}

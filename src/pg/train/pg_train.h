@@ -1,0 +1,162 @@
+/*
+ * pg_train.h: trainings: of one fold, of a whole model, and under a name.
+ */
+#ifndef PG_TRAIN_H
+#define PG_TRAIN_H
+
+#include "pg_score.h"
+
+/* ---- pg_position.c: where a training stands ---- */
+
+typedef struct PgaePosition
+{
+	const instr_time *start; /* of this session's part */
+	double seconds_before;   /* until it was interrupted */
+	uint32 network;          /* being trained, from 1 on */
+	uint32 n_networks;
+	bool pretraining;
+	const AeModel *model;       /* being trained; its options are resolved */
+	AeTrainer *trainer;         /* NULL between two networks */
+	const AeProgress *progress; /* of the trainer */
+} PgaePosition;
+
+/* Seconds since the training began, those before it was interrupted included. */
+extern double pgae_position_seconds(const PgaePosition *at);
+/* What a training counts: "epoch", "update", "iteration"; how many are done, and planned. */
+extern const char *pgae_position_step(const PgaePosition *at, uint64 *done, uint64 *planned);
+
+/* ---- pg_job.c: from sorted rows to trained networks ---- */
+typedef struct PgaeTrack PgaeTrack; /* pg_track.c */
+
+typedef struct PgaeJob
+{
+	/* set by the caller */
+	const PgaeOptions *options;
+	PgaeCodec *codec;
+	PgaeStore *store;                    /* rows to train on */
+	PgaeStore *unseen;                   /* rows of the other fold, or NULL */
+	const AeModel *init[AE_MAX_MEMBERS]; /* models to start from, or NULL */
+	const instr_time *start;
+	PgaeVoice *voice;
+	PgaeTrack *track; /* who is told how far it is, or NULL */
+	PgaeReport *report;
+	uint32 n_members;
+	uint32 number; /* of the first member among all networks */
+	uint32 n_networks;
+	/* what comes out */
+	size_t n_rows;
+	AeModel *models; /* n_members */
+	double *scores;  /* raw scores of the rows that calibrate, the mean of the members' */
+	size_t n_scores;
+	bool scores_unseen; /* of rows that training did not see */
+	/* where the job stands */
+	uint32 member;
+	uint32 pretraining; /* layer of the encoder that is pretrained, from 1 on; 0: none */
+	AeModel *model;     /* of that member */
+	AeRows rows;
+	AeTrainer *trainer;
+	void *trainer_block;
+	const AeProgress *progress;
+	AeProgress outcome;   /* progress when the trainer is gone; without its history */
+	double last_report;   /* of this network: seconds since start, ... */
+	uint64_t last_update; /* ... and updates by then */
+} PgaeJob;
+
+/* Trains all members.  False where no column varies.  Everything is in the current context. */
+extern bool pgae_job_run(PgaeJob *job);
+/* The calibration of the jobs of all folds together, which the first model of the first has. */
+extern void pgae_jobs_calibrate(PgaeJob **jobs, uint32 n_jobs);
+
+/* ---- pg_look.c: what is said of columns ---- */
+
+/* NOTICEs of columns that no network can use, and why; of a training from scratch. */
+extern void pgae_notice_columns(const PgaeCodec *codec, const AeSchema *schema,
+								const PgaeOptions *options, size_t n_rows, PgaeVoice *voice);
+/* Of others that these networks cannot use; once their columns are measured. */
+extern void pgae_notice_network(const PgaeJob *job);
+/* Of categories whose texts look like something else; likewise. */
+extern void pgae_notice_texts(const PgaeJob *job);
+
+/* ---- pg_train.c: one training ---- */
+typedef struct PgaeTraining PgaeTraining;
+
+/*
+ * Options may be NULL; init: bytes of a model to start from, or NULL.  Everything is in a context
+ * below parent, and files are open until the end or pgae_training_shut_down.
+ */
+extern PgaeTraining *pgae_training_begin(Jsonb *options, struct varlena *init, Oid row_type,
+										 PgaeBudget *budget, MemoryContext parent);
+/* Its progress goes there from then on. */
+extern void pgae_training_follow(PgaeTraining *training, PgaeTrack *track);
+/* Takes a row of that type, which must not be NULL. */
+extern void pgae_training_add(PgaeTraining *training, Datum row);
+/*
+ * No more rows.  The last step that runs code of users or reads what may be toasted, so the last
+ * that needs a snapshot.
+ */
+extern void pgae_training_close_rows(PgaeTraining *training);
+/* Model bytes in the current context; NULL, with a message, where there is nothing to learn. */
+extern bytea *pgae_training_end(PgaeTraining *training);
+/* Closes files; may be called at any time, and twice. */
+extern void pgae_training_shut_down(PgaeTraining *training);
+
+/* ---- pg_track.c: a training under a name: what others see of it, and its checkpoints ---- */
+
+/* A training to be followed; everything in it outlives transactions. */
+struct PgaeTrack
+{
+	MemoryContext context; /* of what lasts */
+	MemoryContext scratch; /* of one statement */
+	PgaeReference reference;
+	bool may_commit; /* else nothing is written before the end */
+	bool locked;     /* no other session trains that name */
+	uint32 lock;
+	/* what a checkpoint says of the training */
+	char *query;
+	Jsonb *options; /* or NULL */
+	char *init;     /* reference, or NULL */
+	char *build;
+	uint64 n_rows;
+	uint8 digest[16]; /* of the rows and their columns */
+	TimestampTz started;
+	double seconds_before; /* until it was interrupted */
+	/* one that goes on: which networks the checkpoint has */
+	bool resumed;
+	bool has_state[AE_MAX_MODELS];
+	/* when what was last written, and how long a checkpoint took: seconds of the training */
+	double progress_at;
+	double checkpoint_at;
+	double checkpoint_cost;
+	bool owns_checkpoint; /* the row in ae.checkpoints is of this training */
+	List *ended;          /* states of networks that ended after the last checkpoint */
+	/* where the network being trained began, for its rate */
+	double network_seconds;
+	uint64 network_update;
+};
+
+/*
+ * Begins to follow a training of a name that the caller may save.  query, options, init: as given,
+ * to be found again by pgae_track_resume.  Needs SPI to be connected.  In the current context.
+ */
+extern PgaeTrack *pgae_track_begin(const PgaeReference *reference, char *query, Jsonb *options,
+								   char *init, bool may_commit);
+/*
+ * The same from the checkpoint of a name.  42704 where there is none, 42501 for whoever did not
+ * begin it, 55006 while another session trains it, 55000 for one of another build.
+ */
+extern PgaeTrack *pgae_track_resume(const PgaeReference *reference, bool may_commit);
+/* The rows are known; 55000 where a checkpoint is of others. */
+extern void pgae_track_rows(PgaeTrack *track, uint64 n, const uint64 digest[2]);
+/* Written at once, for others to see; at: NULL before there is a network. */
+extern void pgae_track_phase(PgaeTrack *track, const char *phase, const PgaePosition *at);
+/* Whether the checkpoint has a state of the network, and puts it into its trainer. */
+extern bool pgae_track_has_state(const PgaeTrack *track, const PgaePosition *at);
+extern void pgae_track_restore(PgaeTrack *track, const PgaePosition *at);
+/* After each step of a trainer: writes what is due. */
+extern void pgae_track_step(PgaeTrack *track, const PgaePosition *at);
+/* The trainer has ended and will be gone. */
+extern void pgae_track_ended(PgaeTrack *track, const PgaePosition *at);
+/* Forgets it in this transaction, which saves the model. */
+extern void pgae_track_finish(PgaeTrack *track);
+
+#endif

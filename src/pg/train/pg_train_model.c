@@ -1,0 +1,234 @@
+/*
+ * pg_train_model.c: the procedures ae.train_model, which trains on the rows of a query and saves
+ * the model, and ae.resume_training, which goes on with one that was interrupted.
+ *
+ * A statement holds its snapshot until it ends, and a long training would keep VACUUM from
+ * removing what died since.  So the procedure reads the rows, commits, trains without any
+ * snapshot, and saves.  What it holds meanwhile, memory and temporary files, outlives
+ * transactions: it belongs to a memory context below that of the portal.  Where it must not commit,
+ * in a transaction block or called by a function, it does the same in one transaction, and that
+ * context belongs to the transaction.
+ *
+ * The query runs as the caller.
+ */
+#include "pg_train.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "tcop/tcopprot.h"
+#include "tcop/utility.h"
+#include "nodes/parsenodes.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+#include "utils/portal.h"
+#include "utils/snapmgr.h"
+
+PG_FUNCTION_INFO_V1(pg_ae_train_model);
+PG_FUNCTION_INFO_V1(pg_ae_resume_training);
+
+/* A call; everything in it outlives transactions. */
+typedef struct Call
+{
+	MemoryContext context;
+	PgaeReference reference;
+	char *query;
+	Jsonb *options;       /* or NULL */
+	struct varlena *init; /* or NULL */
+	bool may_commit;
+	PgaeTrack *track;
+	PgaeTraining *training; /* NULL before the first row */
+} Call;
+
+static void
+check_argument(FunctionCallInfo fcinfo, int number, const char *name, const char *procedure)
+{
+	if (PG_ARGISNULL(number))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("argument \"%s\" of %s must not be NULL", name, procedure)));
+}
+
+/* A call about the name that is the first argument; its context is current then. */
+static Call *
+make_call(FunctionCallInfo fcinfo, const char *procedure)
+{
+	bool may_commit = fcinfo->context != NULL && IsA(fcinfo->context, CallContext) &&
+					  !((CallContext *) fcinfo->context)->atomic;
+	/* within a transaction an error may be caught, by the end of a subtransaction */
+	MemoryContext context =
+		AllocSetContextCreate(may_commit ? PortalContext : CurTransactionContext, "ae.train_model",
+							  ALLOCSET_DEFAULT_SIZES);
+	Call *call = MemoryContextAllocZero(context, sizeof(Call));
+
+	MemoryContextSwitchTo(context);
+	call->context = context;
+	call->may_commit = may_commit;
+	/* arguments may be toasted, and a procedure that has committed has no snapshot; until run() */
+	PushActiveSnapshot(GetTransactionSnapshot());
+	/* a standby, say: not after hours of training */
+	PreventCommandIfReadOnly(procedure);
+	check_argument(fcinfo, 0, "name", procedure);
+	pgae_reference_name(&call->reference, PG_GETARG_TEXT_PP(0));
+	pgae_check_may_save(&call->reference);
+	SPI_connect_ext(call->may_commit ? SPI_OPT_NONATOMIC : 0);
+	MemoryContextSwitchTo(context);
+	return call;
+}
+
+/* Takes the rows that were fetched: records with the names of the query's columns. */
+static void
+add_rows(Call *call, MemoryContext row_context)
+{
+	TupleDesc tupdesc = BlessTupleDesc(SPI_tuptable->tupdesc);
+	MemoryContext old = MemoryContextSwitchTo(row_context);
+
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (call->training == NULL)
+		{
+			PgaeBudget *budget = pgae_budget_create(call->context, call->may_commit);
+
+			pgae_budget_report(budget)->model =
+				MemoryContextStrdup(call->context, pgae_quote_name(call->reference.name));
+			call->training =
+				pgae_training_begin(call->options, call->init, RECORDOID, budget, call->context);
+			pgae_training_follow(call->training, call->track);
+		}
+		pgae_training_add(call->training, heap_copy_tuple_as_datum(SPI_tuptable->vals[i], tupdesc));
+		MemoryContextReset(row_context);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+static void
+read_rows(Call *call)
+{
+	MemoryContext row_context =
+		AllocSetContextCreate(call->context, "ae.train_model row", ALLOCSET_DEFAULT_SIZES);
+	SPIPlanPtr plan;
+	Portal portal;
+	uint64 n;
+
+	/* what the query calls may ask for one */
+	PushActiveSnapshot(GetTransactionSnapshot());
+	plan = pgae_prepare_query(call->query, "ae.train_model");
+	portal = SPI_cursor_open(NULL, plan, NULL, NULL, false);
+	do
+	{
+		SPI_cursor_fetch(portal, true, PGAE_ROWS_PER_FETCH);
+		n = SPI_processed;
+		add_rows(call, row_context);
+		SPI_freetuptable(SPI_tuptable);
+	} while (n > 0);
+	SPI_cursor_close(portal);
+	SPI_freeplan(plan);
+	if (call->training)
+		pgae_training_close_rows(call->training);
+	PopActiveSnapshot();
+	MemoryContextDelete(row_context);
+}
+
+/* From rows to bytes, without a snapshot if that may be; NULL where there is nothing to learn. */
+static bytea *
+train(Call *call)
+{
+	MemoryContext old;
+	bytea *bytes;
+
+	if (call->training == NULL)
+	{
+		ereport(NOTICE, (errmsg("no rows to train on")));
+		return NULL;
+	}
+	if (call->may_commit)
+	{
+		SPI_commit();
+		/* a look at the catalogue would leave one */
+		InvalidateCatalogSnapshotConditionally();
+	}
+	else
+		ereport(NOTICE, (errmsg("trained within a transaction: until its end VACUUM can remove "
+								"nothing that died since it began"),
+						 errdetail("There is no checkpoint meanwhile, and ae.training_progress "
+								   "does not show it."),
+						 errhint("Call it outside of a transaction block.")));
+	old = MemoryContextSwitchTo(call->context);
+	bytes = pgae_training_end(call->training);
+	MemoryContextSwitchTo(old);
+	return bytes;
+}
+
+/* All of it, once query, options and track are there. */
+static void
+run(Call *call)
+{
+	bytea *bytes;
+
+	PopActiveSnapshot();
+	pgae_track_phase(call->track, "reading", NULL);
+	read_rows(call);
+	bytes = train(call);
+	PushActiveSnapshot(GetTransactionSnapshot());
+	pgae_save_version(&call->reference, (struct varlena *) bytes, call->query);
+	pgae_track_finish(call->track);
+	PopActiveSnapshot();
+	SPI_finish();
+	ereport(NOTICE, (errmsg("saved model %s", pgae_version_text(&call->reference))));
+	MemoryContextDelete(call->context);
+}
+
+/* train_model(name, query, options, init): the next version of a name, of the rows of a query. */
+Datum
+pg_ae_train_model(PG_FUNCTION_ARGS)
+{
+	const char *procedure = "ae.train_model";
+	MemoryContext old = CurrentMemoryContext;
+	Call *call = make_call(fcinfo, procedure);
+	char *init = NULL;
+
+	check_argument(fcinfo, 1, "query", procedure);
+	call->query = pgae_query_of(text_to_cstring(PG_GETARG_TEXT_PP(1)), procedure);
+	if (!PG_ARGISNULL(2))
+		call->options = PG_GETARG_JSONB_P_COPY(2);
+	if (!PG_ARGISNULL(3))
+	{
+		PgaeReference from;
+
+		pgae_reference_read(&from, PG_GETARG_DATUM(3));
+		call->init = pgae_version_bytes(&from, true);
+		init = pgae_reference_text(&from);
+	}
+	call->track =
+		pgae_track_begin(&call->reference, call->query, call->options, init, call->may_commit);
+	MemoryContextSwitchTo(old);
+	run(call);
+	PG_RETURN_VOID();
+}
+
+/* resume_training(name): goes on where an ae.train_model was interrupted. */
+Datum
+pg_ae_resume_training(PG_FUNCTION_ARGS)
+{
+	MemoryContext old = CurrentMemoryContext;
+	Call *call = make_call(fcinfo, "ae.resume_training");
+	PgaeTrack *track = pgae_track_resume(&call->reference, call->may_commit);
+
+	call->track = track;
+	call->query = track->query;
+	call->options = track->options;
+	if (track->init)
+	{
+		PgaeReference from;
+
+		pgae_reference_parse(&from, track->init, NULL);
+		call->init = pgae_version_bytes(&from, true);
+	}
+	MemoryContextSwitchTo(old);
+	run(call);
+	PG_RETURN_VOID();
+}
