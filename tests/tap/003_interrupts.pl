@@ -9,7 +9,9 @@ use AeCluster;
 use Test::More;
 use Time::HiRes qw(time sleep);
 
+# rows are spilled at 8 MB; the networks of most phases take more than that allows
 my $node = AeCluster->new(conf => { maintenance_work_mem => '8MB', log_temp_files => '0' });
+my $roomy = q(SET maintenance_work_mem = '160MB';);
 
 $node->query('postgres', <<'END');
 CREATE EXTENSION ae;
@@ -54,6 +56,7 @@ my @phases = (
 	[ 'contraction', '{"hidden": [2000, 2000], "code": 2000, "tied": true, "contract_weight": 0.1, "contract_exact": true}', 4 ]);
 my $cancelled = qr/canceling statement due to user request/;
 
+$session->query($roomy);
 for (@phases)
 {
 	my ($name, $options, $after) = @$_;
@@ -88,8 +91,9 @@ sub cancel_everywhere
 
 cancel_everywhere('one update, validation, calibration',
 	"SELECT length(ae.train(x, '" . sprintf($deep, '"validation": 0.9, "time_limit": 0.01') . "')) FROM wide;");
+$session->query('RESET maintenance_work_mem;');
 cancel_everywhere('reading, sorting, spilling', q(SELECT length(ae.train(narrow, '{"updates": 20}')) FROM narrow;));
-like($session->query("SET statement_timeout = '2s'; SELECT length(ae.train(x, '" . sprintf($deep, '"seed": 1') . "')) FROM wide; RESET statement_timeout;"),
+like($session->query("$roomy SET statement_timeout = '2s'; SELECT length(ae.train(x, '" . sprintf($deep, '"seed": 1') . "')) FROM wide; RESET statement_timeout; RESET maintenance_work_mem;"),
 	qr/canceling statement due to statement timeout/, 'statement_timeout ends a training');
 diag("milliseconds from the moment of cancelling to the answer (a psql start included): @late");
 
@@ -106,14 +110,14 @@ sub backend_state
 }
 
 my $n = $ENV{AE_SOAK} ? 200 : 24;
-my @kinds = ('SELECT ae.train(narrow) FROM narrow', 'SELECT ae.train(x) FROM wide',
-	q(SELECT ae.train(x, '{"optimizer": "lbfgs"}') FROM wide));
+my @kinds = ('SELECT ae.train(narrow) FROM narrow', "$roomy SELECT ae.train(x) FROM wide",
+	$roomy . q(SELECT ae.train(x, '{"optimizer": "lbfgs"}') FROM wide));
 my ($contexts, $rss, $threads, $files);
 
 for my $i (1 .. $n)
 {
 	my $timeout = 20 + $i * 37 % 700;
-	my $answer = $session->query("SET statement_timeout = $timeout; $kinds[$i % 3]; RESET statement_timeout;");
+	my $answer = $session->query("SET statement_timeout = $timeout; $kinds[$i % 3]; RESET statement_timeout; RESET maintenance_work_mem;");
 
 	$answer =~ /statement timeout/ || $answer =~ /^\\x/ or die "unexpected answer: $answer";
 	($contexts, $rss, $threads, $files) = backend_state() if $i == 12;
