@@ -50,7 +50,7 @@ endif
 # No -ffast-math: it would change what NaN means, reorder sums, and set flush-to-zero for the whole
 # backend when linked.  No -march=native: wide vectors are chosen at run time.  No contraction:
 # where a multiply-add is fused, the source says so, or a score would depend on the compiler.
-ENGINE_INCLUDES = $(addprefix -I,$(sort $(wildcard src/engine/*)))
+ENGINE_INCLUDES = $(addprefix -I,$(sort $(dir $(wildcard src/engine/*/*.h))))
 ENGINE_CPPFLAGS = $(ENGINE_INCLUDES) $(BLAS_CPPFLAGS)
 ENGINE_CFLAGS = -std=c11 -O3 -g -fPIC -fvisibility=hidden -ffp-contract=off -fno-math-errno \
 	-fno-trapping-math -Wall -Wextra $(WERROR_CFLAGS) $(SANITIZE_CFLAGS) $(COPT)
@@ -63,7 +63,7 @@ endif
 %/ae_kernel_avx2.o: ISA_CFLAGS = $(AVX2_CFLAGS)
 %/ae_kernel_avx512.o: ISA_CFLAGS = $(AVX512_CFLAGS)
 
-PG_CPPFLAGS = $(ENGINE_INCLUDES) $(addprefix -I,$(sort $(wildcard src/pg/*))) $(BLAS_CPPFLAGS) \
+PG_CPPFLAGS = $(ENGINE_INCLUDES) $(addprefix -I,$(sort $(dir $(wildcard src/pg/*/*.h)))) $(BLAS_CPPFLAGS) \
 	-DAE_OPENBLAS_SONAME='"$(OPENBLAS_SONAME)"' -DAE_VERSION='"$(EXTVERSION)"'
 PG_CFLAGS = -ffp-contract=off $(WERROR_CFLAGS) $(SANITIZE_CFLAGS)
 SHLIB_LINK = -lm $(if $(filter Linux,$(shell uname -s)),-ldl) $(SANITIZE_LIBS)

@@ -160,7 +160,7 @@ CREATE FUNCTION ae.models_guard() RETURNS trigger
 AS 'MODULE_PATHNAME', 'pg_ae_models_guard'
 LANGUAGE C;
 COMMENT ON FUNCTION ae.models_guard() IS
-'keeps versions of models from changing, and from being deleted where a stored expression uses them; keeps names';
+'prevents changes to versions of models, and their deletion while a stored expression uses them';
 REVOKE EXECUTE ON FUNCTION ae.models_guard() FROM PUBLIC;
 CREATE TRIGGER guard_rows BEFORE UPDATE OR DELETE ON ae.models
 FOR EACH ROW EXECUTE FUNCTION ae.models_guard();
@@ -188,7 +188,7 @@ CROSS JOIN LATERAL (SELECT pg_catalog.has_table_privilege('ae.models', 'SELECT')
 		AND NOT pg_catalog.row_security_active('ae.models')
 	OR coalesce(pg_catalog.pg_has_role(o.oid, 'USAGE'), false) AS readable) r;
 COMMENT ON VIEW ae.model_list IS
-'named models: rows and losses for their owners and for roles with SELECT on ae.models';
+'named models; rows and losses are visible to their owners and to roles with SELECT on ae.models';
 GRANT SELECT ON ae.model_list TO PUBLIC;
 
 -- Trainings under a name: how far they are, rewritten about once a second.  Nothing of it is
@@ -289,27 +289,27 @@ CROSS JOIN LATERAL (SELECT pg_catalog.has_table_privilege('ae.models', 'SELECT')
 		AND NOT pg_catalog.row_security_active('ae.models')
 	OR coalesce(pg_catalog.pg_has_role(o.oid, 'USAGE'), false) AS readable) r;
 COMMENT ON VIEW ae.training_progress IS
-'trainings under a name that are under way, or were interrupted and can be taken up again: phase, pace, and for those who may see the model rows and losses';
+'running and interrupted trainings of named models; rows and losses are visible to those who may see the model';
 GRANT SELECT ON ae.training_progress TO PUBLIC;
 
 CREATE FUNCTION ae.current(name text) RETURNS ae.model
 AS 'MODULE_PATHNAME', 'pg_ae_current'
 LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION ae.current(text) IS
-'the newest version of a model whenever a statement runs; a literal is the newest when it is read';
+'newest version of a model, looked up each time a statement runs';
 
 CREATE FUNCTION ae.model_bytes(model ae.model) RETURNS bytea
 AS 'MODULE_PATHNAME', 'pg_ae_model_bytes'
 LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION ae.model_bytes(ae.model) IS
-'the bytes of a model, for its owner and roles with SELECT on ae.models';
+'bytes of a model, for its owner and roles with SELECT on ae.models';
 CREATE CAST (ae.model AS bytea) WITH FUNCTION ae.model_bytes(ae.model);
 
 CREATE FUNCTION ae.save_model(name text, model bytea) RETURNS ae.model
 AS 'MODULE_PATHNAME', 'pg_ae_save_model'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
 COMMENT ON FUNCTION ae.save_model(text, bytea) IS
-'saves a model as the next version of a name; a new name belongs to the current user';
+'save a model as the next version of a name; the current user owns a new name';
 
 CREATE PROCEDURE ae.train_model(
 	name text,
@@ -319,31 +319,31 @@ CREATE PROCEDURE ae.train_model(
 AS 'MODULE_PATHNAME', 'pg_ae_train_model'
 LANGUAGE C;
 COMMENT ON PROCEDURE ae.train_model(text, text, jsonb, ae.model) IS
-'trains on the rows of a query or table and saves the next version of a name; outside of a transaction block no snapshot is held meanwhile';
+'train on the rows of a query or table and save the next version of a name; outside a transaction block no snapshot is held while it trains';
 
 CREATE PROCEDURE ae.resume_training(name text)
 AS 'MODULE_PATHNAME', 'pg_ae_resume_training'
 LANGUAGE C;
 COMMENT ON PROCEDURE ae.resume_training(text) IS
-'goes on with an interrupted training from its last checkpoint, on the same rows, to the same bytes as if it had not been interrupted';
+'resume an interrupted training from its last checkpoint, on the same rows; the result has the same bytes as without the interruption';
 
 CREATE FUNCTION ae.drop_training(name text) RETURNS boolean
 AS 'MODULE_PATHNAME', 'pg_ae_drop_training'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 10000;
 COMMENT ON FUNCTION ae.drop_training(text) IS
-'forgets the checkpoint of an interrupted training; false where there is none';
+'discard the checkpoint of an interrupted training; false if there is none';
 
 CREATE FUNCTION ae.drop_model(model text) RETURNS integer
 AS 'MODULE_PATHNAME', 'pg_ae_drop_model'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 10000;
 COMMENT ON FUNCTION ae.drop_model(text) IS
-'drops fraud@3, or fraud with all its versions, unless a stored expression uses one; gives how many';
+'drop fraud@3, or fraud with all its versions, unless a stored expression uses one; returns how many';
 
 CREATE FUNCTION ae.comment_on_model(name text, comment text) RETURNS void
 AS 'MODULE_PATHNAME', 'pg_ae_comment_on_model'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000;
 COMMENT ON FUNCTION ae.comment_on_model(text, text) IS
-'sets what ae.model_list says of a name; NULL removes it';
+'set the comment on a named model; NULL removes it';
 
 REVOKE EXECUTE ON FUNCTION ae.save_model(text, bytea), ae.drop_model(text),
 	ae.comment_on_model(text, text), ae.drop_training(text) FROM PUBLIC;
@@ -416,13 +416,13 @@ CREATE FUNCTION ae.raw_score(model bytea, input anyelement) RETURNS double preci
 AS 'MODULE_PATHNAME', 'pg_ae_raw_score'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION ae.raw_score(bytea, anyelement) IS
-'what rows are ranked by: the higher, the more anomalous';
+'score by which rows are ranked: the higher, the more anomalous';
 
 CREATE FUNCTION ae.raw_score(model ae.model, input anyelement) RETURNS double precision
 AS 'MODULE_PATHNAME', 'pg_ae_raw_score'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION ae.raw_score(ae.model, anyelement) IS
-'what rows are ranked by: the higher, the more anomalous';
+'score by which rows are ranked: the higher, the more anomalous';
 
 CREATE FUNCTION ae.p_value(model bytea, input anyelement) RETURNS double precision
 AS 'MODULE_PATHNAME', 'pg_ae_p_value'
@@ -453,14 +453,14 @@ CREATE FUNCTION ae.is_anomaly(model bytea, input anyelement,
 AS 'MODULE_PATHNAME', 'pg_ae_is_anomaly'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION ae.is_anomaly(bytea, anyelement, double precision) IS
-'true if the p-value is at most contamination, the share of false alarms one accepts';
+'true if the p-value is at most contamination, the accepted share of false alarms';
 
 CREATE FUNCTION ae.is_anomaly(model ae.model, input anyelement,
 	contamination double precision DEFAULT 0.01) RETURNS boolean
 AS 'MODULE_PATHNAME', 'pg_ae_is_anomaly'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION ae.is_anomaly(ae.model, anyelement, double precision) IS
-'true if the p-value is at most contamination, the share of false alarms one accepts';
+'true if the p-value is at most contamination, the accepted share of false alarms';
 
 CREATE FUNCTION ae.threshold(model bytea, contamination double precision DEFAULT 0.01)
 RETURNS double precision
@@ -668,7 +668,7 @@ COMMENT ON FUNCTION ae.options(text[], text[], jsonb, text, integer, integer, te
 	double precision, double precision, double precision, double precision, double precision,
 	double precision, text, double precision, bigint, bigint, integer, double precision, integer,
 	double precision, bigint) IS
-'options of ae.train as jsonb; arguments left out get the defaults of the engine';
+'options of ae.train as jsonb; omitted arguments get their defaults in training';
 
 CREATE FUNCTION ae.sparse(
 	kind text DEFAULT NULL,
@@ -693,7 +693,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION ae.sparse(text, double precision, double precision, text, integer, integer,
 	double precision) IS
-'options of sparse codes, to be joined to those of ae.options: a penalty of the outputs of units, or how many units of the code are kept';
+'options for sparse codes, to be joined to those of ae.options: a penalty on the outputs of units, or the number of units of the code to keep';
 
 CREATE FUNCTION ae.denoise(
 	kind text DEFAULT NULL,
@@ -709,7 +709,7 @@ AS $$
 		'denoise_emphasis', emphasis))
 $$;
 COMMENT ON FUNCTION ae.denoise(text, double precision, double precision) IS
-'options of denoising, to be joined to those of ae.options: how rows are corrupted before they enter, while the loss is taken of the clean ones';
+'options for denoising, to be joined to those of ae.options: how rows are corrupted before they enter the network';
 
 CREATE FUNCTION ae.contract(
 	weight double precision DEFAULT 0.03,
@@ -723,7 +723,7 @@ AS $$
 		'contract_exact', exact))
 $$;
 COMMENT ON FUNCTION ae.contract(double precision, boolean) IS
-'options of contraction, to be joined to those of ae.options: a penalty of the derivatives of the code by the inputs';
+'options for contraction, to be joined to those of ae.options: a penalty on the derivatives of the code with respect to the inputs';
 
 CREATE FUNCTION ae.target(
 	"column" text DEFAULT NULL,
@@ -737,7 +737,7 @@ AS $$
 		'target_weight', weight))
 $$;
 COMMENT ON FUNCTION ae.target(text, double precision) IS
-'options of a supervised task, to be joined to those of ae.options: a column that is predicted from the code, where it is not NULL';
+'options for a supervised task, to be joined to those of ae.options: a column that is predicted from the code';
 
 CREATE FUNCTION ae.pretrain(
 	kind text DEFAULT 'plain',
@@ -750,7 +750,7 @@ AS $$
 		'pretrain_updates', updates))
 $$;
 COMMENT ON FUNCTION ae.pretrain(text, bigint) IS
-'options of pretraining, to be joined to those of ae.options: layers are trained one after the other before all of them are together';
+'options for pretraining, to be joined to those of ae.options: layers are trained one after the other before the whole network';
 
 CREATE FUNCTION ae.hash(
 	bits integer DEFAULT NULL,
@@ -764,7 +764,7 @@ AS $$
 		'hash_noise', noise))
 $$;
 COMMENT ON FUNCTION ae.hash(integer, double precision) IS
-'options of semantic hashing, to be joined to those of ae.options: a code of bits, which noise keeps near 0 and 1';
+'options for semantic hashing, to be joined to those of ae.options: a code of bits, which noise pushes towards 0 and 1';
 
 CREATE FUNCTION ae.train_transfn(internal, anyelement) RETURNS internal
 AS 'MODULE_PATHNAME', 'pg_ae_train_transfn'
@@ -838,37 +838,37 @@ CREATE AGGREGATE ae.train(anyelement, jsonb, ae.model) (
 );
 
 COMMENT ON AGGREGATE ae.train(anyelement) IS
-'a model of the rows or arrays, with default options';
+'train a model on rows or arrays, with default options';
 COMMENT ON AGGREGATE ae.train(anyelement, jsonb) IS
-'a model of the rows or arrays, with options as from ae.options';
+'train a model on rows or arrays, with options such as ae.options returns';
 COMMENT ON AGGREGATE ae.train(anyelement, jsonb, bytea) IS
-'a model of the rows or arrays, training started from another model';
+'train a model on rows or arrays, starting from another model';
 COMMENT ON AGGREGATE ae.train(anyelement, jsonb, ae.model) IS
-'a model of the rows or arrays, training started from another model';
+'train a model on rows or arrays, starting from another model';
 
 CREATE FUNCTION ae.summary(model bytea) RETURNS text
 AS 'MODULE_PATHNAME', 'pg_ae_summary'
 LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION ae.summary(bytea) IS
-'what a model is and whether it is any good, to be read';
+'readable summary of a model and of how good it is';
 
 CREATE FUNCTION ae.summary(model ae.model) RETURNS text
 AS 'MODULE_PATHNAME', 'pg_ae_summary'
 LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION ae.summary(ae.model) IS
-'what a model is and whether it is any good, to be read';
+'readable summary of a model and of how good it is';
 
 CREATE FUNCTION ae.describe(model bytea) RETURNS jsonb
 AS 'MODULE_PATHNAME', 'pg_ae_describe'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION ae.describe(bytea) IS
-'options as they were resolved, network, outcome of training and calibration of a model';
+'options in effect, network, outcome of training and calibration of a model';
 
 CREATE FUNCTION ae.describe(model ae.model) RETURNS jsonb
 AS 'MODULE_PATHNAME', 'pg_ae_describe'
 LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION ae.describe(ae.model) IS
-'options as they were resolved, network, outcome of training and calibration of a model';
+'options in effect, network, outcome of training and calibration of a model';
 
 CREATE FUNCTION ae.history(
 	model bytea,
@@ -880,7 +880,7 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'pg_ae_history'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE ROWS 100;
 COMMENT ON FUNCTION ae.history(bytea) IS
-'losses of a model epoch by epoch';
+'losses of a model by epoch';
 
 CREATE FUNCTION ae.history(
 	model ae.model,
@@ -892,7 +892,7 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'pg_ae_history'
 LANGUAGE C STABLE STRICT PARALLEL SAFE ROWS 100;
 COMMENT ON FUNCTION ae.history(ae.model) IS
-'losses of a model epoch by epoch';
+'losses of a model by epoch';
 
 CREATE FUNCTION ae.features(
 	model bytea,
@@ -934,13 +934,13 @@ CREATE FUNCTION ae.row_expression(model bytea) RETURNS text
 AS 'MODULE_PATHNAME', 'pg_ae_row_expression'
 LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION ae.row_expression(bytea) IS
-'the row of a model spelled out, for expressions that are stored: ROW(a, b, c)';
+'row constructor with the columns of a model, for stored expressions: ROW(a, b, c)';
 
 CREATE FUNCTION ae.row_expression(model ae.model) RETURNS text
 AS 'MODULE_PATHNAME', 'pg_ae_row_expression'
 LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION ae.row_expression(ae.model) IS
-'the row of a model spelled out, for expressions that are stored: ROW(a, b, c)';
+'row constructor with the columns of a model, for stored expressions: ROW(a, b, c)';
 
 -- how a model does on rows
 
@@ -951,7 +951,7 @@ CREATE TYPE ae.evaluation AS (
 	share_flagged double precision,
 	column_errors jsonb);
 COMMENT ON TYPE ae.evaluation IS
-'what ae.evaluate gives: rows, rows with a finite error, their mean error, share of rows that is_anomaly flags, mean error of each column';
+'result of ae.evaluate: rows, rows with a finite error, their mean error, share of rows that is_anomaly flags, mean error of each column';
 
 CREATE FUNCTION ae.evaluate_transfn(internal, bytea, anyelement) RETURNS internal
 AS 'MODULE_PATHNAME', 'pg_ae_evaluate_transfn'
@@ -990,7 +990,7 @@ CREATE AGGREGATE ae.evaluate(bytea, anyelement) (
 	PARALLEL = RESTRICTED
 );
 COMMENT ON AGGREGATE ae.evaluate(bytea, anyelement) IS
-'how a model does on rows: mean error, share of rows flagged at a contamination of 0.01, mean error of each column';
+'evaluate a model on rows: mean error, share of rows flagged at a contamination of 0.01, mean error of each column';
 
 CREATE AGGREGATE ae.evaluate(ae.model, anyelement) (
 	SFUNC = ae.evaluate_transfn,
@@ -999,7 +999,7 @@ CREATE AGGREGATE ae.evaluate(ae.model, anyelement) (
 	PARALLEL = RESTRICTED
 );
 COMMENT ON AGGREGATE ae.evaluate(ae.model, anyelement) IS
-'how a model does on rows: mean error, share of rows flagged at a contamination of 0.01, mean error of each column';
+'evaluate a model on rows: mean error, share of rows flagged at a contamination of 0.01, mean error of each column';
 
 CREATE AGGREGATE ae.evaluate(bytea, anyelement, double precision) (
 	SFUNC = ae.evaluate_transfn,
@@ -1008,7 +1008,7 @@ CREATE AGGREGATE ae.evaluate(bytea, anyelement, double precision) (
 	PARALLEL = RESTRICTED
 );
 COMMENT ON AGGREGATE ae.evaluate(bytea, anyelement, double precision) IS
-'how a model does on rows: mean error, share of rows flagged at that contamination, mean error of each column';
+'evaluate a model on rows: mean error, share of rows flagged at that contamination, mean error of each column';
 
 CREATE AGGREGATE ae.evaluate(ae.model, anyelement, double precision) (
 	SFUNC = ae.evaluate_transfn,
@@ -1017,7 +1017,7 @@ CREATE AGGREGATE ae.evaluate(ae.model, anyelement, double precision) (
 	PARALLEL = RESTRICTED
 );
 COMMENT ON AGGREGATE ae.evaluate(ae.model, anyelement, double precision) IS
-'how a model does on rows: mean error, share of rows flagged at that contamination, mean error of each column';
+'evaluate a model on rows: mean error, share of rows flagged at that contamination, mean error of each column';
 
 -- the way to a first answer
 
@@ -1034,7 +1034,7 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'pg_ae_detect'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 20;
 COMMENT ON FUNCTION ae.detect(text, jsonb, integer) IS
-'trains on the rows of a query or table, scores them, and gives the most anomalous ones with reasons in words';
+'train on the rows of a query or table, score them, and return the most anomalous ones with reasons in words';
 
 -- two models side by side
 
@@ -1056,7 +1056,7 @@ RETURNS record
 AS 'MODULE_PATHNAME', 'pg_ae_compare_models'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000;
 COMMENT ON FUNCTION ae.compare_models(ae.model, ae.model, text) IS
-'two models on the rows of a query or table: mean and median reconstruction error, share of rows that is_anomaly flags and on which both agree, correlation of their rankings, share of the top 1 % that they have in common';
+'compare two models on the rows of a query or table: mean and median reconstruction error, share of rows that is_anomaly flags and on which both agree, correlation of their rankings, share of the top 1 % that they have in common';
 
 CREATE FUNCTION ae.compare_models(
 	a bytea,
@@ -1076,4 +1076,4 @@ RETURNS record
 AS 'MODULE_PATHNAME', 'pg_ae_compare_models'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000;
 COMMENT ON FUNCTION ae.compare_models(bytea, bytea, text) IS
-'two models on the rows of a query or table: mean and median reconstruction error, share of rows that is_anomaly flags and on which both agree, correlation of their rankings, share of the top 1 % that they have in common';
+'compare two models on the rows of a query or table: mean and median reconstruction error, share of rows that is_anomaly flags and on which both agree, correlation of their rankings, share of the top 1 % that they have in common';

@@ -79,7 +79,7 @@ for my $option (@order)
 		"$option: type");
 	if ($type eq 'text')
 	{
-		my ($valid) = refusal($option, '"nonsense"') =~ /It is one of: (.*)\./;
+		my ($valid) = refusal($option, '"nonsense"') =~ /Valid values are: (.*)\./;
 		my @valid = sort split /, /, $valid // 'no error';
 		my @said = $range eq 'the same' ? qw(identity sigmoid tanh relu gelu silu leaky_relu elu selu softplus) : ();
 

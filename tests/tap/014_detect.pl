@@ -99,10 +99,10 @@ my @mistakes = (
 	[ "'SELECT 1 / (id - 50) AS a, b FROM t', $quick", qr/ERROR:  22012: division by zero/ ],
 	[ "'SELECT nothing FROM t', $quick", qr/ERROR:  42703: column "nothing" does not exist/ ],
 	[ "'SELECT * FROM t WHERE', $quick", qr/ERROR:  42601: syntax error/ ],
-	[ "'SELECT 1 AS a; DROP TABLE written', $quick", qr/ERROR:  22023: argument "query" of ae.detect is not one query/ ],
+	[ "'SELECT 1 AS a; DROP TABLE written', $quick", qr/ERROR:  22023: argument "query" of ae.detect must be a single query/ ],
 	[ "'SELECT 1 AS a) AS \"ae.rows\"; DROP TABLE written; --', $quick", qr/ERROR:  42601: syntax error/ ],
 	[ "'WITH w AS (INSERT INTO written VALUES (1, 2) RETURNING *) SELECT * FROM w', $quick", qr/ERROR:  22023: argument "query" of ae.detect changes data/ ],
-	[ "'SELECT a INTO written2 FROM t', $quick", qr/ERROR:  22023: argument "query" of ae.detect is not one query/ ],
+	[ "'SELECT a INTO written2 FROM t', $quick", qr/ERROR:  22023: argument "query" of ae.detect must be a single query/ ],
 	[ "'SELECT a, a FROM t', $quick", qr/ERROR:  42701: row has more than one column "a"/ ]);
 
 for (@mistakes)

@@ -66,7 +66,7 @@ is($two->query("SELECT string_agg(version::text, ',' ORDER BY version) FROM ae.m
 $one->query("BEGIN; SELECT save('x', 1);");
 is(model_of($one, "'x\@1'"), 1, 'a version of an open transaction');
 $one->query('ROLLBACK;');
-like(model_of($one, "'x\@1'"), qr/there is no model x/, 'is gone with it');
+like(model_of($one, "'x\@1'"), qr/model x does not exist/, 'is gone with it');
 $two->query("SELECT save('x', 2);");
 is(model_of($one, "'x\@1'"), 2, 'and may come back as another model');
 $one->query("PREPARE s AS SELECT n FROM scores WHERE s = (SELECT sum(ae.raw_score('x', t)) FROM t);");
@@ -143,7 +143,7 @@ $two->query("BEGIN; SELECT ae.drop_model('x\@3');");
 is($one->query("CREATE INDEX late ON t (ae.raw_score('x\@3', ROW(a, b, c)));"), '', 'an index on a version that is being dropped');
 $two->query('COMMIT;');
 $one->query('SET enable_seqscan = off;');
-like($one->query("INSERT INTO t VALUES (0, 1, 1, 1);"), qr/there is no model x/, 'then says that the version is missing');
+like($one->query("INSERT INTO t VALUES (0, 1, 1, 1);"), qr/model x does not exist/, 'then says that the version is missing');
 $one->query('DROP INDEX late;');
 
 # ---- what uses a model comes and goes while it is dropped -------------------------------------------
@@ -243,7 +243,7 @@ for my $change ('ALTER TABLE ae.models ALTER digest TYPE int USING 1', 'ALTER TA
 	{
 		my ($out, $err) = $node->psql('postgres', "SET client_min_messages = warning; BEGIN; ALTER TABLE ae.models ENABLE TRIGGER ALL, ALTER digest DROP EXPRESSION IF EXISTS, ALTER bytes DROP EXPRESSION; ALTER EXTENSION ae DROP VIEW ae.model_list; DROP VIEW ae.model_list; $change; $use");
 
-		like($err, qr/ERROR:  (?:table ae\.models is not as the extension has made it|cannot delete from view)/, "$change; $use");
+		like($err, qr/ERROR:  (?:table ae\.models does not have the definition that the extension gave it|cannot delete from view)/, "$change; $use");
 	}
 }
 like(($node->psql('postgres', "BEGIN; CREATE VIEW v AS SELECT ae.threshold('k8'); ALTER TYPE ae.model SET SCHEMA public; SELECT ae.drop_model('k8')"))[1],

@@ -159,12 +159,12 @@ $node->query('postgres', "CREATE ROLE cautious NOINHERIT IN ROLE owner; GRANT US
 is(as('cautious', "SELECT ae.drop_model('m')"), 'must be owner of model m', 'a member that does not inherit');
 is(as('owner', "CREATE FUNCTION for_all() RETURNS text LANGUAGE sql SECURITY DEFINER AS \$\$ SELECT ae.summary('m') \$\$"), '', 'a definer\'s function');
 like(as('other', 'SELECT for_all()'), qr/^purpose/, 'lends what its owner may see');
-is(as('other', "CREATE VIEW mine AS SELECT ae.summary('m'); SELECT * FROM mine"), 'permission denied to see what is in model m', 'a view lends nothing');
+is(as('other', "CREATE VIEW mine AS SELECT ae.summary('m'); SELECT * FROM mine"), 'permission denied to read the contents of model m', 'a view lends nothing');
 $node->query('postgres', 'ALTER VIEW mine OWNER TO owner; GRANT SELECT ON mine TO other');
-is(as('other', 'SELECT * FROM mine'), 'permission denied to see what is in model m', 'whoever owns it');
+is(as('other', 'SELECT * FROM mine'), 'permission denied to read the contents of model m', 'whoever owns it');
 is(as('other', "CREATE TABLE x (v int); CREATE INDEX ON x (ae.model_bytes('m\@1'))"), 'functions in index expression must be marked IMMUTABLE', 'no index holds what is in a model');
 $node->query('postgres', 'ALTER TABLE ae.models ENABLE ROW LEVEL SECURITY');
-is(as('reader', "SELECT ae.summary('m')"), 'permission denied to see what is in model m', 'with row security SELECT on the table is not enough');
+is(as('reader', "SELECT ae.summary('m')"), 'permission denied to read the contents of model m', 'with row security SELECT on the table is not enough');
 is(as('reader', "SELECT n_rows FROM ae.model_list WHERE name = 'm'"), '', 'nor for the list');
 is(as('member', "SELECT n_rows FROM ae.model_list WHERE name = 'm'"), 200, 'which tells the owner');
 is(as('reader', "SELECT n_rows, train_loss FROM ae.training_progress WHERE name = 'm'"), '|', 'nor for a training');

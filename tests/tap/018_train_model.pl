@@ -40,11 +40,11 @@ is(says($same), 't', 'on a query, in another order');
 says("SET maintenance_work_mem = '1MB'; CALL ae.train_model('m', 't', $options); RESET maintenance_work_mem");
 is(says($same), 't', 'with rows in temporary files, which outlive the commit');
 is(files(), 0, 'and are gone then');
-like(says("BEGIN; CALL ae.train_model('m', 't', $options); COMMIT"), qr/trained within a transaction.*saved model m\@4/s, 'in a transaction block, which is said');
+like(says("BEGIN; CALL ae.train_model('m', 't', $options); COMMIT"), qr/training inside a transaction block.*saved model m\@4/s, 'in a transaction block, which is said');
 is(says($same), 't', 'the same bytes');
 says("DO \$\$ BEGIN CALL ae.train_model('m', 't', $options); END \$\$");
 is(says($same), 't', 'in a block that may commit');
-like(says("DO \$\$ BEGIN CALL ae.train_model('m', 't', $options); EXCEPTION WHEN division_by_zero THEN NULL; END \$\$"), qr/within a transaction/, 'in one that may not');
+like(says("DO \$\$ BEGIN CALL ae.train_model('m', 't', $options); EXCEPTION WHEN division_by_zero THEN NULL; END \$\$"), qr/inside a transaction block/, 'in one that may not');
 is(says($same), 't', 'the same bytes');
 says('CREATE TABLE init AS SELECT ae.train(t, ae.options(updates => 5), model) AS model FROM t, bytes');
 says("CALL ae.train_model('m', 't', ae.options(updates => 5), init => 'm\@1')");
@@ -62,7 +62,7 @@ my %refused = (
 	'WITH d AS (DELETE FROM t RETURNING *) SELECT * FROM d' => qr/changes data/,
 	'DELETE FROM t' => qr/neither a query nor the name of a table/,
 	'nosuch' => qr/relation "nosuch" does not exist/,
-	'SELECT a FROM t; SELECT b FROM t' => qr/is not one query/,
+	'SELECT a FROM t; SELECT b FROM t' => qr/must be a single query/,
 	'SELECT a, a FROM t' => qr/more than one column "a"/,
 	'SELECT a + 1, b + 1 FROM t' => qr/more than one column "\?column\?"/,
 	'' => qr/neither a query/,
@@ -148,10 +148,10 @@ like(says("DO \$\$ DECLARE r record; BEGIN FOR r IN SELECT DISTINCT c FROM t ORD
 	qr/^NOTICE:  saved model loop_x\@1\nNOTICE:  saved model loop_y\@1\nNOTICE:  saved model loop_z\@1$/, 'in a loop over a query that is open meanwhile');
 is(says("SELECT string_agg(n_rows::text, ',') FROM ae.models WHERE name LIKE 'loop%'"), '10000,10000,10000', 'each on its rows');
 $node->query('postgres', "CREATE PROCEDURE nightly() LANGUAGE plpgsql AS \$\$ BEGIN CALL ae.train_model('p', 't', ae.options(updates => 5)); COMMIT; CALL ae.train_model('p', 't', ae.options(updates => 5)); ROLLBACK; END \$\$");
-unlike(says('CALL nightly()'), qr/ERROR|within a transaction/, 'a procedure that commits and rolls back');
+unlike(says('CALL nightly()'), qr/ERROR|inside a transaction block/, 'a procedure that commits and rolls back');
 is(says("SELECT max(version) FROM ae.models WHERE name = 'p'"), 1, 'what it rolled back is not there');
 $node->query('postgres', "CREATE FUNCTION by_function() RETURNS void LANGUAGE plpgsql AS \$\$ BEGIN CALL ae.train_model('p', 't', ae.options(updates => 5)); END \$\$");
-like(says('SELECT by_function()'), qr/within a transaction.*saved model p\@2/s, 'called by a function');
+like(says('SELECT by_function()'), qr/inside a transaction block.*saved model p\@2/s, 'called by a function');
 
 # ---- two at once -----------------------------------------------------------------------------------------
 

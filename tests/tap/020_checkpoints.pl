@@ -206,7 +206,7 @@ sub fails
 value('SELECT ae.drop_model(\'m\')');
 value("UPDATE ae.model_names SET owner = 'alice' WHERE name = 'm'");
 fails("SET ROLE bob; CALL ae.resume_training('m')", qr/ERROR:  42501: must be owner of model m/, 'nobody else');
-fails("CALL ae.resume_training('m')", qr/ERROR:  42501: the training of model m was begun by alice.*SET ROLE alice/s, 'not even who may do everything: the query is not theirs');
+fails("CALL ae.resume_training('m')", qr/ERROR:  42501: the training of model m was started by alice.*SET ROLE alice/s, 'not even who may do everything: the query is not theirs');
 fails("SET ROLE bob; SELECT ae.drop_training('m')", qr/ERROR:  42501: must be owner of model m/, 'nor forget it');
 fails("CALL ae.resume_training('nosuch')", qr/ERROR:  42704: there is no interrupted training of model nosuch/, 'one that there is not');
 fails('CALL ae.resume_training(NULL)', qr/ERROR:  22004: argument "name" of ae.resume_training must not be NULL/, 'no name');
@@ -218,7 +218,7 @@ my $resume = "SET ROLE alice; CALL ae.resume_training('m')";
 
 value('CREATE TABLE kept AS SELECT * FROM ae.checkpoint_states');
 value('INSERT INTO t SELECT * FROM t WHERE i = 1');
-fails($resume, qr/ERROR:  55000: the rows to train model m on have changed.*There were 5000, now there are 5001.*ae.train_model/s, 'more rows');
+fails($resume, qr/ERROR:  55000: the training rows of model m have changed.*There were 5000, now there are 5001.*ae.train_model/s, 'more rows');
 value('DELETE FROM t WHERE ctid IN (SELECT max(ctid) FROM t)');
 value('UPDATE t SET a = a + 1 WHERE i = 77');
 fails($resume, qr/ERROR:  55000: the rows .*There are 5000, but not the same ones/s, 'another value');
@@ -226,7 +226,7 @@ value('UPDATE t SET a = sin(i) WHERE i = 77');
 value('ALTER TABLE t RENAME a TO z');
 fails($resume, qr/ERROR:  55000: the rows .* have changed/, 'another name of a column');
 value('ALTER TABLE t RENAME z TO a');
-fails("SET ae.kernels = generic; $resume", qr/ERROR:  55000: the checkpoint of model m is of another build.*this is ae .*kernels generic.*ae.train_model/s, 'other kernels');
+fails("SET ae.kernels = generic; $resume", qr/ERROR:  55000: the checkpoint of model m was written by another build.*this is ae .*kernels generic.*ae.train_model/s, 'other kernels');
 for my $damage ('UPDATE S SET bytes = set_byte(bytes, 9, 255 - get_byte(bytes, 9)) WHERE part = 1', 'UPDATE S SET bytes = set_byte(bytes, 4, 2) WHERE part = 0',
 	q(UPDATE S SET bytes = '\x00'), q(UPDATE S SET bytes = '' WHERE part = (SELECT max(part) FROM S)), 'DELETE FROM S WHERE part = 2', 'UPDATE S SET part = 0 WHERE part = 3')
 {
@@ -245,14 +245,14 @@ is(value('SELECT count(*) FROM ae.checkpoints'), 1, 'the checkpoint is there thr
 my $quick = q(ae.options(exclude => '{i,even}', updates => 5));
 
 fails("SET ROLE alice; SET ae.checkpoint_interval = 0; CALL ae.train_model('m', 'SELECT 1 / (i - 4999) AS q FROM t')",
-	qr/an interrupted training of model m, saved at .*, is given up.*CALL ae.resume_training\('m'\).*division by zero/s, 'a training that begins anew says so');
+	qr/the interrupted training of model m, saved at .*, will be replaced.*CALL ae.resume_training\('m'\).*division by zero/s, 'a training that begins anew says so');
 is(value("SELECT phase, done > 0 $of"), 'interrupted|t', 'and replaces nothing before it has a checkpoint');
 value("SELECT ae.drop_training('m')");
 is(value('SELECT (SELECT count(*) FROM ae.checkpoints) + (SELECT count(*) FROM ae.checkpoint_states)'), 0, 'forgotten');
 
 $job = start('SET ROLE alice;', "CALL ae.train_model('m', 't', $endless)");
 stop($job);
-fails("SET ROLE alice; CALL ae.train_model('m', 't', $quick)", qr/given up.*saved model m\@/s, 'one that ends');
+fails("SET ROLE alice; CALL ae.train_model('m', 't', $quick)", qr/will be replaced.*saved model m\@/s, 'one that ends');
 is(value('SELECT (SELECT count(*) FROM ae.checkpoints) + (SELECT count(*) FROM ae.checkpoint_states)'), 0, 'leaves nothing of the other');
 
 value("INSERT INTO ae.checkpoints SELECT 'fresh', 'alice', 't', NULL, NULL, 'x', 1, '', now(), now(), 1, 1, 1, 'epoch', 1, 1");
@@ -268,7 +268,7 @@ $job = $node->start_psql('postgres', "SET ae.progress = off; CALL ae.train_model
 $node->poll('postgres', "SELECT count(*) = 1 FROM ae.checkpoints WHERE name = 'b'");
 value("SELECT pg_cancel_backend(pid) FROM ae.training_progress WHERE name = 'b'");
 $job->finish;
-fails("BEGIN; CALL ae.resume_training('b'); ROLLBACK", qr/trained within a transaction.*no checkpoint meanwhile.*saved model b\@1/s, 'resumed within a transaction, which is said');
+fails("BEGIN; CALL ae.resume_training('b'); ROLLBACK", qr/training inside a transaction block.*no checkpoints.*saved model b\@1/s, 'resumed within a transaction, which is said');
 is(value("SELECT phase FROM ae.training_progress WHERE name = 'b'"), 'interrupted', 'rolled back, it is where it was');
 value("BEGIN; CALL ae.resume_training('b'); COMMIT");
 is(value("SELECT m.model = e.model FROM ae.models m JOIN expected e USING (name) WHERE name = 'b'"), 't', 'committed, it has the same bytes');

@@ -88,7 +88,7 @@ my $subscriber = AeCluster->new(name => 'subscriber');
 my $source = sprintf "host=%s port=%d user=%s dbname=one", $node->host, $node->port, $node->user;
 
 $subscriber->query('postgres', "$setup SELECT ae.save_model('own', trained(3)); CREATE VIEW v AS SELECT id, ae.raw_score('$reference', t) AS s FROM t");
-like(($subscriber->psql('postgres', $score))[1], qr/there is no model m/, 'before the models come, a view says so');
+like(($subscriber->psql('postgres', $score))[1], qr/model m does not exist/, 'before the models come, a view says so');
 $node->query('one', 'CREATE PUBLICATION models FOR TABLE ae.model_names, ae.models');
 $subscriber->query('postgres', "CREATE SUBSCRIPTION models CONNECTION '$source' PUBLICATION models");
 ok($subscriber->poll('postgres', "SELECT count(*) = 1 FROM ae.models WHERE name = 'm'"), 'a publication brings them');

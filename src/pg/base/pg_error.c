@@ -53,7 +53,7 @@ raise_data(const AeError *error, const AeSchema *schema)
 {
 	if (error->status == AE_ERR_NONFINITE)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("%s is %s, training needs finite numbers",
+						errmsg("%s is %s, but training needs finite numbers",
 							   column_phrase(error, schema), number_text(error->value)),
 						errhint("Leave such rows out with WHERE, or replace the value.")));
 	ereport(ERROR,
@@ -70,14 +70,14 @@ raise_bytes(const AeError *error)
 {
 	if (error->status == AE_ERR_VERSION)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-						errmsg("model has %s %s, this build knows %s", error->what,
+						errmsg("model has %s %s, but this build supports %s", error->what,
 							   number_text(error->value), number_text(error->high)),
 						errhint("Update the extension, or train the model again and rebuild the "
 								"indexes that use it.")));
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
 			 errmsg("model is corrupt at byte " UINT64_FORMAT ": %s", error->offset, error->what),
-			 errhint("A model is the bytea that ae.train gave, whole and unchanged.")));
+			 errhint("Pass the complete and unchanged bytea that ae.train returned.")));
 }
 
 /*

@@ -111,7 +111,7 @@ pgae_prepare_query(const char *query, const char *function)
 
 	if (plan == NULL || !SPI_is_cursor_plan(plan))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("argument \"query\" of %s is not one query", function)));
+						errmsg("argument \"query\" of %s must be a single query", function)));
 	source = linitial(SPI_plan_get_plan_sources(plan));
 	parsed = linitial_node(Query, source->query_list);
 	if (parsed->hasModifyingCTE)

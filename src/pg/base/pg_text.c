@@ -39,14 +39,13 @@ check_raw(char *text, bool missing_ok)
 	if (pg_verify_mbstr(encoding, text, (int) strlen(text), true))
 		return text;
 	if (!missing_ok)
-		ereport(ERROR,
-				(errcode(ERRCODE_CHARACTER_NOT_IN_REPERTOIRE),
-				 errmsg("a text in the model is not valid in encoding \"%s\"",
-						pg_encoding_to_char(encoding)),
-				 errdetail("The model was trained in a database with encoding SQL_ASCII, which "
-						   "takes any bytes."),
-				 errhint("Train it on rows of a database with encoding %s.",
-						 pg_encoding_to_char(encoding))));
+		ereport(ERROR, (errcode(ERRCODE_CHARACTER_NOT_IN_REPERTOIRE),
+						errmsg("a text in the model is not valid in encoding \"%s\"",
+							   pg_encoding_to_char(encoding)),
+						errdetail("The model was trained in a database with encoding SQL_ASCII, "
+								  "which accepts any bytes."),
+						errhint("Train it on rows of a database with encoding %s.",
+								pg_encoding_to_char(encoding))));
 	return NULL;
 }
 

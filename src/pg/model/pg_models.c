@@ -104,8 +104,10 @@ open_table(const char *name)
 			   (shape[i].column <= tupdesc->natts &&
 				TupleDescAttr(tupdesc, shape[i].column - 1)->atttypid == shape[i].type);
 	if (!good)
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("table ae.%s is not as the extension has made it", name)));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("table ae.%s does not have the definition that the extension gave it", name)));
 	return relation;
 }
 
@@ -201,20 +203,20 @@ pgae_refuse_unknown(const PgaeReference *reference, Node *escontext)
 	if (versions[0] != '\0' && reference->version == 0)
 		ereturn(escontext, false,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("model %s is newer than what this statement sees",
+				 errmsg("model %s was saved after the snapshot of this statement was taken",
 						pgae_quote_name(reference->name))));
 	if (versions[0] != '\0')
 		ereturn(escontext, false,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("model %s has no version %d", pgae_quote_name(reference->name),
 						reference->version),
-				 errdetail("It has the versions %s.", versions)));
+				 errdetail("Existing versions are %s.", versions)));
 	nearest = nearest_name(reference->name);
 	ereturn(escontext, false,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
-			 errmsg("there is no model %s", pgae_quote_name(reference->name)),
+			 errmsg("model %s does not exist", pgae_quote_name(reference->name)),
 			 nearest ? errhint("Perhaps you meant %s.", pgae_quote_name(nearest))
-					 : errhint("ae.model_list shows the models that there are.")));
+					 : errhint("See ae.model_list for the existing models.")));
 }
 
 /* ---- one version ---- */
@@ -446,7 +448,7 @@ pgae_check_owner(const char *name)
 	if (!has_privs_of_role(GetUserId(), owner))
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 						errmsg("must be owner of model %s", pgae_quote_name(name)),
-						errhint("That is %s: GRANT that role TO %s, or take another name.",
+						errhint("The owner is %s: GRANT that role TO %s, or use another name.",
 								quoted_role(owner), quoted_role(GetUserId()))));
 }
 
@@ -467,9 +469,9 @@ pgae_check_readable(const char *name)
 		ereport(
 			ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("permission denied to see what is in model %s", pgae_quote_name(name)),
-			 errhint("Its owner may, and who has been told so: GRANT SELECT ON ae.models TO %s. "
-					 "To compute scores with it no such right is needed.",
+			 errmsg("permission denied to read the contents of model %s", pgae_quote_name(name)),
+			 errhint("Only its owner and roles with SELECT on ae.models may: GRANT SELECT ON "
+					 "ae.models TO %s. Computing scores does not need this privilege.",
 					 quoted_role(GetUserId()))));
 }
 

@@ -158,9 +158,9 @@ take_version(PgaeReference *reference)
 	lock_name(reference);
 	pgae_check_owner(reference->name);
 	if (pgae_statement_run(&next) != 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_IN_USE), errmsg("model %s was removed while it was saved",
-														pgae_quote_name(reference->name))));
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE),
+						errmsg("model %s was dropped while it was being saved",
+							   pgae_quote_name(reference->name))));
 	reference->version =
 		DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 }
@@ -196,10 +196,11 @@ void
 pgae_save_version(PgaeReference *reference, struct varlena *bytes, const char *query)
 {
 	if (bytes == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("there is no model to save as %s", pgae_quote_name(reference->name)),
-				 errdetail("Training gives none where there are no rows, or only equal ones.")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+			 errmsg("there is no model to save as %s", pgae_quote_name(reference->name)),
+			 errdetail("Training returns NULL if there are no rows, or if all rows are equal.")));
 	/* 22P03 for what is no model */
 	pgae_read_models(bytes, CurrentMemoryContext);
 	take_version(reference);

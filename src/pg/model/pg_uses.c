@@ -370,7 +370,7 @@ refuse_if_used(const PgaeReference *wanted)
 									: errmsg("cannot drop model %s because other objects use it",
 											 pgae_version_text(wanted)),
 			 errdetail_internal("%s", search.uses.data),
-			 errhint("Drop these, or let them use another version, first.")));
+			 errhint("First drop them, or let them use another version.")));
 }
 
 void
@@ -403,10 +403,11 @@ pg_ae_models_guard(PG_FUNCTION_ARGS)
 						errmsg("ae.models_guard is the trigger function of ae.models and "
 							   "ae.model_names alone")));
 	if (is_on(trigger, "model_names"))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("names of models stay, with the number of their last version"),
-				 errhint("ae.drop_model drops the versions of a name; no number comes twice.")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("names of models cannot be deleted, so that version numbers are never reused"),
+			 errhint("Use ae.drop_model to drop the versions of a name.")));
 	if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event))
 	{
 		refuse_if_used(NULL);
@@ -414,7 +415,7 @@ pg_ae_models_guard(PG_FUNCTION_ARGS)
 	}
 	if (!TRIGGER_FIRED_FOR_ROW(trigger->tg_event) || !TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("versions of models do not change"),
+						errmsg("versions of models cannot be changed"),
 						errhint("Save a new version with ae.save_model.")));
 	pgae_reference_of_row(&reference, trigger->tg_trigtuple);
 	refuse_if_used(&reference);

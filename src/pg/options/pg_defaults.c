@@ -370,11 +370,10 @@ notice_overcomplete(const AeNet *net, const AeTrainOptions *train)
 	if (pgae_options_keep_from_copying(net, train) ||
 		(train->batch_top_k > 0 && train->batch_top_k < net->width[net->n_encoder]))
 		return;
-	ereport(NOTICE,
-			(errmsg("a code of %u units for %u inputs can copy them and learn nothing",
-					net->width[net->n_encoder], net->width[0]),
-			 errhint("It needs a regulariser: noise, for example 0.2, weight_decay, ae.sparse, or "
-					 "ae.contract.")));
+	ereport(NOTICE, (errmsg("a code of %u units for %u inputs can copy them and learn nothing",
+							net->width[net->n_encoder], net->width[0]),
+					 errhint("Use a regulariser: noise (for example 0.2), weight_decay, ae.sparse "
+							 "or ae.contract.")));
 }
 
 /* A decoder of its own may multiply what the encoder divides (Deep Learning, section 14.7). */
@@ -382,10 +381,11 @@ static void
 notice_undone(const AeTrainOptions *train)
 {
 	if (train->contract_weight > 0 && !train->tied && train->weight_decay == 0)
-		ereport(NOTICE,
-				(errmsg("a decoder that is not tied can undo the contraction of the code"),
-				 errhint("A small code may still carry everything: give tied or weight_decay as "
-						 "well.")));
+		ereport(
+			NOTICE,
+			(errmsg("a decoder that is not tied can undo the contraction of the code"),
+			 errhint(
+				 "A small code may still carry everything: use tied or weight_decay as well.")));
 }
 
 static void

@@ -304,7 +304,7 @@ refuse_choice(const PgaeOptionInfo *info, const char *text)
 		appendStringInfo(&valid, "%s%s", i ? ", " : "", choice);
 	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					errmsg("option \"%s\" cannot be \"%s\"", info->name, pgae_shown(text)),
-					errhint("It is one of: %s.", valid.data)));
+					errhint("Valid values are: %s.", valid.data)));
 }
 
 /* Notes the name of an option if key is nearer to it than to all before. */
@@ -333,14 +333,14 @@ refuse_key(const char *key, int length)
 		if (info.optimizers != 0)
 			note_nearest(&nearest, &least, key, length, info.name);
 	}
-	ereport(
-		ERROR,
-		(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown option \"%s\"", pgae_shown(key)),
-		 nearest ? errhint("Perhaps you meant the option \"%s\". All options are arguments of "
-						   "ae.options, or of a function that is joined to it, such as ae.sparse.",
-						   nearest)
-				 : errhint("All options are arguments of ae.options, or of a function "
-						   "that is joined to it, such as ae.sparse.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("unknown option \"%s\"", pgae_shown(key)),
+			 nearest ? errhint("Perhaps you meant the option \"%s\". Options are the arguments of "
+							   "ae.options and of functions joined to it, such as ae.sparse.",
+							   nearest)
+					 : errhint("Options are the arguments of ae.options and of functions joined to "
+							   "it, such as ae.sparse.")));
 }
 
 /* ---- values ---- */
@@ -698,7 +698,7 @@ pgae_options_parse(Jsonb *jsonb)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("options must be a JSON object, but are %s",
 							   JB_ROOT_IS_SCALAR(jsonb) ? "a scalar" : "an array"),
-						errhint("Write them with the function ae.options.")));
+						errhint("Build them with the function ae.options.")));
 	it = jsonb ? JsonbIteratorInit(&jsonb->root) : NULL;
 	while (it && (token = JsonbIteratorNext(&it, &key, true)) != WJB_DONE)
 	{
@@ -709,7 +709,7 @@ pgae_options_parse(Jsonb *jsonb)
 	}
 	if (PGAE_GIVEN(options, columns) && options->columns == NIL)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("option \"columns\" names no column")));
+						errmsg("option \"columns\" is an empty list")));
 	options->loss = ae_loss_nth(false, options->loss);
 	if (PGAE_GIVEN(options, category_loss))
 		options->category_loss = ae_loss_nth(true, options->category_loss);

@@ -34,8 +34,9 @@ typedef struct Rule
 	const char *hint;
 } Rule;
 
-#define NO_NOISE "L-BFGS needs a loss that stays the same; train with adam to use noise."
-#define NO_CHANGE "L-BFGS needs a loss that stays the same; train with adam."
+#define NO_NOISE                                                                                   \
+	"L-BFGS needs a loss that does not change between evaluations; use adam to train with noise."
+#define NO_CHANGE "L-BFGS needs a loss that does not change between evaluations; use adam."
 #define NO_JUMP "The derivatives of the code jump where a unit is left out."
 #define LBFGS                                                                                      \
 	{                                                                                              \
@@ -43,7 +44,7 @@ typedef struct Rule
 	}
 
 static const Rule rules[] = {
-	{{"epochs", GIVEN}, {"updates", GIVEN}, "Give one of them: both say how long to train."},
+	{{"epochs", GIVEN}, {"updates", GIVEN}, "Give only one of them: both say how long to train."},
 	{LBFGS, {"noise", POSITIVE}, NO_NOISE},
 	{LBFGS, {"masking", POSITIVE}, NO_NOISE},
 	{LBFGS, {"dropout", POSITIVE}, NO_NOISE},
@@ -55,19 +56,18 @@ static const Rule rules[] = {
 	{LBFGS, {"aux_weight", POSITIVE}, NO_CHANGE},
 	{{"contract_exact", IS, 0},
 	 LBFGS,
-	 "L-BFGS needs a loss that stays the same: an estimate is drawn anew at each visit."},
+	 "L-BFGS needs a loss that does not change between evaluations, but the estimate is drawn anew "
+	 "each time."},
 	{{"weight_prior", IS, AE_PRIOR_LAPLACE},
 	 LBFGS,
-	 "L-BFGS needs a gradient that does not jump: train with adamw, which makes weights 0."},
+	 "L-BFGS needs a gradient that does not jump; use adamw, which sets weights to 0."},
 	{{"batch_norm", IS, 1},
 	 LBFGS,
 	 "Layers are normalised over minibatches, which L-BFGS does not have."},
 	{{"batch_norm", IS, 1},
 	 {"tied", IS, 1},
-	 "Both layers of a pair would have to take the same normalisation in."},
-	{{"batch_norm", IS, 1},
-	 {"pretrain", GIVEN},
-	 "Layers that are pretrained would be normalised once more."},
+	 "Both layers of a pair would have to absorb the same normalisation."},
+	{{"batch_norm", IS, 1}, {"pretrain", GIVEN}, "Pretrained layers would be normalised twice."},
 	{{"batch_norm", IS, 1}, {"batch_size", IS, 1}, "A single row has no variance."},
 	{{"tied", IS, 1},
 	 {"null_indicators", IS, 1},
@@ -92,21 +92,21 @@ static const Rule rules[] = {
 	{{"sparse", IS_NOT, AE_PENALTY_KL}, {"sparse_target", GIVEN}, "Only kl has a target."},
 	{{"denoise", IS, PGAE_DENOISE_GAUSSIAN},
 	 {"noise", GIVEN},
-	 "Both are the same noise: give one of them."},
+	 "Both are the same noise: give only one of them."},
 	{{"denoise", IS, PGAE_DENOISE_GAUSSIAN},
 	 {"denoise_emphasis", GIVEN},
 	 "Gaussian noise corrupts every column, and leaves none to emphasise it against."},
 	{{"denoise", IS, PGAE_DENOISE_MASKING},
 	 {"masking", GIVEN},
-	 "Both hide cells: give one of them."},
+	 "Both hide cells: give only one of them."},
 	{{"hash_bits", GIVEN},
 	 {"code_activation", IS_NOT, AE_SIGMOID},
 	 "Bits are units between 0 and 1: use sigmoid."},
 	{{"hash_bits", GIVEN},
 	 {"purpose", IS_NOT, AE_PURPOSE_COMPRESS},
 	 "Bits are a code: use purpose compress."},
-	{{"hash_bits", GIVEN}, {"folds", IS, 2}, "Codes of two networks do not compare."},
-	{{"hash_bits", GIVEN}, {"quality", IS, 1}, "Codes of several networks do not compare."},
+	{{"hash_bits", GIVEN}, {"folds", IS, 2}, "Codes of two networks cannot be compared."},
+	{{"hash_bits", GIVEN}, {"quality", IS, 1}, "Codes of several networks cannot be compared."},
 	{{"contract_weight", POSITIVE},
 	 {"top_k", GIVEN},
 	 "The derivatives of the code jump where another unit is kept."},
@@ -129,7 +129,7 @@ static void
 refuse_pair(const char *a, const char *b, const char *hint)
 {
 	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					errmsg("options %s and %s contradict each other", a, b), errhint("%s", hint)));
+					errmsg("options %s and %s cannot be combined", a, b), errhint("%s", hint)));
 }
 
 /* The value of an option that is a number, a word or a flag. */
@@ -239,8 +239,7 @@ check_needs(const PgaeOptions *options)
 			!(strcmp(info.needs, "weight_decay") == 0 &&
 			  options->train.optimizer == AE_OPTIMIZER_ADAMW))
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							errmsg("option \"%s\" means nothing without option \"%s\"", info.name,
-								   info.needs)));
+							errmsg("option \"%s\" requires option \"%s\"", info.name, info.needs)));
 	}
 }
 
@@ -261,9 +260,10 @@ check_one_network(const PgaeOptions *options)
 	if (detects(options))
 		return;
 	if (options->folds > 1)
-		refuse_pair("\"folds\" = 2", code, "Codes of two networks do not compare.");
+		refuse_pair("\"folds\" = 2", code, "Codes of two networks cannot be compared.");
 	if (options->quality > 0)
-		refuse_pair("\"quality\" = accurate", code, "Codes of several networks do not compare.");
+		refuse_pair("\"quality\" = accurate", code,
+					"Codes of several networks cannot be compared.");
 	if (options->hash_bits > 0 && options->code > 0 && options->code != options->hash_bits)
 		refuse_pair(psprintf("\"hash_bits\" = %d", options->hash_bits),
 					psprintf("\"code\" = %d", options->code),
@@ -319,20 +319,20 @@ check_auxiliary(const PgaeOptions *options)
 		return;
 	if (!gated)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("option \"aux_weight\" means nothing without option \"top_k\", "
+						errmsg("option \"aux_weight\" requires option \"top_k\", "
 							   "\"batch_top_k\" or \"sparse\" = jumprelu")));
 	if (train->aux_weight == 0)
 		return;
 	if (!has_flat_decoder(options))
 		refuse_pair("\"aux_weight\"",
 					options->n_decoder > 0 ? "\"decoder\"" : "a \"decoder\" with hidden layers",
-					"Dead units are decoded by themselves, which takes a linear decoder: "
+					"Dead units are decoded separately, which needs a linear decoder: "
 					"use decoder => '{}'.");
 	if (options->output_activation != AE_IDENTITY && options->loss != AE_LOSS_BCE)
 		refuse_pair("\"aux_weight\"",
 					psprintf("\"output_activation\" = %s",
 							 ae_activation_info[options->output_activation].name),
-					"Dead units are decoded by themselves, which takes a linear decoder.");
+					"Dead units are decoded separately, which needs a linear decoder.");
 }
 
 /* Of the layers that kl is on, and of units that are kept. */
@@ -373,10 +373,10 @@ check_target(const PgaeOptions *options)
 		return;
 	if (pgae_options_list(options->exclude, options->target))
 		refuse_pair(psprintf("\"target\" = %s", pgae_shown(options->target)), "\"exclude\"",
-					"The target is read, though it is no input: do not exclude it.");
+					"The target is not an input but must be read: do not exclude it.");
 	if (pgae_options_list(options->columns, options->target))
 		refuse_pair(psprintf("\"target\" = %s", pgae_shown(options->target)), "\"columns\"",
-					"The target is what is predicted, and no input: do not list it.");
+					"The target is predicted and is not an input: do not list it.");
 	if (pgae_options_choice(options->scalings, options->target) >= 0)
 		refuse_pair(psprintf("\"target\" = %s", pgae_shown(options->target)), "\"scaling\"",
 					"A target that is a number is always standardised.");
@@ -656,12 +656,13 @@ pgae_options_check_init(const PgaeOptions *options, const PgaeModels *models)
 	if (options->train.pretrain != AE_PRETRAIN_NONE)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("option \"pretrain\" contradicts a model to start from"),
-				 errhint("The layers of that model are trained already, and would be lost.")));
+				 errmsg("option \"pretrain\" cannot be combined with a model to start from"),
+				 errhint("The layers of that model are already trained and would be lost.")));
 	if (options->train.batch_norm)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("option \"batch_norm\" contradicts a model to start from"),
-						errhint("The weights of that model have taken any normalisation in.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"batch_norm\" cannot be combined with a model to start from"),
+				 errhint("The weights of that model already include its normalisation.")));
 	initStringInfo(&names);
 	add_contradiction(&names, columns_differ(options, &init->schema), "columns");
 	add_contradiction(

@@ -175,18 +175,19 @@ raise_too_many(PgaeShare *share)
 {
 	const Sum *most = sum_levels(share);
 
-	ereport(ERROR,
-			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-			 errmsg("column \"%s\" has too many distinct values: %zu take %zu kB", most->column,
-					most->n, most->bytes / 1024),
-			 errdetail("The distinct values of all columns and groups take more than half of "
-					   "maintenance_work_mem; those of this column take most."),
-			 most->n_groups > 1
-				 ? errhint("Leave it out with the option \"exclude\", raise maintenance_work_mem, "
-						   "or set enable_hashagg to off: then one group is trained after the "
-						   "other.")
-				 : errhint("Leave it out with the option \"exclude\", or raise "
-						   "maintenance_work_mem.")));
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+		 errmsg("column \"%s\" has too many distinct values: %zu take %zu kB", most->column,
+				most->n, most->bytes / 1024),
+		 errdetail("The distinct values of all columns and groups take more than half of "
+				   "maintenance_work_mem; those of this column take most."),
+		 most->n_groups > 1
+			 ? errhint(
+				   "Leave it out with the option \"exclude\", raise maintenance_work_mem, "
+				   "or set enable_hashagg to off, so that groups are trained one after the other.")
+			 : errhint("Leave it out with the option \"exclude\", or raise "
+					   "maintenance_work_mem.")));
 }
 
 /* Makes sure that there is memory for one more level. */

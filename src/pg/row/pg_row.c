@@ -182,7 +182,7 @@ find_attribute(TupleDesc tupdesc, const char *name, bool unique)
 		if (found >= 0 && unique)
 			ereport(ERROR, (errcode(ERRCODE_DUPLICATE_COLUMN),
 							errmsg("row has more than one column \"%s\"", name),
-							errhint("Give the columns of the subquery names of their own.")));
+							errhint("Give the columns of the subquery different names.")));
 		if (found < 0)
 			found = i;
 	}
@@ -493,7 +493,7 @@ choose_kind(const PgaePart *part, Form_pg_attribute att, const PgaeOptions *opti
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("column \"%s\" is of type %s, which cannot be %s", NameStr(att->attname),
 						format_type_be(att->atttypid), kind_phrase[asked]),
-				 errhint("As it is it can be %s: cast it in a subquery to make it %s.",
+				 errhint("Without a cast it can be %s; cast it in a subquery to make it %s.",
 						 possible_kinds(part), kind_phrase[asked])));
 	return (AeKind) (asked >= 0 ? asked : pgae_part_kind(part));
 }
@@ -595,9 +595,10 @@ set_source(PgaeCodec *codec, AeSchema *schema, size_t *stored, Source *source, c
 	source->kind = choose_kind(part, att, options);
 	source->name = pstrdup(NameStr(att->attname));
 	if (scaling >= 0 && source->kind != AE_KIND_NUMBER && source->kind != AE_KIND_TIME)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("option \"scaling\" names column \"%s\", which is %s and not scaled",
-							   source->name, kind_phrase[source->kind])));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"scaling\" names column \"%s\", which is %s and cannot be scaled",
+						source->name, kind_phrase[source->kind])));
 	if (source->kind == AE_KIND_CATEGORY)
 	{
 		source->levels = pgae_levels_create(codec->context, false);
@@ -774,7 +775,7 @@ locate_source(PgaeCodec *codec, TupleDesc tupdesc, uint32 s, bool positional)
 			(errcode(ERRCODE_UNDEFINED_COLUMN),
 			 errmsg("row has no column \"%s\", which the model was trained on", name),
 			 nearest
-				 ? errhint("Perhaps the column \"%s\" is meant: rename it in a subquery.", nearest)
+				 ? errhint("Perhaps you meant the column \"%s\": rename it in a subquery.", nearest)
 				 : 0));
 	return -1;
 }
@@ -1163,11 +1164,14 @@ check_array(const ArrayType *array, uint32 n, const char *name, bool training)
 	const char *what = name ? psprintf("column \"%s\"", name) : "row array";
 
 	if (ARR_NDIM(array) > 1)
-		ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-						errmsg("%s has %d dimensions, must have one", what, ARR_NDIM(array)),
-						name ? errhint("Flatten it in a subquery: ARRAY(SELECT unnest(%s)).",
-									   quote_identifier(name))
-							 : errhint("A row is one array; give each row by a call of its own.")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+			 errmsg("%s has %d dimensions, must have one", what, ARR_NDIM(array)),
+			 name ? errhint("Flatten it in a subquery: ARRAY(SELECT unnest(%s)).",
+							quote_identifier(name))
+				  : errhint(
+						"A row is a one-dimensional array: pass each row in a call of its own.")));
 	if (training)
 		ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
 						errmsg("%s has %d elements, the first one has %u", what, got, n)));
@@ -1186,8 +1190,8 @@ first_length(const PgaePart *part, Datum datum, const char *name)
 	if (ARR_NDIM(array) == 0)
 		ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
 						errmsg("column \"%s\" has an empty array", name),
-						errhint("All arrays of a column have the same length; make NULL of an "
-								"empty one in a subquery.")));
+						errhint("All arrays of a column must have the same length: replace empty "
+								"ones by NULL in a subquery.")));
 	if (ARR_NDIM(array) > 1)
 		check_array(array, 0, name, true);
 	return ARR_DIMS(array)[0];
@@ -1737,10 +1741,13 @@ single_datum(PgaeCodec *codec, PgaePart *part, const Source *source, double valu
 		return (Datum) 0;
 	text = pgae_level_text(codec->schema, level, false);
 	if (!pgae_text_fits(part, text))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-						errmsg("column \"%s\" is of type %s, which has no value \"%s\"",
-							   source->name, format_type_be(part->type), text),
-						errdetail("The model was trained when it had, and expects it here.")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+			 errmsg("column \"%s\" is of type %s, which has no value \"%s\"", source->name,
+					format_type_be(part->type), text),
+			 errdetail(
+				 "It had that value when the model was trained, and the model expects it here.")));
 	return pgae_text_datum(part, text, codec->plan.context);
 }
 

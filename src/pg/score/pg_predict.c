@@ -135,7 +135,7 @@ pg_ae_predict_proba(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("the target \"%s\" is a number, which has no levels",
 							   pgae_target_name(&model->schema)),
-						errhint("Use ae.predict, which gives the number.")));
+						errhint("Use ae.predict, which returns the number.")));
 	if (outputs == NULL)
 		return (Datum) 0;
 	n = model->net.n_target;

@@ -214,7 +214,7 @@ refuse_code(const PgaeCached *cached)
 {
 	if (cached->n_folds * cached->n_members > 1)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("the model has %u networks, whose codes do not compare",
+						errmsg("the model has %u networks, whose codes cannot be compared",
 							   cached->n_folds * cached->n_members),
 						errhint("Train it with the option \"purpose\" = compress, or with "
 								"\"folds\" = 1.")));

@@ -71,7 +71,7 @@ run(ReturnSetInfo *result, const char *query, const char *options, int32 top)
 static void
 notice_model(const char *query, const char *options)
 {
-	ereport(NOTICE, (errmsg("the model is gone with this statement"),
+	ereport(NOTICE, (errmsg("the model is not kept"),
 					 errhint("To keep it: CREATE TABLE models AS SELECT ae.train(t%s%s) AS model "
 							 "FROM (%s%s) t;",
 							 options ? ", " : "", options ? options : "", query,
@@ -99,7 +99,7 @@ pg_ae_detect(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("argument \"top\" of ae.detect is %d, must be at least 1", top)));
 	if (run(pgae_begin_set(fcinfo), query, options ? options : "NULL", top) == 0)
-		ereport(NOTICE, (errmsg("there is no row that has a score")));
+		ereport(NOTICE, (errmsg("no row has a score")));
 	else
 		notice_model(query, options);
 	return (Datum) 0;

@@ -1091,7 +1091,7 @@ pg_ae_row_expression(PG_FUNCTION_ARGS)
 	if (schema->is_array)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("model takes arrays of %u elements, not rows", schema->n_columns),
-						errhint("Pass the array itself where a row is wanted.")));
+						errhint("Pass the array itself where a row is expected.")));
 	initStringInfo(&out);
 	appendStringInfoString(&out, "ROW(");
 	for (uint32_t c = 0; c < schema->n_columns; c = ae_schema_source_end(schema, c))

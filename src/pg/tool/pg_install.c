@@ -46,8 +46,8 @@ check_owner(Form_pg_namespace schema)
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 						errmsg("schema \"%s\" belongs to the role \"%s\"", NameStr(schema->nspname),
 							   GetUserNameFromId(schema->nspowner, true)),
-						errhint("Drop the schema, or rename it: its owner could replace what the "
-								"extension puts there.")));
+						errhint("Drop or rename the schema: its owner could replace the objects of "
+								"the extension.")));
 }
 
 static void
@@ -71,8 +71,8 @@ check_grants(Form_pg_namespace schema, HeapTuple tuple)
 			ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 							errmsg("role %s may create objects in schema \"%s\"", role ? role : "?",
 								   NameStr(schema->nspname)),
-							errhint("REVOKE CREATE ON SCHEMA %s FROM %s: what is put there could "
-									"pass for a function of the extension.",
+							errhint("REVOKE CREATE ON SCHEMA %s FROM %s: objects created there "
+									"could be mistaken for those of the extension.",
 									NameStr(schema->nspname), role ? role : "?")));
 	}
 }
@@ -113,8 +113,8 @@ check_empty(Form_pg_namespace schema, Oid self)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("schema \"%s\" is not empty", NameStr(schema->nspname)),
 						errdetail("It holds %s%s.", names.data, n > OBJECTS_SHOWN ? ", ..." : ""),
-						errhint("Drop the schema, or rename it: what stands there could pass for "
-								"a function of the extension.")));
+						errhint("Drop or rename the schema: its objects could be mistaken for "
+								"those of the extension.")));
 }
 
 /* check_schema(): raises unless the function's own schema is fit to take the extension. */

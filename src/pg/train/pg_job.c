@@ -317,7 +317,7 @@ choose_target_levels(PgaeJob *job, const Measures *measures)
 	target->wide = false; /* it is predicted, and nothing else */
 	if (target->other > 0 && job->number == 0 && pgae_voice_may(job->voice, PGAE_NOTICE_LABELS))
 		ereport(NOTICE, (errmsg("%starget \"%s\" has more than %u levels: " UINT64_FORMAT
-								" rows of the others count as not labelled",
+								" rows with other levels count as unlabelled",
 								pgae_voice_prefix(job->voice), pgae_target_name(&rule),
 								target->n_levels, target->other),
 						 target->n_levels < rule.max_levels
@@ -338,10 +338,11 @@ check_labels(const PgaeJob *job, bool one_value)
 		(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 		 one_value ? errmsg("target \"%s\" has one value in all labelled rows of %s", name, rows)
 				   : errmsg("target \"%s\" is NULL in all rows of %s", name, rows),
-		 job->unseen ? errhint("Two networks are crossed, each trained on half of the rows: set "
-							   "\"folds\" to 1, or label more rows.")
-					 : errhint("Rows without a label may have NULL, but at least two different "
-							   "labels are needed.")));
+		 job->unseen
+			 ? errhint("Two networks are crossed, each trained on half of the rows: set "
+					   "\"folds\" to 1, or label more rows.")
+			 : errhint(
+				   "Unlabelled rows may be NULL, but at least two different labels are needed.")));
 }
 
 /*
@@ -962,7 +963,7 @@ take_params(PgaeJob *job)
 	if (pgae_voice_may(job->voice, PGAE_NOTICE_DIVERGED))
 		ereport(WARNING, (errcode(ERRCODE_WARNING),
 						  errmsg("%straining diverged after " UINT64_FORMAT
-								 " updates, the model has the last good weights",
+								 " updates; the model keeps the last good weights",
 								 pgae_voice_prefix(job->voice), update),
 						  errhint("Lower the option \"learning_rate\", or set \"clip_norm\".")));
 	return params;

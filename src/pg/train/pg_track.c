@@ -94,7 +94,7 @@ refuse_running(const PgaeReference *reference)
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_IN_USE),
 			 errmsg("another session is training model %s", pgae_quote_name(reference->name)),
-			 errhint("ae.training_progress shows how far it is.")));
+			 errhint("See ae.training_progress for its progress.")));
 }
 
 /* ---- short transactions ---- */
@@ -281,7 +281,7 @@ make_state(const PgaePosition *at)
 	if (state == NULL)
 	{
 		ereport(WARNING, (errcode(ERRCODE_OUT_OF_MEMORY),
-						  errmsg("there is no checkpoint this time: no memory for %zu bytes",
+						  errmsg("could not write a checkpoint: no memory for %zu bytes",
 								 ae_trainer_saved_size(at->trainer))));
 		return NULL;
 	}
@@ -426,7 +426,7 @@ try_write(PgaeTrack *track, const PgaePosition *at)
 			ReThrowError(error);
 		done = false;
 		ereport(WARNING, (errcode(error->sqlerrcode),
-						  errmsg("there is no checkpoint this time: %s", error->message)));
+						  errmsg("could not write a checkpoint: %s", error->message)));
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(track->scratch);
@@ -669,11 +669,11 @@ meet_checkpoint(const PgaeReference *reference)
 {
 	const char *name = pgae_quote_name(reference->name);
 
-	ereport(NOTICE,
-			(errmsg("an interrupted training of model %s, saved at %s, is given up with the "
-					"first checkpoint of this one",
-					name, result_text(10)),
-			 errhint("To go on with it, CALL ae.resume_training(%s).", quote_literal_cstr(name))));
+	ereport(NOTICE, (errmsg("the interrupted training of model %s, saved at %s, will be replaced "
+							"by the first checkpoint of this one",
+							name, result_text(10)),
+					 errhint("To continue that training instead, CALL ae.resume_training(%s).",
+							 quote_literal_cstr(name))));
 }
 
 /*
@@ -718,9 +718,9 @@ may_resume(const PgaeReference *reference)
 	/* its query would run as whoever resumes it */
 	if (strcmp(trainer, GetUserNameFromId(GetUserId(), false)) != 0)
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-						errmsg("the training of model %s was begun by %s",
+						errmsg("the training of model %s was started by %s",
 							   pgae_quote_name(reference->name), trainer),
-						errhint("It runs the query that it was begun with: SET ROLE %s.",
+						errhint("Resuming runs the query of that role: SET ROLE %s.",
 								quote_identifier(trainer))));
 	return true;
 }
@@ -738,8 +738,8 @@ pgae_track_begin(const PgaeReference *reference, char *query, Jsonb *options, ch
 	may_begin(reference);
 	track->locked = take_lock(reference, may_commit);
 	if (!track->locked && may_commit)
-		ereport(NOTICE, (errmsg("another session is training model %s: no checkpoint is kept of "
-								"this training, and ae.training_progress does not show it",
+		ereport(NOTICE, (errmsg("another session is training model %s: this training has no "
+								"checkpoints and is not shown in ae.training_progress",
 								pgae_quote_name(reference->name))));
 	if (track->locked && may_begin(reference))
 		meet_checkpoint(reference);
@@ -760,13 +760,13 @@ pgae_track_resume(const PgaeReference *reference, bool may_commit)
 	if (!may_resume(reference))
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
 						errmsg("there is no interrupted training of model %s", name),
-						errhint("ae.training_progress shows those that there are.")));
+						errhint("See ae.training_progress for interrupted trainings.")));
 	build = result_text(5);
 	track->build = describe_build();
 	if (strcmp(build, track->build) != 0)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("the checkpoint of model %s is of another build", name),
-						errdetail("It is of %s, this is %s.", build, track->build),
+						errmsg("the checkpoint of model %s was written by another build", name),
+						errdetail("It was written by %s, this is %s.", build, track->build),
 						errhint("Train it again with ae.train_model.")));
 	take_head(track);
 	find_states(track);
@@ -783,7 +783,7 @@ pgae_track_rows(PgaeTrack *track, uint64 n, const uint64 digest[2])
 	if (track->resumed && !same)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("the rows to train model %s on have changed since its checkpoint",
+				 errmsg("the training rows of model %s have changed since its checkpoint",
 						pgae_quote_name(track->reference.name)),
 				 n == track->n_rows
 					 ? errdetail("There are " UINT64_FORMAT ", but not the same ones.", n)

@@ -366,13 +366,15 @@ let_wait(PgaeTraining *training, Datum datum)
 	Waiting *waiting;
 
 	if (!pgae_holder_take(&training->waits, pgae_chunk_bytes(total) + sizeof(ListCell)))
-		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-						errmsg("an array column is NULL in the first %d rows",
-							   list_length(training->waiting) + 1),
-						errdetail("Such rows of all groups take more than a quarter of "
-								  "maintenance_work_mem."),
-						errhint("Leave it out with the option \"exclude\", or rows without it with "
-								"WHERE.")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("an array column is NULL in the first %d rows",
+					list_length(training->waiting) + 1),
+			 errdetail("Such rows of all groups take more than a quarter of "
+					   "maintenance_work_mem."),
+			 errhint(
+				 "Leave it out with the option \"exclude\", or skip rows without it with WHERE.")));
 	waiting = palloc(total);
 	waiting->identifier = pgae_row_identifier(datum);
 	memcpy(waiting->row, header, size);
@@ -473,8 +475,9 @@ settle_folds(PgaeTraining *training)
 	if (training->init)
 	{
 		if (n_a == 0 || n_b == 0)
-			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							errmsg("%zu rows are too few to go on training a crossed model", n)));
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("%zu rows are too few to continue training a crossed model", n)));
 		return;
 	}
 	if (n >= MIN_CROSSED_ROWS && n_a >= MIN_FOLD_ROWS && n_b >= MIN_FOLD_ROWS && a->varies &&
@@ -491,8 +494,8 @@ settle_folds(PgaeTraining *training)
 	if (n > 1 && pgae_voice_may(voice, PGAE_NOTICE_ONE_NETWORK))
 		ereport(
 			NOTICE,
-			(errmsg("%sone network is trained on all %zu rows: there are too few different ones "
-					"to cross two",
+			(errmsg("%sone network is trained on all %zu rows: there are too few different rows "
+					"for two crossed networks",
 					pgae_voice_prefix(voice), n),
 			 errdetail("Its p-values come from rows that it has seen: they rank these rows, but "
 					   "promise no rate of false alarms on others.")));
@@ -643,7 +646,7 @@ notice_smallest_p(const PgaeTraining *training, const AeModel *first)
 	if (pgae_progress && first->purpose == AE_PURPOSE_DETECT && n > 0 &&
 		1.0 / (n + 1) > DEFAULT_CONTAMINATION && pgae_voice_may(voice, PGAE_NOTICE_SMALLEST_P))
 		ereport(NOTICE,
-				(errmsg("%swith " UINT64_FORMAT " rows to compare with, no p-value is below %.2g",
+				(errmsg("%swith " UINT64_FORMAT " calibration rows, no p-value is below %.2g",
 						pgae_voice_prefix(voice), n, 1.0 / (n + 1)),
 				 errhint("ae.is_anomaly flags nothing at a contamination below that.")));
 }

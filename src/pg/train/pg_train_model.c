@@ -152,11 +152,11 @@ train(Call *call)
 		InvalidateCatalogSnapshotConditionally();
 	}
 	else
-		ereport(NOTICE, (errmsg("trained within a transaction: until its end VACUUM can remove "
-								"nothing that died since it began"),
-						 errdetail("There is no checkpoint meanwhile, and ae.training_progress "
-								   "does not show it."),
-						 errhint("Call it outside of a transaction block.")));
+		ereport(NOTICE,
+				(errmsg("training inside a transaction block holds back VACUUM until the "
+						"transaction ends"),
+				 errdetail("It has no checkpoints and is not shown in ae.training_progress."),
+				 errhint("Call it outside a transaction block.")));
 	old = MemoryContextSwitchTo(call->context);
 	bytes = pgae_training_end(call->training);
 	MemoryContextSwitchTo(old);
