@@ -368,6 +368,7 @@ sample_outcome(Sample *s)
 		.seed = 0x123456789abcdef0u,
 	};
 	model->state = (AeTrainState) sample_below(s, AE_TRAIN_STATE_COUNT);
+	model->filling = (AeFilling) (s->seed % AE_FILLING_COUNT);
 	model->n_rows = 1 + sample_u32(s);
 	model->n_validation = model->n_rows / 10;
 	model->n_updates = 1000;

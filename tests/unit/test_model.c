@@ -189,6 +189,7 @@ assert_same_model(const AeModel *a, const AeModel *b)
 	assert_true(a->options.dropout == b->options.dropout && a->net.top_k == b->net.top_k);
 	assert_true(a->code_zeros == b->code_zeros && a->code_mean == b->code_mean);
 	assert_true(a->options.optimizer == b->options.optimizer && a->options.time_limit == 60);
+	assert_true(a->filling == b->filling);
 	assert_true(a->n_rows == b->n_rows && a->best_epoch == b->best_epoch);
 	assert_true(a->n_dead == b->n_dead && a->server_version == b->server_version);
 	assert_true(isnan(a->jacobian) ? isnan(b->jacobian) : a->jacobian == b->jacobian);
@@ -428,6 +429,7 @@ check_back(const AeModel *m, const uint8_t *b, const Offsets *o)
 	assert_true(sample_get(b, o->options + 224, 4) == m->options.batch_top_k);
 	assert_true(sample_get(b, o->options + 228, 8) == m->options.pretrain_updates);
 	assert_true(b[o->outcome] == m->state);
+	assert_true(b[o->outcome + 1] == m->filling);
 	assert_true(sample_get(b, o->outcome + 4, 8) == m->n_rows);
 	assert_true(sample_get(b, o->outcome + 36, 8) == m->best_epoch);
 	assert_true(get_f64(b, o->outcome + 60) == m->mean_loss);

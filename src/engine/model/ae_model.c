@@ -26,6 +26,12 @@ const char *const ae_purpose_name[AE_PURPOSE_COUNT] = {
 	[AE_PURPOSE_COMPRESS] = "compress",
 };
 
+const char *const ae_filling_name[AE_FILLING_COUNT] = {
+	[AE_FILLING_ONCE] = "once",
+	[AE_FILLING_PASSES] = "passes",
+	[AE_FILLING_STARTS] = "starts",
+};
+
 /* As PNG's: a high bit, both line ends and ^Z show what a careless transport did. */
 static const uint8_t magic[8] = {0x89, 'A', 'E', 'M', 0x0d, 0x0a, 0x1a, 0x0a};
 
@@ -930,7 +936,8 @@ io_outcome(Io *io, AeModel *model)
 	size_t start = io->at;
 
 	model->state = (AeTrainState) io_enum(io, (int) model->state, AE_TRAIN_STATE_COUNT, "state");
-	io_reserved(io, 3);
+	model->filling = (AeFilling) io_enum(io, (int) model->filling, AE_FILLING_COUNT, "filling");
+	io_reserved(io, 2);
 	io_count(io, &model->n_rows, "number of rows");
 	io_count(io, &model->n_validation, "number of validation rows");
 	io_count(io, &model->n_updates, "number of updates");

@@ -93,7 +93,8 @@
  * ---- outcome; counts are <= 2^53
  *  0  u8       state            0 running, 1 finished, 2 converged, 3 early, 4 stopped,
  *                               5 diverged
- *  1  u8 x 3   0
+ *  1  u8       filling          0 once, 1 passes, 2 starts
+ *  2  u8 x 2   0
  *  4  u64      n_rows
  * 12  u64      n_validation     <= n_rows
  * 20  u64      n_updates
@@ -179,6 +180,17 @@ typedef enum AePurpose
 
 extern const char *const ae_purpose_name[AE_PURPOSE_COUNT];
 
+/* How missing cells are filled (ae_impute.h); likewise. */
+typedef enum AeFilling
+{
+	AE_FILLING_ONCE = 0, /* one pass */
+	AE_FILLING_PASSES,   /* what comes out is fed back */
+	AE_FILLING_STARTS,   /* and that from several starts */
+	AE_FILLING_COUNT
+} AeFilling;
+
+extern const char *const ae_filling_name[AE_FILLING_COUNT];
+
 /* A model in memory: to be written, or just read. */
 typedef struct AeModel
 {
@@ -194,7 +206,8 @@ typedef struct AeModel
 
 	/* what came out */
 	AeTrainState state;
-	uint64_t n_rows; /* rows seen, validation included */
+	AeFilling filling; /* what filled hidden cells best; in a fold its first member's, for all */
+	uint64_t n_rows;   /* rows seen, validation included */
 	uint64_t n_validation;
 	uint64_t n_updates;
 	uint64_t n_epochs;

@@ -20,6 +20,7 @@
 #include "utils/varbit.h"
 
 #include "ae_hash.h"
+#include "ae_impute.h"
 #include "pg_score.h"
 
 PG_FUNCTION_INFO_V1(pg_ae_encode);
@@ -396,33 +397,8 @@ pg_ae_threshold(PG_FUNCTION_ARGS)
 /* ---- impute ---- */
 
 /*
- * Passes of a network that has not learnt what a missing cell is: the first one sees the mean
- * in its place, the next ones what the one before made of it.  A network trained with masking is
- * at its best at once.
- */
-#define PASSES 4
-
-/* The error of the cells as they are, NULLs filled in, and all networks together. */
-static double
-completed_error(PgaeCached *cached)
-{
-	double sum = 0;
-
-	for (uint32 m = 0; m < cached->n_members; m++)
-	{
-		PgaeUnit *unit = &cached->unit[m];
-		double one;
-
-		ae_scorer_errors(&one, &unit->scorer, outputs_of_row(unit), 1);
-		sum += one;
-	}
-	return sum;
-}
-
-/*
- * impute(model, row): NULLs become what the network makes of the row, with what it has made of
- * them filled in, for as long as that makes the completed row less surprising: passes need not
- * settle, and may drift off.
+ * impute(model, row): NULLs become what the networks make of the row, in the way that was best in
+ * training.  Where nothing is known, nothing speaks for more than one pass.
  */
 Datum
 pg_ae_impute(PG_FUNCTION_ARGS)
@@ -431,30 +407,22 @@ pg_ae_impute(PG_FUNCTION_ARGS)
 	PgaeSight sight;
 	PgaeCached *cached = pgae_see_row(fcinfo, 0, &row, &sight);
 	const AeModel *model = &cached->unit->model;
-	int passes = model->options.masking > 0 ? 1 : PASSES;
-	double least = get_float8_infinity();
+	AeFilling filling = sight == PGAE_UNOBSERVED ? AE_FILLING_ONCE : model->filling;
+	AeScorer *scorers[AE_MAX_MEMBERS];
+	AeReal *outputs, *scratch;
 	bool *missing;
-	double *values = NULL;
 
 	if (!row->any_missing)
 		PG_RETURN_DATUM(PG_GETARG_DATUM(1));
 	missing = palloc(sizeof(bool) * model->schema.n_columns);
 	memcpy(missing, row->missing, sizeof(bool) * model->schema.n_columns);
-	for (int pass = 1; pass <= passes; pass++)
-	{
-		AeReal *outputs = mean_outputs(cached);
-		double *next = invert_outputs(model, outputs);
-		double error;
-
-		for (uint32 m = 0; m < cached->n_members; m++)
-			ae_scorer_fill(&cached->unit[m].scorer, missing, outputs);
-		error = passes > 1 ? completed_error(cached) : 0;
-		if (values && !(error < least))
-			break;
-		values = next;
-		least = error;
-	}
-	PG_RETURN_DATUM(pgae_codec_form(cached->codec, PG_GETARG_DATUM(1), values, missing));
+	for (uint32 m = 0; m < cached->n_members; m++)
+		scorers[m] = &cached->unit[m].scorer;
+	outputs = palloc(sizeof(AeReal) * ae_layout_outputs(&model->net.layout));
+	scratch = palloc(sizeof(AeReal) * ae_impute_scratch(model));
+	ae_impute(outputs, scorers, cached->n_members, missing, filling, scratch);
+	PG_RETURN_DATUM(pgae_codec_form(cached->codec, PG_GETARG_DATUM(1),
+									invert_outputs(model, outputs), missing));
 }
 
 /* ---- explain ---- */

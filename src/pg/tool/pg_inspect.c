@@ -898,6 +898,7 @@ add_outcome(StringInfo out, const PgaeModels *models)
 	add_number(out, "validation_loss", mean_over(models, validation_loss_of));
 	add_number(out, "mean_loss", mean_over(models, mean_loss_of));
 	add_number(out, "pca_loss", mean_over(models, pca_loss_of));
+	add_text(out, "imputes", ae_filling_name[model->filling]);
 	add_count(out, "dead_code_units", model->n_dead);
 	add_number(out, "code_zeros", model->code_zeros);
 	add_number(out, "code_mean", model->code_mean);

@@ -16,6 +16,7 @@
 #include <float.h>
 #include <math.h>
 
+#include "ae_impute.h"
 #include "ae_pca.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -34,6 +35,11 @@
 /* Calibration: rows of a batch, and multiply-adds that one may take (some 20 ms). */
 #define SCORE_BATCH 64
 #define SCORE_MACS 5e8
+
+/* Rows that hidden cells are filled in, and multiply-adds of that (some 250 ms). */
+#define MIN_TRIALS 16
+#define MAX_TRIALS 256
+#define TRIAL_MACS 5e9
 
 /* Without validation rows, so many training rows calibrate. */
 #define MAX_SEEN_SCORES 10000
@@ -1368,6 +1374,51 @@ score_sample(PgaeJob *job, Terms *terms)
 	return sample;
 }
 
+/*
+ * Which way fills hidden cells of the rows that calibrate best.  Rows are picked by their hash, and
+ * few ones come several times, so that it does not depend on the order in which they are read.
+ */
+static void
+choose_filling(PgaeJob *job)
+{
+	AeModel *model = job->model = &job->models[0];
+	Sample sample = begin_sample(job);
+	double macs = ae_net_macs(&model->net) * AE_IMPUTE_TRIAL_PASSES * job->n_members;
+	double n_wanted = Max(MIN_TRIALS, Min(MAX_TRIALS, TRIAL_MACS / macs));
+	size_t n_rounds = (size_t) ceil(n_wanted / (double) Max(sample.n, 1));
+	double share = n_wanted / ((double) sample.n * (double) n_rounds);
+	AeTrials trials = {0};
+	AeScorer *scorers[AE_MAX_MEMBERS];
+	void *blocks[AE_MAX_MEMBERS];
+	AeReal label;
+	bool *hidden = palloc(model->schema.n_columns * sizeof(bool));
+	AeReal *scratch = palloc(ae_impute_scratch(model) * sizeof(AeReal));
+
+	for (uint32 m = 0; m < job->n_members; m++)
+		scorers[m] = make_scorer(&job->models[m], &blocks[m]);
+	for (size_t round = 0; sample.n > 0 && round < n_rounds; round++)
+	{
+		sample = begin_sample(job);
+		for (size_t i = 0; i < sample.n; i++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			next_sample(job, &sample, scorers[0], job->rows.has_target ? &label : NULL, i, 1);
+			if (share < 1 && ae_impute_draw(scorers[0]) >= share)
+				continue;
+			ae_impute_trial(&trials, scorers, job->n_members, round, hidden, scratch);
+		}
+	}
+	model->filling = ae_impute_best(&trials);
+	for (uint32 m = 0; m < job->n_members; m++)
+	{
+		job->models[m].filling = model->filling;
+		pfree(scorers[m]);
+		pfree(blocks[m]);
+	}
+	pfree(hidden);
+	pfree(scratch);
+}
+
 /* exp of the mean logarithm */
 static double
 geometric_mean(const double *terms, size_t n)
@@ -1653,6 +1704,7 @@ pgae_job_run(PgaeJob *job)
 	make_pairs(job);
 	make_prototypes(job);
 	score_rows(job);
+	choose_filling(job);
 	for (uint32 m = 0; m < job->n_members; m++)
 	{
 		job->model = &job->models[m];

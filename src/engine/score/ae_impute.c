@@ -1,0 +1,241 @@
+/*
+ * ae_impute.c: one pass, passes that feed outputs back, and passes from several starts.
+ */
+#include "ae_impute.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "ae_hash.h"
+
+#define N_STARTS 3
+
+/* Where missing numbers start, in scaled units; the mean comes first. */
+static const AeReal start_level[N_STARTS] = {0.0f, -1.5f, 1.5f};
+
+/* Starts and completed rows of each: 1 + 0, 1 + 4 and 3 (1 + 2) runs of the network. */
+static const int n_starts[AE_FILLING_COUNT] = {1, 1, N_STARTS};
+static const int n_completed[AE_FILLING_COUNT] = {0, 4, 2};
+
+/* Of the known cells of a row one in so many is hidden in a trial. */
+#define HIDDEN_SHARE 5
+
+/* What a row can lose at most, and units of it in a loss of 1: squares of 2^24 rows have room. */
+#define MAX_LOSS 100.0
+#define UNITS 65536.0
+
+/* What another way than one pass has to gain in a row, on the average. */
+#define LEAST_GAIN (0.01 * UNITS)
+
+size_t
+ae_impute_scratch(const AeModel *model)
+{
+	const AeLayout *layout = &model->net.layout;
+
+	return 3 * ae_layout_outputs(layout) + ae_layout_cells(layout);
+}
+
+/* The mean of the members' outputs; gives the sum of their errors of the cells as they are. */
+static double
+see(AeReal *outputs, AeScorer *const *scorers, uint32_t n_scorers)
+{
+	size_t n = ae_layout_outputs(&scorers[0]->model->net.layout);
+	double sum = 0.0;
+
+	memset(outputs, 0, n * sizeof(AeReal));
+	for (uint32_t m = 0; m < n_scorers; m++)
+	{
+		AeReal *own = ae_scorer_decode(scorers[m], ae_scorer_encode(scorers[m], 1), 1);
+		double error;
+
+		ae_scorer_errors(&error, scorers[m], own, 1);
+		sum += error;
+		ae_scorer_finish(scorers[m], own, 1);
+		for (size_t i = 0; i < n; i++)
+			outputs[i] += own[i] / (AeReal) n_scorers;
+	}
+	return sum;
+}
+
+/* Missing numbers become that level, within what training saw; at 0, and categories, missing. */
+static void
+begin(AeScorer *scorer, const bool *missing, AeReal level)
+{
+	const AeSchema *schema = &scorer->model->schema;
+
+	for (uint32_t c = 0; c < schema->n_columns; c++)
+	{
+		const AeColumn *column = &schema->columns[c];
+
+		if (column->cell < 0 || !missing[c])
+			continue;
+		for (uint32_t i = 0; i < ae_column_cells(column); i++)
+			scorer->cells[(uint32_t) column->cell + i] = (AeReal) NAN;
+		if (level != 0 && column->kind != AE_KIND_CATEGORY)
+			scorer->cells[column->cell] = ae_scaler_bound(schema, c, level);
+	}
+}
+
+void
+ae_impute(AeReal *outputs, AeScorer *const *scorers, uint32_t n_scorers, const bool *missing,
+		  AeFilling filling, AeReal *scratch)
+{
+	size_t n = ae_layout_outputs(&scorers[0]->model->net.layout);
+	double least = INFINITY;
+	AeReal *now = scratch, *next = scratch + n;
+
+	for (int s = 0; s < n_starts[filling]; s++)
+	{
+		for (uint32_t m = 0; m < n_scorers; m++)
+			begin(scorers[m], missing, start_level[s]);
+		see(now, scorers, n_scorers);
+		if (s == 0)
+			memcpy(outputs, now, n * sizeof(AeReal));
+		for (int k = 0; k < n_completed[filling]; k++)
+		{
+			AeReal *swap = now;
+			double error;
+
+			for (uint32_t m = 0; m < n_scorers; m++)
+				ae_scorer_fill(scorers[m], missing, now);
+			error = see(next, scorers, n_scorers);
+			if (error < least)
+			{
+				least = error;
+				memcpy(outputs, now, n * sizeof(AeReal));
+			}
+			else if (k > 0)
+				break;
+			now = next;
+			next = swap;
+		}
+	}
+}
+
+/* ---- trial ---- */
+
+static uint64_t
+hash_cells(const AeReal *cells, size_t n, uint64_t round)
+{
+	uint64_t h = ae_hash_word(0, round);
+
+	for (size_t i = 0; i < n; i++)
+		h = ae_hash_word(h, ae_hash_number((double) cells[i]));
+	return ae_hash_mix(h);
+}
+
+double
+ae_impute_draw(const AeScorer *scorer)
+{
+	size_t n_cells = ae_layout_cells(&scorer->model->net.layout);
+
+	return (double) (hash_cells(scorer->cells, n_cells, UINT64_MAX) >> 11) * 0x1p-53;
+}
+
+/* hidden: known columns of the row, by chance; returns whether there are some, and others left. */
+static bool
+hide(bool *hidden, const AeScorer *scorer, uint64_t hash)
+{
+	const AeSchema *schema = &scorer->model->schema;
+	bool any = false, left = false;
+
+	for (uint32_t c = 0; c < schema->n_columns; c++)
+	{
+		int32_t cell = schema->columns[c].cell;
+		bool known = cell >= 0 && scorer->cells[cell] == scorer->cells[cell];
+
+		hidden[c] = known && ae_hash_mix(ae_hash_word(hash, c)) % HIDDEN_SHARE == 0;
+		any |= hidden[c];
+		left |= known && !hidden[c];
+	}
+	return any && left;
+}
+
+/* What row 0, filled in, lost against truth, in units. */
+typedef struct Loss
+{
+	int64_t numbers, levels;
+} Loss;
+
+static Loss
+loss_of_row(const AeScorer *scorer, const AeReal *truth, const bool *hidden)
+{
+	const AeSchema *schema = &scorer->model->schema;
+	double numbers = 0.0, levels = 0.0, n = 0.0;
+
+	for (uint32_t c = 0; c < schema->n_columns; c++)
+	{
+		int32_t cell = schema->columns[c].cell;
+		double d;
+
+		if (!hidden[c])
+			continue;
+		d = (double) scorer->cells[cell] - (double) truth[cell];
+		n += 1.0;
+		if (schema->columns[c].kind != AE_KIND_CATEGORY)
+			numbers += d * d;
+		else if (d != 0.0)
+			levels += 1.0;
+	}
+	numbers /= n;
+	return (Loss){(int64_t) ((numbers < MAX_LOSS ? numbers : MAX_LOSS) * UNITS),
+				  (int64_t) (levels / n * UNITS)};
+}
+
+void
+ae_impute_trial(AeTrials *trials, AeScorer *const *scorers, uint32_t n_scorers, uint64_t round,
+				bool *hidden, AeReal *scratch)
+{
+	const AeSchema *schema = &scorers[0]->model->schema;
+	const AeLayout *layout = &scorers[0]->model->net.layout;
+	size_t n_cells = ae_layout_cells(layout);
+	AeReal *outputs = scratch + 2 * ae_layout_outputs(layout);
+	AeReal *truth = outputs + ae_layout_outputs(layout);
+	Loss loss[AE_FILLING_COUNT];
+
+	memcpy(truth, scorers[0]->cells, n_cells * sizeof(AeReal));
+	if (!hide(hidden, scorers[0], hash_cells(truth, n_cells, round)))
+		return;
+	for (uint32_t m = 0; m < n_scorers; m++)
+	{
+		memcpy(scorers[m]->cells, truth, n_cells * sizeof(AeReal));
+		scorers[m]->unseen[0] = 0.0;
+		for (uint32_t c = 0; c < schema->n_columns; c++)
+			if (hidden[c] && schema->columns[c].wide)
+				scorers[m]->cells[schema->columns[c].tag] = (AeReal) NAN;
+	}
+	trials->n++;
+	for (int a = 0; a < AE_FILLING_COUNT; a++)
+	{
+		ae_impute(outputs, scorers, n_scorers, hidden, (AeFilling) a, scratch);
+		ae_scorer_fill(scorers[0], hidden, outputs);
+		loss[a] = loss_of_row(scorers[0], truth, hidden);
+		for (int b = 0; b < a; b++)
+		{
+			int64_t numbers = loss[b].numbers - loss[a].numbers;
+			int64_t levels = loss[b].levels - loss[a].levels;
+
+			trials->numbers[a][b] += numbers;
+			trials->levels[a][b] += levels;
+			trials->square[a][b] += (uint64_t) ((numbers + levels) * (numbers + levels));
+		}
+	}
+}
+
+AeFilling
+ae_impute_best(const AeTrials *trials)
+{
+	int best = 0;
+
+	for (int way = 1; way < AE_FILLING_COUNT; way++)
+	{
+		double numbers = (double) trials->numbers[way][best];
+		double levels = (double) trials->levels[way][best];
+		double gain = numbers + levels;
+
+		if (numbers >= 0.0 && levels >= 0.0 && gain > LEAST_GAIN * (double) trials->n &&
+			gain * gain > 4.0 * (double) trials->square[way][best])
+			best = way;
+	}
+	return (AeFilling) best;
+}

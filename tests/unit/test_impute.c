@@ -1,0 +1,238 @@
+/*
+ * Proves: passes and starts complete a row as worked by hand, the trial sees which way was right, and
+ * whatever the model, answers are those of the way asked for and known cells stay.
+ */
+#include "unit_data.h"
+
+#include "ae_impute.h"
+#include "sample_model.h"
+
+static void
+make_scorer(AeScorer *scorer, void **block, const AeModel *model)
+{
+	AeError error = {0};
+	size_t size;
+
+	assert_int_equal(ae_scorer_size(&size, model, 1, &error), AE_OK);
+	*block = malloc(size);
+	assert_non_null(*block);
+	ae_scorer_init(scorer, *block, model, 1, ae_kernels_best());
+}
+
+/* ---- worked by hand ---- */
+
+/* 2-1-2, linear: code = (x0 + x1) / 2, both outputs gain x code. */
+typedef struct Mean
+{
+	AeModel model;
+	AeColumn columns[2];
+	AeBlock blocks[2];
+	uint32_t indicators[2];
+	AeReal params[7];
+} Mean;
+
+static void
+mean_model(Mean *t, AeReal gain)
+{
+	const AeReal params[] = {0.5, 0.5, 0, gain, gain, 0, 0};
+	AeNet *net = &t->model.net;
+
+	memset(t, 0, sizeof *t);
+	memcpy(t->params, params, sizeof params);
+	for (int c = 0; c < 2; c++)
+		t->columns[c] =
+			(AeColumn){.kind = AE_KIND_NUMBER, .varies = true, .scale = 1, .min = -10, .max = 10};
+	t->model.schema.n_columns = 2;
+	t->model.schema.columns = t->columns;
+	t->model.params = t->params;
+	ae_schema_layout(&t->model.schema);
+	ae_schema_blocks(&net->layout, t->blocks, t->indicators, &t->model.schema, AE_LOSS_MSE,
+					 AE_LOSS_SOFTMAX);
+	net->n_layers = 2;
+	net->n_encoder = 1;
+	net->width[0] = net->width[2] = 2;
+	net->width[1] = 1;
+	assert_int_equal(ae_net_check(net, NULL), AE_OK);
+}
+
+/* What x0 is filled with where x1 is 1. */
+static double
+filled(const Mean *t, AeFilling filling)
+{
+	const bool missing[2] = {true, false};
+	AeReal scratch[8], outputs[2];
+	AeScorer scorer, *scorers[] = {&scorer};
+	void *block;
+
+	assert_true(ae_impute_scratch(&t->model) == 8);
+	make_scorer(&scorer, &block, &t->model);
+	scorer.cells[0] = (AeReal) NAN;
+	scorer.cells[1] = 1;
+	ae_impute(outputs, scorers, 1, missing, filling, scratch);
+	assert_true(scorer.cells[1] == 1);
+	free(block);
+	return (double) outputs[0];
+}
+
+/*
+ * x <- (x + 1) / 2 from 0: 1/2, 3/4, 7/8, 15/16.  From 3/2: 5/4, 9/8, which is nearer to 1 than 3/4 is, and
+ * from -3/2: -1/4, 3/8, which is not.  With twice that, x <- x + 1, the first one has the least error.
+ */
+static void
+test_by_hand(void **state)
+{
+	Mean t;
+
+	(void) state;
+	mean_model(&t, 1);
+	assert_true(filled(&t, AE_FILLING_ONCE) == 0.5);
+	assert_true(filled(&t, AE_FILLING_PASSES) == 0.9375);
+	assert_true(filled(&t, AE_FILLING_STARTS) == 1.125);
+	mean_model(&t, 2);
+	assert_true(filled(&t, AE_FILLING_ONCE) == 1);
+	assert_true(filled(&t, AE_FILLING_PASSES) == 1);
+}
+
+/* Row i of 400: both columns are the same number. */
+static void
+try_row(AeTrials *trials, AeScorer *scorer, int i)
+{
+	AeScorer *scorers[] = {scorer};
+	AeReal scratch[8];
+	bool hidden[2];
+
+	scorer->cells[0] = scorer->cells[1] = (AeReal) (i % 100) / 25 - 2;
+	ae_impute_trial(trials, scorers, 1, (uint64_t) (i / 100), hidden, scratch);
+}
+
+/* Half of what is known is too little, and passes add to it; twice that is right at once. */
+static void
+test_trial(void **state)
+{
+	(void) state;
+	for (int gain = 1; gain <= 2; gain++)
+	{
+		AeTrials trials = {0}, backwards = {0};
+		AeScorer scorer;
+		void *block;
+		Mean t;
+
+		mean_model(&t, (AeReal) gain);
+		make_scorer(&scorer, &block, &t.model);
+		for (int i = 0; i < 400; i++)
+			try_row(&trials, &scorer, i);
+		for (int i = 400; i-- > 0;)
+			try_row(&backwards, &scorer, i);
+		assert_memory_equal(&trials, &backwards, sizeof trials);
+		assert_true(trials.square[AE_FILLING_STARTS][AE_FILLING_ONCE] > 0);
+		assert_int_equal(trials.numbers[AE_FILLING_PASSES][AE_FILLING_ONCE] > 0, gain == 1);
+		assert_int_equal(ae_impute_best(&trials) == AE_FILLING_ONCE, gain == 2);
+		free(block);
+	}
+}
+
+/*
+ * Four rows that gain 1 each are two standard errors, five are more; starts have to beat the best, and
+ * not at the cost of levels.
+ */
+static void
+test_best(void **state)
+{
+	AeTrials trials = {0};
+
+	(void) state;
+	assert_int_equal(ae_impute_best(&trials), AE_FILLING_ONCE);
+	trials.numbers[AE_FILLING_PASSES][AE_FILLING_ONCE] = 4;
+	trials.square[AE_FILLING_PASSES][AE_FILLING_ONCE] = 4;
+	assert_int_equal(ae_impute_best(&trials), AE_FILLING_ONCE);
+	trials.numbers[AE_FILLING_PASSES][AE_FILLING_ONCE] = 5;
+	trials.square[AE_FILLING_PASSES][AE_FILLING_ONCE] = 5;
+	trials.numbers[AE_FILLING_STARTS][AE_FILLING_ONCE] = 9;
+	trials.square[AE_FILLING_STARTS][AE_FILLING_ONCE] = 9;
+	assert_int_equal(ae_impute_best(&trials), AE_FILLING_PASSES);
+	trials.numbers[AE_FILLING_STARTS][AE_FILLING_PASSES] = 5;
+	trials.square[AE_FILLING_STARTS][AE_FILLING_PASSES] = 5;
+	assert_int_equal(ae_impute_best(&trials), AE_FILLING_STARTS);
+	trials.numbers[AE_FILLING_STARTS][AE_FILLING_PASSES] = 6;
+	trials.levels[AE_FILLING_STARTS][AE_FILLING_PASSES] = -1;
+	assert_int_equal(ae_impute_best(&trials), AE_FILLING_PASSES);
+	trials.n = 1; /* 5 are less than 655.36 */
+	assert_int_equal(ae_impute_best(&trials), AE_FILLING_ONCE);
+	trials.n = 0;
+	trials.numbers[AE_FILLING_PASSES][AE_FILLING_ONCE] = -5;
+	trials.numbers[AE_FILLING_STARTS][AE_FILLING_ONCE] = -9;
+	assert_int_equal(ae_impute_best(&trials), AE_FILLING_ONCE);
+}
+
+/* ---- any model ---- */
+
+static double
+error_of_filled(AeScorer *scorer, const bool *missing, const AeReal *outputs)
+{
+	double error;
+
+	ae_scorer_fill(scorer, missing, outputs);
+	ae_scorer_errors(&error, scorer, ae_scorer_decode(scorer, ae_scorer_encode(scorer, 1), 1), 1);
+	return error;
+}
+
+/* One pass is that of the scorer; no other way completes a row worse; known cells stay. */
+static void
+test_any_model(void **state)
+{
+	int better = 0;
+
+	(void) state;
+	for (uint64_t seed = 1; seed <= 200; seed++)
+	{
+		Sample *s = sample_random(seed);
+		const AeLayout *layout = &s->model.net.layout;
+		size_t n_outputs = ae_layout_outputs(layout), n_cells = ae_layout_cells(layout);
+		AeReal scratch[3 * SAMPLE_INPUTS + SAMPLE_INPUTS], outputs[SAMPLE_INPUTS];
+		AeReal before[SAMPLE_INPUTS], *once;
+		double values[SAMPLE_COLUMNS], first;
+		bool missing[SAMPLE_COLUMNS];
+		AeScorer scorer, *scorers[] = {&scorer};
+		void *block;
+
+		assert_true(ae_impute_scratch(&s->model) <= sizeof scratch / sizeof *scratch);
+		make_scorer(&scorer, &block, &s->model);
+		sample_row(s, values, missing, true);
+		ae_scorer_take(&scorer, 0, values, missing);
+		memcpy(before, scorer.cells, n_cells * sizeof(AeReal));
+		ae_impute(outputs, scorers, 1, missing, AE_FILLING_ONCE, scratch);
+		assert_memory_equal(scorer.cells, before, n_cells * sizeof(AeReal));
+		once = ae_scorer_decode(&scorer, ae_scorer_encode(&scorer, 1), 1);
+		ae_scorer_finish(&scorer, once, 1);
+		assert_memory_equal(outputs, once, n_outputs * sizeof(AeReal));
+		first = error_of_filled(&scorer, missing, outputs);
+		for (int way = AE_FILLING_PASSES; way < AE_FILLING_COUNT; way++)
+		{
+			double error;
+
+			ae_impute(outputs, scorers, 1, missing, (AeFilling) way, scratch);
+			for (size_t i = 0; i < n_cells; i++)
+				if (before[i] == before[i])
+					assert_true(scorer.cells[i] == before[i]);
+			error = error_of_filled(&scorer, missing, outputs);
+			assert_true(error <= first);
+			better += error < first;
+		}
+		free(block);
+		sample_free(s);
+	}
+	assert_true(better > 100);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_by_hand),
+		cmocka_unit_test(test_trial),
+		cmocka_unit_test(test_best),
+		cmocka_unit_test(test_any_model),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
