@@ -33,7 +33,7 @@ FROM (SELECT d.* FROM data d, generate_series(1, 8) WHERE id = 7) t, models WHER
 
 -- beside everything that it can stand with
 SELECT count(DISTINCT loss) AS outcomes, max(loss) < 1 AS trained
-FROM unnest(ARRAY['{}', ae.options(dropout => 0.1), ae.options(optimizer => 'adamw'), ae.options(optimizer => 'sgd'), ae.options(noise => 0.1), ae.options(masking => 0.1),
+FROM unnest(ARRAY['{}', ae.options(dropout => 0.1), ae.options(optimizer => 'adamw'), ae.options(optimizer => 'sgd'), ae.options(noise => 0.1), ae.options(masking => 0.2),
 	ae.options(null_indicators => true), ae.options(category_loss => 'cross_entropy'), ae.sparse('l1'), ae.sparse('kl', layers => 'hidden'), ae.sparse(top_k => 2),
 	ae.denoise('swap', emphasis => 0.3), ae.options(batch_size => 2), ae.options(purpose => 'detect', hidden => '{16,8}')]) o,
 	LATERAL (SELECT avg(ae.reconstruction_error(model, t)) AS loss FROM data t, (SELECT ae.train(t, base(ae.options(batch_norm => true) || o)) AS model FROM data t) m) l;

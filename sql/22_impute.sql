@@ -1,5 +1,6 @@
 -- Proves that what is imputed and reconstructed stays within what training saw, that NULL stays where
--- nothing was learnt, and that all members of a model have a say in it.
+-- nothing was learnt, that all members of a model have a say in it, and that passes
+-- are used where they help.
 \set VERBOSITY terse
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS ae;
@@ -32,6 +33,26 @@ WHERE n = 50 AND name = 'code';
 -- what is known stays as it is
 SELECT name, bool_and((ae.impute(model, q)).y = 4) AS kept FROM line_models, questions WHERE (q).y = 4 GROUP BY name ORDER BY name;
 
+-- y = 2x: of one the other.  Rows with gaps teach a narrow code what a gap is; where there are none, passes find it
+CREATE TYPE xy AS (x float8, y float8);
+CREATE TABLE doubles AS
+SELECT n, d, gaps, ae.train(ROW(CASE WHEN NOT gaps OR r > 0.15 THEN x END, CASE WHEN NOT gaps OR r < 0.85 THEN 2 * x END)::xy, '{"code": 1}') AS model
+FROM unnest('{20,50,200}'::int[]) n, generate_series(1, 5) d, unnest('{f,t}'::bool[]) gaps,
+	LATERAL (SELECT 1 + 9 * ((i * 0.61803398875 + d / 7.0) % 1) AS x, (i * 0.7548776662467 + d / 3.0) % 1 AS r FROM generate_series(1, n) i) s
+GROUP BY n, d, gaps;
+CREATE TABLE halves AS
+SELECT n, d, gaps, abs((ae.impute(model, ROW(NULL, 4)::xy)).x - 2) AS at_2, sqrt(avg(((ae.impute(model, ROW(NULL, 2 * v)::xy)).x - v) ^ 2)) AS x, sqrt(avg(((ae.impute(model, ROW(v, NULL)::xy)).y / 2 - v) ^ 2)) AS y,
+	sqrt(avg(((ae.reconstruct(model, ROW(NULL, 2 * v)::xy)).x - v) ^ 2 + ((ae.reconstruct(model, ROW(v, NULL)::xy)).y / 2 - v) ^ 2) / 2) AS one_pass
+FROM doubles, generate_series(1.5, 9.5, 0.25) v GROUP BY n, d, gaps, model;
+-- the mean of x would be wrong by 2.4
+SELECT gaps, n, percentile_cont(0.5) WITHIN GROUP (ORDER BY at_2) < 0.7 AS about_2, percentile_cont(0.5) WITHIN GROUP (ORDER BY x) < CASE WHEN gaps THEN 0.8 ELSE 2 END AS x, percentile_cont(0.5) WITHIN GROUP (ORDER BY y) < CASE WHEN gaps THEN 0.8 ELSE 0.3 END AS y
+FROM halves GROUP BY gaps, n ORDER BY gaps, n;
+SELECT bool_and(sqrt((x ^ 2 + y ^ 2) / 2) < 1.05 * one_pass) AS at_least_one_pass FROM halves;
+-- only where there are gaps, the code is narrow, and nobody said otherwise
+SELECT o.options, o.gaps, ae.describe(ae.train(ROW(CASE WHEN NOT o.gaps OR i % 5 > 0 THEN i END, i % 7)::xy, o.options || '{"updates": 1}'))->'options'->'masking' AS masking
+FROM (VALUES (1, '{"code": 1}'::jsonb, true), (2, '{"code": 1}', false), (3, '{}', true), (4, '{"code": 1, "noise": 0}', true), (5, '{"code": 1, "masking": 0}', true), (6, '{"code": 1, "masking": 0.3}', true),
+	(7, '{"code": 1, "denoise": "swap"}', true), (8, '{"code": 1, "optimizer": "lbfgs"}', true)) o(k, options, gaps), generate_series(1, 60) i GROUP BY o.k, o.options, o.gaps ORDER BY o.k;
+
 -- a column that was one value or NULL: nothing says when it is which.  One that was never NULL has its value
 CREATE TABLE remarks AS
 SELECT i AS id, sin(i) AS a, CASE WHEN i % 100 = 0 THEN 'deleted by admin' END AS remark, CASE WHEN i % 50 = 0 THEN 3 END AS code, 'OK'::text AS status,
@@ -52,9 +73,9 @@ CREATE TABLE waves AS SELECT i AS id, sin(i) + 0.1 * sin(3.3 * i) AS a, cos(i) A
 CREATE TABLE wave_models AS SELECT quality, ae.train(w, ae.options(exclude => '{id}', quality => nullif(quality, 'default'), hidden => '{48}', updates => 300, seed => 1)) AS model FROM waves w, unnest('{default,accurate}'::text[]) quality GROUP BY quality;
 CREATE TABLE filled AS SELECT quality, w.id, w.a, (ae.impute(model, h)).a AS guess, (ae.reconstruct(model, h)).a AS one_pass FROM wave_models, waves w, LATERAL jsonb_populate_record(w, '{"a": null}') h;
 SELECT max(e) FILTER (WHERE quality = 'accurate') < 1.05 * max(e) FILTER (WHERE quality = 'default') AS impute, max(r) FILTER (WHERE quality = 'accurate') < 1.05 * max(r) FILTER (WHERE quality = 'default') AS reconstruct,
-	max(e / r) < 1 AS passes_help, max(e) < 0.5 AS learnt
+	max(e / r) < 1 AS passes_help, max(e) < 0.55 AS learnt
 FROM (SELECT quality, sqrt(avg((guess - a) ^ 2)) AS e, sqrt(avg((one_pass - a) ^ 2)) AS r FROM filled GROUP BY quality) s;
 
-DROP TABLE lines, line_models, questions, remarks, remark_models, waves, wave_models, filled;
+DROP TABLE doubles, halves, lines, line_models, questions, remarks, remark_models, waves, wave_models, filled;
 DROP FUNCTION within(pair, integer);
-DROP TYPE pair;
+DROP TYPE pair, xy;

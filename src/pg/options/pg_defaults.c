@@ -15,6 +15,10 @@
 /* Contraction: its weight, as ae.contract has it, and units of a code whose norm is exact. */
 #define DEFAULT_CONTRACT_WEIGHT 0.03
 #define EXACT_CONTRACT_UNITS 32
+/* Noise of a wide network, and masking of a narrow one whose rows have gaps (measured). */
+#define DEFAULT_NOISE 0.2
+#define DEFAULT_MASKING 0.1
+
 /* Deviation of the noise that makes a code of bits (measured, see the documents). */
 #define DEFAULT_HASH_NOISE 4
 
@@ -237,9 +241,24 @@ resolve_contract(AeTrainOptions *train, const PgaeOptions *options, const AeNet 
 								train->optimizer == AE_OPTIMIZER_LBFGS;
 }
 
-/* What ae.denoise says, in the terms of the engine; beside it no noise that nobody asked for. */
+static bool
+has_gaps(const AeSchema *schema)
+{
+	for (uint32 c = 0; c < schema->n_columns; c++)
+	{
+		if (schema->columns[c].cell >= 0 && schema->columns[c].n_missing > 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * What ae.denoise says, in the terms of the engine; beside it no noise that nobody asked for.  A
+ * gap is taken for a mean by a network that was never told what stood there: so a narrow code of
+ * rows with gaps is told of some.
+ */
 static void
-resolve_denoise(AeTrainOptions *train, const PgaeOptions *options)
+resolve_denoise(AeTrainOptions *train, const PgaeOptions *options, const AeModel *model)
 {
 	static const double levels[PGAE_DENOISE_COUNT] = {
 		[PGAE_DENOISE_GAUSSIAN] = 0.2,
@@ -263,9 +282,12 @@ resolve_denoise(AeTrainOptions *train, const PgaeOptions *options)
 		if (*level == 0)
 			train->emphasis = 0; /* of nothing */
 	}
-	else if (!PGAE_GIVEN(options, train.noise) && train->optimizer != AE_OPTIMIZER_LBFGS &&
-			 pgae_options_purpose(options) == AE_PURPOSE_DETECT)
-		train->noise = 0.2;
+	else if (PGAE_GIVEN(options, train.noise) || train->optimizer == AE_OPTIMIZER_LBFGS)
+		return;
+	else if (pgae_options_purpose(options) == AE_PURPOSE_DETECT)
+		train->noise = DEFAULT_NOISE;
+	else if (!PGAE_GIVEN(options, train.masking) && has_gaps(&model->schema))
+		train->masking = DEFAULT_MASKING;
 }
 
 static void
@@ -278,7 +300,7 @@ resolve_training(AeModel *model, const PgaeOptions *options, size_t n_rows, size
 		train->learning_rate = 0.03;
 	if (train->optimizer == AE_OPTIMIZER_ADAMW && !PGAE_GIVEN(options, train.weight_decay))
 		train->weight_decay = 0.01;
-	resolve_denoise(train, options);
+	resolve_denoise(train, options, model);
 	resolve_sparse(train, options);
 	if (options->hash_bits > 0 && train->optimizer != AE_OPTIMIZER_LBFGS &&
 		!PGAE_GIVEN(options, train.code_noise))
