@@ -183,7 +183,7 @@ my (undef, $hint) = $node->psql('postgres', "SET ROLE other; SELECT ae.summary('
 like($hint, qr/HINT: .*GRANT SELECT ON ae\.models TO other\./, 'a hint for who may not see');
 $node->query('postgres', 'GRANT EXECUTE ON FUNCTION ae.save_model, ae.drop_training TO other');
 (undef, $hint) = $node->psql('postgres', "SET ROLE other; SELECT ae.save_model('m', model) FROM bytes");
-like($hint, qr/HINT:  That is owner: GRANT that role TO other/, 'a hint for who may not save');
+like($hint, qr/HINT:  The owner is owner: GRANT that role TO other/, 'a hint for who may not save');
 
 # Whoever has no right to a training does not wait for it either: rights before locks.
 my $busy = $node->session('postgres');
