@@ -66,9 +66,9 @@ place(Job *job, AeArena *arena)
 	ae_net_place_penalty(&job->pass, arena, &job->term, job->everywhere);
 	if (job->dropout > 0)
 		ae_net_place_dropout(&job->pass, arena, ROWS);
-	ae_net_place_gate(&job->pass, arena, ROWS, job->batch_top_k, job->auxiliary.weight > 0,
-					  job->auxiliary.weight > 0 ? job->idle : NULL,
-					  job->auxiliary.weight > 0 ? job->was_on : NULL);
+	ae_net_place_gate(&job->pass, arena, ROWS, job->batch_top_k);
+	if (job->auxiliary.weight > 0)
+		ae_net_count_units(&job->pass, arena, ROWS, job->idle, job->was_on);
 	ae_auxiliary_place(&job->auxiliary, arena, &job->net, ROWS);
 	ae_contract_place(&job->contraction, &job->pass, arena, ROWS, job->contract, !job->estimate);
 	if (job->batch_norm)
@@ -758,7 +758,7 @@ thresholds_by_hand(void **state)
 	assert_true(AE_JUMP_WIDTH == 0.1);
 	unit_place(&pass, &arena, &net, 2, true);
 	ae_net_place_penalty(&pass, &arena, &term, false);
-	ae_net_place_gate(&pass, &arena, 2, 0, false, NULL, NULL);
+	ae_net_place_gate(&pass, &arena, 2, 0);
 	assert_true(arena.used < sizeof block_of_pass - AE_ALIGN);
 	pass.penalty_scale = 0.5;
 	unit_forward(&pass, params, x, NULL, 2, true);

@@ -243,17 +243,25 @@ ae_net_place_dropout(AePass *pass, AeArena *arena, size_t n_rows)
 }
 
 void
-ae_net_place_gate(AePass *pass, AeArena *arena, size_t n_rows, uint32_t batch_top_k, bool counts,
-				  uint32_t *idle, uint8_t *was_on)
+ae_net_place_gate(AePass *pass, AeArena *arena, size_t n_rows, uint32_t batch_top_k)
 {
 	const AeNet *net = pass->net;
 	size_t n_code = net->width[net->n_encoder];
 
 	pass->gate.batch_top_k = batch_top_k;
 	pass->gate.learned = net->gated && batch_top_k == 0;
+	if (pass->gate.learned)
+		pass->gate.before = ae_arena_place(arena, n_rows * n_code, sizeof(AeReal));
+}
+
+void
+ae_net_count_units(AePass *pass, AeArena *arena, size_t n_rows, uint32_t *idle, uint8_t *was_on)
+{
+	size_t n_code = pass->net->width[pass->net->n_encoder];
+
 	pass->gate.idle = idle;
 	pass->gate.was_on = was_on;
-	if (pass->gate.learned || counts)
+	if (!pass->gate.learned)
 		pass->gate.before = ae_arena_place(arena, n_rows * n_code, sizeof(AeReal));
 }
 

@@ -137,13 +137,15 @@ void ae_net_place_norm(AePass *pass, AeArena *arena, size_t n_rows);
 void ae_net_fold(AeReal *folded, const AeReal *params, const AeNet *net, const double *mean,
 				 const double *variance);
 
+/* Gives the pass what training needs of a gated code, or of the k largest units. */
+void ae_net_place_gate(AePass *pass, AeArena *arena, size_t n_rows, uint32_t batch_top_k);
+
 /*
- * Gives the pass what training needs of a gated code, or of the k largest units where `counts`:
- * how long units have been off is then counted for ae_auxiliary_loss, in idle and was_on, one for
- * each unit of the code, which the caller keeps from one minibatch to the next.
+ * After it: lets the pass count how long units of the code have been off, for ae_auxiliary_loss,
+ * in idle and was_on, one for each unit, which the caller keeps from one minibatch to the next.
  */
-void ae_net_place_gate(AePass *pass, AeArena *arena, size_t n_rows, uint32_t batch_top_k,
-					   bool counts, uint32_t *idle, uint8_t *was_on);
+void ae_net_count_units(AePass *pass, AeArena *arena, size_t n_rows, uint32_t *idle,
+						uint8_t *was_on);
 
 /*
  * The next forward passes in training add Gaussian noise of deviation sigma to the code before its

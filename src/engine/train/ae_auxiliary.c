@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "ae_term.h"
 #include "ae_topk.h"
 
 AeStatus
@@ -115,3 +116,71 @@ ae_auxiliary_gradient(AeReal *grads, const AeAuxiliary *auxiliary, const AePass 
 				ae_transposed(ae_matrix(auxiliary->code, pass->n_rows, n_code)),
 				ae_matrix(auxiliary->d, pass->n_rows, n_outputs), 1, pass->compute.blas);
 }
+
+/* ---- as a term ---- */
+
+static bool
+used(const AeNet *net, const AeTrainOptions *options)
+{
+	(void) net;
+	return options->aux_weight > 0;
+}
+
+/* Dead units are those of a gate, which knows no line search. */
+static AeStatus
+check(const AeNet *net, const AeTrainOptions *o, AeError *error)
+{
+	if (!used(net, o))
+		return AE_OK;
+	if (o->optimizer == AE_OPTIMIZER_LBFGS)
+		return ae_fail(error, AE_ERR_ARGUMENT, "optimizer of a gate", o->optimizer, 0,
+					   AE_OPTIMIZER_ADAMW);
+	if (net->top_k == 0 && !net->gated)
+		return ae_fail(error, AE_ERR_ARGUMENT, "aux_weight without a gate", o->aux_weight, 0, 0);
+	return ae_auxiliary_check(net, error);
+}
+
+/* How long units have been off, and which were on since the last update. */
+static size_t
+lasting(const AeNet *net)
+{
+	return net->width[net->n_encoder] * (sizeof(uint32_t) + sizeof(uint8_t));
+}
+
+static void *
+place(AeArena *arena, AePass *pass, const AeTermSetup *setup, void *counts)
+{
+	uint32_t *idle = counts;
+	uint8_t *was_on = idle ? (uint8_t *) (idle + setup->net->width[setup->net->n_encoder]) : NULL;
+	AeAuxiliary here = {.weight = setup->options->aux_weight};
+	AeAuxiliary *home = ae_arena_place(arena, 1, sizeof(AeAuxiliary));
+
+	ae_net_count_units(pass, arena, setup->slice_rows, idle, was_on);
+	ae_auxiliary_place(&here, arena, setup->net, setup->slice_rows);
+	if (home)
+		*home = here;
+	return home;
+}
+
+static double
+loss(void *state, AeTermSlice *slice)
+{
+	return ae_auxiliary_loss(state, slice->pass, slice->params, slice->cells, slice->share,
+							 slice->measure);
+}
+
+static void
+after(void *state, const AeTermSlice *slice)
+{
+	ae_auxiliary_gradient(slice->grads, state, slice->pass);
+}
+
+const AeTerm ae_auxiliary_term = {
+	.name = "auxiliary",
+	.used = used,
+	.check = check,
+	.lasting = lasting,
+	.place = place,
+	.loss = loss,
+	.after = after,
+};

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ae_rng.h"
+#include "ae_term.h"
 
 AeStatus
 ae_contract_check(const AeNet *net, AeError *error)
@@ -289,3 +290,83 @@ ae_contract_gradient(AeReal *grads, AeContraction *c, AePass *pass, const AeReal
 
 	return sweep(&s);
 }
+
+/* ---- as a term ---- */
+
+static bool
+used(const AeNet *net, const AeTrainOptions *options)
+{
+	(void) net;
+	return options->contract_weight > 0;
+}
+
+/* It needs derivatives that exist, of a net that is the same at every visit. */
+static AeStatus
+check(const AeNet *net, const AeTrainOptions *o, AeError *error)
+{
+	bool estimate = !o->contract_exact && net->n_encoder > 1;
+
+	if (!used(net, o))
+		return AE_OK;
+	if (o->dropout > 0 || o->batch_norm || o->batch_top_k > 0 ||
+		(estimate && o->optimizer == AE_OPTIMIZER_LBFGS))
+		return ae_fail(error, AE_ERR_ARGUMENT, "contract_weight", o->contract_weight, 0, 0);
+	return ae_contract_check(net, error);
+}
+
+static double
+macs(const AeNet *net, const AeTrainOptions *options)
+{
+	return ae_contract_macs(net, options->contract_exact);
+}
+
+static void *
+place(AeArena *arena, AePass *pass, const AeTermSetup *setup, void *lasting)
+{
+	AeContraction here, *home = ae_arena_place(arena, 1, sizeof(AeContraction));
+
+	(void) lasting;
+	ae_contract_place(&here, pass, arena, setup->slice_rows, setup->options->contract_weight,
+					  setup->options->contract_exact);
+	if (home)
+		*home = here;
+	return home;
+}
+
+static double
+factor(const AeTrainOptions *options)
+{
+	return options->contract_weight;
+}
+
+static double
+loss(void *state, AeTermSlice *slice)
+{
+	const AeNet *net = slice->pass->net;
+
+	if (!slice->accumulate)
+		ae_clear(slice->grads, ae_net_n_params(net) * sizeof(AeReal), slice->pass->compute.check);
+	slice->accumulate = true;
+	ae_contract_draw(state, net, slice->pass->n_rows, slice->visit);
+	return ae_contract_gradient(slice->grads, state, slice->pass, slice->params, slice->share);
+}
+
+static double
+validate(void *state, const AeTermSlice *slice)
+{
+	ae_contract_draw(state, slice->pass->net, slice->pass->n_rows, slice->visit);
+	return ae_contract_value(state, slice->pass, slice->params);
+}
+
+/* Its sums are of |J|^2. */
+const AeTerm ae_contract_term = {
+	.name = "contraction",
+	.slopes = true,
+	.used = used,
+	.check = check,
+	.macs = macs,
+	.place = place,
+	.factor = factor,
+	.loss = loss,
+	.validate = validate,
+};

@@ -8,6 +8,8 @@
 
 #include <math.h>
 
+#include "ae_term.h"
+
 uint32_t
 ae_target_outputs(const AeColumn *column)
 {
@@ -145,3 +147,79 @@ ae_target_accuracy(const AeTargetTally *tally, uint32_t n_target)
 		return tally->right / tally->n;
 	return tally->square > 0.0 ? 1.0 - tally->loss / tally->square : NAN;
 }
+
+/* ---- as a term ---- */
+
+typedef struct Term
+{
+	double scale; /* on the sum of the loss: weight and ae_target_factor */
+	AeTargetMeasure measure;
+	AeTargetTally tally; /* of validation rows */
+} Term;
+
+static bool
+term_used(const AeNet *net, const AeTrainOptions *options)
+{
+	(void) options;
+	return net->n_target > 0;
+}
+
+static void *
+term_place(AeArena *arena, AePass *pass, const AeTermSetup *setup, void *lasting)
+{
+	Term *home = ae_arena_place(arena, 1, sizeof(Term));
+	size_t n = ae_target_scratch(setup->net->n_target);
+	AeReal *scratch = ae_arena_place(arena, n, sizeof(AeReal));
+
+	(void) pass;
+	(void) lasting;
+	if (home)
+		*home = (Term){
+			.scale =
+				setup->options->target_weight * ae_target_factor(setup->n_rows, setup->n_labelled),
+			.measure = {setup->net->n_target, setup->kernels, scratch},
+		};
+	return home;
+}
+
+static double
+term_loss(void *state, AeTermSlice *slice)
+{
+	Term *term = state;
+	AePass *pass = slice->pass;
+
+	return term->scale * ae_target_loss(pass->d_target, pass->target, slice->labels, pass->n_rows,
+										term->scale * slice->share, &term->measure);
+}
+
+static double
+term_validate(void *state, const AeTermSlice *slice)
+{
+	Term *term = state;
+
+	if (!slice->accumulate)
+		term->tally = (AeTargetTally){0};
+	ae_target_tally(&term->tally, slice->pass->target, slice->labels, slice->pass->n_rows,
+					&term->measure);
+	return 0;
+}
+
+/* A mean over a handful of labels is chance: it would end training at any epoch. */
+static double
+term_judge(const void *state, const AeTrainOptions *options)
+{
+	const Term *term = state;
+
+	if (!(term->tally.n >= AE_TARGET_MIN_JUDGED))
+		return 0;
+	return options->target_weight * ae_target_mean_loss(&term->tally);
+}
+
+const AeTerm ae_target_term = {
+	.name = "target",
+	.used = term_used,
+	.place = term_place,
+	.loss = term_loss,
+	.validate = term_validate,
+	.judge = term_judge,
+};

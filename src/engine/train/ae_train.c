@@ -23,13 +23,11 @@
 #include <math.h>
 #include <string.h>
 
-#include "ae_auxiliary.h"
-#include "ae_contract.h"
 #include "ae_corrupt.h"
 #include "ae_lbfgs.h"
 #include "ae_optim.h"
 #include "ae_rng.h"
-#include "ae_target.h"
+#include "ae_term.h"
 
 #define BLOCK_ROWS 256
 #define WINDOW_REALS ((size_t) 1 << 22)
@@ -46,6 +44,69 @@ const char *const ae_train_state_name[AE_TRAIN_STATE_COUNT] = {
 	[AE_TRAIN_CONVERGED] = "converged", [AE_TRAIN_EARLY] = "early stopping",
 	[AE_TRAIN_STOPPED] = "stopped",     [AE_TRAIN_DIVERGED] = "diverged",
 };
+
+/*
+ * The loss that training minimises, with its gradient in pass.d[0]: of all columns, or
+ * (1 - e) times that plus e times that of the columns that were corrupted alone; of a row that has
+ * none the second is 0.  Source: Vincent et al. 2010, section 4.2, with alpha = e, beta = 1 - e
+ * and means in the place of sums.
+ */
+static double
+reconstruction_loss(void *state, AeTermSlice *slice)
+{
+	AePass *pass = slice->pass;
+	const AeReal *outputs = pass->h[pass->net->n_layers];
+	double e = slice->options->emphasis, share = slice->share, sum;
+
+	(void) state;
+	sum =
+		(1 - e) * ae_loss_rows(pass->d[0], outputs, slice->cells, (1 - e) * share, slice->measure);
+	if (!slice->chosen)
+		return sum;
+	/* d[1] is free until the backward pass */
+	sum += e * ae_loss_rows(pass->d[1], outputs, slice->chosen, e * share, slice->measure);
+	pass->compute.kernels->axpy(pass->d[0], 1, pass->d[1],
+								pass->n_rows * pass->net->width[pass->net->n_layers]);
+	return sum;
+}
+
+static double
+reconstruction_validate(void *state, const AeTermSlice *slice)
+{
+	(void) state;
+	return ae_loss_rows(NULL, slice->pass->h[slice->pass->net->n_layers], slice->cells, 0,
+						slice->measure);
+}
+
+const AeTerm ae_reconstruction_term = {
+	.name = "reconstruction",
+	.loss = reconstruction_loss,
+	.validate = reconstruction_validate,
+};
+
+#define LIST_TERM(name) &ae_##name##_term,
+
+static const AeTerm *const terms[] = {AE_TERMS(LIST_TERM)};
+
+enum
+{
+	RECONSTRUCTION = 0,
+	N_TERMS = sizeof(terms) / sizeof(terms[0])
+};
+
+/* What the trainer knows of a term.  Sums are over rows. */
+typedef struct TermUse
+{
+	bool used;
+	void *state;   /* its own */
+	void *lasting; /* likewise, of what lasts beyond a minibatch */
+	double factor; /* on the sums, in the objective */
+	double batch;  /* of the current evaluation */
+	double epoch;  /* of finished evaluations */
+	double validation;
+	double mean; /* of the last epoch, over validation rows if any; NaN before */
+	double best; /* of the best one */
+} TermUse;
 
 struct AeTrainer
 {
@@ -68,8 +129,7 @@ struct AeTrainer
 	AeOptim optim;        /* unless L-BFGS */
 	AeLbfgs lbfgs;        /* if L-BFGS */
 	AePass pass;
-	AeAuxiliary auxiliary; /* if aux_weight > 0 */
-	AeContraction contraction;
+	TermUse use[N_TERMS];
 	double *running_mean;     /* batch normalisation: ae_net_n_gammas, or NULL */
 	double *running_variance; /* likewise */
 	AeReal *folded;           /* n_params: weights that have taken it in */
@@ -81,8 +141,7 @@ struct AeTrainer
 	AeReal *entering; /* slice_rows x width: cells as they enter, or NULL where none is corrupted */
 	AeReal *chosen;   /* slice_rows x width: clean cells of what is corrupted, or NULL */
 	AeCorruption corruption;
-	AeMeasure measure;              /* of the loss */
-	AeTargetMeasure target_measure; /* likewise, of the target's */
+	AeMeasure measure; /* of the loss */
 
 	/* the order of one epoch */
 	size_t n_blocks; /* full blocks; a shorter last one keeps its place */
@@ -96,53 +155,13 @@ struct AeTrainer
 
 	/* where the current step stands */
 	bool validating;
-	size_t n_batches;  /* evaluations in an epoch */
-	size_t batch;      /* current one */
-	size_t position;   /* rows of the epoch, or of validation, done */
-	uint64_t visits;   /* slices ever: the counter of the noise */
-	double batch_loss; /* sum over the rows of the current evaluation */
-	double epoch_loss; /* sum over finished evaluations */
+	size_t n_batches; /* evaluations in an epoch */
+	size_t batch;     /* current one */
+	size_t position;  /* rows of the epoch, or of validation, done */
+	uint64_t visits;  /* slices ever: the counter of the noise */
 	size_t epoch_rows;
-	double validation_sum;
-	double batch_penalty;      /* L-BFGS: sum over the rows of the current evaluation */
-	double validation_penalty; /* sum over validation rows */
-	double best_objective;     /* validation loss and penalty of the best epoch */
-	double batch_jacobian;     /* of |J|^2, as batch_loss, epoch_loss, validation_sum of the loss */
-	double epoch_jacobian;
-	double validation_jacobian;
-	double target_scale; /* on the sum of the target's loss: weight and ae_target_factor */
-	double batch_target; /* sum of that loss over the current evaluation, scaled */
-	AeTargetTally validation_target;
+	double best_objective; /* of the validation rows in the best epoch */
 };
-
-/* The rate of kl is that of units in (0, 1). */
-static AeStatus
-check_rates(const AeNet *net, const AeTrainOptions *o, AeError *error)
-{
-	if (o->sparse != AE_PENALTY_KL)
-		return AE_OK;
-	for (uint32_t l = 1; l < net->n_layers; l++)
-		if ((o->sparse_hidden || l == net->n_encoder) && net->activation[l - 1] != AE_SIGMOID)
-			return ae_fail(error, AE_ERR_ARGUMENT, "activation under kl", net->activation[l - 1],
-						   AE_SIGMOID, AE_SIGMOID);
-	return AE_OK;
-}
-
-/*
- * The contractive penalty needs derivatives that exist, of a net that is the same at every visit.
- */
-static AeStatus
-check_contraction(const AeNet *net, const AeTrainOptions *o, AeError *error)
-{
-	bool estimate = !o->contract_exact && net->n_encoder > 1;
-
-	if (o->contract_weight == 0)
-		return AE_OK;
-	if (o->dropout > 0 || o->batch_norm || o->batch_top_k > 0 ||
-		(estimate && o->optimizer == AE_OPTIMIZER_LBFGS))
-		return ae_fail(error, AE_ERR_ARGUMENT, "contract_weight", o->contract_weight, 0, 0);
-	return ae_contract_check(net, error);
-}
 
 /* A gradient that jumps at 0 ends no line search. */
 static AeStatus
@@ -167,7 +186,7 @@ ae_train_weight_penalty(const AeReal *params, const AeNet *net, const AeTrainOpt
 	return sum;
 }
 
-/* What a gate needs, and what does not stand beside it (ae_gate.h, ae_auxiliary.h). */
+/* What a gate needs, and what does not stand beside it (ae_gate.h). */
 static AeStatus
 check_gate(const AeNet *net, const AeTrainOptions *o, AeError *error)
 {
@@ -181,16 +200,24 @@ check_gate(const AeNet *net, const AeTrainOptions *o, AeError *error)
 	if (o->batch_top_k > (jump || o->sparse == AE_PENALTY_KL ? 0 : n_code))
 		return ae_fail(error, AE_ERR_ARGUMENT, "batch_top_k", o->batch_top_k, 0,
 					   jump || o->sparse == AE_PENALTY_KL ? 0 : n_code);
-	if (jump && o->sparse_hidden)
-		return ae_fail(error, AE_ERR_ARGUMENT, "sparse_layers under jumprelu", 1, 0, 0);
-	if (lbfgs && (net->gated || o->aux_weight > 0))
+	if (lbfgs && net->gated)
 		return ae_fail(error, AE_ERR_ARGUMENT, "optimizer of a gate", o->optimizer, 0,
 					   AE_OPTIMIZER_ADAMW);
 	if (lbfgs && o->code_noise > 0)
 		return ae_fail(error, AE_ERR_ARGUMENT, "code_noise under lbfgs", o->code_noise, 0, 0);
-	if (o->aux_weight > 0 && net->top_k == 0 && !net->gated)
-		return ae_fail(error, AE_ERR_ARGUMENT, "aux_weight without a gate", o->aux_weight, 0, 0);
-	return o->aux_weight > 0 ? ae_auxiliary_check(net, error) : AE_OK;
+	return AE_OK;
+}
+
+/* What terms refuse. */
+static AeStatus
+check_terms(const AeNet *net, const AeTrainOptions *options, AeError *error)
+{
+	AeStatus status = AE_OK;
+
+	for (size_t i = 0; status == AE_OK && i < N_TERMS; i++)
+		if (terms[i]->check)
+			status = terms[i]->check(net, options, error);
+	return status;
 }
 
 static bool
@@ -243,11 +270,12 @@ plan_sizes(AeTrainer *t, AeError *error)
 		if (batch > wanted)
 			wanted = batch;
 	}
-	if (o->contract_weight > 0)
-	{
-		macs += ae_contract_macs(&t->net, o->contract_exact);
-		least = 1; /* the exact norm of a wide code takes its time */
-	}
+	for (size_t i = 0; i < N_TERMS; i++)
+		if (t->use[i].used && terms[i]->macs)
+		{
+			macs += terms[i]->macs(&t->net, o);
+			least = 1; /* the exact norm of a wide code's Jacobian takes its time */
+		}
 	time_rows = (size_t) (SLICE_FLOPS / (6 * macs));
 	if (time_rows < wanted)
 		wanted = time_rows > least ? time_rows : least;
@@ -269,18 +297,39 @@ plan_sizes(AeTrainer *t, AeError *error)
 	return AE_OK;
 }
 
+/* What terms keep from one minibatch to the next. */
+static void
+place_lasting(AeTrainer *t, AeArena *arena)
+{
+	for (size_t i = 0; i < N_TERMS; i++)
+		if (t->use[i].used && terms[i]->lasting)
+			t->use[i].lasting = ae_arena_place(arena, terms[i]->lasting(&t->net), 1);
+}
+
+/* Their state, behind the pass, which they may enlarge. */
+static void
+place_terms(AeTrainer *t, AeArena *arena)
+{
+	AeTermSetup setup = {.net = &t->net,
+						 .options = &t->options,
+						 .n_rows = t->rows.n_rows,
+						 .n_labelled = t->rows.n_labelled,
+						 .slice_rows = t->slice_rows,
+						 .kernels = t->compute.kernels};
+
+	for (size_t i = 0; i < N_TERMS; i++)
+		if (t->use[i].used && terms[i]->place)
+			t->use[i].state = terms[i]->place(arena, &t->pass, &setup, t->use[i].lasting);
+}
+
 /* Places every part; called twice, first to count. */
 static AeTrainer *
 plan(AeArena *arena, AeTrainer *t)
 {
 	const AeLayout *layout = &t->net.layout;
 	size_t width = t->rows.width, stride = ae_rows_stride(&t->rows), slice = t->slice_rows;
-	size_t scratch = ae_loss_scratch(layout);
 	size_t n_gammas = t->options.batch_norm ? ae_net_n_gammas(&t->net) : 0;
 	AeTrainer *home = ae_arena_place(arena, 1, sizeof(AeTrainer));
-	AePenaltyTerm penalty = {t->options.sparse, t->options.sparse_weight, t->options.sparse_target};
-	uint32_t *idle = NULL;
-	uint8_t *was_on = NULL;
 
 	t->history = ae_arena_place(arena, AE_MAX_HISTORY, sizeof(AeEpoch));
 	t->params = ae_arena_place(arena, t->n_params + n_gammas, sizeof(AeReal));
@@ -295,19 +344,12 @@ plan(AeArena *arena, AeTrainer *t)
 		t->running_mean = ae_arena_place(arena, n_gammas, sizeof(double));
 		t->running_variance = ae_arena_place(arena, n_gammas, sizeof(double));
 	}
-	if (t->options.aux_weight > 0)
-	{
-		idle = ae_arena_place(arena, t->net.width[t->net.n_encoder], sizeof(uint32_t));
-		was_on = ae_arena_place(arena, t->net.width[t->net.n_encoder], sizeof(uint8_t));
-	}
+	place_lasting(t, arena);
 	t->n_saved = arena->used;
 	ae_net_place(&t->pass, arena, &t->net, t->net.n_layers, slice, true);
 	t->pass.compute = t->compute;
 	ae_inputs_place(&t->pass.inputs, arena, layout, slice, t->options.noise > 0,
 					t->rows.nullable || t->options.masking > 0);
-	ae_net_place_penalty(&t->pass, arena, &penalty, t->options.sparse_hidden);
-	ae_contract_place(&t->contraction, &t->pass, arena, slice, t->options.contract_weight,
-					  t->options.contract_exact);
 	if (t->options.dropout > 0)
 		ae_net_place_dropout(&t->pass, arena, slice);
 	if (t->options.batch_norm)
@@ -315,27 +357,21 @@ plan(AeArena *arena, AeTrainer *t)
 		ae_net_place_norm(&t->pass, arena, slice);
 		t->folded = ae_arena_place(arena, t->n_params, sizeof(AeReal));
 	}
-	ae_net_place_gate(&t->pass, arena, slice, t->options.batch_top_k, t->options.aux_weight > 0,
-					  idle, was_on);
-	t->auxiliary.weight = t->options.aux_weight;
-	if (t->options.aux_weight > 0)
-		ae_auxiliary_place(&t->auxiliary, arena, &t->net, slice);
+	ae_net_place_gate(&t->pass, arena, slice, t->options.batch_top_k);
+	place_terms(t, arena);
 	t->clean = ae_arena_place_rows(arena, slice, width, sizeof(AeReal));
 	if (t->rows.has_target)
 	{
 		t->labels = ae_arena_place(arena, slice, sizeof(AeReal));
 		if (!t->rows.data)
 			t->raw = ae_arena_place_rows(arena, slice, stride, sizeof(AeReal));
-		if (ae_target_scratch(t->net.n_target) > scratch)
-			scratch = ae_target_scratch(t->net.n_target);
 	}
 	if (ae_corrupt_any(&t->corruption))
 		t->entering = ae_arena_place_rows(arena, slice, width, sizeof(AeReal));
 	if (t->options.emphasis > 0)
 		t->chosen = ae_arena_place_rows(arena, slice, width, sizeof(AeReal));
-	t->measure.kernels = t->target_measure.kernels = t->compute.kernels;
-	t->measure.scratch = t->target_measure.scratch = ae_arena_place(arena, scratch, sizeof(AeReal));
-	t->target_measure.n_target = t->net.n_target;
+	t->measure.kernels = t->compute.kernels;
+	t->measure.scratch = ae_arena_place(arena, ae_loss_scratch(layout), sizeof(AeReal));
 	if (!is_lbfgs(t))
 	{
 		t->block_order = ae_arena_place(arena, t->n_blocks, sizeof(uint32_t));
@@ -360,9 +396,7 @@ prepare(AeTrainer *t, const AeTask *task, AeError *error)
 	if (status == AE_OK)
 		status = ae_train_options_check(options, error);
 	if (status == AE_OK)
-		status = check_rates(net, options, error);
-	if (status == AE_OK)
-		status = check_contraction(net, options, error);
+		status = check_terms(net, options, error);
 	if (status == AE_OK)
 		status = check_prior(options, error);
 	if (status == AE_OK)
@@ -396,7 +430,11 @@ prepare(AeTrainer *t, const AeTask *task, AeError *error)
 								   .low = rows->low,
 								   .high = rows->high,
 								   .width = rows->width};
-	t->target_scale = options->target_weight * ae_target_factor(rows->n_rows, rows->n_labelled);
+	for (size_t i = 0; i < N_TERMS; i++)
+		t->use[i] = (TermUse){.used = !terms[i]->used || terms[i]->used(net, options),
+							  .factor = terms[i]->factor ? terms[i]->factor(options) : 1,
+							  .mean = NAN,
+							  .best = NAN};
 	return plan_sizes(t, error);
 }
 
@@ -426,26 +464,6 @@ settle(AeTrainer *home)
 	home->pass.net = &home->net;
 	home->corruption.layout = home->measure.layout = &home->net.layout;
 	home->progress.history = home->history;
-}
-
-/* Units under kl begin at their rate, from which biases of 0 would be far. */
-static void
-begin_at_rate(AeTrainer *t)
-{
-	const AeTrainOptions *o = &t->options;
-	const AeNet *net = &t->net;
-
-	if (o->sparse != AE_PENALTY_KL || o->sparse_weight == 0)
-		return;
-	for (uint32_t l = 1; l < net->n_layers; l++)
-	{
-		AeReal *bias = t->params + ae_net_bias_offset(net, l - 1);
-
-		if (l != net->n_encoder && !o->sparse_hidden)
-			continue;
-		for (uint32_t j = 0; j < net->width[l]; j++)
-			bias[j] = (AeReal) log(o->sparse_target / (1 - o->sparse_target));
-	}
 }
 
 /* Gammas of 1; running means as if every unit had been normal already. */
@@ -490,7 +508,9 @@ ae_trainer_init(AeTrainer **trainer, void *block, size_t bytes, const AeTask *ta
 	else
 	{
 		ae_net_init(home->params, net, options->seed, compute->check);
-		begin_at_rate(home);
+		for (size_t i = 0; i < N_TERMS; i++)
+			if (home->use[i].used && terms[i]->begin)
+				terms[i]->begin(home->params, net, options);
 	}
 	if (options->tied)
 		ae_net_tie(home->params, net);
@@ -500,7 +520,6 @@ ae_trainer_init(AeTrainer **trainer, void *block, size_t bytes, const AeTask *ta
 	ae_gate_begin(&home->pass.gate, net->width[net->n_encoder],
 				  init != NULL && options->pretrain == AE_PRETRAIN_NONE);
 	home->progress.train_loss = home->progress.validation_loss = home->progress.best_loss = NAN;
-	home->progress.jacobian = home->progress.best_jacobian = NAN;
 	home->best_objective = NAN;
 	home->history_stride = 1;
 	home->window = SIZE_MAX;
@@ -531,7 +550,8 @@ begin_epoch(AeTrainer *t)
 	t->window = SIZE_MAX;
 	t->batch = 0;
 	t->position = 0;
-	t->epoch_loss = t->epoch_jacobian = 0;
+	for (size_t i = 0; i < N_TERMS; i++)
+		t->use[i].epoch = 0;
 	t->epoch_rows = 0;
 	if (is_lbfgs(t))
 		return;
@@ -677,18 +697,20 @@ keep(AeTrainer *t)
 	t->kept_update = t->progress.update;
 }
 
-/* The mean of |J|^2 over validation rows, else over the rows of the epoch. */
+/* The means of terms, and of the loss. */
 static void
-find_jacobian(AeTrainer *t)
+find_means(AeTrainer *t)
 {
 	AeProgress *p = &t->progress;
+	bool validated = p->n_validation > 0 && p->epoch > 0;
 
-	if (t->contraction.weight == 0)
-		return;
-	if (p->n_validation > 0 && p->epoch > 0)
-		p->jacobian = t->validation_jacobian / (double) p->n_validation;
-	else
-		p->jacobian = t->epoch_jacobian / (double) t->epoch_rows;
+	p->train_loss = t->use[RECONSTRUCTION].epoch / (double) t->epoch_rows;
+	if (validated)
+		p->validation_loss = t->use[RECONSTRUCTION].validation / (double) p->n_validation;
+	for (size_t i = 0; i < N_TERMS; i++)
+		if (t->use[i].used)
+			t->use[i].mean = validated ? t->use[i].validation / (double) p->n_validation
+									   : t->use[i].epoch / (double) t->epoch_rows;
 }
 
 static void
@@ -698,10 +720,7 @@ finish(AeTrainer *t, AeTrainState state)
 
 	/* stopped within the first epoch: what there is of it */
 	if (p->epoch == 0 && t->epoch_rows > 0)
-	{
-		p->train_loss = t->epoch_loss / (double) t->epoch_rows;
-		find_jacobian(t);
-	}
+		find_means(t);
 	if (t->options.batch_norm)
 	{
 		ae_copy(t->params, current_params(t), t->n_params * sizeof(AeReal), t->compute.check);
@@ -744,6 +763,22 @@ record(AeTrainer *t, bool last)
 		.validation_loss = p->validation_loss > FLT_MAX ? FLT_MAX : (float) p->validation_loss};
 }
 
+/*
+ * The objective of the validation rows.  Without penalties, weights from before they took hold
+ * would be the best.
+ */
+static double
+judge(const AeTrainer *t)
+{
+	double objective = 0;
+
+	for (size_t i = 0; i < N_TERMS; i++)
+		if (t->use[i].used)
+			objective += terms[i]->judge ? terms[i]->judge(t->use[i].state, &t->options)
+										 : t->use[i].factor * t->use[i].mean;
+	return objective;
+}
+
 /* Whether training ends with the epoch just finished, and how. */
 static AeTrainState
 state_after_epoch(AeTrainer *t)
@@ -752,19 +787,16 @@ state_after_epoch(AeTrainer *t)
 
 	if (p->n_validation > 0)
 	{
-		/* without the penalty, weights from before it took hold would be the best */
-		double objective = p->validation_loss + t->validation_penalty / (double) p->n_validation;
+		double objective = judge(t);
 
-		/* a mean over a handful of labels is chance: it would end training at any epoch */
-		if (t->validation_target.n >= AE_TARGET_MIN_JUDGED)
-			objective += t->options.target_weight * ae_target_mean_loss(&t->validation_target);
 		if (!isfinite(objective))
 			return AE_TRAIN_DIVERGED;
 		if (!(objective >= t->best_objective))
 		{
 			t->best_objective = objective;
 			p->best_loss = p->validation_loss;
-			p->best_jacobian = p->jacobian;
+			for (size_t i = 0; i < N_TERMS; i++)
+				t->use[i].best = t->use[i].mean;
 			p->best_epoch = p->epoch;
 			if (t->options.patience > 0)
 				keep(t);
@@ -784,10 +816,7 @@ end_epoch(AeTrainer *t)
 	AeTrainState state;
 
 	p->epoch++;
-	p->train_loss = t->epoch_loss / (double) t->epoch_rows;
-	if (p->n_validation > 0)
-		p->validation_loss = t->validation_sum / (double) p->n_validation;
-	find_jacobian(t);
+	find_means(t);
 	t->validating = false;
 	state = state_after_epoch(t);
 	record(t, state != AE_TRAIN_RUNNING);
@@ -811,9 +840,8 @@ end_training_part(AeTrainer *t)
 	}
 	t->validating = true;
 	t->position = 0;
-	t->validation_sum = 0;
-	t->validation_penalty = t->validation_jacobian = 0;
-	t->validation_target = (AeTargetTally){0};
+	for (size_t i = 0; i < N_TERMS; i++)
+		t->use[i].validation = 0;
 }
 
 /* ---- one step ---- */
@@ -823,6 +851,17 @@ static AeVisit
 visit_of(const AeTrainer *t)
 {
 	return (AeVisit){t->options.seed, t->visits};
+}
+
+/* Whether a term wants the slopes of validation rows too, which have no noise. */
+static bool
+wants_slopes(const AeTrainer *t)
+{
+	bool wanted = false;
+
+	for (size_t i = 0; i < N_TERMS; i++)
+		wanted |= t->use[i].used && terms[i]->slopes;
+	return wanted;
 }
 
 /* Forward pass of rows. */
@@ -841,104 +880,74 @@ forward(AeTrainer *t, const AeReal *params, const AeCells *cells, bool training)
 	}
 	if (training && t->options.dropout > 0)
 		ae_net_draw_dropout(&t->pass, cells->n_rows, t->options.dropout, visit);
-	/* a contractive penalty wants the slopes of validation rows too, which have no noise */
 	ae_net_draw_code_noise(&t->pass, training ? t->options.code_noise : 0, visit);
 	ae_loss_inputs(&t->pass.inputs, &in, &t->net.layout, &noise, t->compute.kernels);
-	ae_net_forward(&t->pass, params, training || t->contraction.weight > 0);
+	ae_net_forward(&t->pass, params, training || wants_slopes(t));
 	if (training && t->options.batch_norm)
 		t->tracked |= ae_norm_track(t->running_mean, t->running_variance, &t->pass.norm,
 									ae_net_n_gammas(&t->net), cells->n_rows, !t->tracked);
 }
 
-/*
- * The contractive penalty of the rows just passed forward in training, for an evaluation of that
- * share: its gradient in grads, to which others are added from then on.
- */
-static void
-contract(AeTrainer *t, bool accumulate, double share)
+/* Rows just passed forward, as terms see them. */
+static AeTermSlice
+slice_of(AeTrainer *t, const AeReal *params, const AeCells *cells)
 {
-	if (!accumulate)
-		ae_clear(t->grads, t->n_params * sizeof(AeReal), t->compute.check);
-	ae_contract_draw(&t->contraction, &t->net, t->pass.n_rows, visit_of(t));
-	t->batch_jacobian +=
-		ae_contract_gradient(t->grads, &t->contraction, &t->pass, t->params, share);
-}
-
-/* The same of validation rows, by the same probes in every epoch. */
-static double
-validate_contraction(AeTrainer *t)
-{
-	AeVisit visit = {t->options.seed, UINT64_MAX - t->position / t->slice_rows};
-
-	if (t->contraction.weight == 0)
-		return 0;
-	ae_contract_draw(&t->contraction, &t->net, t->pass.n_rows, visit);
-	return ae_contract_value(&t->contraction, &t->pass, current_params(t));
-}
-
-/*
- * The loss that training minimises, with its gradient in pass.d[0]: of all columns, or
- * (1 - e) times that plus e times that of the columns that were corrupted alone; of a row that has
- * none the second is 0.  Source: Vincent et al. 2010, section 4.2, with alpha = e, beta = 1 - e
- * and means in the place of sums.
- */
-static double
-training_loss(AeTrainer *t, const AeCells *cells, double share)
-{
-	const AeReal *outputs = t->pass.h[t->net.n_layers];
-	double e = t->options.emphasis, sum;
-	AeCells chosen = {t->chosen, cells->n_rows, true};
-
-	sum = (1 - e) * ae_loss_rows(t->pass.d[0], outputs, cells, (1 - e) * share, &t->measure);
-	if (!t->chosen || !t->entering)
-		return sum;
-	/* d[1] is free until the backward pass */
-	sum += e * ae_loss_rows(t->pass.d[1], outputs, &chosen, e * share, &t->measure);
-	t->compute.kernels->axpy(t->pass.d[0], 1, t->pass.d[1],
-							 cells->n_rows * t->net.width[t->net.n_layers]);
-	return sum;
-}
-
-/* The target's loss of n rows just passed forward, scaled; its gradient for an evaluation. */
-static double
-target_loss(AeTrainer *t, size_t n, double share)
-{
-	if (!t->labels)
-		return 0;
-	return t->target_scale * ae_target_loss(t->pass.d_target, t->pass.target, t->labels, n,
-											t->target_scale * share, &t->target_measure);
+	return (AeTermSlice){.pass = &t->pass,
+						 .params = params,
+						 .options = &t->options,
+						 .cells = cells,
+						 .labels = t->labels,
+						 .measure = &t->measure};
 }
 
 static void
 step_validation(AeTrainer *t)
 {
-	double jacobian;
 	size_t n = t->progress.n_validation - t->position;
 	AeCells cells;
+	AeTermSlice slice;
 
 	if (n > t->slice_rows)
 		n = t->slice_rows;
 	cells = (AeCells){run_of_rows(t, t->position, n), n, t->rows.nullable};
 	forward(t, current_params(t), &cells, false);
-	t->validation_sum += ae_loss_rows(NULL, t->pass.h[t->net.n_layers], &cells, 0, &t->measure);
-	t->validation_penalty += ae_net_penalty(&t->pass);
-	jacobian = validate_contraction(t);
-	t->validation_jacobian += jacobian;
-	t->validation_penalty += t->contraction.weight * jacobian;
-	if (t->labels)
-		ae_target_tally(&t->validation_target, t->pass.target, t->labels, n, &t->target_measure);
+	slice = slice_of(t, current_params(t), &cells);
+	slice.accumulate = t->position > 0;
+	/* the same in every epoch */
+	slice.visit = (AeVisit){t->options.seed, UINT64_MAX - t->position / t->slice_rows};
+	for (size_t i = 0; i < N_TERMS; i++)
+		if (t->use[i].used && terms[i]->validate)
+			t->use[i].validation += terms[i]->validate(t->use[i].state, &slice);
 	t->position += n;
 	if (t->position == t->progress.n_validation)
 		end_epoch(t);
 }
 
+/* The objective of the current evaluation without the weights' prior: a sum over its rows. */
+static double
+batch_sum(const AeTrainer *t)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < N_TERMS; i++)
+		if (t->use[i].used)
+			sum += t->use[i].factor * t->use[i].batch;
+	return sum;
+}
+
+/* The current evaluation, of whose rows position are done, becomes part of the epoch. */
+static void
+count_batch(AeTrainer *t, size_t position)
+{
+	for (size_t i = 0; i < N_TERMS; i++)
+		t->use[i].epoch += t->use[i].batch;
+	t->epoch_rows = position;
+}
+
 static void
 update_lbfgs(AeTrainer *t)
 {
-	double n = (double) t->progress.n_train;
-	double f = (t->batch_loss + t->batch_penalty + t->batch_target +
-				t->contraction.weight * t->batch_jacobian) /
-			   n;
+	double f = batch_sum(t) / (double) t->progress.n_train;
 
 	if (t->options.weight_decay > 0)
 		f += ae_optim_decay(t->grads, t->params, &t->net, t->options.weight_prior,
@@ -952,15 +961,11 @@ update_lbfgs(AeTrainer *t)
 			break;
 		case AE_LBFGS_ACCEPTED:
 			t->progress.update++;
-			t->epoch_loss = t->batch_loss;
-			t->epoch_jacobian = t->batch_jacobian;
-			t->epoch_rows = t->progress.n_train;
+			count_batch(t, t->progress.n_train);
 			end_training_part(t);
 			break;
 		case AE_LBFGS_CONVERGED:
-			t->epoch_loss = t->batch_loss;
-			t->epoch_jacobian = t->batch_jacobian;
-			t->epoch_rows = t->progress.n_train;
+			count_batch(t, t->progress.n_train);
 			finish(t, AE_TRAIN_CONVERGED);
 			break;
 		case AE_LBFGS_FAILED:
@@ -974,7 +979,7 @@ update_first_order(AeTrainer *t)
 {
 	AeProgress *p = &t->progress;
 
-	if (!isfinite(t->batch_loss + t->batch_target) ||
+	if (!isfinite(batch_sum(t)) ||
 		!ae_optim_update(&t->optim, t->params, t->grads, p->update, p->total_updates))
 	{
 		finish(t, AE_TRAIN_DIVERGED);
@@ -984,11 +989,9 @@ update_first_order(AeTrainer *t)
 					   t->net.width[t->net.n_encoder]);
 	p->update++;
 	t->batch++;
-	t->epoch_loss += t->batch_loss;
-	t->epoch_jacobian += t->batch_jacobian;
-	t->epoch_rows = t->position;
+	count_batch(t, t->position);
 	if (p->epoch == 0)
-		p->train_loss = t->epoch_loss / (double) t->epoch_rows;
+		p->train_loss = t->use[RECONSTRUCTION].epoch / (double) t->epoch_rows;
 	if (t->batch == t->n_batches || p->update >= p->total_updates)
 		end_training_part(t);
 }
@@ -1005,41 +1008,52 @@ batch_bounds(const AeTrainer *t, size_t *begin, size_t *end)
 	*end = *begin + share + (i < rest ? 1 : 0);
 }
 
+/* The loss of a slice, and its gradient. */
+static void
+take_loss(AeTrainer *t, AeTermSlice *slice)
+{
+	bool first = !slice->accumulate;
+
+	for (size_t i = 0; i < N_TERMS; i++)
+	{
+		TermUse *use = &t->use[i];
+
+		if (first)
+			use->batch = 0;
+		if (use->used)
+			use->batch += terms[i]->loss(use->state, slice);
+	}
+	ae_net_backward(t->grads, &t->pass, t->params, slice->accumulate);
+	for (size_t i = 0; i < N_TERMS; i++)
+		if (t->use[i].used && terms[i]->after)
+			terms[i]->after(t->use[i].state, slice);
+}
+
 static void
 step_training(AeTrainer *t)
 {
 	size_t begin, end, n;
 	AeCells cells = {.at = t->clean, .nullable = t->rows.nullable};
-	bool accumulate;
-	double share;
+	AeCells chosen = {.at = t->chosen, .nullable = true};
+	AeTermSlice slice;
 
 	batch_bounds(t, &begin, &end);
-	share = 1 / (double) (end - begin);
 	cells.n_rows = n = end - t->position < t->slice_rows ? end - t->position : t->slice_rows;
+	chosen.n_rows = n;
 	if (is_lbfgs(t))
 		cells.at = run_of_rows(t, t->progress.n_validation + t->position, n);
 	else
 		gather(t, n);
 	forward(t, t->params, &cells, true);
 	t->visits++;
-	accumulate = t->position != begin;
-	if (t->position == begin)
-		t->batch_loss = t->batch_penalty = t->batch_jacobian = t->batch_target = 0;
-	if (is_lbfgs(t))
-		t->batch_penalty += ae_net_penalty(&t->pass);
-	t->pass.penalty_scale = share;
-	t->batch_loss += training_loss(t, &cells, share);
-	t->batch_target += target_loss(t, n, share);
-	if (t->options.aux_weight > 0)
-		ae_auxiliary_loss(&t->auxiliary, &t->pass, t->params, &cells, share, &t->measure);
-	if (t->contraction.weight > 0)
-	{
-		contract(t, accumulate, share);
-		accumulate = true;
-	}
-	ae_net_backward(t->grads, &t->pass, t->params, accumulate);
-	if (t->options.aux_weight > 0)
-		ae_auxiliary_gradient(t->grads, &t->auxiliary, &t->pass);
+	slice = slice_of(t, t->params, &cells);
+	slice.chosen = t->chosen && t->entering ? &chosen : NULL;
+	slice.visit = visit_of(t);
+	slice.accumulate = t->position != begin;
+	slice.grads = t->grads;
+	slice.share = 1 / (double) (end - begin);
+	slice.valued = is_lbfgs(t);
+	take_loss(t, &slice);
 	t->position += n;
 	if (t->position < end)
 		return;
@@ -1166,4 +1180,13 @@ ae_trainer_params(const AeTrainer *t)
 	if (t->progress.state == AE_TRAIN_DIVERGED && !t->has_kept)
 		return NULL;
 	return t->options.batch_norm ? current_params(t) : t->params;
+}
+
+double
+ae_trainer_mean(const AeTrainer *t, const char *term)
+{
+	for (size_t i = 0; i < N_TERMS; i++)
+		if (strcmp(terms[i]->name, term) == 0)
+			return t->progress.restored ? t->use[i].best : t->use[i].mean;
+	return NAN;
 }

@@ -97,11 +97,8 @@ typedef struct AeProgress
 	double best_loss;       /* validation loss of the best epoch so far, or NaN */
 	uint64_t best_epoch;    /* its epoch; 0: none */
 	bool restored;          /* the parameters are those of best_epoch */
-	double jacobian; /* contraction: mean |J|^2 of the last epoch, over validation rows if any; NaN
-					  * before, and without */
-	double best_jacobian; /* of best_epoch, or NaN */
-	size_t n_train;       /* training rows */
-	size_t n_validation;  /* validation rows: the first ones in canonical order */
+	size_t n_train;         /* training rows */
+	size_t n_validation;    /* validation rows: the first ones in canonical order */
 	uint32_t n_history;
 	const AeEpoch *history;
 } AeProgress;
@@ -127,6 +124,13 @@ bool ae_trainer_step(AeTrainer *trainer);
 void ae_trainer_stop(AeTrainer *trainer);
 
 const AeProgress *ae_trainer_progress(const AeTrainer *trainer);
+
+/*
+ * The mean over rows of a term of the loss (ae_term.h), without its factor, in the epoch that the
+ * parameters are of: over validation rows if there are any.  NaN before, and of a term that is not
+ * used.
+ */
+double ae_trainer_mean(const AeTrainer *trainer, const char *term);
 
 /*
  * A training that goes on later, in another process: all that its next steps depend on but net,

@@ -900,7 +900,7 @@ keep_outcome(PgaeJob *job)
 	model->best_epoch = p->restored ? p->best_epoch : 0;
 	model->train_loss = finite_or_nan(p->train_loss);
 	model->validation_loss = finite_or_nan(p->restored ? p->best_loss : p->validation_loss);
-	model->jacobian = finite_or_nan(p->restored ? p->best_jacobian : p->jacobian);
+	model->jacobian = finite_or_nan(ae_trainer_mean(job->trainer, "contraction"));
 	keep_history(model, p);
 }
 
