@@ -41,7 +41,7 @@ $(UNIT_DIR)/$(1)/%.o: src/engine/%.c Makefile tests/unit/unit.mk
 
 $(UNIT_DIR)/$(1)/%.o: tests/unit/%.c Makefile tests/unit/unit.mk
 	@mkdir -p $$(@D)
-	$$(CC) $$(ENGINE_CPPFLAGS) $$(UNIT_CPPFLAGS) $$(ENGINE_CFLAGS) -O2 $$(UNIT_CFLAGS_$(1)) -MMD -MP -c -o $$@ $$<
+	$$(CC) $$(ENGINE_CPPFLAGS) $$(UNIT_CPPFLAGS) $$(ENGINE_CFLAGS) -O2 -Wno-missing-field-initializers $$(UNIT_CFLAGS_$(1)) -MMD -MP -c -o $$@ $$<
 
 $(UNIT_DIR)/$(1)/test_%: $(UNIT_DIR)/$(1)/test_%.o $$(UNIT_OBJS_$(1))
 	$$(CC) $$(UNIT_CFLAGS_$(1)) -o $$@ $$^ $$(UNIT_LIBS)

@@ -628,8 +628,10 @@ is_as_expected(const AeSchema *schema, const PgaeRow *row, const double *values,
 	uint32 first = part->column;
 	uint32 end = schema->is_array ? first + 1 : ae_schema_source_end(schema, first);
 
-	/* levels without an input of their own are not expected by name */
-	if (part->expected == NULL || (part->actual && strcmp(part->actual, part->expected) == 0))
+	/* levels without an input of their own are not expected by name: nothing to agree with */
+	if (part->expected == NULL)
+		return false;
+	if (part->actual && strcmp(part->actual, part->expected) == 0)
 		return true;
 	if (schema->columns[first].kind == AE_KIND_CATEGORY ||
 		schema->columns[first].kind == AE_KIND_BOOLEAN)
@@ -679,7 +681,7 @@ reason_of(const Part *part, const AeSchema *schema, const PgaeRow *row, const do
 	}
 	if (part->expected == NULL && !isnan(part->probability))
 		return psprintf("%s (p = %.3f), unusual with the other columns", what, part->probability);
-	if (part->as_expected)
+	if (part->as_expected || part->expected == NULL)
 		return psprintf("%s, unusual with the other columns", what);
 	if (isnan(part->probability))
 		return psprintf("%s, expected %s", what, shown(part->expected));

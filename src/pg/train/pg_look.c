@@ -61,7 +61,7 @@ typedef enum Reason
 	N_REASONS
 } Reason;
 
-#define KNOWN "Nothing is learnt of it, and any other value is an anomaly."
+#define KNOWN "Any other value in such a column is an anomaly; nothing else is learned from it."
 
 static const struct
 {
@@ -81,7 +81,7 @@ static const struct
 						   PGAE_NOTICE_COLUMNS},
 	[SAME_AS_DOUBLE] = {"%u column has values that are all the same in double precision: %s",
 						"%u columns have values that are all the same in double precision: %s",
-						"Nothing is learnt of them.",
+						"Nothing is learned from them.",
 						"Subtract a constant near the values in a subquery.", PGAE_NOTICE_COLUMNS},
 	[ALL_DIFFERENT] = {"%u column has another value in every row and is left out: %s",
 					   "%u columns have another value in every row and are left out: %s", NULL,
