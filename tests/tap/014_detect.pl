@@ -102,6 +102,7 @@ my @mistakes = (
 	[ "'SELECT 1 AS a; DROP TABLE written', $quick", qr/ERROR:  22023: argument "query" of ae.detect must be a single query/ ],
 	[ "'SELECT 1 AS a) AS \"ae.rows\"; DROP TABLE written; --', $quick", qr/ERROR:  42601: syntax error/ ],
 	[ "'WITH w AS (INSERT INTO written VALUES (1, 2) RETURNING *) SELECT * FROM w', $quick", qr/ERROR:  22023: argument "query" of ae.detect changes data/ ],
+	[ "'WITH w AS (SELECT 1 AS a, 2 AS b) INSERT INTO written SELECT * FROM w RETURNING *', $quick", qr/ERROR:  22023: argument "query" of ae.detect changes data/ ],
 	[ "'SELECT a INTO written2 FROM t', $quick", qr/ERROR:  22023: argument "query" of ae.detect must be a single query/ ],
 	[ "'SELECT a, a FROM t', $quick", qr/ERROR:  42701: row has more than one column "a"/ ]);
 

@@ -60,6 +60,7 @@ my %refused = (
 	'SELECT NULL::int AS a FROM t' => qr/there is no model to save as m/,
 	'SELECT 1 / (i - 20000) AS q, a FROM t' => qr/division by zero/,
 	'WITH d AS (DELETE FROM t RETURNING *) SELECT * FROM d' => qr/changes data/,
+	'WITH d AS (SELECT 1 AS i) DELETE FROM t USING d WHERE t.i = d.i RETURNING t.*' => qr/changes data/,
 	'DELETE FROM t' => qr/neither a query nor the name of a table/,
 	'nosuch' => qr/relation "nosuch" does not exist/,
 	'SELECT a FROM t; SELECT b FROM t' => qr/must be a single query/,

@@ -56,7 +56,11 @@ value_of(uint32_t *value, const AeLayout *layout, const AeReal *cells, uint32_t 
 	{
 		const AeBlock *block = &layout->blocks[first_category(layout) + item - layout->n_dense];
 
-		*value = (uint32_t) (int32_t) (block->tag > 0 ? cells[block->tag] : cell);
+		/* a level that was filled in has no tag */
+		cell = block->tag > 0 ? cells[block->tag] : cell;
+		if (cell != cell)
+			return false;
+		*value = (uint32_t) (int32_t) cell;
 		return true;
 	}
 	step = floor((double) cell * STEPS + 0.5);
@@ -87,6 +91,15 @@ list_items(uint32_t items[MAX_ITEMS], const AeLayout *layout)
 			if (!layout->blocks[b].grouped)
 				items[n++] = layout->blocks[b].first + j;
 	return n;
+}
+
+static bool
+has_item(const uint32_t *items, uint32_t n, uint32_t item)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (items[i] == item)
+			return true;
+	return false;
 }
 
 static uint64_t
@@ -199,9 +212,12 @@ ae_pair_counts_add(AePairCounts *counts, const AeReal *cells)
 		{
 			uint32_t b = items[i];
 
-			/* of two wide ones once */
-			if (b != a && !(is_wide(layout, b) && b < a) && value_of(&value_b, layout, cells, b))
+			if (b == a || !value_of(&value_b, layout, cells, b))
+				continue;
+			if (!is_wide(layout, b) || a < b)
 				count_pair(counts, a, b, value_a, value_b);
+			else if (!has_item(items, n, a)) /* of two wide ones once */
+				count_pair(counts, b, a, value_b, value_a);
 		}
 	}
 }
@@ -285,6 +301,12 @@ odds(double m, double n_a, double kinds, double n)
 	return m * (n_a + kinds + 1.0) / (n + (kinds + 1.0) * m);
 }
 
+static double
+at_least(double count, double least)
+{
+	return count < least ? least : count;
+}
+
 /* The loss of a pair of values; a is the one of the lower cell if both are wide. */
 static double
 pair_loss(const AePairs *pairs, uint32_t a, uint32_t b, uint32_t value_a, uint32_t value_b)
@@ -298,6 +320,12 @@ pair_loss(const AePairs *pairs, uint32_t a, uint32_t b, uint32_t value_a, uint32
 	double self = both > 0.0 ? 1.0 : 0.0, only = both == 1.0 ? 1.0 : 0.0;
 	double b_given_a, a_given_b;
 
+	/* where a pair was found by chance, or the table was full, counts need not agree */
+	n = at_least(n, both);
+	n_a = at_least(n_a, both);
+	n_b = at_least(n_b, both);
+	kinds_a = at_least(kinds_a, self);
+	kinds_b = at_least(kinds_b, self);
 	n -= self;
 	n_a -= self;
 	n_b -= self;

@@ -114,10 +114,12 @@ pgae_prepare_query(const char *query, const char *function)
 						errmsg("argument \"query\" of %s must be a single query", function)));
 	source = linitial(SPI_plan_get_plan_sources(plan));
 	parsed = linitial_node(Query, source->query_list);
-	if (parsed->hasModifyingCTE)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("argument \"query\" of %s changes data", function),
-						errhint("Leave INSERT, UPDATE and DELETE out of its WITH clause.")));
+	if (parsed->commandType != CMD_SELECT || parsed->hasModifyingCTE)
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("argument \"query\" of %s changes data", function),
+			 errhint("It must be a SELECT, without INSERT, UPDATE or DELETE in its WITH clause.")));
 	return plan;
 }
 

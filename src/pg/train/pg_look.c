@@ -287,7 +287,9 @@ look_at_time(Looks *looks, const char *at, const char *end)
 
 		if (next == at || next - at > 4)
 			return N_LOOKS;
-		part[n] = atoi(at);
+		part[n] = 0;
+		for (const char *digit = at; digit < next; digit++)
+			part[n] = 10 * part[n] + (*digit - '0');
 		year_first |= n == 0 && next - at == 4;
 		at = next;
 		if (n == 2 || at == end || strchr("-/.:", *at) == NULL || (separator && *at != separator))
