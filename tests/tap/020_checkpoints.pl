@@ -185,7 +185,7 @@ like(($node->psql('postgres', 'SET ROLE bob; SELECT * FROM ae.checkpoint_states'
 like(($node->psql('postgres', "SET ROLE alice; SET ae.progress = off; CALL ae.resume_training('m')"))[1], qr/another session is training model m/, 'a second session cannot go on with it');
 like(($node->psql('postgres', "SELECT ae.drop_training('m')"))[1], qr/another session is training model m/, 'nor forget it');
 like(($node->psql('postgres', "CALL ae.train_model('m', 't', ae.options(exclude => '{i,even}', updates => 5))"))[1],
-	qr/another session is training model m: no checkpoint.*saved model m\@1/s, 'it can train the same name beside');
+	qr/another session is training model m: this training has no checkpoints.*saved model m\@1/s, 'it can train the same name beside');
 my $size = "SELECT pg_total_relation_size('ae.checkpoint_states') + pg_total_relation_size('ae.checkpoints') + pg_total_relation_size('ae.trainings')";
 my ($small, $since) = (value($size), value("SELECT checkpoint $of"));
 ok($node->poll('postgres', "SELECT checkpoint > '$since'::timestamptz + interval '2 s' $of", 20), 'checkpoints come');
@@ -221,10 +221,10 @@ value('INSERT INTO t SELECT * FROM t WHERE i = 1');
 fails($resume, qr/ERROR:  55000: the training rows of model m have changed.*There were 5000, now there are 5001.*ae.train_model/s, 'more rows');
 value('DELETE FROM t WHERE ctid IN (SELECT max(ctid) FROM t)');
 value('UPDATE t SET a = a + 1 WHERE i = 77');
-fails($resume, qr/ERROR:  55000: the rows .*There are 5000, but not the same ones/s, 'another value');
+fails($resume, qr/ERROR:  55000: the training rows .*There are 5000, but not the same ones/s, 'another value');
 value('UPDATE t SET a = sin(i) WHERE i = 77');
 value('ALTER TABLE t RENAME a TO z');
-fails($resume, qr/ERROR:  55000: the rows .* have changed/, 'another name of a column');
+fails($resume, qr/ERROR:  55000: the training rows .* have changed/, 'another name of a column');
 value('ALTER TABLE t RENAME z TO a');
 fails("SET ae.kernels = generic; $resume", qr/ERROR:  55000: the checkpoint of model m was written by another build.*this is ae .*kernels generic.*ae.train_model/s, 'other kernels');
 for my $damage ('UPDATE S SET bytes = set_byte(bytes, 9, 255 - get_byte(bytes, 9)) WHERE part = 1', 'UPDATE S SET bytes = set_byte(bytes, 4, 2) WHERE part = 0',
@@ -293,7 +293,7 @@ value(<<'END');
 CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no space left' USING ERRCODE = TG_ARGV[0]; END $$;
 CREATE TRIGGER no_space BEFORE INSERT ON ae.checkpoint_states FOR EACH ROW EXECUTE FUNCTION full_disk('53100');
 END
-fails("CALL ae.train_model('full', 't', ae.options(exclude => '{i,even}', updates => 400))", qr/WARNING:  53100: there is no checkpoint this time: no space left.*saved model full\@1/s, 'a full disk');
+fails("CALL ae.train_model('full', 't', ae.options(exclude => '{i,even}', updates => 400))", qr/WARNING:  53100: could not write a checkpoint: no space left.*saved model full\@1/s, 'a full disk');
 is(value('SELECT count(*) FROM ae.checkpoints'), 0, 'leaves nothing half done');
 value("DROP TRIGGER no_space ON ae.checkpoint_states; CREATE TRIGGER no_space BEFORE INSERT ON ae.checkpoint_states FOR EACH ROW EXECUTE FUNCTION full_disk('22012')");
 fails("CALL ae.train_model('full', 't', ae.options(exclude => '{i,even}', updates => 400))", qr/ERROR:  22012: no space left/, 'an error of another kind');
