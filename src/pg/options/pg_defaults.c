@@ -7,8 +7,6 @@
 
 #include <math.h>
 
-#include "pg_options.h"
-
 /* Updates of a network that detects, of as many rows as it can make use of. */
 #define DETECT_UPDATES 1500
 

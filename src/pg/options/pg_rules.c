@@ -10,8 +10,6 @@
 
 #include <math.h>
 
-#include "pg_options.h"
-
 /* What is said of an option, and how a message puts it. */
 typedef enum Test
 {
@@ -167,12 +165,9 @@ side_text(const PgaeOptions *options, const PgaeOptionInfo *info)
 
 	if (info->type == PGAE_OPTION_FLAG)
 		return psprintf(value ? "\"%s\"" : "\"%s\" = false", info->name);
-	if (info->type == PGAE_OPTION_CHOICE || info->type == PGAE_OPTION_EITHER)
-		return psprintf("\"%s\" = %s", info->name,
-						info->names ? info->names[(int) value]
-									: pgae_option_word(info, (int) value));
-	if (info->type == PGAE_OPTION_WORD)
-		return psprintf("\"%s\" = %s", info->name, info->names[(int) value]);
+	if (info->type == PGAE_OPTION_CHOICE || info->type == PGAE_OPTION_EITHER ||
+		info->type == PGAE_OPTION_WORD)
+		return psprintf("\"%s\" = %s", info->name, pgae_option_word(info, (int) value));
 	return psprintf("\"%s\" = %.15g", info->name, value);
 }
 
