@@ -132,20 +132,20 @@ extern void pgae_save_version(PgaeReference *reference, struct varlena *bytes, c
 /* ---- pg_parse.c: from the bytes of a model to what can be asked and scored ---- */
 
 /* One network, ready to score a row. */
-typedef struct PgaeUnit
+typedef struct PgaeNetwork
 {
 	AeModel model;
 	AeScorer scorer; /* batch 1 */
-} PgaeUnit;
+} PgaeNetwork;
 
 typedef struct PgaeCached
 {
 	uint32 n_folds;
 	uint32 n_members;
-	PgaeUnit *units;  /* fold * n_members + member */
-	PgaeUnit *unit;   /* the first one of the fold of the row last seen */
-	PgaeCodec *codec; /* NULL until a row is seen */
-	uint32 checksum;  /* of the bytes: tells models apart */
+	PgaeNetwork *networks; /* fold * n_members + member */
+	PgaeNetwork *network;  /* the first one of the fold of the row last seen */
+	PgaeCodec *codec;      /* NULL until a row is seen */
+	uint32 checksum;       /* of the bytes: tells models apart */
 	MemoryContext context;
 	Size shared_bytes; /* of networks that lie elsewhere */
 } PgaeCached;

@@ -94,17 +94,18 @@ pgae_parse_model(PgaeCached *cached, struct varlena *bytes)
 	n = bundle.n_folds * bundle.n_members;
 	cached->n_folds = bundle.n_folds;
 	cached->n_members = bundle.n_members;
-	cached->units = cached->unit = MemoryContextAllocZero(cached->context, n * sizeof(PgaeUnit));
+	cached->networks = cached->network =
+		MemoryContextAllocZero(cached->context, n * sizeof(PgaeNetwork));
 	for (uint32 i = 0; i < n; i++)
 	{
-		PgaeUnit *unit = &cached->units[i];
+		PgaeNetwork *network = &cached->networks[i];
 
-		read_model(&unit->model, &bundle, i, flat, cached->context);
-		models[i] = &unit->model;
-		if (ae_scorer_size(&scorer_bytes, &unit->model, 1, &error) != AE_OK)
+		read_model(&network->model, &bundle, i, flat, cached->context);
+		models[i] = &network->model;
+		if (ae_scorer_size(&scorer_bytes, &network->model, 1, &error) != AE_OK)
 			pgae_raise(&error, NULL);
-		ae_scorer_init(&unit->scorer, MemoryContextAllocHuge(cached->context, scorer_bytes),
-					   &unit->model, 1, pgae_kernels());
+		ae_scorer_init(&network->scorer, MemoryContextAllocHuge(cached->context, scorer_bytes),
+					   &network->model, 1, pgae_kernels());
 	}
 	check_bundle(models, &bundle);
 	cached->checksum = ae_model_checksum(VARDATA_ANY(flat));

@@ -51,7 +51,7 @@ static EvaluateState *
 begin(const PgaeCached *cached, double contamination, MemoryContext context)
 {
 	MemoryContext old = MemoryContextSwitchTo(context);
-	const AeSchema *schema = &cached->unit->model.schema;
+	const AeSchema *schema = &cached->network->model.schema;
 	EvaluateState *state = palloc0(sizeof(EvaluateState));
 
 	state->checksum = cached->checksum;
@@ -93,13 +93,13 @@ add_row(EvaluateState *state, PgaeCached *cached, PgaeSight sight)
 	state->n_seen++;
 	pgae_score_seen(&error, &raw, cached, sight);
 	state->n_flagged +=
-		ae_calibration_p(&cached->units->model.calibration, raw) <= state->contamination;
+		ae_calibration_p(&cached->networks->model.calibration, raw) <= state->contamination;
 	if (isinf(error))
 		return;
 	state->n_scored++;
 	state->sum += error;
 	for (uint32 m = 0; m < cached->n_members; m++)
-		add_columns(state, &cached->unit[m].scorer, m, cached->n_members);
+		add_columns(state, &cached->network[m].scorer, m, cached->n_members);
 }
 
 Datum
@@ -128,7 +128,7 @@ pg_ae_evaluate_transfn(PG_FUNCTION_ARGS)
 	if (state == NULL)
 		state = begin(cached, contamination, context);
 	if (state->checksum != cached->checksum ||
-		state->n_columns != cached->unit->model.schema.n_columns ||
+		state->n_columns != cached->network->model.schema.n_columns ||
 		state->contamination != contamination)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("%s of ae.evaluate differs between rows",

@@ -47,7 +47,7 @@ predict_row(FunctionCallInfo fcinfo, const AeModel **model)
 	double *mean;
 
 	cached = pgae_see_row(fcinfo, 0, &row, &sight);
-	*model = &cached->unit->model;
+	*model = &cached->network->model;
 	check_has_target(*model);
 	if (sight == PGAE_UNOBSERVED)
 		return NULL;
@@ -55,11 +55,12 @@ predict_row(FunctionCallInfo fcinfo, const AeModel **model)
 	mean = palloc0(n * sizeof(double));
 	for (uint32 m = 0; m < cached->n_members; m++)
 	{
-		PgaeUnit *unit = &cached->unit[m];
-		const AeColumn *target = &unit->model.schema.target;
-		AeReal *outputs = ae_scorer_head(&unit->scorer, ae_scorer_encode(&unit->scorer, 1), 1);
+		PgaeNetwork *network = &cached->network[m];
+		const AeColumn *target = &network->model.schema.target;
+		AeReal *outputs =
+			ae_scorer_head(&network->scorer, ae_scorer_encode(&network->scorer, 1), 1);
 
-		ae_scorer_head_finish(&unit->scorer, outputs, 1);
+		ae_scorer_head_finish(&network->scorer, outputs, 1);
 		for (uint32 k = 0; k < n; k++)
 		{
 			double one = (double) outputs[k];

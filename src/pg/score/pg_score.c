@@ -92,11 +92,11 @@ check_code(ArrayType *arr, uint32 n_code)
 
 /* Whether no column that varies is there, and no value that training did not see. */
 static bool
-is_unobserved(const PgaeUnit *unit, const PgaeRow *row)
+is_unobserved(const PgaeNetwork *network, const PgaeRow *row)
 {
-	const AeSchema *schema = &unit->model.schema;
+	const AeSchema *schema = &network->model.schema;
 
-	if (unit->scorer.unseen[0] > 0)
+	if (network->scorer.unseen[0] > 0)
 		return false;
 	for (uint32 c = 0; c < schema->n_columns; c++)
 	{
@@ -112,7 +112,7 @@ make_codec(const PgaeCached *cached, Oid row_type)
 	const AeSchema *schemas[AE_MAX_FOLDS];
 
 	for (uint32 f = 0; f < cached->n_folds; f++)
-		schemas[f] = &cached->units[f * cached->n_members].model.schema;
+		schemas[f] = &cached->networks[f * cached->n_members].model.schema;
 	return pgae_codec_create(schemas, (int) cached->n_folds, row_type, cached->context);
 }
 
@@ -129,38 +129,39 @@ pgae_see_row(FunctionCallInfo fcinfo, int argno, const PgaeRow **row, PgaeSight 
 		unsigned fold = ae_hash_fold((*row)->hash);
 
 		pgae_codec_choose(cached->codec, fold);
-		cached->unit = &cached->units[fold * cached->n_members];
+		cached->network = &cached->networks[fold * cached->n_members];
 	}
 	*sight = PGAE_SEEN;
 	for (uint32 m = 0; m < cached->n_members; m++)
 	{
-		if (ae_scorer_take(&cached->unit[m].scorer, 0, (*row)->values, (*row)->missing) >= 0)
+		if (ae_scorer_take(&cached->network[m].scorer, 0, (*row)->values, (*row)->missing) >= 0)
 			*sight = PGAE_INFINITE;
 	}
-	if (*sight == PGAE_SEEN && unlikely((*row)->any_missing) && is_unobserved(cached->unit, *row))
+	if (*sight == PGAE_SEEN && unlikely((*row)->any_missing) &&
+		is_unobserved(cached->network, *row))
 		*sight = PGAE_UNOBSERVED;
 	return cached;
 }
 
 static AeReal *
-outputs_of_row(PgaeUnit *unit)
+outputs_of_row(PgaeNetwork *network)
 {
-	return ae_scorer_decode(&unit->scorer, ae_scorer_encode(&unit->scorer, 1), 1);
+	return ae_scorer_decode(&network->scorer, ae_scorer_encode(&network->scorer, 1), 1);
 }
 
 /* What the networks of the row's fold make of its cells, on the average: finished outputs. */
 static AeReal *
 mean_outputs(PgaeCached *cached)
 {
-	size_t n = ae_layout_outputs(&cached->unit->model.net.layout);
+	size_t n = ae_layout_outputs(&cached->network->model.net.layout);
 	AeReal *mean = palloc0(sizeof(AeReal) * n);
 
 	for (uint32 m = 0; m < cached->n_members; m++)
 	{
-		PgaeUnit *unit = &cached->unit[m];
-		AeReal *outputs = outputs_of_row(unit);
+		PgaeNetwork *network = &cached->network[m];
+		AeReal *outputs = outputs_of_row(network);
 
-		ae_scorer_finish(&unit->scorer, outputs, 1);
+		ae_scorer_finish(&network->scorer, outputs, 1);
 		for (size_t i = 0; i < n; i++)
 			mean[i] += outputs[i] / (AeReal) cached->n_members;
 	}
@@ -186,12 +187,12 @@ pgae_score_seen(double *error, double *raw, PgaeCached *cached, PgaeSight sight)
 	*error = *raw = 0;
 	for (uint32 m = 0; m < cached->n_members; m++)
 	{
-		PgaeUnit *unit = &cached->unit[m];
+		PgaeNetwork *network = &cached->network[m];
 		double one;
 
-		ae_scorer_errors(&one, &unit->scorer, outputs_of_row(unit), 1);
+		ae_scorer_errors(&one, &network->scorer, outputs_of_row(network), 1);
 		*error += one / cached->n_members;
-		*raw += ae_scorer_raw_score(&unit->scorer, 0, one) / cached->n_members;
+		*raw += ae_scorer_raw_score(&network->scorer, 0, one) / cached->n_members;
 	}
 }
 
@@ -238,13 +239,13 @@ pg_ae_encode(PG_FUNCTION_ARGS)
 	const PgaeRow *row;
 	PgaeSight sight;
 	PgaeCached *cached = pgae_see_row(fcinfo, 0, &row, &sight);
-	uint32 n_code = code_width(&cached->unit->model);
+	uint32 n_code = code_width(&cached->network->model);
 	const AeReal *code;
 	float4 *elements;
 	ArrayType *result;
 
 	refuse_code(cached);
-	code = ae_scorer_encode(&cached->unit->scorer, 1);
+	code = ae_scorer_encode(&cached->network->scorer, 1);
 	result = make_real_array(&elements, n_code);
 	for (uint32 i = 0; i < n_code; i++)
 		elements[i] = (float4) code[i];
@@ -261,14 +262,14 @@ pg_ae_encode_bits(PG_FUNCTION_ARGS)
 	const PgaeRow *row;
 	PgaeSight sight;
 	PgaeCached *cached = pgae_see_row(fcinfo, 0, &row, &sight);
-	const AeNet *net = &cached->unit->model.net;
-	uint32 n_code = code_width(&cached->unit->model);
+	const AeNet *net = &cached->network->model.net;
+	uint32 n_code = code_width(&cached->network->model);
 	AeReal middle = net->activation[net->n_encoder - 1] == AE_SIGMOID ? 0.5f : 0;
 	const AeReal *code;
 	VarBit *result;
 
 	refuse_code(cached);
-	code = ae_scorer_encode(&cached->unit->scorer, 1);
+	code = ae_scorer_encode(&cached->network->scorer, 1);
 	result = palloc0(VARBITTOTALLEN(n_code));
 	SET_VARSIZE(result, VARBITTOTALLEN(n_code));
 	VARBITLEN(result) = (int32) n_code;
@@ -286,8 +287,8 @@ pg_ae_decode(PG_FUNCTION_ARGS)
 {
 	PgaeCached *cached = pgae_cached_model(fcinfo, 0);
 	ArrayType *arr = PG_GETARG_ARRAYTYPE_P(1);
-	PgaeUnit *unit = cached->units;
-	const AeSchema *schema = &unit->model.schema;
+	PgaeNetwork *network = cached->networks;
+	const AeSchema *schema = &network->model.schema;
 	const float4 *code;
 	AeReal *outputs;
 	const double *values;
@@ -295,10 +296,10 @@ pg_ae_decode(PG_FUNCTION_ARGS)
 	ArrayType *result;
 
 	refuse_code(cached);
-	code = check_code(arr, code_width(&unit->model));
-	outputs = ae_scorer_decode(&unit->scorer, code, 1);
-	ae_scorer_finish(&unit->scorer, outputs, 1);
-	values = invert_outputs(&unit->model, outputs);
+	code = check_code(arr, code_width(&network->model));
+	outputs = ae_scorer_decode(&network->scorer, code, 1);
+	ae_scorer_finish(&network->scorer, outputs, 1);
+	values = invert_outputs(&network->model, outputs);
 	result = make_real_array(&elements, schema->n_columns);
 	for (uint32 c = 0; c < schema->n_columns; c++)
 	{
@@ -318,7 +319,7 @@ pg_ae_reconstruct(PG_FUNCTION_ARGS)
 	const PgaeRow *row;
 	PgaeSight sight;
 	PgaeCached *cached = pgae_see_row(fcinfo, 0, &row, &sight);
-	const double *values = invert_outputs(&cached->unit->model, mean_outputs(cached));
+	const double *values = invert_outputs(&cached->network->model, mean_outputs(cached));
 
 	PG_RETURN_DATUM(pgae_codec_form(cached->codec, PG_GETARG_DATUM(1), values, NULL));
 }
@@ -356,7 +357,7 @@ pg_ae_p_value(PG_FUNCTION_ARGS)
 
 	if (!score_row(&error, &raw, fcinfo, &cached))
 		PG_RETURN_NULL();
-	PG_RETURN_FLOAT8(ae_calibration_p(&cached->units->model.calibration, raw));
+	PG_RETURN_FLOAT8(ae_calibration_p(&cached->networks->model.calibration, raw));
 }
 
 /* anomaly_score(model, row): 1 - p, its order kept beyond the largest calibration score. */
@@ -368,7 +369,7 @@ pg_ae_anomaly_score(PG_FUNCTION_ARGS)
 
 	if (!score_row(&error, &raw, fcinfo, &cached))
 		PG_RETURN_NULL();
-	PG_RETURN_FLOAT8(ae_calibration_anomaly(&cached->units->model.calibration, raw));
+	PG_RETURN_FLOAT8(ae_calibration_anomaly(&cached->networks->model.calibration, raw));
 }
 
 /* is_anomaly(model, row, contamination): p <= contamination. */
@@ -381,7 +382,7 @@ pg_ae_is_anomaly(PG_FUNCTION_ARGS)
 
 	if (!score_row(&error, &raw, fcinfo, &cached))
 		PG_RETURN_NULL();
-	PG_RETURN_BOOL(ae_calibration_p(&cached->units->model.calibration, raw) <= contamination);
+	PG_RETURN_BOOL(ae_calibration_p(&cached->networks->model.calibration, raw) <= contamination);
 }
 
 /* threshold(model, contamination): is_anomaly is raw_score > threshold. */
@@ -391,7 +392,7 @@ pg_ae_threshold(PG_FUNCTION_ARGS)
 	double contamination = check_contamination(PG_GETARG_FLOAT8(1));
 	PgaeCached *cached = pgae_cached_model(fcinfo, 0);
 
-	PG_RETURN_FLOAT8(ae_calibration_threshold(&cached->units->model.calibration, contamination));
+	PG_RETURN_FLOAT8(ae_calibration_threshold(&cached->networks->model.calibration, contamination));
 }
 
 /* ---- impute ---- */
@@ -406,7 +407,7 @@ pg_ae_impute(PG_FUNCTION_ARGS)
 	const PgaeRow *row;
 	PgaeSight sight;
 	PgaeCached *cached = pgae_see_row(fcinfo, 0, &row, &sight);
-	const AeModel *model = &cached->unit->model;
+	const AeModel *model = &cached->network->model;
 	AeFilling filling = sight == PGAE_UNOBSERVED ? AE_FILLING_ONCE : model->filling;
 	AeScorer *scorers[AE_MAX_MEMBERS];
 	AeReal *outputs, *scratch;
@@ -417,7 +418,7 @@ pg_ae_impute(PG_FUNCTION_ARGS)
 	missing = palloc(sizeof(bool) * model->schema.n_columns);
 	memcpy(missing, row->missing, sizeof(bool) * model->schema.n_columns);
 	for (uint32 m = 0; m < cached->n_members; m++)
-		scorers[m] = &cached->unit[m].scorer;
+		scorers[m] = &cached->network[m].scorer;
 	outputs = palloc(sizeof(AeReal) * ae_layout_outputs(&model->net.layout));
 	scratch = palloc(sizeof(AeReal) * ae_impute_scratch(model));
 	ae_impute(outputs, scorers, cached->n_members, missing, filling, scratch);
@@ -535,7 +536,7 @@ list_parts(Part *parts, const AeSchema *schema, const double *errors)
 static uint32
 explain_parts(Part *parts, PgaeCached *cached, const PgaeRow *row)
 {
-	const AeSchema *schema = &cached->unit->model.schema;
+	const AeSchema *schema = &cached->network->model.schema;
 	double *errors = palloc(sizeof(double) * schema->n_columns);
 	double *distances = palloc(sizeof(double) * schema->n_columns);
 	double *extremes = palloc(sizeof(double) * schema->n_columns);
@@ -543,12 +544,12 @@ explain_parts(Part *parts, PgaeCached *cached, const PgaeRow *row)
 
 	for (uint32 m = 0; m < cached->n_members; m++)
 	{
-		PgaeUnit *unit = &cached->unit[m];
-		double n_observed = ae_scorer_observed(unit->scorer.cells, &unit->model.net.layout);
+		PgaeNetwork *network = &cached->network[m];
+		double n_observed = ae_scorer_observed(network->scorer.cells, &network->model.net.layout);
 
-		ae_scorer_column_errors(errors, &unit->scorer, outputs_of_row(unit));
-		ae_scorer_column_distances(distances, &unit->scorer);
-		ae_scorer_column_extremes(extremes, &unit->scorer);
+		ae_scorer_column_errors(errors, &network->scorer, outputs_of_row(network));
+		ae_scorer_column_distances(distances, &network->scorer);
+		ae_scorer_column_extremes(extremes, &network->scorer);
 		if (m == 0)
 			n = list_parts(parts, schema, errors);
 		for (uint32 i = 0; i < n; i++)
@@ -559,8 +560,8 @@ explain_parts(Part *parts, PgaeCached *cached, const PgaeRow *row)
 			double error = infinite ? get_float8_infinity() : errors[c];
 
 			part->error += error / cached->n_members;
-			part->by_error += error / n_observed / unit->model.error_norm;
-			part->by_distance += distances[c] / unit->model.distance_norm + extremes[c];
+			part->by_error += error / n_observed / network->model.error_norm;
+			part->by_distance += distances[c] / network->model.distance_norm + extremes[c];
 		}
 	}
 	for (uint32 i = 0; i < n; i++)
@@ -693,7 +694,7 @@ static void
 judge_parts(Part *parts, uint32 n, PgaeCached *cached, const PgaeRow *row, Datum datum,
 			const AeReal *outputs, const double *values)
 {
-	const AeSchema *schema = &cached->unit->model.schema;
+	const AeSchema *schema = &cached->network->model.schema;
 
 	pgae_codec_open(cached->codec, datum);
 	for (uint32 i = 0; i < n; i++)
@@ -701,7 +702,7 @@ judge_parts(Part *parts, uint32 n, PgaeCached *cached, const PgaeRow *row, Datum
 		Part *part = &parts[i];
 
 		CHECK_FOR_INTERRUPTS();
-		part->probability = ae_scorer_probability(&cached->unit->scorer, outputs, part->column);
+		part->probability = ae_scorer_probability(&cached->network->scorer, outputs, part->column);
 		pgae_codec_texts(cached->codec, values, part->column, &part->actual, &part->expected);
 		part->z = deviation(schema, row, part->column);
 		part->as_expected = is_as_expected(schema, row, values, part);
@@ -726,11 +727,11 @@ pg_ae_explain(PG_FUNCTION_ARGS)
 	cached = pgae_see_row(fcinfo, 0, &row, &sight);
 	if (sight == PGAE_UNOBSERVED)
 		return (Datum) 0;
-	schema = &cached->unit->model.schema;
+	schema = &cached->network->model.schema;
 	parts = palloc(sizeof(Part) * schema->n_columns);
 	n = explain_parts(parts, cached, row);
 	outputs = mean_outputs(cached);
-	values = invert_outputs(&cached->unit->model, outputs);
+	values = invert_outputs(&cached->network->model, outputs);
 	judge_parts(parts, n, cached, row, PG_GETARG_DATUM(1), outputs, values);
 	for (uint32 i = 0; i < n; i++)
 	{

@@ -35,9 +35,7 @@ typedef enum PgaeSight
  * the end of the statement, call for call.
  */
 extern ReturnSetInfo *pgae_begin_set(FunctionCallInfo fcinfo);
-/*
- * The model in argument argno, the cells of its unit filled from the row in the argument after it.
- */
+/* The model in argument argno, its networks' cells filled from the row in the argument after it. */
 extern PgaeCached *pgae_see_row(FunctionCallInfo fcinfo, int argno, const PgaeRow **row,
 								PgaeSight *sight);
 

@@ -170,7 +170,7 @@ pgae_session_model(PgaeCached *cached, const PgaeReference *reference)
 	shrink();
 
 	*cached = entry->parsed;
-	cached->unit = cached->units;
+	cached->network = cached->networks;
 	cached->codec = NULL;
 	cached->context = own;
 	cached->shared_bytes = entry->bytes;
