@@ -42,7 +42,8 @@ my @ENGINE_ORDER = (
 	[ 'score', 'impute' ],
 );
 
-# The binding's rooms from the bottom up.  Each has one header, its door, pg_<room>.h.
+# The binding's rooms from the bottom up.  Each has one header, its door, pg_<room>.h.  Any other header
+# of a room is for the files of that room alone.
 my @BINDING_ORDER = qw(base options row model score train tool);
 
 # What of the engine the binding may see: models and the phases that it drives step by step, so that
@@ -280,10 +281,12 @@ sub check_binding
 	{
 		my $line = $code->[$i];
 
-		$defined{$1} = $file if $is_c && $line =~ /^(pgae_\w+)\(/;
-		$is_c and $calls{$file}{$1} = 1 while $line =~ /\b(pgae_\w+)/g;
+		$defined{$1} = $file if $is_c && $line =~ /^(pg_?ae_\w+)\(/;
+		$is_c and $calls{$file}{$1} = 1 while $line =~ /\b(pg_?ae_\w+)/g;
 		complain($file, $i + 1, "room $own must not know room $1")
 		  if $line =~ /^\s*#\s*include\s+"pg_(\w+)\.h"/ && exists $level{$1} && $level{$1} > $level{$own};
+		complain($file, $i + 1, "pg_$1.h is not the door of its room")
+		  if $line =~ /^\s*#\s*include\s+"pg_(\w+)\.h"/ && !exists $level{$1} && !-e "src/pg/$own/pg_$1.h";
 		if ($line =~ /^\s*#\s*include\s+["<](?:.*\/)?ae_(\w+)\.h[">]/)
 		{
 			complain($file, $i + 1, "the binding must not know ae_$1.h")

@@ -35,7 +35,7 @@ extern char *pgae_quote_name(const char *name);
 extern Datum pgae_reference_datum(const PgaeReference *reference);
 extern void pgae_reference_read(PgaeReference *reference, Datum datum);
 
-/* ---- pg_models.c: the tables of named models, as they are read ---- */
+/* ---- pg_named_read.c: the tables of named models, as they are read ---- */
 
 /* A row of ae.models, until it is closed. */
 typedef struct PgaeStored
@@ -95,7 +95,7 @@ extern struct varlena *pgae_version_bytes(const PgaeReference *reference, bool t
 /* 2BP01, naming the objects, if there are any that mention that version (0: any of them). */
 extern void pgae_refuse_if_used(const PgaeReference *reference);
 
-/* ---- pg_named.c: what is written to the tables ---- */
+/* ---- pg_named_write.c: what is written to the tables ---- */
 
 #define PGAE_MAX_PARAMETERS 20
 
@@ -158,5 +158,39 @@ extern void pgae_parse_model(PgaeCached *cached, struct varlena *bytes);
  * Everything is in context.  22P03 for bytes that are no model.
  */
 extern PgaeModels *pgae_read_models(struct varlena *bytes, MemoryContext context);
+
+/* ---- pg_figures.c: figures of a model that several reports show ---- */
+
+/* Argument 0 of a call, whose caller learns what is in it, read into the current context. */
+extern PgaeModels *pgae_models_argument(FunctionCallInfo fcinfo);
+extern uint32 pgae_n_networks(const PgaeModels *models);
+/* The first network of a fold. */
+extern const AeModel *pgae_fold_model(const PgaeModels *models, uint32 f);
+/* Rows that were trained on or held out, of all folds. */
+extern uint64 pgae_n_rows(const PgaeModels *models);
+/* Rows with a label, as far as the model's columns were measured on its rows. */
+extern uint64 pgae_n_labelled_rows(const PgaeModels *models);
+/* The mean over all networks of a double, at that offset in AeModel. */
+extern double pgae_mean_of(const PgaeModels *models, size_t offset);
+extern double pgae_weight_penalty(const PgaeModels *models); /* the same of what weights cost */
+/*
+ * Of the weights given the training rows, over all networks, up to a constant: rows times the
+ * mean loss stands for -log p(rows | weights), rows times the penalty for -log p(weights)
+ * (ae_prior.h).
+ */
+extern double pgae_log_posterior(const PgaeModels *models);
+/*
+ * A calibration score that about that share of the scores reach or exceed; NaN without any.
+ * Thinned tables return the next larger score that they kept.
+ */
+extern double pgae_upper_quantile(const PgaeModels *models, double share);
+extern uint32_t pgae_code_width(const AeModel *model);
+extern uint32_t pgae_n_sources(const AeSchema *schema);
+extern bool pgae_is_scaled(const AeColumn *column);
+/* The scaling that all numbers and times share, or NULL where they do not. */
+extern const char *pgae_common_scaling(const AeSchema *schema);
+
+/* ---- pg_describe.c: ae.describe ---- */
+extern Datum pgae_describe(struct varlena *bytes); /* jsonb */
 
 #endif

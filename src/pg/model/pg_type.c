@@ -1,7 +1,7 @@
 /*
  * pg_type.c: the SQL type ae.model: what is read and written, its order and its hash.
  *
- * What a text leaves open, the newest version or the digest, is looked up here (pg_models.c); what a
+ * What a text leaves open, the newest version or the digest, is looked up here (pg_named_read.c); what a
  * reference is says pg_reference.c.
  */
 #include "pg_model.h"

@@ -186,7 +186,7 @@ extern char *pgae_level_text(const AeSchema *schema, const AeLevel *level, bool 
 extern int32 *pgae_levels_choose(AeColumn *column, const PgaeLevels *levels, const uint64 *counts,
 								 const AeSchema *schema);
 
-/* ---- pg_row.c: the row codec: a composite or array datum to values and back ---- */
+/* ---- the row codec: a composite or array datum to values and back (pg_codec.h says how) ---- */
 typedef struct PgaeCodec PgaeCodec;
 
 /* The values of one row, one for each AeColumn: see ae_scaler.h. */

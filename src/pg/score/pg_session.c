@@ -5,7 +5,7 @@
  * into an indexed table would parse its model each time.  So the parsed networks stay here.  The
  * key is the SHA-256 of their bytes, which is compared with the bytes when they are parsed: never
  * name and version, as a version that was rolled back may come back as another one.  Each
- * statement looks the row of ae.models up (pg_models.c), so nothing here has to be told of
+ * statement looks the row of ae.models up (pg_named_read.c), so nothing here has to be told of
  * what is dropped.
  *
  * Entries that no call uses any more go, the one used longest ago first, when there is more than

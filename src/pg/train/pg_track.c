@@ -12,7 +12,7 @@
  * first error or with the backend.  ae.training_progress believes a row of ae.trainings while that
  * lock is held, so nothing need be cleaned up after an error or a crash.
  *
- * Statements are fixed and run as the owner of the tables (pg_named.c).
+ * Statements are fixed and run as the owner of the tables (pg_named_write.c).
  *
  * Knows trainers as bytes; knows nothing of rows.
  */

@@ -1,5 +1,5 @@
 /*
- * pg_models.c: reads the tables of named models: which versions there are, their bytes, who
+ * pg_named_read.c: reads the tables of named models: which versions there are, their bytes, who
  * owns a name, and who may see what is in a model.
  *
  * The tables are read by direct scans of their indexes, not by SQL: scores are computed

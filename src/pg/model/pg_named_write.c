@@ -1,5 +1,5 @@
 /*
- * pg_named.c: ae.save_model, ae.drop_model and ae.comment_on_model: what is written to the tables
+ * pg_named_write.c: ae.save_model, ae.drop_model and ae.comment_on_model: what is written to the tables
  * of named models.
  *
  * Whoever may execute them has no privilege on the tables: what the caller may do is checked
@@ -17,13 +17,10 @@
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
-#include "utils/jsonb.h"
 
 PG_FUNCTION_INFO_V1(pg_ae_save_model);
 PG_FUNCTION_INFO_V1(pg_ae_drop_model);
 PG_FUNCTION_INFO_V1(pg_ae_comment_on_model);
-
-extern Datum pg_ae_describe(PG_FUNCTION_ARGS); /* pg_inspect.c */
 
 void
 pgae_statement_add(PgaeStatement *statement, Oid type, Datum value, bool isnull)
@@ -178,7 +175,7 @@ insert_version(const PgaeReference *reference, Datum model, const char *query)
 		reference);
 
 	pgae_statement_add(&insert, INT4OID, Int32GetDatum(reference->version), false);
-	pgae_statement_add(&insert, JSONBOID, DirectFunctionCall1(pg_ae_describe, model), false);
+	pgae_statement_add(&insert, JSONBOID, pgae_describe(DatumGetByteaPP(model)), false);
 	pgae_statement_add(&insert, BYTEAOID, model, false);
 	pgae_statement_add(&insert, TEXTOID, query ? CStringGetTextDatum(query) : (Datum) 0,
 					   query == NULL);

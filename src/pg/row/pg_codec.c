@@ -1,0 +1,366 @@
+/*
+ * pg_codec.c: creates a row codec, for a model or for a training, and keeps its levels.  See
+ * pg_codec.h for what a codec is.
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "ae_hash.h"
+#include "pg_codec.h"
+
+/* 42804 unless argtype is a composite or an array of numbers; fills is_array and array. */
+void
+pgae_codec_check_argument(PgaeCodec *codec)
+{
+	Oid base;
+
+	if (!OidIsValid(codec->argtype))
+		ereport(ERROR, (errcode(ERRCODE_INDETERMINATE_DATATYPE),
+						errmsg("could not determine the type of the row")));
+	base = getBaseType(codec->argtype);
+	codec->is_array = false;
+	if (type_is_rowtype(base))
+		return;
+	codec->array_cast_changes = pgae_cast_changes;
+	pgae_part_init(&codec->array, -1, codec->argtype, -1);
+	codec->is_array = true;
+	if (codec->array.conv == PGAE_CONV_ARRAY)
+		return;
+	if (!OidIsValid(get_element_type(base)))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("a row must be a composite value or an array of numbers, not type %s",
+						format_type_be(codec->argtype)),
+				 errhint("Pass the alias of a table or subquery, ROW(a, b, ...), or an array "
+						 "such as real[].")));
+	ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+					errmsg("a row array must have numbers as elements, not type %s",
+						   format_type_be(get_element_type(base))),
+					errhint("Elements may be smallint, integer, bigint, real, double precision, "
+							"numeric or boolean.")));
+}
+
+static PgaeCodec *
+codec_alloc(Oid argtype, MemoryContext context)
+{
+	PgaeCodec *codec = MemoryContextAllocZero(context, sizeof(PgaeCodec));
+
+	codec->context = context;
+	codec->argtype = argtype;
+	codec->plan.type = InvalidOid;
+	pgae_watch_casts();
+	pgae_codec_check_argument(codec);
+	return codec;
+}
+
+/* Room for the values of a row and for n_sources sources. */
+void
+pgae_codec_alloc_row(PgaeCodec *codec, uint32 n_values, uint32 n_sources)
+{
+	codec->row.values = MemoryContextAllocZero(codec->context, sizeof(double) * n_values);
+	codec->row.missing = MemoryContextAllocZero(codec->context, sizeof(bool) * n_values);
+	codec->words = MemoryContextAllocZero(codec->context, sizeof(uint32) * 2 * n_values);
+	codec->sources = MemoryContextAllocZero(codec->context, sizeof(PgaeSource) * n_sources);
+	codec->n_sources = n_sources;
+	if (codec->learning)
+		codec->seen = MemoryContextAllocZero(codec->context, sizeof(PgaeSeen) * n_values);
+}
+
+/* The layout of training records, once the width of every value, the target last, is known. */
+void
+pgae_codec_lay_out_record(PgaeCodec *codec, const size_t *stored)
+{
+	uint32 n = codec->schema->n_columns + codec->has_target;
+
+	codec->stored = MemoryContextAlloc(codec->context, sizeof(size_t) * n);
+	codec->offset = MemoryContextAlloc(codec->context, sizeof(size_t) * n);
+	codec->record_size = (n + 7) / 8;
+	for (uint32 i = 0; i < n; i++)
+	{
+		codec->stored[i] = stored[i];
+		codec->offset[i] = codec->record_size;
+		codec->record_size += stored[i];
+	}
+}
+
+/* ---- from a model ---- */
+
+/* The column of a model that a source is the first value of. */
+static const AeColumn *
+column_of(const AeSchema *schema, const PgaeSource *source)
+{
+	return source->is_target ? &schema->target : &schema->columns[source->first];
+}
+
+/* The maps of a category: from the numbers of all folds' levels to those of each. */
+static void
+adopt_levels(PgaeCodec *codec, PgaeSource *source, const AeSchema *const *schemas, int n_schemas)
+{
+	int32 *numbers[PGAE_FOLDS];
+
+	source->levels = pgae_levels_create(codec->context, schemas[0]->raw_names);
+	for (int f = 0; f < n_schemas; f++)
+		numbers[f] =
+			pgae_levels_add_model(source->levels, schemas[f], column_of(schemas[f], source));
+	for (int f = 0; f < n_schemas; f++)
+	{
+		const AeColumn *column = column_of(schemas[f], source);
+		int n = pgae_levels_count(source->levels);
+		int32 *map = palloc(sizeof(int32) * Max(n, 1));
+
+		source->unknown[f] = column->other > 0 ? (int) column->n_levels : -1;
+		source->wide[f] = column->wide;
+		for (int i = 0; i < n; i++)
+			map[i] = source->unknown[f];
+		/* bytes of somebody's own may have a level twice: then the first is meant */
+		for (uint32 i = column->n_levels; i-- > 0;)
+			map[numbers[f][i]] = (int32) i;
+		source->map[f] = map;
+	}
+}
+
+/* Source s of a model, from its columns first .. end - 1. */
+static void
+adopt_source(PgaeCodec *codec, PgaeSource *source, const AeSchema *const *schemas, int n_schemas,
+			 uint32 first, uint32 end)
+{
+	const AeSchema *schema = schemas[0];
+	const AeColumn *column = &schema->columns[first];
+
+	source->first = first;
+	source->n = end - first;
+	source->is_array = schema->is_array || column->element > 0;
+	source->kind = column->kind;
+	source->ignored = true;
+	for (uint32 i = first; i < end; i++)
+	{
+		for (int f = 0; f < n_schemas; f++)
+			source->ignored &= !schemas[f]->columns[i].observed;
+	}
+	source->name = schema->is_array ? NULL : pgae_column_name(schema, first);
+	if (column->kind == AE_KIND_CATEGORY)
+		adopt_levels(codec, source, schemas, n_schemas);
+}
+
+/* How value c of a model takes part in the hash of rows. */
+static PgaeFixed
+fix_value(const PgaeCodec *codec, const PgaeSource *source, uint32 c)
+{
+	PgaeFixed fixed = {.always = true, .null = true};
+	double value = 0;
+
+	for (int f = 0; f < PGAE_FOLDS && codec->schemas[f]; f++)
+	{
+		const AeColumn *column = &codec->schemas[f]->columns[c];
+
+		fixed.nullable |= column->n_missing > 0;
+		if (!column->observed)
+			continue;
+		fixed.always &= ae_column_is_known(column) && !column->varies &&
+						column->min == column->max && (fixed.null || column->min == value);
+		fixed.null = false;
+		value = column->min;
+	}
+	if (source->kind != AE_KIND_CATEGORY)
+		fixed.hash = ae_hash_number(value);
+	else if (fixed.always && !fixed.null && pgae_levels_count(source->levels) == 1)
+		fixed.hash = pgae_levels_hash(source->levels, 0);
+	else
+		fixed.always &= fixed.null;
+	return fixed;
+}
+
+/* Sets codec->fixed; the current context is the codec's. */
+static void
+fix_values(PgaeCodec *codec)
+{
+	codec->fixed = palloc(sizeof(PgaeFixed) * codec->schema->n_columns);
+	for (uint32 s = 0; s < codec->n_sources; s++)
+	{
+		const PgaeSource *source = &codec->sources[s];
+
+		for (uint32 c = source->first; c < source->first + source->n; c++)
+			codec->fixed[c] = fix_value(codec, source, c);
+	}
+}
+
+/*
+ * A codec for rows of type argtype and a model of this schema, which must outlive it:
+ * to score them, or to go on training.  42804 if such rows are no rows, or arrays where the model
+ * has names.
+ */
+PgaeCodec *
+pgae_codec_create(const AeSchema *const *schemas, int n_schemas, Oid argtype, MemoryContext context)
+{
+	const AeSchema *schema = schemas[0];
+	PgaeCodec *codec = codec_alloc(argtype, context);
+	MemoryContext old;
+	uint32 n = 0;
+	size_t *stored;
+
+	if (codec->is_array && !schema->is_array)
+		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+						errmsg("model was trained on rows with named columns, not on arrays"),
+						errhint("Pass the alias of a table or subquery, or ROW(a, b, ...).")));
+	if (!codec->is_array && schema->is_array)
+		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+						errmsg("model was trained on arrays, not on rows with named columns"),
+						errhint("Pass an array such as ARRAY[a, b, ...]::real[].")));
+	old = MemoryContextSwitchTo(context);
+	codec->schema = schema;
+	codec->crossed = codec->hashing = n_schemas > 1;
+	for (int f = 0; f < n_schemas; f++)
+		codec->schemas[f] = schemas[f];
+	pgae_codec_alloc_row(codec, schema->n_columns, schema->n_columns);
+	stored = palloc(sizeof(size_t) * schema->n_columns);
+	for (uint32 i = 0, end; i < schema->n_columns; i = end)
+	{
+		end = schema->is_array ? schema->n_columns : ae_schema_source_end(schema, i);
+		adopt_source(codec, &codec->sources[n++], schemas, n_schemas, i, end);
+	}
+	codec->n_sources = n;
+	fix_values(codec);
+	/* records of a row type: wide enough for whatever type of number comes along */
+	for (uint32 i = 0; i < schema->n_columns; i++)
+	{
+		stored[i] = schema->columns[i].kind == AE_KIND_CATEGORY ? sizeof(int32) : sizeof(double);
+		if (codec->is_array)
+			stored[i] = pgae_part_stored(&codec->array, AE_KIND_NUMBER);
+	}
+	pgae_codec_lay_out_record(codec, stored);
+	pfree(stored);
+	MemoryContextSwitchTo(old);
+	return codec;
+}
+
+/* The target of the model that training starts from. */
+static void
+adopt_target(PgaeCodec *codec)
+{
+	MemoryContext old = MemoryContextSwitchTo(codec->context);
+	const AeSchema *schema = codec->schema;
+	int n_schemas = codec->schemas[1] ? 2 : 1;
+	PgaeSource *source = &codec->target;
+	size_t *stored = palloc(sizeof(size_t) * (schema->n_columns + 1));
+
+	codec->has_target = true;
+	source->n = 1;
+	source->is_target = true;
+	source->kind = schema->target.kind;
+	source->name = pgae_target_name(schema);
+	if (source->kind == AE_KIND_CATEGORY)
+		adopt_levels(codec, source, codec->schemas, n_schemas);
+	memcpy(stored, codec->stored, sizeof(size_t) * schema->n_columns);
+	stored[schema->n_columns] = source->kind == AE_KIND_CATEGORY ? sizeof(int32) : sizeof(double);
+	pgae_codec_lay_out_record(codec, stored);
+	pfree(stored);
+	MemoryContextSwitchTo(old);
+}
+
+void
+pgae_codec_start_training(PgaeCodec *codec)
+{
+	codec->hashing = codec->crossed = true;
+	if (codec->schema->has_target)
+		adopt_target(codec);
+}
+
+void
+pgae_codec_set_fold(PgaeCodec *codec, unsigned fold)
+{
+	codec->fold = fold;
+}
+
+/* ---- for a training ---- */
+
+/*
+ * A codec for training; options, share and voice must outlive it.  22023 for options that name columns of
+ * arrays, which have no names.
+ */
+PgaeCodec *
+pgae_codec_create_training(const PgaeOptions *options, Oid argtype, PgaeShare *share,
+						   PgaeVoice *voice, MemoryContext context)
+{
+	PgaeCodec *codec = codec_alloc(argtype, context);
+	const char *option = options->columns != NIL    ? "columns"
+						 : options->exclude != NIL  ? "exclude"
+						 : options->kinds != NIL    ? "kinds"
+						 : options->scalings != NIL ? "scaling"
+						 : options->target          ? "target"
+													: NULL;
+
+	codec->options = options;
+	codec->share = share;
+	codec->voice = voice;
+	codec->learning = codec->hashing = true;
+	if (codec->is_array && option)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("option \"%s\" needs rows with named columns, not arrays", option)));
+	return codec;
+}
+
+/* The schema that the training codec built, to be completed by its caller. */
+AeSchema *
+pgae_codec_schema(PgaeCodec *codec)
+{
+	return (AeSchema *) codec->schema;
+}
+
+/* ---- levels ---- */
+
+/* The source that starts at a column. */
+uint32
+pgae_source_at(const PgaeCodec *codec, uint32 column)
+{
+	uint32 s = 0;
+
+	while (codec->sources[s].first + codec->sources[s].n <= column)
+		s++;
+	return s;
+}
+
+/*
+ * The value of a level in the schema of a fold: number, or of one that has none -1 minus its tag.
+ */
+double
+pgae_fold_level(const PgaeSource *source, unsigned fold, double number)
+{
+	bool known = number >= 0;
+	const int32 *map = source->map[fold];
+	int index = known ? map[(int) number] : source->unknown[fold];
+	double tag;
+
+	if (!source->wide[fold])
+		return index;
+	tag = known ? ae_level_tag(pgae_levels_hash(source->levels, (int) number)) : -1 - number;
+	return index + AE_TAG_STRIDE * tag;
+}
+
+PgaeLevels *
+pgae_codec_levels(const PgaeCodec *codec, uint32 column)
+{
+	return codec->sources[pgae_source_at(codec, column)].levels;
+}
+
+void
+pgae_codec_map_levels(PgaeCodec *codec, uint32 column, const int32 *map, bool wide)
+{
+	PgaeSource *source = &codec->sources[pgae_source_at(codec, column)];
+
+	source->map[0] = map;
+	source->wide[0] = wide;
+}
+
+PgaeLevels *
+pgae_codec_target_levels(const PgaeCodec *codec)
+{
+	return codec->target.levels;
+}
+
+void
+pgae_codec_map_target(PgaeCodec *codec, const int32 *map)
+{
+	codec->target.map[0] = map;
+}

@@ -1,0 +1,148 @@
+/*
+ * pg_codec.h: the inside of a row codec, for the files of this room that make one up:
+ *
+ *   pg_columns.c   finds columns in a row type by their names
+ *   pg_codec.c     creates a codec, for a model or for a training
+ *   pg_schema.c    builds the schema of a training from its first rows
+ *   pg_compile.c   compiles the codec for a row type
+ *   pg_read.c      rows to values
+ *   pg_form.c      values to rows, and to texts
+ *   pg_record.c    values to the records of a training, and back
+ *
+ * Other rooms know a codec by pg_row.h alone.
+ *
+ * A row is a composite value or an array of numbers; the engine wants one value per AeColumn
+ * of the model, and returns such values.  The codec knows tuples and columns; what is in a
+ * datum only pg_value.c knows.
+ *
+ * Whatever can be found out once is found out once: a codec is compiled for a row type into one
+ * part per source column of the model (where it stands, how it converts).  It is compiled again
+ * when rows of another type come along.  A type is identified by (type, typmod) of the tuple and,
+ * for a named type, by the identifier that the type cache assigns to each version of it: a type may
+ * be altered while a query reads its rows, or while a PL/pgSQL expression keeps the codec.  The
+ * parts know the casts of their types, so a changed cast or function causes a new compilation too.
+ *
+ * Composite rows are matched by column name; columns that the model does not know are ignored.
+ * ROW(a, b, c) has no names to match: PostgreSQL calls its fields f1, f2, f3.  A RECORD
+ * with exactly these names and as many fields as the model has columns is matched
+ * by position.  (A subquery that names its columns f1 ... fn looks the same; in the
+ * model's own order both rules agree.)  Arrays are matched by position and by length.
+ */
+#ifndef PG_CODEC_H
+#define PG_CODEC_H
+
+#include "utils/typcache.h"
+
+#include "pg_row.h"
+
+/* A source column of the model. */
+typedef struct PgaeSource
+{
+	uint32 first; /* AeColumn */
+	uint32 n;     /* AeColumns: more than one for an array column */
+	bool is_array;
+	bool is_target;
+	AeKind kind;
+	bool ignored;       /* scoring: always NULL in training, so that its values do not matter */
+	char *name;         /* in the server's encoding; NULL in a model of arrays */
+	PgaeLevels *levels; /* of a category */
+	uint64 hash;        /* of the level last read */
+	/* in scoring, for each fold: from the number of a level to the model's; in training [0] */
+	const int32 *map[PGAE_FOLDS];
+	int unknown[PGAE_FOLDS]; /* what a level that is not found becomes */
+	bool wide[PGAE_FOLDS];   /* values get the tag of their level */
+} PgaeSource;
+
+/*
+ * How a value that was always the same in training, or always NULL, takes part in the hash of rows:
+ * as it did then, whatever it is now, so that it does not choose another network.
+ */
+typedef struct PgaeFixed
+{
+	bool always;   /* else by what it is */
+	bool null;     /* NULL in all rows */
+	bool nullable; /* NULL in some */
+	uint64 hash;   /* of the value: a word, or two of a category */
+} PgaeFixed;
+
+/* What was compiled for one row type. */
+typedef struct PgaeRowPlan
+{
+	Oid type; /* InvalidOid: nothing compiled */
+	int32 typmod;
+	const TypeCacheEntry *entry; /* NULL for RECORD: its typmods never change meaning */
+	uint64 identifier;
+	uint64 cast_changes;
+	MemoryContext context;
+	TupleDesc tupdesc;
+	Datum *values;
+	bool *nulls;
+	PgaePart *parts; /* one per source column */
+	PgaePart target; /* where the codec has one */
+} PgaeRowPlan;
+
+struct PgaeCodec
+{
+	MemoryContext context;
+	const PgaeOptions *options;          /* of a training, else NULL */
+	PgaeShare *share;                    /* the same: of levels */
+	PgaeVoice *voice;                    /* the same: what may be said */
+	const AeSchema *schema;              /* NULL in training before it stands */
+	const AeSchema *schemas[PGAE_FOLDS]; /* of a crossed model */
+	bool crossed;
+	unsigned fold;    /* whose levels unpack gives */
+	bool hashing;     /* rows need their hash */
+	uint32 *words;    /* that it is taken of */
+	PgaeSeen *seen;   /* by column; in a training from scratch, else NULL */
+	PgaeFixed *fixed; /* by AeColumn; NULL in a training that does not start from a model */
+	Oid argtype;      /* as the call declares it, domains included */
+	bool is_array;
+	bool learning;   /* new levels get numbers */
+	void *argdomain; /* domain_check's own */
+	PgaeSource *sources;
+	uint32 n_sources;
+	bool has_target; /* in training: rows have a target; scoring asks for none */
+	PgaeSource target;
+	PgaeRow row;
+	PgaeRowPlan plan;
+	PgaePart array; /* of a model of arrays: the type of its rows */
+	uint64 array_cast_changes;
+
+	/* the record of a row: a bit for each missing value, then the values */
+	size_t *stored; /* bytes of each value */
+	size_t *offset;
+	size_t record_size;
+
+	/* before the schema stands: which attributes are chosen, and by attribute the length of an
+	   array, 0 for what is none, -1: not known */
+	uint64 chosen_of; /* the row type that they are of (pgae_row_identifier) */
+	int *chosen;
+	int n_chosen;
+	int *lengths;
+};
+
+/* ---- pg_columns.c ---- */
+
+/* What a column of each kind is called in messages. */
+extern const char *const pgae_kind_phrase[AE_KIND_COUNT];
+
+extern int pgae_find_attribute(TupleDesc tupdesc, const char *name, bool unique);
+extern const char *pgae_nearest_attribute(TupleDesc tupdesc, const char *name);
+extern bool pgae_is_anonymous(TupleDesc tupdesc);
+extern void pgae_refuse_nameless(TupleDesc tupdesc);
+extern void pgae_refuse_array(const ArrayType *array, uint32 n, const char *name, bool training);
+
+/* ---- pg_codec.c ---- */
+extern void pgae_codec_check_argument(PgaeCodec *codec);
+extern void pgae_codec_alloc_row(PgaeCodec *codec, uint32 n_values, uint32 n_sources);
+extern void pgae_codec_lay_out_record(PgaeCodec *codec, const size_t *stored);
+extern uint32 pgae_source_at(const PgaeCodec *codec, uint32 column);
+extern double pgae_fold_level(const PgaeSource *source, unsigned fold, double number);
+
+/* ---- pg_schema.c ---- */
+extern void pgae_codec_learn_array(PgaeCodec *codec, int n);
+
+/* ---- pg_compile.c ---- */
+extern HeapTupleHeader pgae_codec_open_row(PgaeCodec *codec, Datum row);
+
+#endif

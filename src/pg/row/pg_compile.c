@@ -1,0 +1,197 @@
+/*
+ * pg_compile.c: compiles a codec for a row type: where each source column of the model stands in
+ * it and how it converts; and takes rows of that type apart.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "pg_codec.h"
+
+static int
+count_attributes(TupleDesc tupdesc)
+{
+	int n = 0;
+
+	for (int i = 0; i < tupdesc->natts; i++)
+		n += !TupleDescAttr(tupdesc, i)->attisdropped;
+	return n;
+}
+
+/* The attribute that source s of the model stands in: by position if positional. */
+static int
+locate_source(PgaeCodec *codec, TupleDesc tupdesc, uint32 s, bool positional)
+{
+	const char *name = codec->sources[s].name;
+	const char *nearest;
+	int att;
+
+	if (positional)
+		return (int) s;
+	att = pgae_find_attribute(tupdesc, name, true);
+	if (att >= 0)
+		return att;
+	if (pgae_is_anonymous(tupdesc))
+		ereport(ERROR,
+				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+				 errmsg("row has %d fields, model expects %u", tupdesc->natts, codec->n_sources),
+				 errhint("ROW(...) is matched by position: give all columns of the model "
+						 "in its order.")));
+	nearest = pgae_nearest_attribute(tupdesc, name);
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_COLUMN),
+			 errmsg("row has no column \"%s\", which the model was trained on", name),
+			 nearest
+				 ? errhint("Perhaps you meant the column \"%s\": rename it in a subquery.", nearest)
+				 : 0));
+	return -1;
+}
+
+/* 42804 unless a column of this type can be that source, of which records have so many bytes. */
+static void
+check_part(const PgaeSource *source, const PgaePart *part, Form_pg_attribute att, size_t stored,
+		   bool positional)
+{
+	if (!pgae_part_can_be(part, source->kind) ||
+		(part->conv == PGAE_CONV_ARRAY) != source->is_array)
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("column \"%s\" is of type %s, model expects %s", NameStr(att->attname),
+					format_type_be(att->atttypid),
+					source->is_array ? "an array of numbers" : pgae_kind_phrase[source->kind]),
+			 positional ? errdetail("Fields of ROW(...) are matched by position: this is "
+									"the model's column \"%s\".",
+									source->name)
+						: 0,
+			 errhint(positional ? "Cast the field to %s." : "Cast the column to %s in a subquery.",
+					 pgae_usual_type(source->kind, source->is_array))));
+	if (stored < pgae_part_stored(part, source->kind))
+		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+						errmsg("column \"%s\" is of type %s, unlike in the first row",
+							   NameStr(att->attname), format_type_be(att->atttypid)),
+						errhint("Cast the column to one type in all rows.")));
+}
+
+/* Fills plan->target. */
+static void
+compile_target(PgaeCodec *codec)
+{
+	PgaeRowPlan *plan = &codec->plan;
+	const PgaeSource *source = &codec->target;
+	int number = pgae_find_attribute(plan->tupdesc, source->name, true);
+	Form_pg_attribute att;
+
+	if (number < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("row has no column \"%s\", which is the model's target", source->name),
+				 errhint("To train on rows without labels, give them the column as NULL.")));
+	att = TupleDescAttr(plan->tupdesc, number);
+	pgae_part_init(&plan->target, number, att->atttypid, att->atttypmod);
+	check_part(source, &plan->target, att, codec->stored[codec->schema->n_columns], false);
+}
+
+/* Fills plan->parts; the current context is the plan's. */
+static void
+compile_parts(PgaeCodec *codec)
+{
+	PgaeRowPlan *plan = &codec->plan;
+	TupleDesc tupdesc = plan->tupdesc;
+	bool positional =
+		count_attributes(tupdesc) == (int) codec->n_sources && pgae_is_anonymous(tupdesc);
+
+	pgae_refuse_nameless(tupdesc);
+	plan->parts = palloc(sizeof(PgaePart) * Max(codec->n_sources, 1));
+	for (uint32 s = 0; s < codec->n_sources; s++)
+	{
+		int number = locate_source(codec, tupdesc, s, positional);
+		Form_pg_attribute att = TupleDescAttr(tupdesc, number);
+
+		pgae_part_init(&plan->parts[s], number, att->atttypid, att->atttypmod);
+		check_part(&codec->sources[s], &plan->parts[s], att, codec->stored[codec->sources[s].first],
+				   positional);
+	}
+	if (codec->has_target)
+		compile_target(codec);
+	plan->values = palloc(sizeof(Datum) * Max(tupdesc->natts, 1));
+	plan->nulls = palloc(sizeof(bool) * Max(tupdesc->natts, 1));
+}
+
+/* Compiles for rows of (type, typmod).  An error leaves a plan that counts as none. */
+static void
+compile_row(PgaeCodec *codec, Oid type, int32 typmod)
+{
+	PgaeRowPlan *plan = &codec->plan;
+	MemoryContext old;
+
+	plan->type = InvalidOid;
+	plan->cast_changes = pgae_cast_changes;
+	if (plan->context == NULL)
+		plan->context = AllocSetContextCreate(codec->context, "ae row codec", ALLOCSET_SMALL_SIZES);
+	else
+		MemoryContextReset(plan->context);
+
+	old = MemoryContextSwitchTo(plan->context);
+	if (type == RECORDOID)
+	{
+		TupleDesc tupdesc = lookup_rowtype_tupdesc(type, typmod);
+
+		plan->entry = NULL;
+		plan->tupdesc = CreateTupleDescCopyConstr(tupdesc);
+		ReleaseTupleDesc(tupdesc);
+	}
+	else
+	{
+		TypeCacheEntry *entry = lookup_type_cache(type, TYPECACHE_TUPDESC);
+
+		if (entry->tupDesc == NULL)
+			elog(ERROR, "type %u is not composite", type);
+		plan->entry = entry;
+		plan->identifier = entry->tupDesc_identifier;
+		plan->tupdesc = CreateTupleDescCopyConstr(entry->tupDesc);
+	}
+	compile_parts(codec);
+	MemoryContextSwitchTo(old);
+	plan->typmod = typmod;
+	plan->type = type;
+}
+
+/* True if the plan was compiled for rows of this type as it is now. */
+static inline bool
+plan_fits(const PgaeRowPlan *plan, Oid type, int32 typmod)
+{
+	return plan->type == type && plan->typmod == typmod &&
+		   plan->cast_changes == pgae_cast_changes &&
+		   (plan->entry == NULL || plan->entry->tupDesc_identifier == plan->identifier);
+}
+
+/* Takes the row apart into the plan's values and nulls. */
+static void
+deform_row(PgaeRowPlan *plan, HeapTupleHeader header)
+{
+	HeapTupleData tuple;
+
+	tuple.t_len = HeapTupleHeaderGetDatumLength(header);
+	ItemPointerSetInvalid(&tuple.t_self);
+	tuple.t_tableOid = InvalidOid;
+	tuple.t_data = header;
+	heap_deform_tuple(&tuple, plan->tupdesc, plan->values, plan->nulls);
+}
+
+/* The header of a composite row, taken apart by a plan compiled for its type. */
+HeapTupleHeader
+pgae_codec_open_row(PgaeCodec *codec, Datum row)
+{
+	HeapTupleHeader header = DatumGetHeapTupleHeader(row);
+	Oid type = HeapTupleHeaderGetTypeId(header);
+	int32 typmod = HeapTupleHeaderGetTypMod(header);
+
+	if (!plan_fits(&codec->plan, type, typmod))
+		compile_row(codec, type, typmod);
+	deform_row(&codec->plan, header);
+	return header;
+}

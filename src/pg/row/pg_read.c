@@ -1,0 +1,395 @@
+/*
+ * pg_read.c: rows to values: one value per AeColumn, the hash of the row, and in a training what
+ * has been seen of each column.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/tupmacs.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
+#include "utils/numeric.h"
+
+#include "ae_hash.h"
+#include "pg_codec.h"
+
+/* The elements of fixed width stand side by side behind the header. */
+#define COPY_ELEMENTS(values, data, n, type)                                                       \
+	do                                                                                             \
+	{                                                                                              \
+		const type *elements_ = (const type *) (data);                                             \
+		for (uint32 i_ = 0; i_ < (n); i_++)                                                        \
+			(values)[i_] = (double) elements_[i_];                                                 \
+	} while (0)
+
+/* Elements of an array one by one: numeric, or with NULLs among them. */
+static void
+walk_elements(PgaeCodec *codec, const PgaePart *part, const PgaeSource *source, ArrayType *array)
+{
+	int16 len;
+	bool by_value;
+	char align;
+	char *data = ARR_DATA_PTR(array);
+
+	get_typlenbyvalalign(part->element_type, &len, &by_value, &align);
+	for (uint32 i = 0; i < source->n; i++)
+	{
+		uint32 c = source->first + i;
+
+		if (ARR_HASNULL(array) && att_isnull((int) i, ARR_NULLBITMAP(array)))
+		{
+			codec->row.missing[c] = true;
+			codec->row.any_missing = true;
+			codec->row.values[c] = 0;
+			continue;
+		}
+		codec->row.missing[c] = false;
+		codec->row.values[c] = pgae_value_of(part->element, fetch_att(data, by_value, len));
+		data = att_addlength_pointer(data, len, data);
+		data = (char *) att_align_nominal(data, align);
+	}
+}
+
+static void
+set_missing(PgaeCodec *codec, const PgaeSource *source)
+{
+	for (uint32 i = 0; i < source->n; i++)
+	{
+		codec->row.values[source->first + i] = 0;
+		codec->row.missing[source->first + i] = true;
+	}
+	codec->row.any_missing = true;
+}
+
+/* The values of an array: a row of its own, or a column. */
+static void
+read_array(PgaeCodec *codec, const PgaePart *part, const PgaeSource *source, Datum datum)
+{
+	ArrayType *array = pgae_part_array(part, datum);
+	double *values = codec->row.values + source->first;
+	uint32 n = source->n;
+	char *data;
+
+	if (array == NULL)
+	{
+		set_missing(codec, source);
+		return;
+	}
+	data = ARR_DATA_PTR(array);
+	if (ARR_NDIM(array) != 1 || (uint32) ARR_DIMS(array)[0] != n)
+		pgae_refuse_array(array, n, source->name, codec->options != NULL);
+	if (ARR_HASNULL(array) || part->element == PGAE_CONV_NUMERIC)
+		walk_elements(codec, part, source, array);
+	else
+	{
+		memset(codec->row.missing + source->first, 0, n * sizeof(bool));
+		switch (part->element)
+		{
+			case PGAE_CONV_INT2:
+				COPY_ELEMENTS(values, data, n, int16);
+				break;
+			case PGAE_CONV_INT4:
+				COPY_ELEMENTS(values, data, n, int32);
+				break;
+			case PGAE_CONV_INT8:
+				COPY_ELEMENTS(values, data, n, int64);
+				break;
+			case PGAE_CONV_BOOL:
+				COPY_ELEMENTS(values, data, n, bool);
+				break;
+			case PGAE_CONV_FLOAT4:
+				COPY_ELEMENTS(values, data, n, float4);
+				break;
+			default:
+				COPY_ELEMENTS(values, data, n, float8);
+				break;
+		}
+	}
+	if ((Pointer) array != DatumGetPointer(datum))
+		pfree(array);
+}
+
+/* The number of a level: the model's, or where there are several models or none yet its own. */
+static double
+read_level(PgaeCodec *codec, const PgaePart *part, PgaeSource *source, Datum datum)
+{
+	PgaeText text;
+	int number;
+
+	pgae_category_text(&text, part, datum);
+	number = codec->learning ? pgae_levels_enter(source->levels, text.data, text.len)
+							 : pgae_levels_find(source->levels, text.data, text.len);
+	if (number >= 0)
+		source->hash = pgae_levels_hash(source->levels, number);
+	else if (codec->hashing || source->wide[0])
+	{
+		source->hash = pgae_level_hash(source->levels, text.data, text.len);
+		number = -1 - (int) ae_level_tag(source->hash);
+	}
+	if (text.detoasted)
+		pfree(text.detoasted);
+	return codec->learning || codec->crossed ? number : pgae_fold_level(source, 0, number);
+}
+
+/* ---- what a training has seen ---- */
+
+/* Whether numbers that are one in double precision are one. */
+static bool
+same_number(PgaeConv conv, Datum a, Datum b)
+{
+	if (conv == PGAE_CONV_INT8)
+		return DatumGetInt64(a) == DatumGetInt64(b);
+	return DatumGetBool(DirectFunctionCall2(numeric_eq, a, b));
+}
+
+/* A copy of a number that double precision may not hold all of; else 0. */
+static Datum
+keep_exact(PgaeCodec *codec, PgaeConv conv, Datum datum, double value)
+{
+	MemoryContext old;
+	Datum copy;
+
+	if ((conv != PGAE_CONV_INT8 && conv != PGAE_CONV_NUMERIC) || !(fabs(value) >= 0x1p53))
+		return (Datum) 0;
+	old = MemoryContextSwitchTo(codec->context);
+	copy = conv == PGAE_CONV_INT8 ? Int64GetDatum(DatumGetInt64(datum))
+								  : NumericGetDatum(DatumGetNumericCopy(datum));
+	MemoryContextSwitchTo(old);
+	return copy;
+}
+
+/* Notes what the row just read has; datum: of a source of one value. */
+static void
+note_values(PgaeCodec *codec, const PgaeSource *source, PgaeConv conv, Datum datum)
+{
+	for (uint32 c = source->first; c < source->first + source->n; c++)
+	{
+		PgaeSeen *seen = &codec->seen[c];
+		double value = codec->row.values[c];
+
+		if (codec->row.missing[c])
+			continue;
+		if (seen->n++ == 0)
+		{
+			seen->first = value;
+			seen->exact = keep_exact(codec, conv, datum, value);
+		}
+		else if (value != seen->first)
+			seen->differs = true;
+		else if (unlikely(seen->exact) && !seen->differs && !seen->differs_beyond)
+			seen->differs_beyond = !same_number(conv, datum, seen->exact);
+	}
+}
+
+const PgaeSeen *
+pgae_codec_seen(const PgaeCodec *codec, uint32 column)
+{
+	return &codec->seen[column];
+}
+
+/* Element i of an array. */
+static Datum
+array_element(const PgaePart *part, Datum datum, uint32 i)
+{
+	ArrayType *array = pgae_part_array(part, datum);
+	Datum *elements;
+	bool *nulls, by_value;
+	int16 len;
+	char align;
+	int n;
+
+	get_typlenbyvalalign(part->element_type, &len, &by_value, &align);
+	deconstruct_array(array, part->element_type, len, by_value, align, &elements, &nulls, &n);
+	return elements[i];
+}
+
+bool
+pgae_codec_overflows(PgaeCodec *codec, Datum row, uint32 column)
+{
+	const PgaePart *part = &codec->array;
+	uint32 i = column;
+	Datum datum = row;
+	char *text;
+
+	if (!codec->is_array)
+	{
+		uint32 s = column == PGAE_TARGET_COLUMN ? 0 : pgae_source_at(codec, column);
+
+		pgae_codec_open_row(codec, row);
+		part = column == PGAE_TARGET_COLUMN ? &codec->plan.target : &codec->plan.parts[s];
+		i = column - codec->sources[s].first;
+		datum = codec->plan.values[part->att];
+	}
+	if ((part->conv == PGAE_CONV_ARRAY ? part->element : part->conv) != PGAE_CONV_NUMERIC)
+		return false;
+	if (part->conv == PGAE_CONV_ARRAY)
+		datum = array_element(part, datum, i);
+	/* Infinity and NaN have no digits */
+	text = DatumGetCString(DirectFunctionCall1(numeric_out, datum));
+	return strpbrk(text, "0123456789") != NULL;
+}
+
+/* ---- hashes ---- */
+
+/*
+ * The hash of a row with its target: what records are put in order by.  Folds and scores know
+ * nothing of a target.
+ */
+static uint64
+hash_target(const PgaeCodec *codec)
+{
+	const PgaeRow *row = &codec->row;
+	uint64 target = codec->target.hash;
+	uint32 words[4] = {(uint32) row->hash, (uint32) (row->hash >> 32)};
+
+	if (row->target_missing)
+		target = AE_HASH_MISSING;
+	else if (codec->target.kind != AE_KIND_CATEGORY)
+		target = ae_hash_number(row->target);
+	words[2] = (uint32) target;
+	words[3] = (uint32) (target >> 32);
+	return ae_hash_words(words, 4);
+}
+
+/* The hash of the row just read: of its values in the model's order, as they were given. */
+static uint64
+hash_row(const PgaeCodec *codec)
+{
+	const PgaeRow *row = &codec->row;
+	size_t n = 0;
+
+	for (uint32 s = 0; s < codec->n_sources; s++)
+	{
+		const PgaeSource *source = &codec->sources[s];
+
+		for (uint32 c = source->first; c < source->first + source->n; c++)
+		{
+			const PgaeFixed *fixed =
+				codec->fixed && codec->fixed[c].always ? &codec->fixed[c] : NULL;
+			uint64 hash = fixed ? fixed->hash : source->hash;
+			bool missing = row->missing[c];
+
+			if (fixed)
+				missing = fixed->null || (missing && fixed->nullable);
+			if (missing)
+				codec->words[n++] = AE_HASH_MISSING;
+			else if (source->kind != AE_KIND_CATEGORY)
+				codec->words[n++] = fixed ? (uint32) hash : ae_hash_number(row->values[c]);
+			else
+			{
+				codec->words[n++] = (uint32) hash;
+				codec->words[n++] = (uint32) (hash >> 32);
+			}
+		}
+	}
+	return ae_hash_words(codec->words, n);
+}
+
+/* ---- a row ---- */
+
+static void
+read_target(PgaeCodec *codec)
+{
+	const PgaePart *part = &codec->plan.target;
+	PgaeRow *row = &codec->row;
+
+	row->target_missing = codec->plan.nulls[part->att];
+	if (row->target_missing)
+		row->target = 0;
+	else if (codec->target.kind == AE_KIND_CATEGORY)
+		row->target = read_level(codec, part, &codec->target, codec->plan.values[part->att]);
+	else
+		row->target = pgae_value_of(part->conv, codec->plan.values[part->att]);
+}
+
+static void
+read_row(PgaeCodec *codec, Datum row)
+{
+	HeapTupleHeader header = pgae_codec_open_row(codec, row);
+	const PgaeRowPlan *plan = &codec->plan;
+
+	for (uint32 s = 0; s < codec->n_sources; s++)
+	{
+		PgaeSource *source = &codec->sources[s];
+		const PgaePart *part = &plan->parts[s];
+
+		if (plan->nulls[part->att])
+			set_missing(codec, source);
+		else if (source->ignored)
+		{
+			/* whatever it is now, nobody looks at it */
+			memset(codec->row.values + source->first, 0, source->n * sizeof(double));
+			memset(codec->row.missing + source->first, 0, source->n * sizeof(bool));
+		}
+		else if (source->is_array)
+			read_array(codec, part, source, plan->values[part->att]);
+		else
+		{
+			Datum datum = plan->values[part->att];
+
+			codec->row.missing[source->first] = false;
+			codec->row.values[source->first] = source->kind == AE_KIND_CATEGORY
+												   ? read_level(codec, part, source, datum)
+												   : pgae_value_of(part->conv, datum);
+		}
+		if (codec->seen)
+			note_values(codec, source, part->conv, plan->values[part->att]);
+	}
+	if (codec->has_target)
+		read_target(codec);
+	if ((Pointer) header != DatumGetPointer(row))
+		pfree(header);
+}
+
+const PgaeRow *
+pgae_codec_read(PgaeCodec *codec, Datum row)
+{
+	codec->row.any_missing = false;
+	if (!codec->is_array)
+		read_row(codec, row);
+	else
+	{
+		if (unlikely(codec->array_cast_changes != pgae_cast_changes))
+			pgae_codec_check_argument(codec);
+		if (unlikely(codec->schema == NULL))
+		{
+			ArrayType *array = pgae_part_array(&codec->array, row);
+
+			if (array == NULL)
+				ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+								errmsg("cast of %s to real[] gave NULL for the first row",
+									   format_type_be(codec->argtype))));
+			if (ARR_NDIM(array) == 0)
+				ereport(ERROR,
+						(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR), errmsg("row array is empty")));
+			if (ARR_NDIM(array) > 1)
+				pgae_refuse_array(array, 0, NULL, true);
+			pgae_codec_learn_array(codec, ARR_DIMS(array)[0]);
+		}
+		read_array(codec, &codec->array, &codec->sources[0], row);
+		if (codec->seen)
+			note_values(codec, &codec->sources[0], PGAE_CONV_ARRAY, row);
+	}
+	if (codec->hashing)
+		codec->row.hash = codec->row.order = hash_row(codec);
+	if (codec->has_target)
+		codec->row.order = hash_target(codec);
+	return &codec->row;
+}
+
+void
+pgae_codec_choose(PgaeCodec *codec, unsigned fold)
+{
+	codec->schema = codec->schemas[fold];
+	for (uint32 s = 0; s < codec->n_sources; s++)
+	{
+		const PgaeSource *source = &codec->sources[s];
+		double *value = &codec->row.values[source->first];
+
+		if (source->kind == AE_KIND_CATEGORY && !codec->row.missing[source->first])
+			*value = pgae_fold_level(source, fold, *value);
+	}
+}

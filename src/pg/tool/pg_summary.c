@@ -1,0 +1,371 @@
+/*
+ * pg_summary.c: ae.summary: what a model is and whether it is any good, for people.
+ *
+ * Everything comes from the model's bytes alone.  Knows models; knows no rows.
+ */
+#include "pg_tool.h"
+
+#include <math.h>
+
+#include "utils/builtins.h"
+
+PG_FUNCTION_INFO_V1(pg_ae_summary);
+
+/* Columns that ae.summary names before it says how many more there are. */
+#define NAMES_SHOWN 20
+
+/* The loss that says most about rows to come. */
+static double
+honest_loss(const AeModel *model)
+{
+	return isnan(model->validation_loss) ? model->train_loss : model->validation_loss;
+}
+
+/* A code that could copy its input, and nothing that keeps it from doing so. */
+static bool
+can_copy(const AeModel *model)
+{
+	return !model->net.gated && !pgae_options_keep_from_copying(&model->net, &model->options);
+}
+
+static void
+summarize_columns(StringInfo out, const AeModel *model)
+{
+	const AeSchema *schema = &model->schema;
+	uint32_t shown = 0;
+
+	appendStringInfo(out, "purpose      %s\n", ae_purpose_name[model->purpose]);
+	if (schema->is_array)
+		appendStringInfo(out, "rows         arrays of %u elements", schema->n_columns);
+	else
+	{
+		appendStringInfo(out, "columns      %u: ", pgae_n_sources(schema));
+		for (uint32_t c = 0; c < schema->n_columns && shown < NAMES_SHOWN;
+			 c = ae_schema_source_end(schema, c))
+			appendStringInfo(out, "%s%s", shown++ ? ", " : "", pgae_column_name(schema, c));
+		if (shown < pgae_n_sources(schema))
+			appendStringInfo(out, " and %u more", pgae_n_sources(schema) - shown);
+	}
+	if (schema->n_varying < schema->n_columns)
+		appendStringInfo(out, "; %u constant", schema->n_columns - schema->n_varying);
+	appendStringInfoChar(out, '\n');
+}
+
+static void
+summarize_network(StringInfo out, const AeModel *model)
+{
+	const AeNet *net = &model->net;
+
+	appendStringInfoString(out, "network      ");
+	for (uint32_t l = 0; l <= net->n_layers; l++)
+		appendStringInfo(out, "%s%u", l ? "-" : "", net->width[l]);
+	appendStringInfo(out, ", code of %u, ", pgae_code_width(model));
+	for (uint32_t l = 0; l < net->n_layers; l++)
+		appendStringInfo(out, "%s%s", l ? "-" : "", ae_activation_info[net->activation[l]].name);
+	appendStringInfo(
+		out, ", %zu weights%s%s\n", ae_net_n_params(net),
+		model->options.tied ? ", the decoder's tied to the encoder's" : "",
+		model->options.batch_norm && net->n_layers > 2 ? ", trained with batch normalisation" : "");
+}
+
+static const char *
+state_in_words(const AeModel *model)
+{
+	switch (model->state)
+	{
+		case AE_TRAIN_FINISHED:
+			return "ran to its end";
+		case AE_TRAIN_CONVERGED:
+			return "converged";
+		case AE_TRAIN_EARLY:
+			return "stopped early, as the validation loss no longer fell";
+		case AE_TRAIN_STOPPED:
+			return "stopped at the time limit";
+		case AE_TRAIN_DIVERGED:
+			return "diverged";
+		default:
+			return "did not end";
+	}
+}
+
+static void
+summarize_crossing(StringInfo out, const PgaeModels *models)
+{
+	const AeModel *model = models->models[0];
+
+	if (models->n_folds > 1)
+		appendStringInfo(out,
+						 "networks     %u, crossed: each row is scored by those that did not "
+						 "train on it\n",
+						 pgae_n_networks(models));
+	else if (models->n_members > 1)
+		appendStringInfo(out, "networks     %u\n", models->n_members);
+	if (model->prototypes.n > 0)
+		appendStringInfo(out, "score        error / %.4g + distance to %u prototypes / %.4g\n",
+						 model->error_norm, model->prototypes.n, model->distance_norm);
+	if (model->extremes.weight > 0)
+		appendStringInfo(
+			out,
+			"few rows     scores also count numbers beyond 4 standard deviations of the "
+			"other rows, weight %.4g\n",
+			model->extremes.weight);
+}
+
+static void
+add_corruption(StringInfo out, double level, const char *what)
+{
+	if (level > 0)
+		appendStringInfo(out, "%s%.4g %s", out->len ? ", " : "", level, what);
+}
+
+/* How rows were corrupted before they entered. */
+static void
+summarize_corruption(StringInfo out, const AeTrainOptions *options)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	add_corruption(&text, options->noise, "standard deviations of Gaussian noise");
+	add_corruption(&text, 100 * options->masking, "% of cells as if missing");
+	add_corruption(&text, 100 * options->salt_pepper, "% of cells as their least or largest");
+	add_corruption(&text, 100 * options->swap, "% of columns as another row's");
+	if (text.len)
+		appendStringInfo(out, "corruption   %s", text.data);
+	if (text.len && options->emphasis > 0)
+		appendStringInfo(out, "; %.4g %% of the loss is of what was corrupted alone",
+						 100 * options->emphasis);
+	if (text.len)
+		appendStringInfoChar(out, '\n');
+	pfree(text.data);
+}
+
+static void
+summarize_training(StringInfo out, const PgaeModels *models)
+{
+	const AeModel *model = models->models[0];
+	bool lbfgs = model->options.optimizer == AE_OPTIMIZER_LBFGS;
+	const char *scaling = pgae_common_scaling(&model->schema);
+
+	appendStringInfo(out, "training     " UINT64_FORMAT " rows, ",
+					 pgae_n_rows(models) - model->n_validation * models->n_folds);
+	if (model->n_validation > 0)
+		appendStringInfo(out, UINT64_FORMAT " more for validation",
+						 model->n_validation * models->n_folds);
+	else
+		appendStringInfoString(out, "none held out");
+	appendStringInfo(out, "; loss %s, scaling %s\n", ae_loss_info[model->loss].name,
+					 scaling ? scaling : "by column");
+	appendStringInfo(out, "             %s, " UINT64_FORMAT " %s",
+					 ae_optimizer_name[model->options.optimizer], model->n_updates,
+					 lbfgs ? "iterations" : "updates");
+	if (!lbfgs)
+		appendStringInfo(out, " of %u rows in " UINT64_FORMAT " epochs", model->options.batch_size,
+						 model->n_epochs);
+	appendStringInfo(out, ": %s", state_in_words(model));
+	if (model->best_epoch > 0)
+		appendStringInfo(out, "; weights of epoch " UINT64_FORMAT, model->best_epoch);
+	appendStringInfoChar(out, '\n');
+	if (model->options.pretrain != AE_PRETRAIN_NONE)
+		appendStringInfo(
+			out, "pretrained   %u layers one after the other, %s, " UINT64_FORMAT " %s each\n",
+			model->net.n_encoder, ae_pretrain_name[model->options.pretrain],
+			model->options.pretrain_updates, lbfgs ? "iterations" : "updates");
+	summarize_corruption(out, &model->options);
+}
+
+/* Whether rows enter, or pass through the network, otherwise than they are. */
+static bool
+has_noise(const AeTrainOptions *options)
+{
+	return options->noise > 0 || options->dropout > 0 || options->masking > 0 ||
+		   options->code_noise > 0 || options->salt_pepper > 0 || options->swap > 0;
+}
+
+/* What kept the code sparse, and how sparse it came out. */
+static void
+summarize_code(StringInfo out, const AeModel *model)
+{
+	const AeTrainOptions *options = &model->options;
+
+	appendStringInfo(out, "code units   %u, %u of them dead", pgae_code_width(model),
+					 model->n_dead);
+	if (model->net.top_k > 0)
+		appendStringInfo(out, "; the %u largest of each row are kept", model->net.top_k);
+	if (model->net.gated && options->batch_top_k > 0)
+		appendStringInfo(out, "; those above %.4g are kept, %u of a row on the average of training",
+						 model->params[ae_net_threshold_offset(&model->net)], options->batch_top_k);
+	if (model->code_zeros >= 0.0005) /* what is shown as 0.0 is not worth a line */
+		appendStringInfo(out, "; %.1f %% of the codes' numbers are 0", 100 * model->code_zeros);
+	appendStringInfoChar(out, '\n');
+	if (options->code_noise > 0)
+		appendStringInfo(out, "bits         %u, trained with noise of %.4g before the sigmoid\n",
+						 pgae_code_width(model), options->code_noise);
+	if (options->sparse_weight == 0)
+		return;
+	appendStringInfo(out, "sparse       %s on %s, weight %.4g", ae_penalty_name[options->sparse],
+					 options->sparse_hidden ? "every hidden layer" : "the code",
+					 options->sparse_weight);
+	if (options->sparse == AE_PENALTY_KL)
+		appendStringInfo(out, "; units of the code are on at a rate of %.4g, the target is %.4g",
+						 model->code_mean, options->sparse_target);
+	if (options->sparse == AE_PENALTY_JUMPRELU)
+		appendStringInfo(out, "; %.4g units of the code are on in a row, on the average",
+						 (1 - model->code_zeros) * pgae_code_width(model));
+	appendStringInfoChar(out, '\n');
+}
+
+static void
+summarize_weights(StringInfo out, const PgaeModels *models)
+{
+	const AeTrainOptions *options = &models->models[0]->options;
+	double posterior = pgae_log_posterior(models);
+
+	if (options->weight_decay == 0)
+		return;
+	appendStringInfo(out, "weights      %s prior, decay %.4g: penalty %.4g",
+					 ae_prior_name[options->weight_prior], options->weight_decay,
+					 pgae_weight_penalty(models));
+	if (!isnan(posterior))
+		appendStringInfo(out, ", log posterior %.6g and a constant", posterior);
+	appendStringInfoChar(out, '\n');
+}
+
+static void
+summarize_contraction(StringInfo out, const PgaeModels *models)
+{
+	const AeTrainOptions *options = &models->models[0]->options;
+	double jacobian = pgae_mean_of(models, offsetof(AeModel, jacobian));
+
+	if (options->contract_weight == 0)
+		return;
+	appendStringInfo(out, "contract     weight %.4g, %s", options->contract_weight,
+					 options->contract_exact ? "exact" : "estimated");
+	if (!isnan(jacobian))
+		appendStringInfo(out, "; mean squared norm of the Jacobian of the code %.4g", jacobian);
+	appendStringInfoChar(out, '\n');
+}
+
+/* What is predicted, and how well. */
+static void
+summarize_target(StringInfo out, const PgaeModels *models)
+{
+	const AeModel *model = models->models[0];
+	const AeColumn *target = &model->schema.target;
+	double accuracy = pgae_mean_of(models, offsetof(AeModel, target_accuracy));
+
+	if (!model->schema.has_target)
+		return;
+	appendStringInfo(out, "target       %s, a %s", pgae_target_name(&model->schema),
+					 ae_kind_name[target->kind]);
+	if (target->kind == AE_KIND_CATEGORY)
+		appendStringInfo(out, " of %u levels", target->n_levels);
+	appendStringInfo(out, ", known of " UINT64_FORMAT " rows, weight %.4g: ",
+					 pgae_n_labelled_rows(models), model->options.target_weight);
+	if (isnan(accuracy))
+		appendStringInfoString(out, "no row with a label was left to judge predictions by");
+	else
+	{
+		if (target->kind == AE_KIND_NUMBER)
+			appendStringInfo(out, "R^2 %.3f", accuracy);
+		else
+			appendStringInfo(out, "%.1f %% of labels right", 100 * accuracy);
+		appendStringInfo(out, " on rows that training %s",
+						 model->calibration.unseen ? "did not see" : "saw");
+	}
+	appendStringInfoChar(out, '\n');
+}
+
+static void
+summarize_losses(StringInfo out, const PgaeModels *models)
+{
+	const AeModel *model = models->models[0];
+	double train_loss = pgae_mean_of(models, offsetof(AeModel, train_loss));
+	double validation_loss = pgae_mean_of(models, offsetof(AeModel, validation_loss));
+	double pca_loss = pgae_mean_of(models, offsetof(AeModel, pca_loss));
+
+	appendStringInfoString(out, "loss         ");
+	if (!isnan(validation_loss))
+		appendStringInfo(out, "%.4g on validation rows, ", validation_loss);
+	if (!isnan(train_loss))
+		appendStringInfo(out, "%.4g in training%s, ", train_loss,
+						 has_noise(&model->options) ? " (with noise)" : "");
+	appendStringInfo(out, "%.4g by predicting the mean",
+					 pgae_mean_of(models, offsetof(AeModel, mean_loss)));
+	if (!isnan(pca_loss))
+		appendStringInfo(out, ", %.4g by %u principal component%s", pca_loss,
+						 pgae_code_width(model), pgae_code_width(model) == 1 ? "" : "s");
+	appendStringInfoChar(out, '\n');
+	if (models->models[0]->calibration.n > 0)
+		appendStringInfo(out,
+						 "%s   median %.4g, 95 %% %.4g, 99 %% %.4g, largest %.4g, of " UINT64_FORMAT
+						 " rows that %s\n",
+						 pgae_n_networks(models) > 1 || model->prototypes.n > 0 ? "raw scores"
+																				: "errors    ",
+						 pgae_upper_quantile(models, 0.5), pgae_upper_quantile(models, 0.05),
+						 pgae_upper_quantile(models, 0.01), pgae_upper_quantile(models, 0),
+						 models->models[0]->calibration.n,
+						 !model->calibration.unseen ? "training saw"
+						 : models->n_folds > 1      ? "their network did not see"
+													: "training did not see");
+	summarize_code(out, model);
+	summarize_contraction(out, models);
+	summarize_weights(out, models);
+}
+
+static void
+warn(StringInfo out, bool applies, const char *text)
+{
+	if (applies)
+		appendStringInfo(out, "warning      %s\n", text);
+}
+
+/*
+ * How much larger than on all rows a loss may be on those that it was measured on, by chance:
+ * two standard deviations of a mean of squared errors.
+ */
+static double
+chance(const AeModel *model)
+{
+	uint64 n = isnan(model->validation_loss) ? model->n_rows : model->n_validation;
+
+	return 1.05 + 2 * sqrt(2.0 / Max(n, 1));
+}
+
+/* What a reader of the figures should not have to find out alone. */
+static void
+summarize_warnings(StringInfo out, const AeModel *model)
+{
+	double loss = honest_loss(model);
+
+	warn(out, model->state == AE_TRAIN_DIVERGED,
+		 "training diverged: these are the last good weights; lower learning_rate");
+	warn(out, loss >= 0.99 * model->mean_loss,
+		 "the model is no better than predicting the mean of every column");
+	warn(out, loss > chance(model) * model->pca_loss, /* false where that is NaN */
+		 "principal components of the same number do better: train longer, or look at the options");
+	warn(out, can_copy(model),
+		 "the code is as wide as the input and nothing keeps it from copying: add noise");
+	warn(out, model->options.noise == 0 && model->validation_loss > 1.5 * model->train_loss,
+		 "validation rows do much worse than training rows: the model learns rows by heart");
+	warn(out, model->n_dead > 0, "some code units are the same for every row: they carry nothing");
+	warn(out, model->calibration.n > 0 && !model->calibration.unseen,
+		 "calibrated on rows that training saw: new rows will look more anomalous than they are");
+}
+
+Datum
+pg_ae_summary(PG_FUNCTION_ARGS)
+{
+	PgaeModels *models = pgae_models_argument(fcinfo);
+	StringInfoData out;
+
+	initStringInfo(&out);
+	summarize_columns(&out, models->models[0]);
+	summarize_network(&out, models->models[0]);
+	summarize_crossing(&out, models);
+	summarize_training(&out, models);
+	summarize_losses(&out, models);
+	summarize_target(&out, models);
+	summarize_warnings(&out, models->models[0]);
+	out.data[--out.len] = '\0'; /* no empty line at the end */
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(out.data, out.len));
+}
