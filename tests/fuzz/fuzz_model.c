@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "ae_crc32c.h"
+#include "ae_format.h"
 #include "ae_score.h"
 
 #define N_ROWS 7
@@ -298,7 +299,7 @@ try_bytes(const uint8_t *data, size_t size)
 static void
 try_bundle(const uint8_t *data, size_t size)
 {
-	AeBundle bundle;
+	AeBundleBytes bundle;
 	AeError error = {0};
 	AeStatus status = ae_bundle_open(&bundle, data, size, &error);
 	size_t length;

@@ -338,7 +338,7 @@ network_of(const Wanted *wanted, uint64_t seed, uint32_t i, uint32_t n_members)
 static void
 make_bundle(FILE *file, const char *dir, const Wanted *wanted, uint64_t seed, uint32_t n_members)
 {
-	AeBundle bundle = {.n_folds = 2, .n_members = n_members};
+	AeBundleBytes bundle = {.n_folds = 2, .n_members = n_members};
 	uint8_t *bytes, *models[AE_MAX_MODELS];
 	AeError error = {0};
 	size_t length;
@@ -465,7 +465,7 @@ make_seeds(const char *dir)
 	}
 	for (uint32_t k = 0; k < 6; k++, n++)
 	{
-		AeBundle bundle = {.n_folds = 1 + k % 2, .n_members = 1 + k / 2};
+		AeBundleBytes bundle = {.n_folds = 1 + k % 2, .n_members = 1 + k / 2};
 		uint8_t *bytes, *models[AE_MAX_MODELS];
 		AeError error = {0};
 		size_t length;

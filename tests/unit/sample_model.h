@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "ae_crc32c.h"
-#include "ae_model.h"
+#include "ae_format.h"
 #include "ae_rng.h"
 
 #define SAMPLE_COLUMNS 40
@@ -26,7 +26,7 @@
 #define SAMPLE_PROTOTYPES 16
 #define SAMPLE_SLOTS 4096
 
-/* Where the parts of model bytes begin, by the table in ae_model.h. */
+/* Where the parts of model bytes begin, by the table in ae_format.h. */
 #define SAMPLE_AT_SCHEMA 32
 #define SAMPLE_AT_COLUMNS 60
 
@@ -661,7 +661,7 @@ sample_write(const AeModel *model, size_t *length, AeError *error)
 
 /* The bundle's bytes in a block of exactly their size; NULL where the writer refuses. */
 static inline uint8_t *
-sample_write_bundle(const AeBundle *bundle, size_t *length, AeError *error)
+sample_write_bundle(const AeBundleBytes *bundle, size_t *length, AeError *error)
 {
 	uint8_t *bytes;
 

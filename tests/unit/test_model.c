@@ -1,4 +1,4 @@
-/* Proves: model bytes are what the table in ae_model.h says, and no bytes can hurt the reader. */
+/* Proves: model bytes are what the table in ae_format.h says, and no bytes can hurt the reader. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -1186,7 +1186,7 @@ test_refused_detector(void **state)
 
 typedef struct Bundled
 {
-	AeBundle bundle;
+	AeBundleBytes bundle;
 	uint8_t *models[AE_MAX_MODELS];
 	uint8_t *bytes;
 	size_t length;
@@ -1225,7 +1225,7 @@ static AeStatus
 judge_bundle(const uint8_t *bytes, size_t length, AeError *error)
 {
 	uint8_t *exact = copy_of(bytes, length), *again;
-	AeBundle bundle;
+	AeBundleBytes bundle;
 	AeStatus status = ae_bundle_open(&bundle, exact, length, error);
 	size_t size, again_length;
 
@@ -1269,7 +1269,7 @@ test_bundles(void **state)
 		{
 			Bundled b = make_bundle(10 * n_folds + n_members, n_folds, n_members);
 			AeError error = {0};
-			AeBundle bundle;
+			AeBundleBytes bundle;
 			size_t at = 40, size;
 
 			assert_int_equal(judge_bundle(b.bytes, b.length, &error), AE_OK);
@@ -1300,7 +1300,7 @@ test_single_as_bundle(void **state)
 {
 	Sample *s = sample_random(8);
 	AeError error = {0};
-	AeBundle bundle;
+	AeBundleBytes bundle;
 	size_t length;
 	uint8_t *bytes = sample_write(&s->model, &length, &error);
 
@@ -1418,7 +1418,7 @@ test_refused_bundles(void **state)
 									   UINT64_MAX - 40 - 8, UINT64_MAX};
 	Bundled b = make_bundle(9, 2, 3);
 	AeError error = {0};
-	AeBundle bundle = b.bundle;
+	AeBundleBytes bundle = b.bundle;
 	size_t length;
 
 	(void) state;

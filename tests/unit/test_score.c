@@ -1074,7 +1074,7 @@ static AeModel *
 load_golden(char *name, void **block)
 {
 	char *number = strchr(name, ' ');
-	AeBundle bundle;
+	AeBundleBytes bundle;
 	char path[256];
 	FILE *file;
 	uint8_t *bytes = malloc(1 << 20);

@@ -4,6 +4,7 @@
 #ifndef PG_MODEL_H
 #define PG_MODEL_H
 
+#include "ae_format.h"
 #include "pg_row.h"
 
 /* ---- pg_reference.c: the type ae.model ---- */

@@ -2,7 +2,7 @@
  * pg_parse.c: from the bytes of a model to what can be asked and scored.
  *
  * Knows where memory comes from and what a corrupt model is called; the reader itself is the
- * engine's (ae_model.h).
+ * engine's (ae_format.h).
  */
 #include "pg_model.h"
 
@@ -18,7 +18,7 @@ alloc_aligned(MemoryContext context, size_t bytes)
 
 /* Opens what may be a bundle; an error's offset counts from its beginning. */
 static void
-open_bundle(AeBundle *bundle, struct varlena *flat)
+open_bundle(AeBundleBytes *bundle, struct varlena *flat)
 {
 	AeError error;
 
@@ -28,7 +28,7 @@ open_bundle(AeBundle *bundle, struct varlena *flat)
 
 /* *model from number i of a bundle that flat holds, everything it points at in context. */
 static void
-read_model(AeModel *model, const AeBundle *bundle, uint32 i, struct varlena *flat,
+read_model(AeModel *model, const AeBundleBytes *bundle, uint32 i, struct varlena *flat,
 		   MemoryContext context)
 {
 	const void *data = bundle->bytes[i];
@@ -50,7 +50,7 @@ read_model(AeModel *model, const AeBundle *bundle, uint32 i, struct varlena *fla
 
 /* 22P03 unless models are those of one bundle. */
 static void
-check_bundle(const AeModel *const *models, const AeBundle *bundle)
+check_bundle(const AeModel *const *models, const AeBundleBytes *bundle)
 {
 	const char *misfit = ae_bundle_misfit(models, bundle->n_folds, bundle->n_members);
 
@@ -64,7 +64,7 @@ pgae_read_models(struct varlena *bytes, MemoryContext context)
 {
 	struct varlena *flat = pg_detoast_datum_packed(bytes);
 	PgaeModels *models = MemoryContextAllocZero(context, sizeof(PgaeModels));
-	AeBundle bundle;
+	AeBundleBytes bundle;
 
 	open_bundle(&bundle, flat);
 	models->n_folds = bundle.n_folds;
@@ -86,7 +86,7 @@ pgae_parse_model(PgaeCached *cached, struct varlena *bytes)
 	struct varlena *flat = pg_detoast_datum_packed(bytes);
 	const AeModel *models[AE_MAX_MODELS];
 	size_t scorer_bytes;
-	AeBundle bundle;
+	AeBundleBytes bundle;
 	AeError error;
 	uint32 n;
 

@@ -688,7 +688,7 @@ write_model(const AeModel *model, MemoryContext context)
 static bytea *
 write_models(PgaeJob **jobs, uint32 n_folds, uint32 n_members, MemoryContext context)
 {
-	AeBundle bundle = {.n_folds = n_folds, .n_members = n_members};
+	AeBundleBytes bundle = {.n_folds = n_folds, .n_members = n_members};
 	bytea *bytes;
 	size_t size;
 	AeError error;

@@ -1,0 +1,283 @@
+/*
+ * ae_format.c: model bytes, written and read.
+ *
+ * The format is described once, by the io_* functions: each visits its fields in order, and moves
+ * them out of the model or into it.  So reader and writer cannot disagree, and both make every
+ * check, at the same offset.  The table at the top of ae_format.h is the specification.
+ *
+ * The reader trusts nothing: a size is compared with its cap before it enters a
+ * product, and with the bytes that are left before anything is placed.  It runs twice:
+ * with an arena that counts (ae_model_check), then with one that places.
+ *
+ * Knows no file and no database.
+ */
+#include "ae_format.h"
+
+#include <string.h>
+
+#include "ae_crc32c.h"
+#include "ae_io_model.h"
+
+/* As PNG's: a high bit, both line ends and ^Z show what a careless transport did. */
+static const uint8_t magic[8] = {0x89, 'A', 'E', 'M', 0x0d, 0x0a, 0x1a, 0x0a};
+
+#define HEADER_BYTES 32
+#define CHECKSUM_AT 24
+#define CHECKED_AGAIN_AT 28
+
+#define FLAG_ARRAY 1u
+#define FLAG_RAW_NAMES 2u
+#define FLAG_BUNDLE 4u
+
+/* ---- header ---- */
+
+/* CRC-32C of everything but the field that holds it. */
+static uint32_t
+checksum(const uint8_t *bytes, size_t length)
+{
+	uint32_t crc = ae_crc32c(0, bytes, CHECKSUM_AT);
+
+	return ae_crc32c(crc, bytes + CHECKED_AGAIN_AT, length - CHECKED_AGAIN_AT);
+}
+
+/* A version from 1 to the newest this build knows; a newer one is no corruption. */
+static uint16_t
+io_version(AeIo *io, uint16_t value, uint16_t newest, const char *what)
+{
+	size_t start = io->at;
+
+	value = (uint16_t) ae_io_uint(io, value, 2);
+	if (io->status == AE_OK && value > newest)
+		io->status = ae_fail(io->error, AE_ERR_VERSION, what, value, 1.0, newest);
+	else if (value < 1)
+		ae_io_fault(io, start, what);
+	return value;
+}
+
+/*
+ * length: of the whole, as the writer knows it; *bundle: whether a bundle is written, or, of
+ * what is read, whether it is one.
+ */
+static void
+io_header(AeIo *io, AeModel *model, size_t length, bool *bundle)
+{
+	AeSchema *schema = &model->schema;
+	uint32_t flags = (schema->is_array ? FLAG_ARRAY : 0) |
+					 (schema->raw_names ? FLAG_RAW_NAMES : 0) | (*bundle ? FLAG_BUNDLE : 0);
+	uint32_t crc = 0; /* the writer fills it in at the end */
+	uint64_t total = length;
+
+	for (unsigned i = 0; i < sizeof magic; i++)
+		if (ae_io_uint(io, magic[i], 1) != magic[i])
+			ae_io_fault(io, i, "not a model");
+	model->format = io_version(io, AE_MODEL_FORMAT, AE_MODEL_FORMAT, "format version");
+	model->arithmetic = (uint16_t) ae_io_uint(io, model->arithmetic, 2);
+	ae_io_u32(io, &flags);
+	ae_io_u64(io, &total);
+	ae_io_u32(io, &crc);
+	ae_io_reserved(io, 4);
+	if (total != length)
+		ae_io_fault(io, 16, total > length ? "ends early" : "bytes after the end");
+	if (io->in && !io->verified && io->status == AE_OK && crc != checksum(io->in, length))
+		ae_io_fault(io, CHECKSUM_AT, "checksum does not match");
+	if (flags & ~(FLAG_ARRAY | FLAG_RAW_NAMES | FLAG_BUNDLE))
+		ae_io_fault(io, 12, "flags");
+	*bundle = (flags & FLAG_BUNDLE) != 0;
+	/* judged last: only of intact bytes can one say that they are of a newer version */
+	if (io->status == AE_OK && model->arithmetic > AE_MODEL_ARITHMETIC)
+		io->status = ae_fail(io->error, AE_ERR_VERSION, "arithmetic version", model->arithmetic,
+							 1.0, AE_MODEL_ARITHMETIC);
+	if (model->arithmetic < 1)
+		ae_io_fault(io, 10, "arithmetic version");
+	schema->is_array = flags & FLAG_ARRAY;
+	schema->raw_names = (flags & FLAG_RAW_NAMES) != 0;
+}
+
+/* ---- the whole ---- */
+
+static AeStatus
+io_model(AeIo *io, AeModel *model, AeArena *arena, size_t length)
+{
+	AeIoColumns columns;
+	bool bundle = false;
+
+	io_header(io, model, length, &bundle);
+	if (bundle)
+		ae_io_fault(io, 12, "a bundle where a single model should be");
+	if (io->status != AE_OK)
+		return io->status;
+	ae_io_schema(io, &columns, model, arena);
+	if (io->status != AE_OK)
+		return io->status;
+	ae_io_net(io, model, arena);
+	ae_io_options(io, &model->options);
+	ae_io_outcome(io, model);
+	ae_io_weights(io, model, arena);
+	ae_io_calibration(io, &model->calibration, arena);
+	ae_io_detector(io, &columns, model, arena);
+	ae_io_extremes(io, model, arena);
+	ae_io_pairs(io, model, arena);
+	ae_io_history(io, model, arena);
+	if (io->in && io->at != io->limit)
+		ae_io_fault(io, io->at, "bytes after the end");
+	return io->status;
+}
+
+AeStatus
+ae_model_written_size(size_t *bytes, const AeModel *model, AeError *error)
+{
+	AeIo io = {.limit = AE_MAX_MODEL, .error = error};
+	AeModel copy = *model; /* io_* take what they may fill; here they only look */
+
+	if (io_model(&io, &copy, NULL, 0) == AE_OK)
+		*bytes = io.at;
+	return io.status;
+}
+
+void
+ae_model_write(void *out, size_t bytes, const AeModel *model)
+{
+	AeIo io = {.out = out, .limit = bytes};
+	AeModel copy = *model;
+
+	if (io_model(&io, &copy, NULL, bytes) == AE_OK && io.at == bytes)
+		ae_io_store_u32((uint8_t *) out + CHECKSUM_AT, checksum(out, bytes));
+	else
+		memset(out, 0, bytes);
+}
+
+/* One pass of the reader: counts where arena->base is NULL, else places what was counted. */
+static AeStatus
+read_model(AeModel *model, AeArena *arena, const void *bytes, size_t length, AeError *error)
+{
+	AeIo io = {.in = bytes, .limit = length, .verified = arena->base != NULL, .error = error};
+
+	memset(model, 0, sizeof *model);
+	if (length < HEADER_BYTES)
+		ae_io_fault(&io, length, "ends early");
+	else if (length > AE_MAX_MODEL)
+		ae_io_fault(&io, 16, "length");
+	else
+		io_model(&io, model, arena, length);
+	if (arena->overflow)
+		ae_io_fault(&io, 0, "sizes");
+	return io.status;
+}
+
+AeStatus
+ae_model_check(size_t *block_bytes, const void *bytes, size_t length, AeError *error)
+{
+	AeArena arena = {NULL, 0, false};
+	AeModel model;
+	AeStatus status = read_model(&model, &arena, bytes, length, error);
+
+	if (status == AE_OK)
+		*block_bytes = arena.used + AE_ALIGN;
+	return status;
+}
+
+AeStatus
+ae_model_read(AeModel *model, void *block, size_t block_bytes, const void *bytes, size_t length,
+			  AeError *error)
+{
+	AeArena arena = {ae_arena_align(block), 0, false};
+	size_t needed;
+	AeStatus status = ae_model_check(&needed, bytes, length, error);
+
+	if (status != AE_OK)
+		return status;
+	if (block_bytes < needed)
+		return ae_fail(error, AE_ERR_SHAPE, "block", (double) block_bytes, (double) needed,
+					   (double) needed);
+	return read_model(model, &arena, bytes, length, error);
+}
+
+uint32_t
+ae_model_checksum(const void *bytes)
+{
+	return ae_io_load_u32((const uint8_t *) bytes + CHECKSUM_AT);
+}
+
+/* ---- bundles ---- */
+
+/* Fields of a bundle behind its header. */
+static void
+io_bundle(AeIo *io, AeBundleBytes *bundle)
+{
+	size_t start = io->at, at;
+
+	ae_io_u32(io, &bundle->n_folds);
+	ae_io_u32(io, &bundle->n_members);
+	if (!ae_io_within(io, start, "number of folds", bundle->n_folds, 1, AE_MAX_FOLDS) ||
+		!ae_io_within(io, start + 4, "number of members", bundle->n_members, 1, AE_MAX_MEMBERS))
+		return;
+	for (uint32_t i = 0; i < bundle->n_folds * bundle->n_members; i++)
+	{
+		uint64_t length = bundle->length[i];
+
+		at = io->at;
+		ae_io_u64(io, &length);
+		if (!ae_io_within(io, at, "length of a model", length, 0, AE_MAX_MODEL) ||
+			!ae_io_advance(io, &start, (size_t) length))
+			return;
+		if (io->in)
+		{
+			bundle->bytes[i] = io->in + start;
+			bundle->length[i] = (size_t) length;
+		}
+		else if (io->out)
+			memcpy(io->out + start, bundle->bytes[i], (size_t) length);
+	}
+	if (io->in && io->at != io->limit)
+		ae_io_fault(io, io->at, "bytes after the end");
+}
+
+AeStatus
+ae_bundle_open(AeBundleBytes *bundle, const void *bytes, size_t length, AeError *error)
+{
+	AeIo io = {.in = bytes, .limit = length, .error = error};
+	AeModel header;
+	bool is_bundle = false;
+
+	memset(bundle, 0, sizeof *bundle);
+	memset(&header, 0, sizeof header);
+	bundle->n_folds = bundle->n_members = 1;
+	bundle->bytes[0] = bytes;
+	bundle->length[0] = length;
+	/* whatever is wrong with a single model its own reader says */
+	if (length < HEADER_BYTES || length > AE_MAX_MODEL ||
+		!(ae_io_load_u32((const uint8_t *) bytes + 12) & FLAG_BUNDLE))
+		return AE_OK;
+	io_header(&io, &header, length, &is_bundle);
+	if (header.schema.is_array || header.schema.raw_names)
+		ae_io_fault(&io, 12, "flags"); /* they belong to the models */
+	io_bundle(&io, bundle);
+	return io.status;
+}
+
+AeStatus
+ae_bundle_written_size(size_t *bytes, const AeBundleBytes *bundle, AeError *error)
+{
+	AeIo io = {.limit = AE_MAX_MODEL, .at = HEADER_BYTES, .error = error};
+	AeBundleBytes copy = *bundle;
+
+	io_bundle(&io, &copy);
+	*bytes = io.at;
+	return io.status;
+}
+
+void
+ae_bundle_write(void *out, size_t bytes, const AeBundleBytes *bundle)
+{
+	AeIo io = {.out = out, .limit = bytes};
+	AeModel header = {.arithmetic = AE_MODEL_ARITHMETIC};
+	AeBundleBytes copy = *bundle;
+	bool is_bundle = true;
+
+	io_header(&io, &header, bytes, &is_bundle);
+	io_bundle(&io, &copy);
+	if (io.status == AE_OK && io.at == bytes)
+		ae_io_store_u32((uint8_t *) out + CHECKSUM_AT, checksum(out, bytes));
+	else
+		memset(out, 0, bytes);
+}

@@ -1,0 +1,216 @@
+/*
+ * ae_format.h: the bytes of a model.
+ *
+ * Format 1.  Little-endian, fields follow each other without padding;
+ * u8 .. u64 unsigned, i32 two's complement, f32 and f64 IEEE 754.  "0" as a value
+ * means reserved: written as zero, refused otherwise.  A NaN, where one is allowed,
+ * has the bits 7fc00000 or 7ff8000000000000; all other floats are finite unless
+ * said otherwise.  Whatever the reader accepts, the writer writes back byte for byte.
+ *
+ * offset type  field            values
+ * ---- header, 32 bytes
+ *  0  u8 x 8   magic            89 41 45 4d 0d 0a 1a 0a
+ *  8  u16      format           1; a newer one is refused as such before all else
+ * 10  u16      arithmetic       1: which order of operations and polynomials scores follow
+ * 12  u32      flags            bit 0: rows are arrays, columns have no names;
+ *                               bit 1: names are raw bytes of an SQL_ASCII database;
+ *                               bit 2: a bundle: after the header come models, see below
+ * 16  u64      length           of everything, exactly; <= 536870912 (512 MiB)
+ * 24  u32      checksum         CRC-32C of bytes 0 .. 23 and 28 .. length - 1
+ * 28  u32      0
+ * ---- schema
+ *  0  u8       purpose          0 detect, 1 compress
+ *  1  u8       loss             of numbers: one of AeLoss (ae_loss.h)
+ *  2  u8       category_loss    of categories: likewise
+ *  3  u8       target           1: behind the values comes the column of a target, never where
+ *                               rows are arrays; 0: none
+ *  4  u32      n_columns        1 .. 65536 values of a row; at most 1664 have a name
+ *  8  u32      text_bytes       sum of the lengths of all names and levels
+ * 12  f64      clip             >= 0; 0: scaled numbers have no bound
+ * 20  u32      max_levels       for information: as the options had them
+ * 24  u32      min_frequency
+ * then for every value, in order:
+ *  0  u8       kind             0 number, 1 boolean, 2 time, 3 category
+ *  1  u8       scaling          0 standard, 1 minmax, 2 none, 3 robust, 4 log, 5 quantile
+ *  2  u8       parts            of a time: bit 0 hour, 1 weekday, 2 month; else 0
+ *  3  u8       flags            bit 0: it varied, and has cells; 1: indicator of NULL;
+ *                               2: it was not always NULL; 3: a wide category
+ *  4  u32      element          0: a column; 1, 2, ...: of an array column, all numbers
+ *  8  u32      name_len         1 .. 1048576; 0 where rows are arrays, and for elements > 1
+ * 12  u8 x n   name             UTF-8 unless flagged raw, no zero byte, no name twice
+ *     f64      shift
+ *     f64      scale            > 0
+ *     f64      mean
+ *     f64      sd               >= 0
+ *     f64      min
+ *     f64      max              >= min
+ *     u64      n_missing        <= 2^53: NULLs in training
+ *     f64      unseen           >= 0: what a value costs that training did not see
+ *     f64 x 65 knots            of quantile scaling, where it varied: not descending, the
+ *                               last minus the first finite
+ *   of a category only:
+ *     u64      other            <= 2^53: rows of levels that are not listed
+ *     u32      n_levels
+ *   and for every level, by count, descending, then by bytes:
+ *     u64      count            1 .. 2^53
+ *     u32      length           0 .. 1048576, and all of a column together
+ *     u8 x n   text             as names
+ * and then, where there is one, the target, as a value: kind 0, 1 or 3; scaling 0; parts,
+ * indicator, wide and element 0; it varied; of a category at least 2 levels, `other` counting rows whose
+ * level is not listed and taken for no label.
+ * Cells, inputs and outputs follow from these: see ae_schema_layout.
+ * ---- net
+ *  0  u32      n_layers         2 .. 64, encoder and decoder
+ *  4  u32      n_encoder        1 .. n_layers - 1: layers up to the code
+ *  8  u32      top_k            units of the code that are kept, at most its width; 0: all
+ * 12  u32      gated            1: thresholds follow the weights, without top_k; 0: none
+ * 16  u32      n_target         outputs of the head of the target: 1 of a number, 2 of a boolean,
+ *                               the levels of a category; 0 without a target
+ * 20  u32 x (n_layers + 1)      width: 1 .. 65536; the first and the last as the layout says
+ *     u8 x n_layers             activation: a number of AeActivation (ae_activation.h)
+ * ---- options, as resolved; ranges in ae_train.h
+ *  0  u8       optimizer        0 sgd, 1 adam, 2 adamw, 3 lbfgs
+ *  1  u8       schedule         0 constant, 1 cosine, 2 step
+ *  2  u8       sparse           0 none, 1 l1, 2 student_t, 3 log, 4 kl, 5 jumprelu
+ *  3  u8       flags            bit 0: sparse on every hidden layer; 1: tied; 2: batch_norm;
+ *                               3: contract_exact
+ *  4  u8       weight_prior     0 gaussian, 1 laplace
+ *  5  u8       pretrain         0 none, 1 plain, 2 denoising
+ *  6  u8 x 2   0
+ *  8  f64 x 21 learning_rate, final_rate, warmup, momentum, beta1, beta2, epsilon,
+ *              weight_decay, clip_norm, noise, masking, sparse_weight, sparse_target,
+ *              dropout, salt_pepper, swap, emphasis, contract_weight, code_noise,
+ *              aux_weight, target_weight
+ *176  u64      epochs
+ *184  u64      updates
+ *192  u32      batch_size
+ *196  u32      patience
+ *200  f64      validation
+ *208  f64      time_limit
+ *216  u64      seed
+ *224  u32      batch_top_k
+ *228  u64      pretrain_updates
+ * ---- outcome; counts are <= 2^53
+ *  0  u8       state            0 running, 1 finished, 2 converged, 3 early, 4 stopped,
+ *                               5 diverged
+ *  1  u8       filling          0 once, 1 passes, 2 starts
+ *  2  u8 x 2   0
+ *  4  u64      n_rows
+ * 12  u64      n_validation     <= n_rows
+ * 20  u64      n_updates
+ * 28  u64      n_epochs
+ * 36  u64      best_epoch
+ * 44  f64      train_loss       or NaN: no epoch was finished
+ * 52  f64      validation_loss  or NaN: no validation rows
+ * 60  f64      mean_loss
+ * 68  f64      pca_loss         or NaN: not computed
+ * 76  f64      seconds          >= 0
+ * 84  f64      code_zeros       0 .. 1: share of the codes' numbers that are 0
+ * 92  f64      code_mean        mean of the codes' numbers
+ *100  u32      n_dead           <= width of the code
+ *104  u32      server_version
+ *108  f64      jacobian         >= 0: mean squared norm of the code's Jacobian; NaN: none
+ * and where there is a target:
+ *116  f64      target_loss      >= 0, or NaN: no label among the rows
+ *124  f64      target_accuracy  <= 1, or NaN likewise
+ * ---- weights
+ *     f32 x n                   for each layer W (width[l] x width[l + 1], row-major), then b;
+ *                               of the head W (code x n_target), then b; thresholds of the code
+ * ---- calibration
+ *  0  u64      n                <= 2^53; 0: none
+ *  8  u32      n_points         <= 1024; 0 if and only if n is 0
+ * 12  u8       unseen           0 or 1
+ * 13  u8 x 3   0
+ * then for every point:
+ *  0  f64      score            >= 0, +Infinity allowed; strictly descending
+ *  8  u64      n_above          strictly ascending from 1 or more; the last is n
+ * ---- detector
+ *  0  f64      error_norm       > 0: what errors are divided by in the raw score
+ *  8  f64      distance_norm    > 0: what distances are divided by; 1 without prototypes
+ * 16  u32      n_prototypes     0 .. 256
+ *     f32 x (n_prototypes x n_cells), category cells being levels, tags 0
+ *     f64      extreme_weight   0 .. 1; 0: the arrays that follow are not there
+ *     f32 x n_dense             centres of cells without their farthest value, scaled units
+ *     f32 x n_dense             spreads likewise, >= 0; 0: the cell is not judged
+ * ---- pairs
+ *  0  u32      n_slots          0, or a power of two up to 2^20 where there is a wide category
+ *     u32 x n                   see ae_pairs.h
+ * ---- history
+ *  0  u32      n_history        <= 1024
+ * then for every epoch kept:
+ *  0  u32      epoch            >= 1, strictly ascending
+ *  4  f32      train_loss
+ *  8  f32      validation_loss  or NaN
+ * ---- the end: no byte follows
+ *
+ * A bundle: of networks that were crossed over two folds of the rows, or of several of them
+ * that score together.  After its header:
+ *  0  u32      n_folds          1 or 2
+ *  4  u32      n_members        1 .. 4: networks of each fold
+ * then for every fold, for every member of it:
+ *  0  u64      length
+ *  8  u8 x n   a model, with a header of its own, that is no bundle
+ * A row of fold f (ae_hash.h) is scored by the networks that stand under f: they were trained
+ * on the rows of the other fold.  All models of a bundle have the same columns, those of a fold
+ * the same cells, levels and networks, but for the weights, too.  The other flags are those of its
+ * models: 0 here.
+ */
+#ifndef AE_FORMAT_H
+#define AE_FORMAT_H
+
+#include "ae_model.h"
+
+/*
+ * Bytes that ae_model_write needs; checks all that the reader checks.
+ * AE_ERR_LIMIT over a cap; AE_ERR_CORRUPT with `what` and the offset at which the
+ * reader would refuse the bytes; whatever ae_net_check or ae_train_options_check says.
+ */
+AeStatus ae_model_written_size(size_t *bytes, const AeModel *model, AeError *error);
+
+/*
+ * Writes exactly that many bytes, the same ones for the same model.  A model or size
+ * that ae_model_written_size did not approve gives zeroes.
+ */
+void ae_model_write(void *out, size_t bytes, const AeModel *model);
+
+/*
+ * Validates length bytes completely and says how large a block ae_model_read
+ * needs.  Any bytes give AE_OK, AE_ERR_CORRUPT (what, offset), or AE_ERR_VERSION
+ * (what, value, high).  Time grows with length alone; block_bytes stays below
+ * 8 x length plus a quarter of a megabyte.
+ */
+AeStatus ae_model_check(size_t *block_bytes, const void *bytes, size_t length, AeError *error);
+
+/* The checksum in the header of bytes that ae_model_check approved. */
+uint32_t ae_model_checksum(const void *bytes);
+
+/*
+ * Fills *model; every pointer in it points into block or *model (block must be
+ * aligned as malloc does; params are aligned to AE_ALIGN), none into bytes.
+ * Statuses of ae_model_check; AE_ERR_SHAPE where block_bytes is less than that said.
+ */
+AeStatus ae_model_read(AeModel *model, void *block, size_t block_bytes, const void *bytes,
+					   size_t length, AeError *error);
+
+/* ---- bundles ---- */
+
+/* The models in a bundle; of a single model itself. */
+typedef struct AeBundleBytes
+{
+	uint32_t n_folds;
+	uint32_t n_members;
+	const void *bytes[AE_MAX_MODELS]; /* fold * n_members + member */
+	size_t length[AE_MAX_MODELS];
+} AeBundleBytes;
+
+/*
+ * What bytes hold: header, checksum and lengths of a bundle are checked, the models in it
+ * are not; bytes that are no bundle are taken for a model.  Statuses of ae_model_check.
+ */
+AeStatus ae_bundle_open(AeBundleBytes *bundle, const void *bytes, size_t length, AeError *error);
+
+/* Bytes that ae_bundle_write needs.  AE_ERR_LIMIT over the cap of a model. */
+AeStatus ae_bundle_written_size(size_t *bytes, const AeBundleBytes *bundle, AeError *error);
+void ae_bundle_write(void *out, size_t bytes, const AeBundleBytes *bundle);
+
+#endif

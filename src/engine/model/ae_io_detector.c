@@ -1,0 +1,228 @@
+/*
+ * ae_io_detector.c: what a model scores by beside its network, in its bytes: calibration, prototypes,
+ * extremes, pairs; and the history of its training.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "ae_io_model.h"
+
+#define POINT_BYTES 16
+#define EPOCH_BYTES 12
+
+/* ---- calibration ---- */
+
+static void
+io_points(AeIo *io, AeCalibration *calibration)
+{
+	double last_score = INFINITY;
+	uint64_t last_above = 0;
+
+	for (uint32_t i = 0; i < calibration->n_points && io->status == AE_OK; i++)
+	{
+		size_t start = io->at;
+		double score = io->in ? 0.0 : calibration->score[i];
+		uint64_t n_above = io->in ? 0 : calibration->n_above[i];
+
+		ae_io_f64(io, &score, AE_IO_SCORE, "calibration score");
+		ae_io_u64(io, &n_above);
+		if (i > 0 && !(score < last_score))
+			ae_io_fault(io, start, "order of calibration scores");
+		if (n_above <= last_above)
+			ae_io_fault(io, start + 8, "order of calibration ranks");
+		last_score = score;
+		last_above = n_above;
+		if (io->in && calibration->score && io->status == AE_OK)
+		{
+			calibration->score[i] = score;
+			calibration->n_above[i] = n_above;
+		}
+	}
+	if (last_above != calibration->n)
+		ae_io_fault(io, io->at, "last calibration rank");
+}
+
+void
+ae_io_calibration(AeIo *io, AeCalibration *calibration, AeArena *arena)
+{
+	size_t start = io->at;
+
+	ae_io_count(io, &calibration->n, "number of calibration scores");
+	ae_io_u32(io, &calibration->n_points);
+	calibration->unseen = ae_io_enum(io, calibration->unseen, 2, "calibration flag") != 0;
+	ae_io_reserved(io, 3);
+	if (!ae_io_within(io, start + 8, "number of calibration points", calibration->n_points, 0,
+					  AE_CALIBRATION_POINTS) ||
+		!ae_io_holds(io, calibration->n_points, POINT_BYTES))
+		return;
+	if (io->in)
+	{
+		calibration->score = ae_arena_place(arena, calibration->n_points, sizeof(double));
+		calibration->n_above = ae_arena_place(arena, calibration->n_points, sizeof(uint64_t));
+	}
+	io_points(io, calibration);
+}
+
+/* Cell i of the prototypes, as it stands in the bytes or will stand there. */
+static float
+prototype_cell(const AeIo *io, const AePrototypes *prototypes, size_t i, size_t start)
+{
+	uint32_t bits;
+	float cell;
+
+	if (!io->in)
+		return (float) prototypes->cells[i];
+	bits = ae_io_load_u32(io->in + start + 4 * i);
+	memcpy(&cell, &bits, sizeof cell);
+	return cell;
+}
+
+/* Faults at the first of n cells of prototypes that no row could have. */
+static void
+check_prototypes(AeIo *io, const AeIoColumns *columns, const AeModel *model, size_t n, size_t start)
+{
+	const AeLayout *layout = &model->net.layout;
+	size_t n_cells = ae_layout_cells(layout);
+
+	for (size_t i = 0; i < n; i++)
+	{
+		float cell = prototype_cell(io, &model->prototypes, i, start);
+		size_t c = i % n_cells;
+		bool good = isfinite(cell);
+
+		if (good && c >= layout->n_dense + layout->n_categories)
+			good = cell == 0;
+		else if (good && c >= layout->n_dense)
+			good = cell >= 0 && cell < (float) columns->n_outputs[c - layout->n_dense] &&
+				   cell == (float) (uint32_t) cell;
+		if (good)
+			continue;
+		ae_io_fault(io, start + 4 * i, "cell of a prototype");
+		return;
+	}
+}
+
+void
+ae_io_detector(AeIo *io, const AeIoColumns *columns, AeModel *model, AeArena *arena)
+{
+	AePrototypes *p = &model->prototypes;
+	size_t at = io->at, start, n;
+
+	ae_io_f64(io, &model->error_norm, AE_IO_FINITE, "norm of errors");
+	ae_io_f64(io, &model->distance_norm, AE_IO_FINITE, "norm of distances");
+	if (io->status == AE_OK && (!(model->error_norm > 0.0) || !(model->distance_norm > 0.0)))
+		ae_io_fault(io, at, "norm of a score");
+	at = io->at;
+	ae_io_u32(io, &p->n);
+	if (!ae_io_within(io, at, "number of prototypes", p->n, 0, AE_MAX_PROTOTYPES))
+		return;
+	n = (size_t) p->n * ae_layout_cells(&model->net.layout);
+	if (!ae_io_advance(io, &start, 4 * n))
+		return;
+	check_prototypes(io, columns, model, n, start);
+	if (!io->in)
+	{
+		ae_io_write_weights(io, p->cells, n, start);
+		return;
+	}
+	p->cells = ae_arena_place(arena, n, sizeof(AeReal));
+	if (p->cells && io->status == AE_OK)
+		ae_io_read_weights(p->cells, io->in + start, n);
+}
+
+/* n numbers: weights, none of them negative where that is asked for. */
+static void
+io_cells(AeIo *io, AeReal **cells, size_t n, bool negative, AeArena *arena)
+{
+	size_t start;
+
+	if (!ae_io_advance(io, &start, 4 * n))
+		return;
+	if (!io->in)
+		ae_io_write_weights(io, *cells, n, start);
+	else
+	{
+		*cells = ae_arena_place(arena, n, sizeof(AeReal));
+		ae_io_check_weights(io, io->in + start, n, start);
+	}
+	for (size_t i = 0; !negative && i < n && io->status == AE_OK; i++)
+	{
+		uint32_t bits = io->in ? ae_io_load_u32(io->in + start + 4 * i) : 0;
+
+		if (io->in ? bits >> 31 != 0 : signbit((float) (*cells)[i]))
+			ae_io_fault(io, start + 4 * i, "spread of a cell");
+	}
+	if (io->in && *cells && io->status == AE_OK)
+		ae_io_read_weights(*cells, io->in + start, n);
+}
+
+void
+ae_io_extremes(AeIo *io, AeModel *model, AeArena *arena)
+{
+	AeExtremes *extremes = &model->extremes;
+	size_t start = io->at, n_dense = model->net.layout.n_dense;
+
+	ae_io_f64(io, &extremes->weight, AE_IO_FINITE, "weight of extremes");
+	if (io->status == AE_OK && !(extremes->weight >= 0.0 && extremes->weight <= 1.0))
+		ae_io_fault(io, start, "weight of extremes");
+	if (io->status != AE_OK || !(extremes->weight > 0.0))
+		return;
+	io_cells(io, &extremes->centre, n_dense, true, arena);
+	io_cells(io, &extremes->spread, n_dense, false, arena);
+}
+
+void
+ae_io_pairs(AeIo *io, AeModel *model, AeArena *arena)
+{
+	AePairs *pairs = &model->pairs;
+	size_t at = io->at, start;
+	uint32_t *to;
+
+	ae_io_u32(io, &pairs->n_slots);
+	if (!ae_io_within(io, at, "slots of pairs", pairs->n_slots, 0,
+					  model->schema.n_wide > 0 ? AE_MAX_PAIR_SLOTS : 0))
+		return;
+	if ((pairs->n_slots & (pairs->n_slots - 1)) != 0)
+		ae_io_fault(io, at, "slots of pairs");
+	if (io->status != AE_OK || !ae_io_advance(io, &start, 4 * (size_t) pairs->n_slots))
+		return;
+	for (size_t i = 0; io->out && i < pairs->n_slots; i++)
+		ae_io_store_u32(io->out + start + 4 * i, pairs->slots[i]);
+	if (!io->in)
+		return;
+	to = ae_arena_place(arena, pairs->n_slots, sizeof(uint32_t));
+	for (size_t i = 0; to && i < pairs->n_slots; i++)
+		to[i] = ae_io_load_u32(io->in + start + 4 * i);
+	pairs->slots = to;
+}
+
+void
+ae_io_history(AeIo *io, AeModel *model, AeArena *arena)
+{
+	size_t start = io->at;
+	uint32_t last = 0;
+
+	ae_io_u32(io, &model->n_history);
+	if (!ae_io_within(io, start, "epochs in the history", model->n_history, 0, AE_MAX_HISTORY) ||
+		!ae_io_holds(io, model->n_history, EPOCH_BYTES))
+		return;
+	if (io->in)
+		model->history = ae_arena_place(arena, model->n_history, sizeof(AeEpoch));
+	for (uint32_t i = 0; i < model->n_history && io->status == AE_OK; i++)
+	{
+		AeEpoch epoch = {0};
+
+		start = io->at;
+		if (!io->in)
+			epoch = model->history[i];
+		ae_io_u32(io, &epoch.epoch);
+		ae_io_f32(io, &epoch.train_loss, AE_IO_FINITE, "training loss in the history");
+		ae_io_f32(io, &epoch.validation_loss, AE_IO_FINITE_OR_NAN,
+				  "validation loss in the history");
+		if (epoch.epoch <= last)
+			ae_io_fault(io, start, "order of epochs");
+		last = epoch.epoch;
+		if (io->in && model->history && io->status == AE_OK)
+			model->history[i] = epoch;
+	}
+}

@@ -1,0 +1,221 @@
+/*
+ * ae_io_network.c: the network in the bytes of a model: its layers, the options it was trained with,
+ * what came of that, and its weights.
+ */
+#include <math.h>
+
+#include "ae_io_model.h"
+#include "ae_target.h"
+
+/* ---- net ---- */
+
+/*
+ * The layout follows from the schema: the reader sets it, the writer insists on it.  While
+ * the reader counts, columns are not there to be laid out, and their counts have to do.
+ */
+static void
+settle_layout(AeIo *io, AeModel *model, AeArena *arena, size_t offset)
+{
+	AeSchema *schema = &model->schema;
+	AeLayout *layout = &model->net.layout;
+
+	if (io->in)
+	{
+		AeBlock *blocks = ae_arena_place(arena, schema->n_blocks, sizeof(AeBlock));
+		uint32_t *indicators = ae_arena_place(arena, schema->n_indicators, sizeof(uint32_t));
+
+		if (schema->columns)
+			ae_schema_blocks(layout, blocks, indicators, schema, model->loss, model->category_loss);
+		else
+			*layout = (AeLayout){.n_dense = schema->n_dense,
+								 .n_indicators = schema->n_indicators,
+								 .n_categories = schema->n_categories,
+								 .n_wide = schema->n_wide,
+								 .n_levels = schema->n_levels};
+	}
+	if (layout->n_dense != schema->n_dense || layout->n_wide != schema->n_wide ||
+		layout->n_levels != schema->n_levels || layout->n_indicators != schema->n_indicators)
+		ae_io_fault(io, offset, "layout");
+}
+
+void
+ae_io_net(AeIo *io, AeModel *model, AeArena *arena)
+{
+	AeNet *net = &model->net;
+	size_t start = io->at;
+	AeError error = {0};
+
+	ae_io_u32(io, &net->n_layers);
+	ae_io_u32(io, &net->n_encoder);
+	ae_io_u32(io, &net->top_k);
+	ae_io_u32(io, &net->gated);
+	ae_io_u32(io, &net->n_target);
+	if (!ae_io_within(io, start, "number of layers", net->n_layers, 2, AE_MAX_LAYERS))
+		return;
+	for (uint32_t l = 0; l <= net->n_layers; l++)
+		ae_io_u32(io, &net->width[l]);
+	for (uint32_t l = 0; l < net->n_layers; l++)
+		net->activation[l] = (AeActivation) ae_io_enum(io, (int) net->activation[l],
+													   AE_ACTIVATION_COUNT, "activation");
+	if (io->status != AE_OK)
+		return;
+	if (net->n_target != (model->schema.has_target ? ae_target_outputs(&model->schema.target) : 0))
+		ae_io_fault(io, start + 16, "outputs of the target");
+	settle_layout(io, model, arena, start);
+	if (io->status == AE_OK)
+		ae_io_judged(io, start,
+					 io->in ? ae_net_check_shape(net, &error) : ae_net_check(net, &error), &error);
+}
+
+/* ---- options and outcome ---- */
+
+/* Options that take a byte: an enum, or a run of flags, which share one. */
+static bool
+is_small(const AeOptionInfo *info)
+{
+	return info->type == AE_OPTION_ENUM || info->type == AE_OPTION_FLAG;
+}
+
+/* The flags from option i on; returns how many there are. */
+static size_t
+io_flags(AeIo *io, AeTrainOptions *options, size_t i)
+{
+	int bits = 0;
+	size_t n = 0;
+
+	while (i + n < ae_n_options && ae_option_info[i + n].type == AE_OPTION_FLAG)
+	{
+		bits |= (ae_option_value(options, &ae_option_info[i + n]) != 0) << n;
+		n++;
+	}
+	bits = ae_io_enum(io, bits, 1 << n, "flags of options");
+	for (size_t k = 0; k < n; k++)
+		ae_option_set(options, &ae_option_info[i + k], bits >> k & 1);
+	return n;
+}
+
+/* The option i, or the flags from it on; returns how many that were. */
+static size_t
+io_option(AeIo *io, AeTrainOptions *options, size_t i)
+{
+	const AeOptionInfo *info = &ae_option_info[i];
+	void *at = (char *) options + info->offset;
+
+	switch (info->type)
+	{
+		case AE_OPTION_ENUM:
+			*(int *) at = ae_io_enum(io, *(int *) at, (int) info->high + 1, info->name);
+			return 1;
+		case AE_OPTION_FLAG:
+			return io_flags(io, options, i);
+		case AE_OPTION_REAL:
+			ae_io_f64(io, at, AE_IO_FINITE, info->name);
+			return 1;
+		case AE_OPTION_COUNT32:
+			ae_io_u32(io, at);
+			return 1;
+		case AE_OPTION_COUNT64:
+			ae_io_u64(io, at);
+			return 1;
+		case AE_OPTION_TYPE_COUNT:
+			break;
+	}
+	return 1;
+}
+
+void
+ae_io_options(AeIo *io, AeTrainOptions *options)
+{
+	size_t start = io->at;
+	AeError error = {0};
+
+	for (size_t i = 0; i < ae_n_options;)
+	{
+		bool small = is_small(&ae_option_info[i]);
+
+		i += io_option(io, options, i);
+		if (small && (i == ae_n_options || !is_small(&ae_option_info[i])))
+			ae_io_reserved(io, (8 - (io->at - start) % 8) % 8);
+	}
+	if (io->status == AE_OK)
+		ae_io_judged(io, start, ae_train_options_check(options, &error), &error);
+}
+
+static void
+io_target_outcome(AeIo *io, AeModel *model)
+{
+	size_t start = io->at;
+
+	ae_io_f64(io, &model->target_loss, AE_IO_FINITE_OR_NAN, "loss of the target");
+	ae_io_f64(io, &model->target_accuracy, AE_IO_FINITE_OR_NAN, "accuracy of the target");
+	if (model->target_loss < 0.0)
+		ae_io_fault(io, start, "loss of the target");
+	if (model->target_accuracy > 1.0)
+		ae_io_fault(io, start + 8, "accuracy of the target");
+}
+
+void
+ae_io_outcome(AeIo *io, AeModel *model)
+{
+	size_t start = io->at;
+
+	model->state = (AeTrainState) ae_io_enum(io, (int) model->state, AE_TRAIN_STATE_COUNT, "state");
+	model->filling = (AeFilling) ae_io_enum(io, (int) model->filling, AE_FILLING_COUNT, "filling");
+	ae_io_reserved(io, 2);
+	ae_io_count(io, &model->n_rows, "number of rows");
+	ae_io_count(io, &model->n_validation, "number of validation rows");
+	ae_io_count(io, &model->n_updates, "number of updates");
+	ae_io_count(io, &model->n_epochs, "number of epochs");
+	ae_io_count(io, &model->best_epoch, "best epoch");
+	ae_io_f64(io, &model->train_loss, AE_IO_FINITE_OR_NAN, "training loss");
+	ae_io_f64(io, &model->validation_loss, AE_IO_FINITE_OR_NAN, "validation loss");
+	ae_io_f64(io, &model->mean_loss, AE_IO_FINITE, "loss of the mean");
+	ae_io_f64(io, &model->pca_loss, AE_IO_FINITE_OR_NAN, "loss of PCA");
+	ae_io_f64(io, &model->seconds, AE_IO_NOT_NEGATIVE, "seconds");
+	ae_io_f64(io, &model->code_zeros, AE_IO_NOT_NEGATIVE, "share of zeros in codes");
+	ae_io_f64(io, &model->code_mean, AE_IO_FINITE, "mean of codes");
+	ae_io_u32(io, &model->n_dead);
+	ae_io_u32(io, &model->server_version);
+	ae_io_f64(io, &model->jacobian, AE_IO_FINITE_OR_NAN, "norm of the Jacobian");
+	if (model->schema.has_target)
+		io_target_outcome(io, model);
+	else
+		model->target_loss = model->target_accuracy = NAN;
+	if (io->status != AE_OK)
+		return;
+	if (model->n_validation > model->n_rows)
+		ae_io_fault(io, start + 12, "number of validation rows");
+	if (model->n_dead > model->net.width[model->net.n_encoder])
+		ae_io_fault(io, start + 100, "number of dead code units");
+	if (model->code_zeros > 1.0)
+		ae_io_fault(io, start + 84, "share of zeros in codes");
+	if (model->jacobian < 0)
+		ae_io_fault(io, start + 108, "norm of the Jacobian");
+}
+
+/* ---- weights ---- */
+
+void
+ae_io_weights(AeIo *io, AeModel *model, AeArena *arena)
+{
+	AeReal *to;
+	size_t start;
+	size_t n;
+
+	if (io->status != AE_OK)
+		return;
+	/* ae_net_check saw to it that 4 n is at most AE_MAX_MODEL */
+	n = ae_net_n_params(&model->net);
+	if (!ae_io_advance(io, &start, 4 * n))
+		return;
+	if (!io->in)
+	{
+		ae_io_write_weights(io, model->params, n, start);
+		return;
+	}
+	to = ae_arena_place(arena, n, sizeof(AeReal));
+	ae_io_check_weights(io, io->in + start, n, start);
+	if (to && io->status == AE_OK)
+		ae_io_read_weights(to, io->in + start, n);
+	model->params = to;
+}

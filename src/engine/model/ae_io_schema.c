@@ -1,0 +1,450 @@
+/*
+ * ae_io_schema.c: the schema in the bytes of a model: columns, their names and levels, the target.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "ae_io_model.h"
+
+#define FLAG_VARIES 1u
+#define FLAG_INDICATOR 2u
+#define FLAG_OBSERVED 4u
+#define FLAG_WIDE 8u
+
+#define COLUMN_BYTES 76 /* without its name */
+#define LEVEL_BYTES 12  /* without its text */
+
+typedef struct Name
+{
+	const char *text;
+	uint32_t len;
+} Name;
+
+/* What is known of the columns seen so far. */
+typedef struct Tally
+{
+	uint64_t text_bytes; /* of names and levels so far */
+	uint64_t limit;      /* of text_bytes; the writer has none */
+	char *texts;         /* where the reader puts the next one, or NULL */
+	uint32_t element;    /* of the value before */
+	uint32_t n_names;
+	AeIoColumns *columns;
+	Name names[AE_MAX_COLUMNS]; /* sorted by length, then bytes */
+} Tally;
+
+static int
+compare_names(const Name *a, const Name *b)
+{
+	if (a->len != b->len)
+		return a->len < b->len ? -1 : 1;
+	return memcmp(a->text, b->text, a->len);
+}
+
+/*
+ * Enters a name; false if it is there.  A logarithm of comparisons, so long names cost no square.
+ */
+static bool
+add_name(Tally *tally, const char *text, uint32_t len)
+{
+	Name name = {text, len};
+	uint32_t low = 0;
+	uint32_t high = tally->n_names;
+
+	while (low < high)
+	{
+		uint32_t middle = low + (high - low) / 2;
+		int order = compare_names(&name, &tally->names[middle]);
+
+		if (order == 0)
+			return false;
+		if (order < 0)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	memmove(&tally->names[low + 1], &tally->names[low], (tally->n_names - low) * sizeof(Name));
+	tally->names[low] = name;
+	tally->n_names++;
+	return true;
+}
+
+/* Length of the UTF-8 character at p (n bytes are left), 0 if it is none (RFC 3629, section 4). */
+static unsigned
+utf8_length(const uint8_t *p, size_t n)
+{
+	unsigned length = p[0] < 0x80 ? 1 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+	uint8_t low = 0x80, high = 0xbf; /* of the second byte: no overlong form, no surrogate */
+
+	if (length == 1)
+		return 1;
+	if (p[0] < 0xc2 || p[0] > 0xf4 || length > n)
+		return 0;
+	if (p[0] == 0xe0)
+		low = 0xa0;
+	if (p[0] == 0xed)
+		high = 0x9f;
+	if (p[0] == 0xf0)
+		low = 0x90;
+	if (p[0] == 0xf4)
+		high = 0x8f;
+	if (p[1] < low || p[1] > high)
+		return 0;
+	for (unsigned i = 2; i < length; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	return length;
+}
+
+static bool
+is_utf8(const char *text, size_t len)
+{
+	const uint8_t *p = (const uint8_t *) text;
+	unsigned length;
+
+	for (size_t i = 0; i < len; i += length)
+	{
+		length = utf8_length(p + i, len - i);
+		if (length == 0)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * A text of len bytes, moved from or to *text; reading leaves *text pointing where the reader
+ * puts texts, or into the input while it counts.
+ */
+static void
+io_text(AeIo *io, Tally *tally, const char **text, uint32_t len)
+{
+	size_t start;
+
+	if (!ae_io_advance(io, &start, len))
+		return;
+	tally->text_bytes += len;
+	if (io->in && tally->text_bytes > tally->limit)
+	{
+		ae_io_fault(io, start, "length of all texts");
+		return;
+	}
+	if (io->in)
+	{
+		*text = (const char *) io->in + start;
+		if (tally->texts && len > 0)
+		{
+			*text = memcpy(tally->texts, *text, len);
+			tally->texts += len;
+		}
+	}
+	else if (io->out && len > 0)
+		memcpy(io->out + start, *text, len);
+}
+
+static bool
+is_text(const char *text, uint32_t len, bool raw)
+{
+	return !memchr(text, 0, len) && (raw || is_utf8(text, len));
+}
+
+static void
+io_name(AeIo *io, Tally *tally, const AeSchema *schema, AeColumn *column)
+{
+	bool named = !schema->is_array && column->element <= 1;
+	size_t start = io->at;
+
+	ae_io_u32(io, &column->name_len);
+	if (!ae_io_within(io, start, "length of a column name", column->name_len, named ? 1 : 0,
+					  named ? AE_MAX_NAME : 0))
+		return;
+	start = io->at;
+	io_text(io, tally, &column->name, column->name_len);
+	if (!named)
+		column->name = NULL;
+	if (io->status != AE_OK || !named)
+		return;
+	if (!is_text(column->name, column->name_len, schema->raw_names))
+		ae_io_fault(io, start, "column name is not UTF-8, or ae_io_holds a zero byte");
+	else if (tally->n_names == AE_MAX_COLUMNS)
+		ae_io_within(io, start, "number of columns with a name", AE_MAX_COLUMNS + 1, 1,
+					 AE_MAX_COLUMNS);
+	else if (!add_name(tally, column->name, column->name_len))
+		ae_io_fault(io, start, "column name twice");
+}
+
+/* Whether level b may follow level a. */
+static bool
+levels_ordered(const AeLevel *a, const AeLevel *b)
+{
+	uint32_t len = a->len < b->len ? a->len : b->len;
+	int order;
+
+	if (a->count != b->count)
+		return a->count > b->count;
+	order = len > 0 ? memcmp(a->text, b->text, len) : 0;
+	return order < 0 || (order == 0 && a->len < b->len);
+}
+
+static void
+io_level(AeIo *io, Tally *tally, AeLevel *level, uint64_t *left, bool raw)
+{
+	size_t start = io->at;
+
+	ae_io_u64(io, &level->count);
+	ae_io_within(io, start, "count of a level", level->count, 1, AE_IO_MAX_COUNT);
+	ae_io_u32(io, &level->len);
+	if (!ae_io_within(io, start + 8, "length of a level", level->len, 0, *left))
+		return;
+	*left -= level->len;
+	io_text(io, tally, &level->text, level->len);
+	if (io->status == AE_OK && !is_text(level->text, level->len, raw))
+		ae_io_fault(io, start + LEVEL_BYTES, "level is not UTF-8, or ae_io_holds a zero byte");
+}
+
+static void
+io_levels(AeIo *io, Tally *tally, const AeSchema *schema, AeColumn *column, AeArena *arena)
+{
+	AeLevel before = {0}, *to = NULL;
+	uint64_t left = AE_MAX_NAME;
+	size_t start;
+
+	ae_io_count(io, &column->other, "rows of other levels");
+	start = io->at;
+	ae_io_u32(io, &column->n_levels);
+	if (!ae_io_within(io, start, "number of levels", column->n_levels, 0, AE_MAX_INPUTS) ||
+		!ae_io_holds(io, column->n_levels, LEVEL_BYTES))
+		return;
+	if (io->in)
+		to = ae_arena_place(arena, column->n_levels, sizeof(AeLevel));
+	for (uint32_t i = 0; i < column->n_levels && io->status == AE_OK; i++)
+	{
+		AeLevel level = {0};
+
+		start = io->at;
+		if (!io->in)
+			level = column->levels[i];
+		io_level(io, tally, &level, &left, schema->raw_names);
+		if (i > 0 && io->status == AE_OK && !levels_ordered(&before, &level))
+			ae_io_fault(io, start, "order of levels");
+		before = level;
+		if (to)
+			to[i] = level;
+	}
+	if (io->in)
+		column->levels = to;
+}
+
+static void
+io_knots(AeIo *io, AeColumn *column, AeArena *arena)
+{
+	double before = 0.0, first = 0.0;
+	double *to = io->in ? ae_arena_place(arena, AE_KNOTS, sizeof(double)) : NULL;
+
+	for (int k = 0; k < AE_KNOTS && io->status == AE_OK; k++)
+	{
+		size_t start = io->at;
+		double knot = io->in ? 0.0 : column->knots[k];
+
+		ae_io_f64(io, &knot, AE_IO_FINITE, "knot of a scaling");
+		if (k > 0 && knot < before)
+			ae_io_fault(io, start, "order of knots");
+		if (k == 0)
+			first = knot;
+		if (!isfinite(knot - first)) /* places between knots would be no numbers */
+			ae_io_fault(io, start, "range of knots");
+		before = knot;
+		if (to)
+			to[k] = knot;
+	}
+	if (io->in)
+		column->knots = to;
+}
+
+/* Judges one column beside the one before it. */
+static const char *
+column_fault(Tally *tally, const AeSchema *schema, const AeColumn *column)
+{
+	bool category = column->kind == AE_KIND_CATEGORY;
+
+	if (column->sd < 0.0)
+		return "column deviation";
+	if (column->min > column->max)
+		return "column range";
+	if (!(column->scale > 0.0))
+		return "column scale";
+	if (column->parts > (column->kind == AE_KIND_TIME ? AE_PART_ALL : 0))
+		return "parts of a time";
+	if ((schema->is_array || column->element > 0) && column->kind != AE_KIND_NUMBER)
+		return "column kind";
+	if (schema->is_array ? column->element != 0
+						 : column->element > 1 && column->element != tally->element + 1)
+		return "element of a column";
+	if (column->varies && !column->observed)
+		return "column flags";
+	if (column->wide && (!category || !column->varies || column->other == 0))
+		return "column flags";
+	if (category && (column->indicator || column->varies != (ae_column_outputs(column) > 1) ||
+					 column->observed != (ae_column_outputs(column) > 0)))
+		return "column flags";
+	return NULL;
+}
+
+static void
+io_column(AeIo *io, Tally *tally, const AeSchema *schema, AeColumn *column, AeArena *arena)
+{
+	size_t start = io->at;
+	uint32_t flags = (column->varies ? FLAG_VARIES : 0) | (column->indicator ? FLAG_INDICATOR : 0) |
+					 (column->observed ? FLAG_OBSERVED : 0) | (column->wide ? FLAG_WIDE : 0);
+	const char *problem;
+
+	column->kind = (AeKind) ae_io_enum(io, (int) column->kind, AE_KIND_COUNT, "column kind");
+	column->scaling =
+		(AeScaling) ae_io_enum(io, (int) column->scaling, AE_SCALING_COUNT, "scaling");
+	column->parts = (uint32_t) ae_io_uint(io, column->parts, 1);
+	flags = (uint32_t) ae_io_uint(io, flags, 1);
+	if (flags & ~(FLAG_VARIES | FLAG_INDICATOR | FLAG_OBSERVED | FLAG_WIDE))
+		ae_io_fault(io, start + 3, "column flags");
+	column->varies = (flags & FLAG_VARIES) != 0;
+	column->indicator = (flags & FLAG_INDICATOR) != 0;
+	column->observed = (flags & FLAG_OBSERVED) != 0;
+	column->wide = (flags & FLAG_WIDE) != 0;
+	ae_io_u32(io, &column->element);
+	io_name(io, tally, schema, column);
+	ae_io_f64(io, &column->shift, AE_IO_FINITE, "column shift");
+	ae_io_f64(io, &column->scale, AE_IO_FINITE, "column scale");
+	ae_io_f64(io, &column->mean, AE_IO_FINITE, "column mean");
+	ae_io_f64(io, &column->sd, AE_IO_FINITE, "column deviation");
+	ae_io_f64(io, &column->min, AE_IO_FINITE, "column minimum");
+	ae_io_f64(io, &column->max, AE_IO_FINITE, "column maximum");
+	ae_io_count(io, &column->n_missing, "number of NULLs");
+	ae_io_f64(io, &column->unseen, AE_IO_NOT_NEGATIVE, "cost of an unseen value");
+	if (column->kind == AE_KIND_CATEGORY)
+		io_levels(io, tally, schema, column, arena);
+	else if (column->scaling == AE_SCALING_QUANTILE && column->varies)
+		io_knots(io, column, arena);
+	if (io->status != AE_OK)
+		return;
+	problem = column_fault(tally, schema, column);
+	if (problem)
+		ae_io_fault(io, start, problem);
+	tally->element = column->element;
+	if (io->status == AE_OK && column->kind == AE_KIND_CATEGORY && column->varies)
+		tally->columns->n_outputs[tally->columns->n_categories++] = ae_column_outputs(column);
+}
+
+/* The column of a target: what a column may be, and less. */
+static void
+io_target(AeIo *io, Tally *tally, AeSchema *schema, AeArena *arena)
+{
+	AeColumn *target = &schema->target;
+	uint32_t n_categories = tally->columns->n_categories;
+	size_t start = io->at;
+
+	if (schema->is_array)
+	{
+		ae_io_fault(io, start, "target of arrays");
+		return;
+	}
+	io_column(io, tally, schema, target, arena);
+	tally->columns->n_categories = n_categories; /* it has no cell */
+	target->cell = -1;
+	if (target->kind == AE_KIND_TIME || target->scaling != AE_SCALING_STANDARD ||
+		target->element != 0 || target->indicator || target->wide || !target->varies ||
+		(target->kind == AE_KIND_CATEGORY && target->n_levels < 2))
+		ae_io_fault(io, start, "column of the target");
+}
+
+/* All columns; reading places them and their texts where the arena has room. */
+static void
+io_columns(AeIo *io, Tally *tally, AeSchema *schema, AeArena *arena)
+{
+	AeColumn *to = NULL;
+	bool open = false;
+
+	if (io->in)
+	{
+		to = ae_arena_place(arena, schema->n_columns, sizeof(AeColumn));
+		tally->texts = ae_arena_place(arena, tally->limit, 1);
+	}
+	for (uint32_t c = 0; c < schema->n_columns && io->status == AE_OK; c++)
+	{
+		AeColumn column = {0};
+
+		if (!io->in)
+			column = schema->columns[c];
+		io_column(io, tally, schema, &column, arena);
+		if (to)
+			to[c] = column;
+		else if (io->in && io->status == AE_OK)
+			ae_schema_count(schema, &column, &open);
+	}
+	if (schema->has_target && io->status == AE_OK)
+		io_target(io, tally, schema, arena);
+	if (io->in)
+		schema->columns = to;
+	if (to && io->status == AE_OK)
+		ae_schema_layout(schema);
+}
+
+/* Bytes of the name and the levels of a column; capped ones, so that a sum fits. */
+static uint32_t
+column_texts(const AeColumn *column)
+{
+	uint32_t sum = column->name_len <= AE_MAX_NAME ? column->name_len : 0;
+
+	for (uint32_t i = 0; column->kind == AE_KIND_CATEGORY && i < column->n_levels; i++)
+		if (column->levels[i].len <= AE_MAX_NAME)
+			sum += column->levels[i].len;
+	return sum;
+}
+
+static uint32_t
+sum_texts(const AeSchema *schema)
+{
+	uint32_t sum = schema->has_target ? column_texts(&schema->target) : 0;
+
+	for (uint32_t c = 0; c < schema->n_columns; c++)
+		sum += column_texts(&schema->columns[c]);
+	return sum;
+}
+
+void
+ae_io_schema(AeIo *io, AeIoColumns *columns, AeModel *model, AeArena *arena)
+{
+	AeSchema *schema = &model->schema;
+	Tally tally;
+	size_t start = io->at;
+	uint32_t text_bytes = 0;
+
+	memset(&tally, 0, offsetof(Tally, names));
+	tally.columns = columns;
+	columns->n_categories = 0;
+	model->purpose = (AePurpose) ae_io_enum(io, (int) model->purpose, AE_PURPOSE_COUNT, "purpose");
+	model->loss = (AeLoss) ae_io_enum(io, (int) model->loss, AE_LOSS_COUNT, "loss");
+	if (ae_loss_is_category(model->loss))
+		ae_io_fault(io, start + 1, "loss");
+	model->category_loss =
+		(AeLoss) ae_io_enum(io, (int) model->category_loss, AE_LOSS_COUNT, "category loss");
+	if (!ae_loss_is_category(model->category_loss))
+		ae_io_fault(io, start + 2, "category loss");
+	schema->has_target = ae_io_enum(io, schema->has_target, 2, "flag of a target") != 0;
+	ae_io_u32(io, &schema->n_columns);
+	if (!ae_io_within(io, start + 4, "number of columns", schema->n_columns, 1, AE_MAX_VALUES))
+		return;
+	if (!io->in)
+		text_bytes = sum_texts(schema);
+	ae_io_u32(io, &text_bytes);
+	ae_io_f64(io, &schema->clip, AE_IO_NOT_NEGATIVE, "clip");
+	ae_io_u32(io, &schema->max_levels);
+	ae_io_u32(io, &schema->min_frequency);
+	if (io->in && (uint64_t) schema->n_columns * COLUMN_BYTES + text_bytes > io->limit - io->at)
+	{
+		ae_io_fault(io, io->limit, "ends early");
+		return;
+	}
+	tally.limit = text_bytes;
+	io_columns(io, &tally, schema, arena);
+	if (tally.text_bytes != text_bytes)
+		ae_io_fault(io, start + 8, "length of all texts");
+	if (io->status == AE_OK && schema->n_varying == 0)
+		ae_io_fault(io, start + 4, "no column varies");
+}
