@@ -41,6 +41,8 @@ extern const char *pgae_blas_corename(void);
 #define PGAE_TARGET_COLUMN INT_MAX
 /* Raises ERROR; column names are taken from schema where error->column >= 0 (may be NULL). */
 pg_noreturn extern void pgae_raise(const AeError *error, const AeSchema *schema);
+/* The same, where there is one. */
+extern void pgae_raise_unless_ok(AeStatus status, const AeError *error, const AeSchema *schema);
 
 /* Model bytes, read into a context, without scorers. */
 typedef struct PgaeModels

@@ -124,3 +124,10 @@ pgae_raise(const AeError *error, const AeSchema *schema)
 	}
 	elog(ERROR, "unexpected status %d of the engine", (int) error->status);
 }
+
+void
+pgae_raise_unless_ok(AeStatus status, const AeError *error, const AeSchema *schema)
+{
+	if (status != AE_OK)
+		pgae_raise(error, schema);
+}

@@ -651,13 +651,6 @@ notice_smallest_p(const PgaeTraining *training, const AeModel *first)
 				 errhint("ae.is_anomaly flags nothing at a contamination below that.")));
 }
 
-static void
-raise_unless_ok(AeStatus status, const AeError *error, const AeSchema *schema)
-{
-	if (status != AE_OK)
-		pgae_raise(error, schema);
-}
-
 static bytea *
 alloc_bytes(size_t size, MemoryContext context)
 {
@@ -675,7 +668,7 @@ write_model(const AeModel *model, MemoryContext context)
 	size_t size;
 	AeError error;
 
-	raise_unless_ok(ae_model_written_size(&size, model, &error), &error, &model->schema);
+	pgae_raise_unless_ok(ae_model_written_size(&size, model, &error), &error, &model->schema);
 	bytes = alloc_bytes(size, context);
 	CHECK_FOR_INTERRUPTS();
 	ae_model_write(VARDATA(bytes), size, model);
@@ -701,7 +694,7 @@ write_models(PgaeJob **jobs, uint32 n_folds, uint32 n_members, MemoryContext con
 		bundle.bytes[i] = VARDATA(bytes);
 		bundle.length[i] = VARSIZE(bytes) - VARHDRSZ;
 	}
-	raise_unless_ok(ae_bundle_written_size(&size, &bundle, &error), &error, NULL);
+	pgae_raise_unless_ok(ae_bundle_written_size(&size, &bundle, &error), &error, NULL);
 	bytes = alloc_bytes(size, context);
 	ae_bundle_write(VARDATA(bytes), size, &bundle);
 	return bytes;

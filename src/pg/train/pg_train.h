@@ -4,6 +4,8 @@
 #ifndef PG_TRAIN_H
 #define PG_TRAIN_H
 
+#include <math.h>
+
 #include "pg_score.h"
 
 /* ---- pg_position.c: where a training stands ---- */
@@ -25,7 +27,7 @@ extern double pgae_position_seconds(const PgaePosition *at);
 /* What a training counts: "epoch", "update", "iteration"; how many are done, and planned. */
 extern const char *pgae_position_step(const PgaePosition *at, uint64 *done, uint64 *planned);
 
-/* ---- pg_job.c: from sorted rows to trained networks ---- */
+/* ---- from sorted rows to trained networks: what the phases share ---- */
 typedef struct PgaeTrack PgaeTrack; /* pg_track.c */
 
 typedef struct PgaeJob
@@ -62,10 +64,108 @@ typedef struct PgaeJob
 	uint64_t last_update; /* ... and updates by then */
 } PgaeJob;
 
-/* Trains all members.  False where no column varies.  Everything is in the current context. */
-extern bool pgae_job_run(PgaeJob *job);
+/* How often a loop over rows looks at interrupts. */
+#define PGAE_ROWS_PER_CHECK 256
+
+/* Cells of all prototypes together. */
+#define PGAE_PROTOTYPE_CELLS (1024 * 1024)
+
+/* Rows of the other fold; 0: there is none. */
+static inline size_t
+pgae_job_other_rows(const PgaeJob *job)
+{
+	return job->unseen ? pgae_store_count(job->unseen) : 0;
+}
+
+/* A number as the model keeps it: NaN stands for one that could not be had. */
+static inline double
+pgae_finite_or_nan(double value)
+{
+	return isfinite(value) ? value : NAN;
+}
+
+/* ---- pg_standing.c: where a job stands, and what is said of that ---- */
+
+/* Which of several networks the next reports are of. */
+extern void pgae_job_set_where(PgaeJob *job);
+extern PgaePosition pgae_job_position(const PgaeJob *job);
+extern double pgae_job_seconds(const PgaeJob *job);
+extern void pgae_job_tell_phase(const PgaeJob *job, const char *phase);
+/* Says where training stands and how fast it went since that was said last; ... */
+extern void pgae_job_report(PgaeJob *job, double now);
+/* ... that it ended. */
+extern void pgae_job_report_end(const PgaeJob *job);
+
+/* ---- pg_memory.c: memory, before it is taken ---- */
+
+/* 53200 where so many bytes more are over the limit. */
+extern void pgae_job_check_memory(const PgaeJob *job, size_t bytes);
+/*
+ * What scaled rows may take in memory: what the rest leaves of maintenance_work_mem, but a quarter
+ * of it at least, and half at most; 53200 where there is too little for the rest.
+ */
+extern size_t pgae_job_room_for_rows(const PgaeJob *job);
+
+/* ---- pg_columns.c: columns and options ---- */
+
+/* The columns as the models will know them; false if none of them varies. */
+extern bool pgae_job_fit_columns(PgaeJob *job);
+
+/* ---- pg_scale.c: rows of cells ---- */
+
+/* Scales the rows; what predicting their mean would cost. */
+extern void pgae_job_scale(PgaeJob *job);
+
+/* ---- pg_run.c: training ---- */
+
+/* Trains the network of job->member. */
+extern void pgae_job_train(PgaeJob *job);
+
+/* ---- pg_sample.c: rows for what comes after training ---- */
+
+/* The rows that calibrate: of the other fold, or held out for validation, or seen in training. */
+typedef struct PgaeSample
+{
+	size_t n;
+	bool unseen;
+	PgaeStore *store; /* of the other fold, or NULL */
+} PgaeSample;
+
+extern PgaeSample pgae_sample_begin(const PgaeJob *job);
+/*
+ * The next count rows of the sample, the first of them number first, into the scorer; with labels
+ * not NULL theirs too.
+ */
+extern void pgae_sample_next(const PgaeJob *job, const PgaeSample *sample, AeScorer *scorer,
+							 AeReal *labels, size_t first, size_t count);
+/* The cells of rows first .. first + count - 1 of n training rows picked evenly. */
+extern void pgae_job_read_training(const PgaeJob *job, AeReal *out, size_t first, size_t count,
+								   size_t n);
+
+/* ---- pg_extras.c: what a model has beside its networks ---- */
+
+/* How often values occur together, if there are wide categories: see ae_pairs.h. */
+extern void pgae_job_make_pairs(PgaeJob *job);
+extern void pgae_job_make_prototypes(PgaeJob *job);
+/* The loss of as many principal components as the code has units, in job->model. */
+extern void pgae_job_compare_with_pca(PgaeJob *job);
+
+/* ---- pg_calibrate.c: scores of rows ---- */
+
+/*
+ * Norms of each member, and the mean of their raw scores of the rows that calibrate.  One network
+ * without prototypes is ranked by its error as it is.
+ */
+extern void pgae_job_score_rows(PgaeJob *job);
+/* Which way fills hidden cells of the rows that calibrate best. */
+extern void pgae_job_choose_filling(PgaeJob *job);
 /* The calibration of the jobs of all folds together, which the first model of the first has. */
 extern void pgae_jobs_calibrate(PgaeJob **jobs, uint32 n_jobs);
+
+/* ---- pg_job.c: all of it ---- */
+
+/* Trains all members.  False where no column varies.  Everything is in the current context. */
+extern bool pgae_job_run(PgaeJob *job);
 
 /* ---- pg_look.c: what is said of columns ---- */
 
