@@ -479,12 +479,15 @@ void
 pgae_store_merge(PgaeStore *into, PgaeStore *from)
 {
 	const char *record;
+	size_t n = 0;
 
 	pgae_store_sort(from);
 	while ((record = pgae_store_next(from)) != NULL)
 	{
 		char *to = pgae_store_record(into);
 
+		if (n++ % ROWS_PER_CHECK == 0)
+			pgae_report_step(&into->budget->report, "merging two folds", n, from->n_records);
 		memcpy(to - KEY_BYTES, record - KEY_BYTES, into->stride);
 		count_record(into);
 	}
@@ -513,6 +516,7 @@ advance(PgaeStore *store, Reader *reader)
 	{
 		if (reader->rest.n == 0)
 			return false;
+		CHECK_FOR_INTERRUPTS();
 		reader->n = Min(reader->capacity, reader->rest.n);
 		reader->at = 0;
 		pgae_file_read(store->budget->file, reader->buffer, reader->n * store->stride,
