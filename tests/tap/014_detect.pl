@@ -67,6 +67,7 @@ is($node->query('postgres', "$hint SELECT count(model) FROM models; DROP TABLE m
 for my $name ('t', ' public.t ; ', 'T', '"t"', 'postgres.public.t', 'v', '"Odd ""Schema"."Ta.ble; --"', '"select"', 'public."select"', 'with_items', 'select$1', 'tableä',
 	'select * from t', ' ( SELECT * FROM t ) ', 'SELECT * FROM t;', "select\n*\tfrom t ; \n ;", 'TABLE t', 'WITH x AS (SELECT * FROM t) SELECT * FROM x',
 	'SELECT * FROM t -- all of it', '/* all; (of */ SELECT * FROM t /* it */', "-- all\n-- of\n(SELECT * FROM t)", q(SELECT * FROM t WHERE 'a;b %s %n %' <> c),
+	"/* a comment /* in a */ comment */SELECT * FROM t", "-- all of it\rSELECT * FROM t", "/***/TABLE t",
 	'(SELECT * FROM t LIMIT 100) UNION ALL (SELECT * FROM t OFFSET 100)')
 {
 	my ($out, $err) = detect(q($x$) . $name . qq(\$x\$, '{"updates": 40, "exclude": ["id"]}', 1));
@@ -88,6 +89,7 @@ my @mistakes = (
 	[ "'a b', $quick", qr/ERROR:  22023: argument "query" of ae.detect is neither a query nor the name of a table/ ],
 	[ "'delete from t', $quick", qr/ERROR:  22023: argument "query" of ae.detect is neither a query nor the name of a table/ ],
 	[ "'-- nothing', $quick", qr/ERROR:  22023: argument "query" of ae.detect is neither a query nor the name of a table/ ],
+	[ "'/* nothing /* at */ all', $quick", qr/ERROR:  22023: argument "query" of ae.detect is neither a query nor the name of a table/ ],
 	[ "'/* nothing', $quick", qr/ERROR:  22023: argument "query" of ae.detect is neither a query nor the name of a table/ ],
 	[ "'DELETE FROM t', $quick", qr/ERROR:  22023: argument "query" of ae.detect is neither a query nor the name of a table: "DELETE FROM t"/ ],
 	[ "';', $quick", qr/ERROR:  22023: argument "query" of ae.detect is neither a query nor the name of a table: ""/ ],

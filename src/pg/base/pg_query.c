@@ -23,6 +23,29 @@
 #include "utils/tuplestore.h"
 #include "utils/varlena.h"
 
+/* Behind a comment, which may hold others; NULL: it does not end. */
+static const char *
+skip_comment(const char *text)
+{
+	int depth = 0;
+
+	for (; *text; text++)
+	{
+		if (strncmp(text, "/*", 2) == 0)
+		{
+			depth++;
+			text++;
+		}
+		else if (strncmp(text, "*/", 2) == 0)
+		{
+			text++;
+			if (--depth == 0)
+				return text + 1;
+		}
+	}
+	return NULL;
+}
+
 /* Where spaces, comments and opening parentheses end. */
 static const char *
 skip_to_word(const char *text)
@@ -32,14 +55,14 @@ skip_to_word(const char *text)
 		const char *end = NULL;
 
 		if (isspace((unsigned char) *text) || *text == '(')
-			end = text;
+			end = text + 1;
 		else if (strncmp(text, "--", 2) == 0)
-			end = strchr(text, '\n');
-		else if (strncmp(text, "/*", 2) == 0 && (end = strstr(text + 2, "*/")) != NULL)
-			end++;
+			end = strpbrk(text, "\n\r");
+		else if (strncmp(text, "/*", 2) == 0)
+			end = skip_comment(text);
 		if (end == NULL)
 			return text;
-		text = end + 1;
+		text = end;
 	}
 }
 
