@@ -90,6 +90,10 @@ extern PGDLLEXPORT void _PG_init(void);
 /* Wait events moved. */
 #include "pgstat.h"
 
+/* Statements had no numbers in pg_stat_activity. */
+#define pgstat_get_my_query_id() 0
+#define pgstat_report_query_id(id, force) ((void) (id))
+
 /* There were neither SQL-standard function bodies nor statistics on expressions. */
 #define Anum_pg_proc_prosqlbody 0
 #define Anum_pg_statistic_ext_stxexprs 0

@@ -15,6 +15,14 @@
 /* Seconds between two reports. */
 #define INTERVAL 1
 
+/* A text in pg_stat_activity, beside the number of the statement, which a new text would clear. */
+static void
+show(const PgaeReport *report, const char *text)
+{
+	pgstat_report_activity(STATE_RUNNING, text);
+	pgstat_report_query_id(report->query_id, true);
+}
+
 /* What stood in pg_stat_activity before. */
 static void
 restore_activity(void *arg)
@@ -27,16 +35,15 @@ pgae_report_begin(PgaeReport *report, MemoryContext context)
 {
 	MemoryContextCallback *callback = MemoryContextAllocZero(context, sizeof(*callback));
 
-	INSTR_TIME_SET_CURRENT(report->told);
-	/* after an error it is gone when the context goes */
-	if (debug_query_string)
-	{
-		size_t size =
-			Min(strlen(debug_query_string) + 1, (size_t) pgstat_track_activity_query_size);
+	/* a worker may run without a statement */
+	const char *statement = debug_query_string ? debug_query_string : "";
+	size_t size = Min(strlen(statement) + 1, (size_t) pgstat_track_activity_query_size);
 
-		report->activity = MemoryContextAlloc(context, size);
-		strlcpy(report->activity, debug_query_string, size);
-	}
+	INSTR_TIME_SET_CURRENT(report->told);
+	report->activity = MemoryContextAlloc(context, size);
+	strlcpy(report->activity, statement, size);
+	report->query_id = pgstat_get_my_query_id();
+	/* after an error it returns when the context goes */
 	callback->func = restore_activity;
 	callback->arg = report;
 	MemoryContextRegisterResetCallback(context, callback);
@@ -45,8 +52,8 @@ pgae_report_begin(PgaeReport *report, MemoryContext context)
 void
 pgae_report_end(PgaeReport *report)
 {
-	if (report->shown && report->activity)
-		pgstat_report_activity(STATE_RUNNING, report->activity);
+	if (report->shown)
+		show(report, report->activity);
 	report->shown = false;
 	report->which[0] = report->where[0] = '\0';
 }
@@ -67,7 +74,7 @@ pgae_report_tell(PgaeReport *report, const char *text)
 	char *activity = report->model ? psprintf("ae.train_model %s: %s", report->model, text)
 								   : psprintf("ae.train: %s", text);
 
-	pgstat_report_activity(STATE_RUNNING, activity);
+	show(report, activity);
 	report->shown = true;
 	INSTR_TIME_SET_CURRENT(report->told);
 	if (pgae_progress)

@@ -306,7 +306,8 @@ typedef struct PgaeReport
 	char where[64];
 	uint64 n_read;   /* rows */
 	instr_time told; /* when something was said, or when it began */
-	char *activity;  /* the statement, as pg_stat_activity has it */
+	char *activity;  /* the statement, as pg_stat_activity has it, ... */
+	uint64 query_id; /* ... and its number */
 	bool shown;      /* something else stands there */
 } PgaeReport;
 
