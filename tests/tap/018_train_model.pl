@@ -140,6 +140,25 @@ is(says("DO \$\$ BEGIN FOR i IN 1..3 LOOP BEGIN CALL ae.train_model('m', 'SELECT
 is(files(), 0, 'no file is left');
 is(says($files), $before, 'and no open one');
 is(says("SELECT count(*) FROM pg_backend_memory_contexts WHERE name LIKE 'ae.train%'"), 0, 'nor memory');
+
+# a transaction block that failed may stay open for hours
+my $pid = $session->query("SELECT pg_backend_pid();");
+like($session->query("SET ae.progress = off; BEGIN; CALL ae.train_model('m', 'SELECT a, b, pg_sleep(0.002) IS NULL AS p, 1 / (i - 1500) AS q FROM t')"), qr/division by zero/, 'an error in a transaction block, while rows are read');
+like($node->query('postgres', "SELECT state || ': ' || query FROM pg_stat_activity WHERE pid = $pid"), qr/^idle in transaction \(aborted\): CALL ae/, 'before it ends others see the statement');
+SKIP:
+{
+	skip 'contexts of others are shown from PostgreSQL 14 on', 1 if $node->query('postgres', 'SHOW server_version_num') < 140000;
+	my $begin = length $node->log_text;
+
+	$node->query('postgres', "SELECT pg_log_backend_memory_contexts($pid)");
+	for (1 .. 100)
+	{
+		last if substr($node->log_text, $begin) =~ /Grand total/;
+		select(undef, undef, undef, 0.1);
+	}
+	like(substr($node->log_text, $begin), qr/\A(?!.*ae\.train).*CacheMemoryContext.*Grand total/s, 'and it holds no memory');
+}
+is($session->query("ROLLBACK; SELECT 1;"), 1, 'it ends');
 like(says("CALL ae.train_model('m', 't', $options)"), qr/saved model m\@8/, 'the session goes on');
 is(says($same), 't', 'with the same bytes');
 

@@ -5,9 +5,9 @@
  * A statement holds its snapshot until it ends, and a long training would keep VACUUM from
  * removing what died since.  So the procedure reads the rows, commits, trains without any
  * snapshot, and saves.  What it holds meanwhile, memory and temporary files, outlives
- * transactions: it belongs to a memory context below that of the portal.  Where it must not commit,
- * in a transaction block or called by a function, it does the same in one transaction, and that
- * context belongs to the transaction.
+ * transactions: it belongs to a memory context below that of the portal, which an error ends at once:
+ * whoever catches it, or does not end a transaction that failed, would hold it for long.  Where it must
+ * not commit, in a transaction block or called by a function, it does the same in one transaction.
  *
  * The query runs as the caller.
  */
@@ -52,21 +52,12 @@ check_argument(FunctionCallInfo fcinfo, int number, const char *name, const char
 						errmsg("argument \"%s\" of %s must not be NULL", name, procedure)));
 }
 
-/* A call about the name that is the first argument; its context is current then. */
-static Call *
-make_call(FunctionCallInfo fcinfo, const char *procedure)
+/* Begins a call about the name that is the first argument. */
+static void
+begin(Call *call, FunctionCallInfo fcinfo, const char *procedure)
 {
-	bool may_commit = fcinfo->context != NULL && IsA(fcinfo->context, CallContext) &&
-					  !((CallContext *) fcinfo->context)->atomic;
-	/* within a transaction an error may be caught, by the end of a subtransaction */
-	MemoryContext context =
-		AllocSetContextCreate(may_commit ? PortalContext : CurTransactionContext, "ae.train_model",
-							  ALLOCSET_DEFAULT_SIZES);
-	Call *call = MemoryContextAllocZero(context, sizeof(Call));
-
-	MemoryContextSwitchTo(context);
-	call->context = context;
-	call->may_commit = may_commit;
+	call->may_commit = fcinfo->context != NULL && IsA(fcinfo->context, CallContext) &&
+					   !((CallContext *) fcinfo->context)->atomic;
 	/* arguments may be toasted, and a procedure that has committed has no snapshot; until run() */
 	PushActiveSnapshot(GetTransactionSnapshot());
 	/* a standby, say: not after hours of training */
@@ -75,8 +66,7 @@ make_call(FunctionCallInfo fcinfo, const char *procedure)
 	pgae_reference_name(&call->reference, PG_GETARG_TEXT_PP(0));
 	pgae_check_may_save(&call->reference);
 	SPI_connect_ext(call->may_commit ? SPI_OPT_NONATOMIC : 0);
-	MemoryContextSwitchTo(context);
-	return call;
+	MemoryContextSwitchTo(call->context);
 }
 
 /* Takes the rows that were fetched: records with the names of the query's columns. */
@@ -163,7 +153,7 @@ train(Call *call)
 	return bytes;
 }
 
-/* All of it, once query, options and track are there. */
+/* Once query, options and track are there. */
 static void
 run(Call *call)
 {
@@ -179,16 +169,39 @@ run(Call *call)
 	PopActiveSnapshot();
 	SPI_finish();
 	ereport(NOTICE, (errmsg("saved model %s", pgae_version_text(&call->reference))));
-	MemoryContextDelete(call->context);
 }
 
-/* train_model(name, query, options, init): the next version of a name, of the rows of a query. */
-Datum
-pg_ae_train_model(PG_FUNCTION_ARGS)
+/* Finds query, options and track of a call, in its context, which is current. */
+typedef void (*Prepare)(Call *call, FunctionCallInfo fcinfo, const char *procedure);
+
+/* A call from its arguments to the saved model.  After an error nothing of it is left. */
+static Datum
+do_call(FunctionCallInfo fcinfo, const char *procedure, Prepare prepare)
 {
-	const char *procedure = "ae.train_model";
 	MemoryContext old = CurrentMemoryContext;
-	Call *call = make_call(fcinfo, procedure);
+	MemoryContext context =
+		AllocSetContextCreate(PortalContext, "ae.train_model", ALLOCSET_DEFAULT_SIZES);
+	Call *call = MemoryContextAllocZero(context, sizeof(Call));
+
+	call->context = context;
+	PG_TRY();
+	{
+		begin(call, fcinfo, procedure);
+		prepare(call, fcinfo, procedure);
+		MemoryContextSwitchTo(old);
+		run(call);
+	}
+	PG_FINALLY();
+	{
+		MemoryContextDelete(context);
+	}
+	PG_END_TRY();
+	PG_RETURN_VOID();
+}
+
+static void
+prepare_new(Call *call, FunctionCallInfo fcinfo, const char *procedure)
+{
 	char *init = NULL;
 
 	check_argument(fcinfo, 1, "query", procedure);
@@ -205,17 +218,11 @@ pg_ae_train_model(PG_FUNCTION_ARGS)
 	}
 	call->track =
 		pgae_track_begin(&call->reference, call->query, call->options, init, call->may_commit);
-	MemoryContextSwitchTo(old);
-	run(call);
-	PG_RETURN_VOID();
 }
 
-/* resume_training(name): goes on where an ae.train_model was interrupted. */
-Datum
-pg_ae_resume_training(PG_FUNCTION_ARGS)
+static void
+prepare_resumed(Call *call, FunctionCallInfo fcinfo, const char *procedure)
 {
-	MemoryContext old = CurrentMemoryContext;
-	Call *call = make_call(fcinfo, "ae.resume_training");
 	PgaeTrack *track = pgae_track_resume(&call->reference, call->may_commit);
 
 	call->track = track;
@@ -228,7 +235,18 @@ pg_ae_resume_training(PG_FUNCTION_ARGS)
 		pgae_reference_parse(&from, track->init, NULL);
 		call->init = pgae_version_bytes(&from, true);
 	}
-	MemoryContextSwitchTo(old);
-	run(call);
-	PG_RETURN_VOID();
+}
+
+/* train_model(name, query, options, init): the next version of a name, of the rows of a query. */
+Datum
+pg_ae_train_model(PG_FUNCTION_ARGS)
+{
+	return do_call(fcinfo, "ae.train_model", prepare_new);
+}
+
+/* resume_training(name): goes on where an ae.train_model was interrupted. */
+Datum
+pg_ae_resume_training(PG_FUNCTION_ARGS)
+{
+	return do_call(fcinfo, "ae.resume_training", prepare_resumed);
 }
