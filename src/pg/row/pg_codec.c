@@ -10,24 +10,31 @@
 #include "ae_hash.h"
 #include "pg_codec.h"
 
-/* 42804 unless argtype is a composite or an array of numbers; fills is_array and array. */
+/*
+ * 42804 unless argtype is a composite or an array of numbers; fills is_array and array.  Of a codec
+ * in use nothing changes where that fails.
+ */
 void
 pgae_codec_check_argument(PgaeCodec *codec)
 {
+	uint64 cast_changes = pgae_cast_changes;
+	PgaePart array;
 	Oid base;
 
 	if (!OidIsValid(codec->argtype))
 		ereport(ERROR, (errcode(ERRCODE_INDETERMINATE_DATATYPE),
 						errmsg("could not determine the type of the row")));
 	base = getBaseType(codec->argtype);
-	codec->is_array = false;
 	if (type_is_rowtype(base))
 		return;
-	codec->array_cast_changes = pgae_cast_changes;
-	pgae_part_init(&codec->array, -1, codec->argtype, -1);
-	codec->is_array = true;
-	if (codec->array.conv == PGAE_CONV_ARRAY)
+	pgae_part_init(&array, -1, codec->argtype, -1);
+	if (array.conv == PGAE_CONV_ARRAY)
+	{
+		codec->is_array = true;
+		codec->array = array;
+		codec->array_cast_changes = cast_changes;
 		return;
+	}
 	if (!OidIsValid(get_element_type(base)))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
