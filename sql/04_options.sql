@@ -166,6 +166,8 @@ SELECT refusal('{"scaling": {"a": "best"}}') AS no_scaling, refusal('{"scaling":
 SELECT refusal('{"kinds": {"a": "category"}}') AS no_category, refusal('{"kinds": {"word": "number"}}') AS no_number;
 SELECT refusal('{"time_parts": ["year"]}') AS no_part, refusal('{"optimizer": "lbfgs", "masking": 0.1}') AS no_masking;
 SELECT refusal('{"purpose": "compress", "folds": 2}') AS no_folds, refusal('{"code": 2, "quality": "accurate"}') AS no_quality;
+-- the members of a model have noise of their own, which stays in its range
+SELECT outcome('{"quality": "accurate", "noise": 1e6, "updates": 1}') IS NOT NULL AS most_noise;
 SELECT refusal('{"loss": "bce", "scaling": "log"}') AS no_log, refusal('{"kinds": {"z": "number"}}') AS no_column;
 
 -- of a type that the option cannot have

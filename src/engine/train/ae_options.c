@@ -53,7 +53,7 @@ const AeOptionInfo ae_option_info[] = {
 	{"epsilon", AE_OPTION_REAL, AT(epsilon), 1e-30, 1, false, 1e-8, AE_FOR_ADAM, NULL, NULL},
 	{"weight_decay", AE_OPTION_REAL, AT(weight_decay), 0, 1e6, false, 0, AE_FOR_ALL, NULL, NULL},
 	{"clip_norm", AE_OPTION_REAL, AT(clip_norm), 0, 1e12, false, 0, AE_FOR_RATES, NULL, NULL},
-	{"noise", AE_OPTION_REAL, AT(noise), 0, 1e6, false, 0, AE_FOR_ALL, NULL, NULL},
+	{"noise", AE_OPTION_REAL, AT(noise), 0, AE_MAX_NOISE, false, 0, AE_FOR_ALL, NULL, NULL},
 	{"masking", AE_OPTION_REAL, AT(masking), 0, 1, true, 0, AE_FOR_ALL, NULL, NULL},
 	{"sparse_weight", AE_OPTION_REAL, AT(sparse_weight), 0, 1e6, false, 0, AE_FOR_ALL, NULL,
 	 "sparse"},

@@ -46,6 +46,8 @@ extern const char *const ae_pretrain_name[AE_PRETRAIN_COUNT];
 extern const char *const ae_optimizer_name[AE_OPTIMIZER_COUNT];
 extern const char *const ae_schedule_name[AE_SCHEDULE_COUNT];
 
+#define AE_MAX_NOISE 1e6
+
 /* How to train.  Every field is resolved: the caller has put defaults in. */
 typedef struct AeTrainOptions
 {

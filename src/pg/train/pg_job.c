@@ -29,7 +29,7 @@ begin_members(PgaeJob *job)
 
 		*model = first;
 		model->options.seed = first.options.seed + m;
-		model->options.noise = first.options.noise * member_noise[m];
+		model->options.noise = Min(first.options.noise * member_noise[m], AE_MAX_NOISE);
 	}
 }
 
