@@ -122,3 +122,10 @@ SELECT e.feature, regexp_replace(e.reason, 'expected .*', 'expected') AS reason 
 DROP TABLE pay, pay_model;
 DROP TABLE waves, imported;
 DROP FUNCTION fails(float8);
+
+-- an alias that a column hides, and a column that is missing: the nearest one is suggested, unless the model uses it itself
+CREATE TABLE hidden AS SELECT i AS hidden, i % 7 AS c1, i % 5 AS c2 FROM generate_series(1, 40) i;
+SELECT ae.train(hidden) FROM hidden;
+CREATE TABLE two AS SELECT ae.train(h, '{"columns": ["c1", "c2"], "updates": 10}') AS model FROM hidden h;
+SELECT ae.raw_score(model, h) FROM two, (SELECT c1, c2 AS c2b FROM hidden) h;
+SELECT ae.raw_score(model, h) FROM two, (SELECT c1 FROM hidden) h;

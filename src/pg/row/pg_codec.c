@@ -36,12 +36,14 @@ pgae_codec_check_argument(PgaeCodec *codec)
 		return;
 	}
 	if (!OidIsValid(get_element_type(base)))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("a row must be a composite value or an array of numbers, not type %s",
-						format_type_be(codec->argtype)),
-				 errhint("Pass the alias of a table or subquery, ROW(a, b, ...), or an array "
-						 "such as real[].")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("a row must be a composite value or an array of numbers, not type %s",
+					format_type_be(codec->argtype)),
+			 errhint("Pass the alias of a table or subquery, ROW(a, b, ...), or an array such as "
+					 "real[].  If a column has the same name as the alias, the name means the "
+					 "column: choose another alias.")));
 	ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
 					errmsg("a row array must have numbers as elements, not type %s",
 						   format_type_be(get_element_type(base))),

@@ -127,7 +127,8 @@ struct PgaeCodec
 extern const char *const pgae_kind_phrase[AE_KIND_COUNT];
 
 extern int pgae_find_attribute(TupleDesc tupdesc, const char *name, bool unique);
-extern const char *pgae_nearest_attribute(TupleDesc tupdesc, const char *name);
+extern const char *pgae_nearest_attribute(TupleDesc tupdesc, const char *name,
+										  const PgaeCodec *codec);
 extern bool pgae_is_anonymous(TupleDesc tupdesc);
 extern void pgae_refuse_nameless(TupleDesc tupdesc);
 extern void pgae_refuse_array(const ArrayType *array, uint32 n, const char *name, bool training);

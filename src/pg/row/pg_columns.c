@@ -40,9 +40,21 @@ pgae_find_attribute(TupleDesc tupdesc, const char *name, bool unique)
 	return found;
 }
 
-/* The attribute whose name is fewest edits away, or NULL if none is near. */
+static bool
+is_source(const PgaeCodec *codec, const char *name)
+{
+	for (uint32 s = 0; s < codec->n_sources; s++)
+		if (strcmp(codec->sources[s].name, name) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * The attribute whose name is fewest edits away, or NULL if none is near.  With a codec, not one
+ * that the codec reads under its own name.
+ */
 const char *
-pgae_nearest_attribute(TupleDesc tupdesc, const char *name)
+pgae_nearest_attribute(TupleDesc tupdesc, const char *name, const PgaeCodec *codec)
 {
 	int len = (int) strlen(name);
 	int best = Max(2, len / 3);
@@ -56,7 +68,7 @@ pgae_nearest_attribute(TupleDesc tupdesc, const char *name)
 		const char *candidate = NameStr(att->attname);
 		int distance;
 
-		if (att->attisdropped)
+		if (att->attisdropped || (codec && is_source(codec, candidate)))
 			continue;
 		distance = varstr_levenshtein_less_equal(name, len, candidate, (int) strlen(candidate), 1,
 												 1, 1, best, false);

@@ -40,7 +40,7 @@ locate_source(PgaeCodec *codec, TupleDesc tupdesc, uint32 s, bool positional)
 				 errmsg("row has %d fields, model expects %u", tupdesc->natts, codec->n_sources),
 				 errhint("ROW(...) is matched by position: give all columns of the model "
 						 "in its order.")));
-	nearest = pgae_nearest_attribute(tupdesc, name);
+	nearest = pgae_nearest_attribute(tupdesc, name, codec);
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_COLUMN),
 			 errmsg("row has no column \"%s\", which the model was trained on", name),

@@ -17,7 +17,7 @@
 static void
 raise_unknown_option_column(TupleDesc tupdesc, const char *option, const char *name)
 {
-	const char *nearest = pgae_nearest_attribute(tupdesc, name);
+	const char *nearest = pgae_nearest_attribute(tupdesc, name, NULL);
 
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_COLUMN),
