@@ -938,7 +938,7 @@ mixed_rows_train_the_same_twice(void **state)
 	AeNet net = make_net_of(&mixed_layout, 16, 3, AE_TANH);
 
 	(void) state;
-	for (int optimizer = 0; optimizer < AE_OPTIMIZER_COUNT; optimizer++)
+	for (int optimizer = 0; optimizer < AE_OPTIMIZER_PCA; optimizer++)
 		for (int nulls = 0; nulls < 2; nulls++)
 		{
 			AeTrainOptions options = make_options((AeOptimizer) optimizer);
@@ -1313,7 +1313,7 @@ tied_weights_stay_tied(void **state)
 	AeRows rows = {.n_rows = 600, .width = 4, .data = x};
 
 	(void) state;
-	for (int optimizer = 0; optimizer < AE_OPTIMIZER_COUNT; optimizer++)
+	for (int optimizer = 0; optimizer < AE_OPTIMIZER_PCA; optimizer++)
 	{
 		AeTrainOptions options = make_options((AeOptimizer) optimizer);
 		const AeReal *params;
@@ -1389,14 +1389,14 @@ penalties_take_part(void **state)
 	size_t bytes = ae_net_n_params(&net) * sizeof(AeReal);
 
 	(void) state;
-	for (int i = 0; i < AE_OPTIMIZER_COUNT * (AE_PENALTY_COUNT - 1); i++)
+	for (int i = 0; i < AE_OPTIMIZER_PCA * (AE_PENALTY_COUNT - 1); i++)
 	{
-		AeTrainOptions options = make_options((AeOptimizer) (i % AE_OPTIMIZER_COUNT));
+		AeTrainOptions options = make_options((AeOptimizer) (i % AE_OPTIMIZER_PCA));
 		AeReal *plain, *none, *some;
 		double loss, same_loss, other_loss;
 
 		plain = trained(&loss, &net, &options, &rows);
-		options.sparse = (AePenalty) (1 + i / AE_OPTIMIZER_COUNT);
+		options.sparse = (AePenalty) (1 + i / AE_OPTIMIZER_PCA);
 		if (options.sparse == AE_PENALTY_JUMPRELU)
 		{
 			free(plain); /* it takes thresholds: test_gate */
@@ -1534,7 +1534,7 @@ labelled_rows_from_a_file_train_the_same(void **state)
 	file_rows.data = NULL;
 	file_rows.read = read_rows;
 	file_rows.context = &source;
-	for (int i = 0; i < AE_OPTIMIZER_COUNT; i++)
+	for (int i = 0; i < AE_OPTIMIZER_PCA; i++)
 	{
 		AeTrainOptions options = make_options((AeOptimizer) i);
 		AeTrainer *a, *b;
@@ -1594,20 +1594,20 @@ targets_are_learnt(void **state)
 	AeNet net = make_net(4, 16, 3, AE_TANH, &block);
 
 	(void) state;
-	for (int i = 0; i < 3 * AE_OPTIMIZER_COUNT; i++)
+	for (int i = 0; i < 3 * AE_OPTIMIZER_PCA; i++)
 	{
-		AeTrainOptions options = make_options((AeOptimizer) (i % AE_OPTIMIZER_COUNT));
+		AeTrainOptions options = make_options((AeOptimizer) (i % AE_OPTIMIZER_PCA));
 		AeReal *x;
 		AeRows rows;
 		void *memory;
 		AeTrainer *trainer;
 		double untrained, accuracy;
 
-		net.n_target = 1 + (uint32_t) i / AE_OPTIMIZER_COUNT;
+		net.n_target = 1 + (uint32_t) i / AE_OPTIMIZER_PCA;
 		x = make_labelled(net.n_target, 600);
 		rows = labelled_rows(x, 600);
 		options.epochs = 60;
-		options.learning_rate = i % AE_OPTIMIZER_COUNT == AE_OPTIMIZER_SGD ? 0.1 : 0.01;
+		options.learning_rate = i % AE_OPTIMIZER_PCA == AE_OPTIMIZER_SGD ? 0.1 : 0.01;
 		trainer = unit_train(&memory, &net, &options, &rows, NULL);
 		untrained = accuracy_of(&net, ae_trainer_params(trainer), 600);
 		free(memory);
@@ -1616,7 +1616,7 @@ targets_are_learnt(void **state)
 		accuracy = accuracy_of(&net, ae_trainer_params(trainer), 600);
 		if (!(accuracy > 0.9 && accuracy > untrained + 0.02))
 			fail_msg("%s, %u outputs: accuracy %g, untrained %g",
-					 ae_optimizer_name[i % AE_OPTIMIZER_COUNT], net.n_target, accuracy, untrained);
+					 ae_optimizer_name[i % AE_OPTIMIZER_PCA], net.n_target, accuracy, untrained);
 		free(memory);
 		free(x);
 	}
@@ -1777,7 +1777,7 @@ goes_on_where_it_was(void **state)
 	AeRows rows = {.n_rows = 3000, .width = 4, .data = x};
 
 	(void) state;
-	for (int optimizer = 0; optimizer < AE_OPTIMIZER_COUNT; optimizer++)
+	for (int optimizer = 0; optimizer < AE_OPTIMIZER_PCA; optimizer++)
 	{
 		AeTrainOptions options = make_options((AeOptimizer) optimizer);
 

@@ -22,11 +22,23 @@
 #include "ae_blas.h"
 #include "ae_train.h"
 
+/* LAPACK, which the library of BLAS has, and no header of it declares. */
+extern void dsyevr_(const char *jobz, const char *range, const char *uplo, const int *n, double *a,
+					const int *lda, const double *vl, const double *vu, const int *il,
+					const int *iu, const double *abstol, int *m, double *w, double *z,
+					const int *ldz, int *isuppz, double *work, const int *lwork, int *iwork,
+					const int *liwork, int *info);
+
+static const AeBlas unit_blas = {
 #ifdef AE_DOUBLE
-static const AeBlas unit_blas = {.gemm = cblas_dgemm};
+	.gemm = cblas_dgemm,
 #else
-static const AeBlas unit_blas = {.gemm = cblas_sgemm};
+	.gemm = cblas_sgemm,
 #endif
+	.dgemm = cblas_dgemm,
+	.dsyrk = cblas_dsyrk,
+	.dsyevr = dsyevr_,
+};
 
 /* Calls of the check of unit_compute. */
 static inline int *

@@ -17,9 +17,14 @@ typedef struct AeBlas
 #else
 	__typeof__(cblas_sgemm) *gemm;
 #endif
-	/* LAPACK: eigenvalues of a symmetric matrix, in Fortran's calling convention */
-	void (*syev)(const char *jobz, const char *uplo, const int *n, double *a, const int *lda,
-				 double *w, double *work, const int *lwork, int *info);
+	/* for principal components, in double whatever AeReal is */
+	__typeof__(cblas_dgemm) *dgemm;
+	__typeof__(cblas_dsyrk) *dsyrk;
+	/* LAPACK: eigenvectors of a symmetric matrix, in Fortran's calling convention */
+	void (*dsyevr)(const char *jobz, const char *range, const char *uplo, const int *n, double *a,
+				   const int *lda, const double *vl, const double *vu, const int *il, const int *iu,
+				   const double *abstol, int *m, double *w, double *z, const int *ldz, int *isuppz,
+				   double *work, const int *lwork, int *iwork, const int *liwork, int *info);
 } AeBlas;
 
 #endif

@@ -23,7 +23,8 @@ typedef enum AeStream
 	AE_STREAM_PROBE = 9,        /* signs of the probes that a contraction is estimated by */
 	AE_STREAM_SALT_PEPPER = 16, /* cells that become their least or largest */
 	AE_STREAM_SWAP = 17,        /* columns that become another row's */
-	AE_STREAM_TARGET = 18       /* initial weights of the head of a target */
+	AE_STREAM_TARGET = 18,      /* initial weights of the head of a target */
+	AE_STREAM_PCA = 19          /* the subspace that principal components begin with */
 } AeStream;
 
 /* Where the numbers of a visit to some rows come from: the same for the same seed and visit. */

@@ -18,8 +18,10 @@ ae_optim_place(AeOptim *optim, AeArena *arena, const AeNet *net, const AeTrainOp
 	optim->options = options;
 	optim->compute = *compute;
 	optim->n_params = ae_net_n_params(net) + (options->batch_norm ? ae_net_n_gammas(net) : 0);
+	optim->first = optim->second = NULL;
+	if (options->optimizer == AE_OPTIMIZER_PCA)
+		return;
 	optim->first = ae_arena_place(arena, optim->n_params, sizeof(AeReal));
-	optim->second = NULL;
 	if (options->optimizer != AE_OPTIMIZER_SGD)
 		optim->second = ae_arena_place(arena, optim->n_params, sizeof(AeReal));
 }
@@ -27,7 +29,8 @@ ae_optim_place(AeOptim *optim, AeArena *arena, const AeNet *net, const AeTrainOp
 void
 ae_optim_reset(AeOptim *optim)
 {
-	ae_clear(optim->first, optim->n_params * sizeof(AeReal), optim->compute.check);
+	if (optim->first)
+		ae_clear(optim->first, optim->n_params * sizeof(AeReal), optim->compute.check);
 	if (optim->second)
 		ae_clear(optim->second, optim->n_params * sizeof(AeReal), optim->compute.check);
 }
@@ -154,6 +157,8 @@ ae_optim_update(AeOptim *optim, AeReal *params, AeReal *grads, uint64_t t, uint6
 	double rate = ae_optim_rate(options, t, total);
 	double g_scale = 1;
 
+	if (options->optimizer == AE_OPTIMIZER_PCA)
+		return true;
 	if (options->weight_decay > 0 && options->optimizer != AE_OPTIMIZER_ADAMW)
 		ae_optim_decay(grads, params, optim->net, options->weight_prior, options->weight_decay,
 					   options->tied, optim->compute.kernels);

@@ -10,10 +10,8 @@ const char *const ae_pretrain_name[AE_PRETRAIN_COUNT] = {
 };
 
 const char *const ae_optimizer_name[AE_OPTIMIZER_COUNT] = {
-	[AE_OPTIMIZER_SGD] = "sgd",
-	[AE_OPTIMIZER_ADAM] = "adam",
-	[AE_OPTIMIZER_ADAMW] = "adamw",
-	[AE_OPTIMIZER_LBFGS] = "lbfgs",
+	[AE_OPTIMIZER_SGD] = "sgd",     [AE_OPTIMIZER_ADAM] = "adam", [AE_OPTIMIZER_ADAMW] = "adamw",
+	[AE_OPTIMIZER_LBFGS] = "lbfgs", [AE_OPTIMIZER_PCA] = "pca",
 };
 
 const char *const ae_schedule_name[AE_SCHEDULE_COUNT] = {
@@ -32,17 +30,17 @@ const AeOptionInfo ae_option_info[] = {
 	{"schedule", AE_OPTION_ENUM, AT(schedule), 0, AE_SCHEDULE_COUNT - 1, false, AE_SCHEDULE_COSINE,
 	 AE_FOR_RATES, ae_schedule_name, NULL},
 	{"sparse", AE_OPTION_ENUM, AT(sparse), 1, AE_PENALTY_COUNT - 1, false, AE_PENALTY_NONE,
-	 AE_FOR_ALL, ae_penalty_name, NULL},
-	{"sparse_layers", AE_OPTION_FLAG, AT(sparse_hidden), 0, 1, false, false, AE_FOR_ALL,
+	 AE_FOR_STEPS, ae_penalty_name, NULL},
+	{"sparse_layers", AE_OPTION_FLAG, AT(sparse_hidden), 0, 1, false, false, AE_FOR_STEPS,
 	 sparse_layers_name, "sparse"},
-	{"tied", AE_OPTION_FLAG, AT(tied), 0, 1, false, false, AE_FOR_ALL, NULL, NULL},
-	{"batch_norm", AE_OPTION_FLAG, AT(batch_norm), 0, 1, false, false, AE_FOR_ALL, NULL, NULL},
-	{"contract_exact", AE_OPTION_FLAG, AT(contract_exact), 0, 1, false, false, AE_FOR_ALL, NULL,
+	{"tied", AE_OPTION_FLAG, AT(tied), 0, 1, false, false, AE_FOR_STEPS, NULL, NULL},
+	{"batch_norm", AE_OPTION_FLAG, AT(batch_norm), 0, 1, false, false, AE_FOR_STEPS, NULL, NULL},
+	{"contract_exact", AE_OPTION_FLAG, AT(contract_exact), 0, 1, false, false, AE_FOR_STEPS, NULL,
 	 NULL},
 	{"weight_prior", AE_OPTION_ENUM, AT(weight_prior), 0, AE_PRIOR_COUNT - 1, false,
-	 AE_PRIOR_GAUSSIAN, AE_FOR_ALL, ae_prior_name, "weight_decay"},
+	 AE_PRIOR_GAUSSIAN, AE_FOR_STEPS, ae_prior_name, "weight_decay"},
 	{"pretrain", AE_OPTION_ENUM, AT(pretrain), 1, AE_PRETRAIN_COUNT - 1, false, AE_PRETRAIN_NONE,
-	 AE_FOR_ALL, ae_pretrain_name, NULL},
+	 AE_FOR_STEPS, ae_pretrain_name, NULL},
 	{"learning_rate", AE_OPTION_REAL, AT(learning_rate), 1e-12, 1e6, false, 3e-3, AE_FOR_RATES,
 	 NULL, NULL},
 	{"final_rate", AE_OPTION_REAL, AT(final_rate), 0, 1, false, 0.01, AE_FOR_RATES, NULL, NULL},
@@ -51,36 +49,38 @@ const AeOptionInfo ae_option_info[] = {
 	{"beta1", AE_OPTION_REAL, AT(beta1), 0, 1, true, 0.9, AE_FOR_ADAM, NULL, NULL},
 	{"beta2", AE_OPTION_REAL, AT(beta2), 0, 1, true, 0.99, AE_FOR_ADAM, NULL, NULL},
 	{"epsilon", AE_OPTION_REAL, AT(epsilon), 1e-30, 1, false, 1e-8, AE_FOR_ADAM, NULL, NULL},
-	{"weight_decay", AE_OPTION_REAL, AT(weight_decay), 0, 1e6, false, 0, AE_FOR_ALL, NULL, NULL},
+	{"weight_decay", AE_OPTION_REAL, AT(weight_decay), 0, 1e6, false, 0, AE_FOR_STEPS, NULL, NULL},
 	{"clip_norm", AE_OPTION_REAL, AT(clip_norm), 0, 1e12, false, 0, AE_FOR_RATES, NULL, NULL},
-	{"noise", AE_OPTION_REAL, AT(noise), 0, AE_MAX_NOISE, false, 0, AE_FOR_ALL, NULL, NULL},
-	{"masking", AE_OPTION_REAL, AT(masking), 0, 1, true, 0, AE_FOR_ALL, NULL, NULL},
-	{"sparse_weight", AE_OPTION_REAL, AT(sparse_weight), 0, 1e6, false, 0, AE_FOR_ALL, NULL,
+	{"noise", AE_OPTION_REAL, AT(noise), 0, AE_MAX_NOISE, false, 0, AE_FOR_STEPS, NULL, NULL},
+	{"masking", AE_OPTION_REAL, AT(masking), 0, 1, true, 0, AE_FOR_STEPS, NULL, NULL},
+	{"sparse_weight", AE_OPTION_REAL, AT(sparse_weight), 0, 1e6, false, 0, AE_FOR_STEPS, NULL,
 	 "sparse"},
-	{"sparse_target", AE_OPTION_REAL, AT(sparse_target), 1e-6, 1, true, 0, AE_FOR_ALL, NULL,
+	{"sparse_target", AE_OPTION_REAL, AT(sparse_target), 1e-6, 1, true, 0, AE_FOR_STEPS, NULL,
 	 "sparse"},
-	{"dropout", AE_OPTION_REAL, AT(dropout), 0, 1, true, 0, AE_FOR_ALL, NULL, NULL},
+	{"dropout", AE_OPTION_REAL, AT(dropout), 0, 1, true, 0, AE_FOR_STEPS, NULL, NULL},
 	/* what ae.denoise makes of its kind and level */
 	{"salt_pepper", AE_OPTION_REAL, AT(salt_pepper), 0, 1, true, 0, 0, NULL, NULL},
 	{"swap", AE_OPTION_REAL, AT(swap), 0, 1, true, 0, 0, NULL, NULL},
-	{"denoise_emphasis", AE_OPTION_REAL, AT(emphasis), 0, 1, false, 0, AE_FOR_ALL, NULL, "denoise"},
-	{"contract_weight", AE_OPTION_REAL, AT(contract_weight), 0, 1e6, false, 0, AE_FOR_ALL, NULL,
+	{"denoise_emphasis", AE_OPTION_REAL, AT(emphasis), 0, 1, false, 0, AE_FOR_STEPS, NULL,
+	 "denoise"},
+	{"contract_weight", AE_OPTION_REAL, AT(contract_weight), 0, 1e6, false, 0, AE_FOR_STEPS, NULL,
 	 NULL},
-	{"hash_noise", AE_OPTION_REAL, AT(code_noise), 0, 1e6, false, 0, AE_FOR_ALL, NULL, "hash_bits"},
-	{"aux_weight", AE_OPTION_REAL, AT(aux_weight), 0, 1e6, false, 0, AE_FOR_ALL, NULL, NULL},
-	{"target_weight", AE_OPTION_REAL, AT(target_weight), 0, 1e6, false, 0.1, AE_FOR_ALL, NULL,
+	{"hash_noise", AE_OPTION_REAL, AT(code_noise), 0, 1e6, false, 0, AE_FOR_STEPS, NULL,
+	 "hash_bits"},
+	{"aux_weight", AE_OPTION_REAL, AT(aux_weight), 0, 1e6, false, 0, AE_FOR_STEPS, NULL, NULL},
+	{"target_weight", AE_OPTION_REAL, AT(target_weight), 0, 1e6, false, 0.1, AE_FOR_STEPS, NULL,
 	 "target"},
-	{"epochs", AE_OPTION_COUNT64, AT(epochs), 1, 1e9, false, 0, AE_FOR_ALL, NULL, NULL},
-	{"updates", AE_OPTION_COUNT64, AT(updates), 1, 1e12, false, 0, AE_FOR_ALL, NULL, NULL},
+	{"epochs", AE_OPTION_COUNT64, AT(epochs), 1, 1e9, false, 0, AE_FOR_STEPS, NULL, NULL},
+	{"updates", AE_OPTION_COUNT64, AT(updates), 1, 1e12, false, 0, AE_FOR_STEPS, NULL, NULL},
 	{"batch_size", AE_OPTION_COUNT32, AT(batch_size), 1, 1 << 24, false, 128, AE_FOR_RATES, NULL,
 	 NULL},
-	{"patience", AE_OPTION_COUNT32, AT(patience), 0, 1e9, false, 0, AE_FOR_ALL, NULL, NULL},
+	{"patience", AE_OPTION_COUNT32, AT(patience), 0, 1e9, false, 0, AE_FOR_STEPS, NULL, NULL},
 	{"validation", AE_OPTION_REAL, AT(validation), 0, 1, true, 0, AE_FOR_ALL, NULL, NULL},
-	{"time_limit", AE_OPTION_REAL, AT(time_limit), 0, 1e9, false, 0, AE_FOR_ALL, NULL, NULL},
+	{"time_limit", AE_OPTION_REAL, AT(time_limit), 0, 1e9, false, 0, AE_FOR_STEPS, NULL, NULL},
 	{"seed", AE_OPTION_COUNT64, AT(seed), 0, 0x1p64, false, 0, AE_FOR_ALL, NULL, NULL},
-	{"batch_top_k", AE_OPTION_COUNT32, AT(batch_top_k), 1, AE_MAX_WIDTH, false, 0, AE_FOR_ALL, NULL,
-	 NULL},
-	{"pretrain_updates", AE_OPTION_COUNT64, AT(pretrain_updates), 1, 1e12, false, 0, AE_FOR_ALL,
+	{"batch_top_k", AE_OPTION_COUNT32, AT(batch_top_k), 1, AE_MAX_WIDTH, false, 0, AE_FOR_STEPS,
+	 NULL, NULL},
+	{"pretrain_updates", AE_OPTION_COUNT64, AT(pretrain_updates), 1, 1e12, false, 0, AE_FOR_STEPS,
 	 NULL, "pretrain"},
 };
 
@@ -144,6 +144,14 @@ ae_train_options_init(AeTrainOptions *options)
 {
 	for (size_t i = 0; i < ae_n_options; i++)
 		ae_option_set(options, &ae_option_info[i], ae_option_info[i].otherwise);
+}
+
+size_t
+ae_options_held_out(const AeTrainOptions *options, size_t n_rows)
+{
+	size_t n = (size_t) (options->validation * (double) n_rows);
+
+	return options->validation > 0 && n == 0 ? 1 : n;
 }
 
 AeStatus

@@ -22,6 +22,7 @@ typedef enum AeOptimizer
 	AE_OPTIMIZER_ADAM = 1,
 	AE_OPTIMIZER_ADAMW = 2,
 	AE_OPTIMIZER_LBFGS = 3,
+	AE_OPTIMIZER_PCA = 4, /* none: the parameters to start from are the solution (ae_pca.h) */
 	AE_OPTIMIZER_COUNT
 } AeOptimizer;
 
@@ -107,7 +108,9 @@ typedef enum AeOptionType
 #define AE_FOR_ADAM ((1u << AE_OPTIMIZER_ADAM) | (1u << AE_OPTIMIZER_ADAMW))
 #define AE_FOR_LBFGS (1u << AE_OPTIMIZER_LBFGS)
 #define AE_FOR_RATES (AE_FOR_SGD | AE_FOR_ADAM)
-#define AE_FOR_ALL (AE_FOR_RATES | AE_FOR_LBFGS)
+#define AE_FOR_PCA (1u << AE_OPTIMIZER_PCA)
+#define AE_FOR_STEPS (AE_FOR_RATES | AE_FOR_LBFGS)
+#define AE_FOR_ALL (AE_FOR_STEPS | AE_FOR_PCA)
 
 typedef struct AeOptionInfo
 {
@@ -137,6 +140,9 @@ void ae_option_set(AeTrainOptions *options, const AeOptionInfo *info, double val
 
 /* Sets every option to its `otherwise`. */
 void ae_train_options_init(AeTrainOptions *options);
+
+/* Rows of n that are held out for validation: the first ones in canonical order. */
+size_t ae_options_held_out(const AeTrainOptions *options, size_t n_rows);
 
 /* Checks every range.  AE_ERR_ARGUMENT with `what` the option's name. */
 AeStatus ae_train_options_check(const AeTrainOptions *options, AeError *error);

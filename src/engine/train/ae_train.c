@@ -244,12 +244,10 @@ plan_sizes(AeTrainer *t, AeError *error)
 {
 	const AeTrainOptions *o = &t->options;
 	size_t n = t->rows.n_rows, width = t->rows.width;
-	size_t n_validation = (size_t) (o->validation * (double) n);
+	size_t n_validation = ae_options_held_out(o, n);
 	double macs = ae_net_macs(&t->net);
 	size_t wanted, window_blocks, time_rows, least = MIN_SLICE_ROWS;
 
-	if (o->validation > 0 && n_validation == 0)
-		n_validation = 1;
 	if (n_validation >= n)
 		return ae_fail(error, AE_ERR_SHAPE, "number of training rows", (double) n, 2, 1e15);
 	if (n / BLOCK_ROWS > UINT32_MAX)

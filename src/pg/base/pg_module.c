@@ -165,7 +165,9 @@ pgae_blas(void)
 	if (handle == NULL)
 		raise_blas_missing(dlerror());
 	blas.gemm = find_symbol(handle, "cblas_sgemm");
-	blas.syev = find_symbol(handle, "dsyev_");
+	blas.dgemm = find_symbol(handle, "cblas_dgemm");
+	blas.dsyrk = find_symbol(handle, "cblas_dsyrk");
+	blas.dsyevr = find_symbol(handle, "dsyevr_");
 	blas_set_threads = find_symbol(handle, "openblas_set_num_threads");
 	blas_get_threads = find_symbol(handle, "openblas_get_num_threads");
 	blas_get_corename = find_symbol(handle, "openblas_get_corename");

@@ -17,6 +17,9 @@
 #define DEFAULT_NOISE 0.2
 #define DEFAULT_MASKING 0.1
 
+/* Rows of a minibatch where nothing is trained: all of them. */
+#define PCA_BATCH ((uint32) 1 << 24)
+
 /* Deviation of the noise that makes a code of bits (measured, see the documents). */
 #define DEFAULT_HASH_NOISE 4
 
@@ -63,12 +66,13 @@ static void
 resolve_widths(AeNet *net, const PgaeOptions *options, AePurpose purpose, const AeSchema *schema,
 			   double n_rows)
 {
-	bool detect = purpose == AE_PURPOSE_DETECT;
+	bool linear = options->train.optimizer == AE_OPTIMIZER_PCA;
+	bool detect = purpose == AE_PURPOSE_DETECT && !linear;
 	uint32_t n_outputs = schema->n_dense + schema->n_levels;
 	uint32_t n_inputs = n_outputs + schema->n_indicators;
 	int wide = hidden_units(detect, n_inputs, n_rows);
-	int n_hidden = PGAE_GIVEN(options, hidden) ? options->n_hidden : -1;
-	int n_decoder = PGAE_GIVEN(options, decoder) ? options->n_decoder : -1;
+	int n_hidden = PGAE_GIVEN(options, hidden) || linear ? options->n_hidden : -1;
+	int n_decoder = PGAE_GIVEN(options, decoder) || linear ? options->n_decoder : -1;
 	int code = pgae_options_code(options);
 	uint32_t l = 0;
 	int hidden[AE_MAX_LAYERS];
@@ -137,7 +141,9 @@ resolve_activations(AeNet *net, const PgaeOptions *options, AePurpose purpose, A
 	if (options->train.sparse == AE_PENALTY_JUMPRELU && code < 0)
 		code = AE_RELU;
 	if (code < 0)
-		code = purpose == AE_PURPOSE_DETECT ? hidden : AE_IDENTITY;
+		code = purpose == AE_PURPOSE_DETECT && options->train.optimizer != AE_OPTIMIZER_PCA
+				   ? hidden
+				   : AE_IDENTITY;
 	if (output < 0)
 		output = loss == AE_LOSS_BCE ? AE_SIGMOID : AE_IDENTITY;
 	for (uint32_t l = 0; l < net->n_layers; l++)
@@ -195,6 +201,13 @@ resolve_length(AeTrainOptions *train, const PgaeOptions *options, AePurpose purp
 {
 	double n_train = fmax(1, floor(n_rows * (1 - train->validation)));
 
+	if (train->optimizer == AE_OPTIMIZER_PCA)
+	{
+		/* one look at all rows, which tells the loss */
+		train->epochs = 1;
+		train->batch_size = PCA_BATCH;
+		train->patience = 0;
+	}
 	if (train->epochs > 0 || train->updates > 0)
 		return;
 	if (train->optimizer == AE_OPTIMIZER_LBFGS)
@@ -280,7 +293,8 @@ resolve_denoise(AeTrainOptions *train, const PgaeOptions *options, const AeModel
 		if (*level == 0)
 			train->emphasis = 0; /* of nothing */
 	}
-	else if (PGAE_GIVEN(options, train.noise) || train->optimizer == AE_OPTIMIZER_LBFGS)
+	else if (PGAE_GIVEN(options, train.noise) || train->optimizer == AE_OPTIMIZER_LBFGS ||
+			 train->optimizer == AE_OPTIMIZER_PCA)
 		return;
 	else if (pgae_options_purpose(options) == AE_PURPOSE_DETECT)
 		train->noise = DEFAULT_NOISE;
@@ -387,7 +401,7 @@ pgae_options_keep_from_copying(const AeNet *net, const AeTrainOptions *train)
 static void
 notice_overcomplete(const AeNet *net, const AeTrainOptions *train)
 {
-	if (pgae_options_keep_from_copying(net, train) ||
+	if (pgae_options_keep_from_copying(net, train) || train->optimizer == AE_OPTIMIZER_PCA ||
 		(train->batch_top_k > 0 && train->batch_top_k < net->width[net->n_encoder]))
 		return;
 	ereport(NOTICE, (errmsg("a code of %u units for %u inputs can copy them and learn nothing",

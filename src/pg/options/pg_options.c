@@ -121,16 +121,16 @@ static const PgaeOptionInfo own_info[] = {
 	{"folds", PGAE_OPTION_INT, AT(folds), 1, AE_MAX_FOLDS, .optimizers = AE_FOR_ALL},
 	{"prototypes", PGAE_OPTION_INT, AT(prototypes), 0, AE_MAX_PROTOTYPES, .optimizers = AE_FOR_ALL},
 	{"quality", PGAE_OPTION_CHOICE, AT(quality), .choice = quality_choice,
-	 .optimizers = AE_FOR_ALL},
+	 .optimizers = AE_FOR_STEPS},
 	{"code", PGAE_OPTION_INT, AT(code), 1, AE_MAX_WIDTH, .optimizers = AE_FOR_ALL},
 	{"hidden", PGAE_OPTION_WIDTHS, AT(hidden), 1, AE_MAX_WIDTH, .optimizers = AE_FOR_ALL},
 	{"decoder", PGAE_OPTION_WIDTHS, AT(decoder), 1, AE_MAX_WIDTH, .optimizers = AE_FOR_ALL},
 	{"activation", PGAE_OPTION_CHOICE, AT(activation), .choice = activation_choice,
-	 .optimizers = AE_FOR_ALL},
+	 .optimizers = AE_FOR_STEPS},
 	{"code_activation", PGAE_OPTION_CHOICE, AT(code_activation), .choice = activation_choice,
-	 .optimizers = AE_FOR_ALL},
+	 .optimizers = AE_FOR_STEPS},
 	{"output_activation", PGAE_OPTION_CHOICE, AT(output_activation), .choice = activation_choice,
-	 .optimizers = AE_FOR_ALL},
+	 .optimizers = AE_FOR_STEPS},
 	{"loss", PGAE_OPTION_CHOICE, AT(loss), .choice = loss_choice, .optimizers = AE_FOR_ALL},
 	{"category_loss", PGAE_OPTION_CHOICE, AT(category_loss), .choice = category_loss_choice,
 	 .optimizers = AE_FOR_ALL},
@@ -142,13 +142,13 @@ static const PgaeOptionInfo own_info[] = {
 	{"null_indicators", PGAE_OPTION_FLAG, AT(null_indicators), .optimizers = AE_FOR_ALL},
 	{"time_parts", PGAE_OPTION_SET, AT(time_parts), .choice = part_choice,
 	 .optimizers = AE_FOR_ALL},
-	{"top_k", PGAE_OPTION_INT, AT(top_k), 1, AE_MAX_WIDTH, .optimizers = AE_FOR_ALL},
+	{"top_k", PGAE_OPTION_INT, AT(top_k), 1, AE_MAX_WIDTH, .optimizers = AE_FOR_STEPS},
 	{"denoise", PGAE_OPTION_CHOICE, AT(denoise), .choice = denoise_choice,
-	 .optimizers = AE_FOR_ALL},
+	 .optimizers = AE_FOR_STEPS},
 	{"denoise_level", PGAE_OPTION_REAL, AT(denoise_level), 0, 1e6, .needs = "denoise",
-	 .optimizers = AE_FOR_ALL},
-	{"target", PGAE_OPTION_NAME, AT(target), .optimizers = AE_FOR_ALL},
-	{"hash_bits", PGAE_OPTION_INT, AT(hash_bits), 1, AE_MAX_WIDTH, .optimizers = AE_FOR_ALL},
+	 .optimizers = AE_FOR_STEPS},
+	{"target", PGAE_OPTION_NAME, AT(target), .optimizers = AE_FOR_STEPS},
+	{"hash_bits", PGAE_OPTION_INT, AT(hash_bits), 1, AE_MAX_WIDTH, .optimizers = AE_FOR_STEPS},
 };
 
 #define N_OWN ((int) lengthof(own_info))
@@ -243,6 +243,9 @@ choice_of(const PgaeOptionInfo *info, int number, int *value)
 const char *
 pgae_option_word(const PgaeOptionInfo *info, int value)
 {
+	/* these are kept as AeLoss, not as the number of a choice */
+	if (info->choice == loss_choice || info->choice == category_loss_choice)
+		return name_of_loss((AeLoss) value);
 	return info->names ? info->names[value] : info->choice(value);
 }
 

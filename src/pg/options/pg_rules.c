@@ -41,6 +41,12 @@ typedef struct Rule
 		"optimizer", IS, AE_OPTIMIZER_LBFGS                                                        \
 	}
 
+#define CLOSED "Principal components have a closed form for the squared error alone."
+#define PCA                                                                                        \
+	{                                                                                              \
+		"optimizer", IS, AE_OPTIMIZER_PCA                                                          \
+	}
+
 static const Rule rules[] = {
 	{{"epochs", GIVEN}, {"updates", GIVEN}, "Give only one of them: both say how long to train."},
 	{LBFGS, {"noise", POSITIVE}, NO_NOISE},
@@ -52,6 +58,8 @@ static const Rule rules[] = {
 	{LBFGS, {"sparse", IS, AE_PENALTY_JUMPRELU}, NO_CHANGE},
 	{LBFGS, {"batch_top_k", GIVEN}, NO_CHANGE},
 	{LBFGS, {"aux_weight", POSITIVE}, NO_CHANGE},
+	{PCA, {"loss", IS_NOT, AE_LOSS_MSE}, CLOSED},
+	{PCA, {"category_loss", IS_NOT, AE_LOSS_ONEHOT}, CLOSED},
 	{{"contract_exact", IS, 0},
 	 LBFGS,
 	 "L-BFGS needs a loss that does not change between evaluations, but the estimate is drawn anew "
@@ -455,6 +463,28 @@ check_contract(const PgaeOptions *options)
 		refuse_kink("activation", options->activation, "");
 }
 
+/* What changes the network, or the loss, beside what has a closed form. */
+static void
+check_closed_form(const PgaeOptions *options)
+{
+	PgaeOptionInfo info;
+
+	if (options->train.optimizer != AE_OPTIMIZER_PCA)
+		return;
+	for (int i = 0; pgae_option_info(&info, i); i++)
+	{
+		bool layers = (options->n_hidden > 0 && strcmp(info.name, "hidden") == 0) ||
+					  (options->n_decoder > 0 && strcmp(info.name, "decoder") == 0);
+
+		if (layers)
+			refuse_pair("\"optimizer\" = pca", psprintf("\"%s\"", info.name),
+						"Principal components are a network without hidden layers.");
+		if (pgae_option_given(options, info.offset) && info.optimizers == AE_FOR_STEPS)
+			refuse_pair("\"optimizer\" = pca", psprintf("\"%s\"", info.name),
+						"Principal components have a closed form: nothing is trained in steps.");
+	}
+}
+
 /* An option that the chosen optimizer does not look at does no harm, but no good either. */
 static void
 notice_unused(const PgaeOptions *options)
@@ -483,6 +513,7 @@ pgae_options_check(const PgaeOptions *options, bool notices)
 	check_mirrors(options);
 	check_contract(options);
 	check_target(options);
+	check_closed_form(options);
 	if (notices)
 		notice_unused(options);
 }
@@ -653,6 +684,11 @@ pgae_options_check_init(const PgaeOptions *options, const PgaeModels *models)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("option \"pretrain\" cannot be combined with a model to start from"),
 				 errhint("The layers of that model are already trained and would be lost.")));
+	if (options->train.optimizer == AE_OPTIMIZER_PCA)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("option \"optimizer\" = pca cannot be combined with a model to start from"),
+				 errhint("Principal components are computed, not trained: leave that model out.")));
 	if (options->train.batch_norm)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -155,6 +155,11 @@ summarize_training(StringInfo out, const PgaeModels *models)
 		appendStringInfoString(out, "none held out");
 	appendStringInfo(out, "; loss %s, scaling %s\n", ae_loss_info[model->loss].name,
 					 scaling ? scaling : "by column");
+	if (model->options.optimizer == AE_OPTIMIZER_PCA)
+	{
+		appendStringInfoString(out, "             pca: principal components, in closed form\n");
+		return;
+	}
 	appendStringInfo(out, "             %s, " UINT64_FORMAT " %s",
 					 ae_optimizer_name[model->options.optimizer], model->n_updates,
 					 lbfgs ? "iterations" : "updates");

@@ -1,18 +1,12 @@
 /*
- * pg_extras.c: what a model has beside its networks: pairs of values and prototypes; and the loss of
- * principal components, to compare with.
+ * pg_extras.c: what a model has beside its networks: pairs of values and prototypes.
  */
 #include "pg_train.h"
 
 #include <math.h>
 
-#include "ae_pca.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
-
-/* Rows that principal components are taken of, and of one step. */
-#define PCA_ROWS 16384
-#define PCA_STEP 64
 
 /* Clusters: rows they are made of, passes over them, rows for each at least on the average. */
 #define CLUSTER_ROWS ((size_t) 16384)
@@ -112,36 +106,4 @@ pgae_job_make_prototypes(PgaeJob *job)
 			m == 0 ? ae_clusters_settle(&clusters) : job->models[0].prototypes.n;
 		job->models[m].prototypes.cells = clusters.cells;
 	}
-}
-
-/* ---- the loss of principal components with as many numbers as the code has ---- */
-
-void
-pgae_job_compare_with_pca(PgaeJob *job)
-{
-	AeModel *model = job->model;
-	size_t n_inputs = job->rows.width;
-	size_t n_code = model->net.width[model->net.n_encoder];
-	size_t n = Min(job->progress->n_train, PCA_ROWS);
-	AePca pca;
-	AeReal *block;
-	size_t bytes;
-	AeError error;
-
-	model->pca_loss = NAN;
-	if (n_inputs > AE_PCA_MAX_INPUTS || n_code >= n_inputs || job->rows.nullable ||
-		model->schema.n_scalars != n_inputs || model->loss != AE_LOSS_MSE)
-		return;
-	pgae_raise_unless_ok(ae_pca_size(&bytes, n_inputs, &error), &error, &model->schema);
-	ae_pca_init(&pca, palloc(bytes), n_inputs);
-	block = palloc(PCA_STEP * n_inputs * sizeof(AeReal));
-	for (size_t first = 0; first < n; first += PCA_STEP)
-	{
-		size_t count = Min(PCA_STEP, n - first);
-
-		pgae_report_step(job->report, "comparing with principal components", first, n);
-		pgae_job_read_training(job, block, first, count, n);
-		ae_pca_add(&pca, block, count);
-	}
-	model->pca_loss = ae_pca_loss(&pca, n_code, pgae_blas());
 }

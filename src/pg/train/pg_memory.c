@@ -36,6 +36,14 @@ memory_limit(void)
 	return Max(work_memory() * NETWORK_FACTOR, LEAST_MEMORY);
 }
 
+size_t
+pgae_job_memory_left(const PgaeJob *job)
+{
+	size_t held = held_memory(job), limit = memory_limit();
+
+	return held < limit ? limit - held : 0;
+}
+
 void
 pgae_job_check_memory(const PgaeJob *job, size_t bytes)
 {
@@ -84,6 +92,7 @@ planned_memory(const PgaeJob *job)
 	/* a checkpoint copies its state, which is less than all of it */
 	if (job->track)
 		trainer *= 2;
+	trainer = Max(trainer, pgae_pca_memory(job));
 	/* what stays of each fold: its columns, and prototypes and what finds them */
 	of_fold =
 		model->schema.n_columns * sizeof(AeColumn) +

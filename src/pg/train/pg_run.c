@@ -249,6 +249,11 @@ pgae_job_train(PgaeJob *job)
 
 	if (model->options.pretrain != AE_PRETRAIN_NONE && !has_state)
 		init = pretrained = pretrain(job);
+	else if (pgae_pca_starts(job) && !has_state)
+	{
+		pgae_job_check_memory(job, pgae_pca_memory(job));
+		init = pretrained = pgae_pca_start(job);
+	}
 	make_trainer(job, &(AeTask){&model->net, &model->options, &job->rows}, init);
 	if (pretrained)
 		pfree(pretrained);

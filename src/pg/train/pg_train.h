@@ -98,6 +98,8 @@ extern void pgae_job_report_end(const PgaeJob *job);
 
 /* ---- pg_memory.c: memory, before it is taken ---- */
 
+/* Bytes that the job may still take. */
+extern size_t pgae_job_memory_left(const PgaeJob *job);
 /* 53200 where so many bytes more are over the limit. */
 extern void pgae_job_check_memory(const PgaeJob *job, size_t bytes);
 /*
@@ -142,13 +144,24 @@ extern void pgae_sample_next(const PgaeJob *job, const PgaeSample *sample, AeSco
 extern void pgae_job_read_training(const PgaeJob *job, AeReal *out, size_t first, size_t count,
 								   size_t n);
 
+/* ---- pg_pca.c: principal components, of a training and as a yardstick ---- */
+
+/* Whether training begins with them, and the bytes that takes; 0 where it does not. */
+extern bool pgae_pca_starts(const PgaeJob *job);
+extern size_t pgae_pca_memory(const PgaeJob *job);
+/* The parameters to start from, palloc'd; a NOTICE where the code has more units than the rows. */
+extern AeReal *pgae_pca_start(PgaeJob *job);
+/*
+ * The loss of as many principal components as the code has units, in job->model: NaN where there is
+ * nothing to compare, or no time for it, or where it takes more than `room` bytes.
+ */
+extern void pgae_job_compare_with_pca(PgaeJob *job, size_t room);
+
 /* ---- pg_extras.c: what a model has beside its networks ---- */
 
 /* How often values occur together, if there are wide categories: see ae_pairs.h. */
 extern void pgae_job_make_pairs(PgaeJob *job);
 extern void pgae_job_make_prototypes(PgaeJob *job);
-/* The loss of as many principal components as the code has units, in job->model. */
-extern void pgae_job_compare_with_pca(PgaeJob *job);
 
 /* ---- pg_calibrate.c: scores of rows ---- */
 
