@@ -2,7 +2,7 @@
  * pg_job.c: from sorted rows to trained networks: one fold of an ae.train, or all of it.
  *
  * A sequence of phases that share one PgaeJob: measure the columns and resolve the options
- * (pg_columns.c), scale the rows (pg_scale.c), train (pg_run.c), find pairs and prototypes
+ * (pg_measure.c), scale the rows (pg_scale.c), train (pg_run.c), find pairs and prototypes
  * (pg_extras.c), calibrate (pg_calibrate.c), compare with principal components.  Every
  * phase is a loop of short steps with a look at interrupts between them.  The networks of a
  * job, its members, share everything but their weights.

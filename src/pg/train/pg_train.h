@@ -108,7 +108,7 @@ extern void pgae_job_check_memory(const PgaeJob *job, size_t bytes);
  */
 extern size_t pgae_job_room_for_rows(const PgaeJob *job);
 
-/* ---- pg_columns.c: columns and options ---- */
+/* ---- pg_measure.c: columns and options ---- */
 
 /* The columns as the models will know them; false if none of them varies. */
 extern bool pgae_job_fit_columns(PgaeJob *job);

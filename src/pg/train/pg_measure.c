@@ -1,5 +1,5 @@
 /*
- * pg_columns.c: the columns of a job's rows: measured, fitted, and the options that follow from them.
+ * pg_measure.c: the columns of a job's rows: measured, fitted, and the options that follow from them.
  */
 #include "pg_train.h"
 
