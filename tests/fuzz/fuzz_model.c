@@ -104,19 +104,18 @@ check_columns(const AeScorer *scorer, const AeReal *outputs, double error)
 }
 
 /* The raw score of row r is a number, and adds up; parts of its distance belong to columns. */
-static void
+static double
 check_raw(AeScorer *scorer, size_t r, double error)
 {
 	const AeModel *model = scorer->model;
-	const AeReal *cells = scorer->cells + r * ae_layout_cells(&model->net.layout);
-	double raw = ae_scorer_raw_score(scorer, r, error), *parts, sum = 0.0, term;
+	AeTerms terms = ae_scorer_terms(scorer, r, error);
+	double raw = ae_raw_score(model, &terms), *parts, sum = 0.0;
 
 	REQUIRE(raw >= 0.0);
-	term = ae_distance_term(&scorer->distance, cells, NULL, NULL);
-	REQUIRE(term >= 0.0 && (model->prototypes.n > 0 || term == 0.0));
+	REQUIRE(terms.distance >= 0.0 && (model->prototypes.n > 0 || terms.distance == 0.0));
 	REQUIRE(isinf(raw) || raw >= error / model->error_norm);
 	if (r > 0)
-		return;
+		return raw;
 	parts = take(model->schema.n_columns * sizeof(double));
 	ae_scorer_column_distances(parts, scorer);
 	for (uint32_t c = 0; c < model->schema.n_columns; c++)
@@ -126,6 +125,7 @@ check_raw(AeScorer *scorer, size_t r, double error)
 	}
 	REQUIRE(model->prototypes.n > 0 || sum == 0.0);
 	free(parts);
+	return raw;
 }
 
 static void
@@ -199,14 +199,18 @@ score_rows(double *errors, uint64_t *heads, const AeModel *model, int first, int
 	double *values = take(schema->n_columns * sizeof(double));
 	bool *missing = take(schema->n_columns * sizeof(bool));
 	size_t n_cells = ae_layout_cells(&model->net.layout), bytes;
+	AePacked packed;
 	AeScorer scorer;
 	AeError error;
-	void *block;
+	void *weights, *block;
 	AeReal *outputs;
 
-	REQUIRE(ae_scorer_size(&bytes, model, (size_t) n_rows, &error) == AE_OK);
+	REQUIRE(ae_packed_size(&bytes, model, &error) == AE_OK);
+	weights = take(bytes);
+	ae_packed_init(&packed, weights, model, ae_kernels_best());
+	REQUIRE(ae_scorer_size(&bytes, &packed, 1, (size_t) n_rows, &error) == AE_OK);
 	block = take(bytes);
-	ae_scorer_init(&scorer, block, model, (size_t) n_rows, ae_kernels_best());
+	ae_scorer_init(&scorer, block, &packed, 1, (size_t) n_rows);
 	for (int r = 0; r < n_rows; r++)
 	{
 		fill_values(values, missing, schema, first + r, data, size);
@@ -221,11 +225,11 @@ score_rows(double *errors, uint64_t *heads, const AeModel *model, int first, int
 	ae_scorer_finish(&scorer, outputs, (size_t) n_rows);
 	for (int r = 0; r < n_rows; r++)
 	{
-		check_raw(&scorer, (size_t) r, errors[r]);
-		errors[r] = ae_scorer_raw_score(&scorer, (size_t) r, errors[r]);
+		errors[r] = check_raw(&scorer, (size_t) r, errors[r]);
 		check_scores(model, errors[r]);
 	}
 	ask(&scorer, outputs);
+	free(weights);
 	free(block);
 	free(values);
 	free(missing);

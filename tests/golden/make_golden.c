@@ -7,7 +7,7 @@
  * Built from the top directory against the engine's objects, in float:
  *
  *     cc -std=c11 -O2 -ffp-contract=off $(printf -- '-I%s ' src/engine/*) -Itests/unit -o make_golden \
- *         tests/golden/make_golden.c $(ls src/engine/*/*.o) -lopenblas -lm
+ *         tests/golden/make_golden.c $(find src/engine -name '*.o') -lopenblas -lm
  *
  * Files of a format and arithmetic version that was released are never made anew: a
  * change of theirs is a new version beside them.  The scores come from the generic
@@ -26,8 +26,8 @@
  *     values F ..   ae_scaler_invert
  *     target F ..   of models with a target: ae_scorer_head and ae_scorer_head_finish
  */
-#include "ae_score.h"
 #include "sample_model.h"
+#include "sample_score.h"
 
 #define N_ROWS 12
 
@@ -181,8 +181,8 @@ write_row(FILE *file, AeScorer *scorer, const double *values, const bool *missin
 	print_doubles(file, "errors", of_columns, model->schema.n_columns);
 	if (model->prototypes.n > 0)
 	{
-		fprintf(file, "raw %a %a\n", ae_scorer_raw_score(scorer, 0, score),
-				ae_distance_term(&scorer->distance, scorer->cells, NULL, NULL));
+		fprintf(file, "raw %a %a\n", sample_raw_score(scorer, 0, score),
+				ae_distance_term(&scorer->nearest, &scorer->network->distance, scorer->cells));
 		ae_scorer_column_distances(of_columns, scorer);
 		print_doubles(file, "parts", of_columns, model->schema.n_columns);
 	}
@@ -194,13 +194,9 @@ static void
 write_scores(FILE *file, const char *name, Sample *s, bool mixed)
 {
 	AeScorer scorer;
-	AeError error = {0};
-	size_t size;
-	void *block;
+	SampleScorer *block;
 
-	if (ae_scorer_size(&size, &s->model, 1, &error) != AE_OK || !(block = malloc(size)))
-		exit(1);
-	ae_scorer_init(&scorer, block, &s->model, 1, ae_kernels_find("generic"));
+	block = sample_scorer(&scorer, &s->model, 1, ae_kernels_find("generic"));
 	fprintf(file, "model %s\n", name);
 	for (int r = 0; r < N_ROWS; r++)
 	{
@@ -213,7 +209,7 @@ write_scores(FILE *file, const char *name, Sample *s, bool mixed)
 			draw_plain(s, values, missing, r);
 		write_row(file, &scorer, values, missing);
 	}
-	free(block);
+	sample_scorer_free(block);
 }
 
 /* Whether a model has some of everything that rows may hold. */

@@ -4,6 +4,7 @@
 
 #include "ae_score.h"
 #include "sample_model.h"
+#include "sample_score.h"
 
 #define MANY 40
 
@@ -148,14 +149,10 @@ test_parts(void **state)
 		double parts[SAMPLE_COLUMNS], sum = 0, term;
 		uint32_t worst = 0;
 		AeScorer scorer;
-		AeError fault;
-		size_t bytes;
-		void *block;
+		SampleScorer *block;
 
 		sample_extremes(s, 0.75);
-		assert_int_equal(ae_scorer_size(&bytes, model, 1, &fault), AE_OK);
-		block = malloc(bytes);
-		ae_scorer_init(&scorer, block, model, 1, ae_kernels_best());
+		block = sample_scorer(&scorer, model, 1, ae_kernels_best());
 		for (uint32_t j = 0; j < ae_layout_cells(&model->net.layout); j++)
 			scorer.cells[j] = (AeReal) (j < model->net.layout.n_dense ? sample_real(s, -3, 3) : 0);
 		term = ae_extremes_term(&worst, &model->extremes, &model->schema, scorer.cells);
@@ -166,7 +163,7 @@ test_parts(void **state)
 		while (model->schema.columns[worst].element > 1)
 			worst--;
 		assert_true(term == 0 || parts[worst] == term);
-		free(block);
+		sample_scorer_free(block);
 		sample_free(s);
 	}
 }

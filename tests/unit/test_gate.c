@@ -7,6 +7,7 @@
 #include "ae_auxiliary.h"
 #include "ae_score.h"
 #include "sample_model.h"
+#include "sample_score.h"
 
 #define ROWS 600
 #define INPUTS 6
@@ -556,21 +557,18 @@ codes_do_not_depend_on_batches(void **state)
 	{
 		Sample *s = sample_gated(seed);
 		AeNet open = s->model.net;
-		size_t n_code = open.width[open.n_encoder], n_cells = ae_layout_cells(&open.layout), bytes;
+		size_t n_code = open.width[open.n_encoder], n_cells = ae_layout_cells(&open.layout);
 		const AeReal *theta = s->params + ae_net_threshold_offset(&s->model.net);
 		AeReal *plain = malloc(5 * n_code * sizeof(AeReal)), *cells;
 		AeScorer scorer;
-		AeError error;
-		void *block;
+		SampleScorer *block;
 
-		assert_int_equal(ae_scorer_size(&bytes, &s->model, 5, &error), AE_OK);
-		block = malloc(bytes);
 		cells = calloc(5 * n_cells, sizeof(AeReal));
 		for (size_t i = 0; i < 5 * n_cells; i++)
 			cells[i] =
 				i % n_cells < open.layout.n_dense ? (AeReal) sin(1 + (double) (i * seed)) : 0;
 		s->model.net.gated = 0;
-		ae_scorer_init(&scorer, block, &s->model, 5, ae_kernels_best());
+		block = sample_scorer(&scorer, &s->model, 5, ae_kernels_best());
 		memcpy(scorer.cells, cells, 5 * n_cells * sizeof(AeReal));
 		memcpy(plain, ae_scorer_encode(&scorer, 5), 5 * n_code * sizeof(AeReal));
 		for (size_t i = 0; i < 5 * n_code; i++)
@@ -580,7 +578,8 @@ codes_do_not_depend_on_batches(void **state)
 		{
 			if (!ae_kernels_find(tables[k]))
 				continue;
-			ae_scorer_init(&scorer, block, &s->model, 5, ae_kernels_find(tables[k]));
+			sample_scorer_free(block);
+			block = sample_scorer(&scorer, &s->model, 5, ae_kernels_find(tables[k]));
 			memcpy(scorer.cells, cells, 5 * n_cells * sizeof(AeReal));
 			assert_memory_equal(ae_scorer_encode(&scorer, 5), plain, 5 * n_code * sizeof(AeReal));
 			for (size_t i = 0; i < 5; i++)
@@ -592,7 +591,7 @@ codes_do_not_depend_on_batches(void **state)
 		}
 		free(plain);
 		free(cells);
-		free(block);
+		sample_scorer_free(block);
 		sample_free(s);
 	}
 }

@@ -6,18 +6,7 @@
 
 #include "ae_impute.h"
 #include "sample_model.h"
-
-static void
-make_scorer(AeScorer *scorer, void **block, const AeModel *model)
-{
-	AeError error = {0};
-	size_t size;
-
-	assert_int_equal(ae_scorer_size(&size, model, 1, &error), AE_OK);
-	*block = malloc(size);
-	assert_non_null(*block);
-	ae_scorer_init(scorer, *block, model, 1, ae_kernels_best());
-}
+#include "sample_score.h"
 
 /* ---- worked by hand ---- */
 
@@ -61,16 +50,16 @@ filled(const Mean *t, AeFilling filling)
 {
 	const bool missing[2] = {true, false};
 	AeReal scratch[8], outputs[2];
-	AeScorer scorer, *scorers[] = {&scorer};
-	void *block;
+	AeScorer scorer;
+	SampleScorer *block;
 
 	assert_true(ae_impute_scratch(&t->model) == 8);
-	make_scorer(&scorer, &block, &t->model);
+	block = sample_scorer(&scorer, &t->model, 1, ae_kernels_best());
 	scorer.cells[0] = (AeReal) NAN;
 	scorer.cells[1] = 1;
-	ae_impute(outputs, scorers, 1, missing, filling, scratch);
+	ae_impute(outputs, &scorer, missing, filling, scratch);
 	assert_true(scorer.cells[1] == 1);
-	free(block);
+	sample_scorer_free(block);
 	return (double) outputs[0];
 }
 
@@ -97,12 +86,11 @@ test_by_hand(void **state)
 static void
 try_row(AeTrials *trials, AeScorer *scorer, int i)
 {
-	AeScorer *scorers[] = {scorer};
 	AeReal scratch[8];
 	bool hidden[2];
 
 	scorer->cells[0] = scorer->cells[1] = (AeReal) (i % 100) / 25 - 2;
-	ae_impute_trial(trials, scorers, 1, (uint64_t) (i / 100), hidden, scratch);
+	ae_impute_trial(trials, scorer, (uint64_t) (i / 100), hidden, scratch);
 }
 
 /* Half of what is known is too little, and passes add to it; twice that is right at once. */
@@ -114,11 +102,11 @@ test_trial(void **state)
 	{
 		AeTrials trials = {0}, backwards = {0};
 		AeScorer scorer;
-		void *block;
+		SampleScorer *block;
 		Mean t;
 
 		mean_model(&t, (AeReal) gain);
-		make_scorer(&scorer, &block, &t.model);
+		block = sample_scorer(&scorer, &t.model, 1, ae_kernels_best());
 		for (int i = 0; i < 400; i++)
 			try_row(&trials, &scorer, i);
 		for (int i = 400; i-- > 0;)
@@ -127,7 +115,7 @@ test_trial(void **state)
 		assert_true(trials.square[AE_FILLING_STARTS][AE_FILLING_ONCE] > 0);
 		assert_int_equal(trials.numbers[AE_FILLING_PASSES][AE_FILLING_ONCE] > 0, gain == 1);
 		assert_int_equal(ae_impute_best(&trials) == AE_FILLING_ONCE, gain == 2);
-		free(block);
+		sample_scorer_free(block);
 	}
 }
 
@@ -192,15 +180,15 @@ test_any_model(void **state)
 		AeReal before[SAMPLE_INPUTS], *once;
 		double values[SAMPLE_COLUMNS], first;
 		bool missing[SAMPLE_COLUMNS];
-		AeScorer scorer, *scorers[] = {&scorer};
-		void *block;
+		AeScorer scorer;
+		SampleScorer *block;
 
 		assert_true(ae_impute_scratch(&s->model) <= sizeof scratch / sizeof *scratch);
-		make_scorer(&scorer, &block, &s->model);
+		block = sample_scorer(&scorer, &s->model, 1, ae_kernels_best());
 		sample_row(s, values, missing, true);
 		ae_scorer_take(&scorer, 0, values, missing);
 		memcpy(before, scorer.cells, n_cells * sizeof(AeReal));
-		ae_impute(outputs, scorers, 1, missing, AE_FILLING_ONCE, scratch);
+		ae_impute(outputs, &scorer, missing, AE_FILLING_ONCE, scratch);
 		assert_memory_equal(scorer.cells, before, n_cells * sizeof(AeReal));
 		once = ae_scorer_decode(&scorer, ae_scorer_encode(&scorer, 1), 1);
 		ae_scorer_finish(&scorer, once, 1);
@@ -210,7 +198,7 @@ test_any_model(void **state)
 		{
 			double error;
 
-			ae_impute(outputs, scorers, 1, missing, (AeFilling) way, scratch);
+			ae_impute(outputs, &scorer, missing, (AeFilling) way, scratch);
 			for (size_t i = 0; i < n_cells; i++)
 				if (before[i] == before[i])
 					assert_true(scorer.cells[i] == before[i]);
@@ -218,7 +206,7 @@ test_any_model(void **state)
 			assert_true(error <= first);
 			better += error < first;
 		}
-		free(block);
+		sample_scorer_free(block);
 		sample_free(s);
 	}
 	assert_true(better > 100);

@@ -4,6 +4,7 @@
 
 #include "ae_score.h"
 #include "sample_model.h"
+#include "sample_score.h"
 
 /* Of a table of a user and a host, both wide, and maybe a number before them. */
 #define N_COLUMNS 3
@@ -209,21 +210,17 @@ test_scores(void **state)
 		Sample *s = sample_of(seed, true, 12, 3, SAMPLE_WIDTH, 5, 5);
 		double values[SAMPLE_COLUMNS], errors[SAMPLE_COLUMNS], error, sum = 0;
 		bool missing[SAMPLE_COLUMNS];
-		AeError failure = {0};
 		AeScorer scorer;
 		uint32_t n = 0;
 		AeReal *outputs;
-		size_t size;
-		void *block;
+		SampleScorer *block;
 
 		if (!sample_wide(s))
 		{
 			sample_free(s);
 			continue;
 		}
-		assert_int_equal(ae_scorer_size(&size, &s->model, 1, &failure), AE_OK);
-		block = malloc(size);
-		ae_scorer_init(&scorer, block, &s->model, 1, ae_kernels_find("generic"));
+		block = sample_scorer(&scorer, &s->model, 1, ae_kernels_find("generic"));
 		sample_row(s, values, missing, seed % 4 == 1);
 		ae_scaler_apply(scorer.cells, &s->model.schema, values, missing);
 		outputs = ae_scorer_decode(&scorer, ae_scorer_encode(&scorer, 1), 1);
@@ -237,7 +234,7 @@ test_scores(void **state)
 			n++;
 		}
 		assert_true(fabs(error - (n > 0 ? sum / n : 0)) <= 1e-6 * (1 + error));
-		free(block);
+		sample_scorer_free(block);
 		sample_free(s);
 	}
 }

@@ -6,6 +6,7 @@
 
 #include "ae_score.h"
 #include "sample_model.h"
+#include "sample_score.h"
 
 #ifdef AE_DOUBLE
 #define CLOSE 1e-12
@@ -119,6 +120,7 @@ draw_row(Sample *s, AeReal *cells, bool unseen)
 typedef struct Bed
 {
 	AeDistance distance;
+	AeNearest nearest;
 	void *block;
 } Bed;
 
@@ -128,13 +130,26 @@ make_bed(Bed *bed, const AePrototypes *prototypes, const AeLayout *layout, const
 	AeArena arena = {NULL, 0, false};
 
 	ae_distance_place(&bed->distance, &arena, prototypes, layout);
+	ae_nearest_place(&bed->nearest, &arena, prototypes->n, layout);
 	assert_false(arena.overflow);
 	bed->block = malloc(arena.used + AE_ALIGN);
 	assert_non_null(bed->block);
 	memset(bed->block, 0xa5, arena.used + AE_ALIGN); /* nothing may lean on zeroes */
 	arena = (AeArena){ae_arena_align(bed->block), 0, false};
 	ae_distance_place(&bed->distance, &arena, prototypes, layout);
+	ae_nearest_place(&bed->nearest, &arena, prototypes->n, layout);
 	ae_distance_init(&bed->distance, prototypes, layout, kernels);
+}
+
+/* The term of x, and the n nearest prototypes. */
+static double
+nearest_of(Bed *bed, const AeReal *x, uint32_t *nearest, uint32_t *n)
+{
+	double term = ae_distance_term(&bed->nearest, &bed->distance, x);
+
+	*n = bed->nearest.n;
+	memcpy(nearest, bed->nearest.number, *n * sizeof(uint32_t));
+	return term;
 }
 
 /* Rows of every sample: of numbers, groups, categories, unseen levels, with 1 to 16 prototypes. */
@@ -161,7 +176,7 @@ test_against_formula(void **state)
 
 			draw_row(s, x, r > 4);
 			wanted = plain_term(prototypes, layout, x, &slack);
-			got = ae_distance_term(&bed.distance, x, nearest, &n);
+			got = nearest_of(&bed, x, nearest, &n);
 			if (!(fabs(got - wanted) <= slack))
 				fail_msg("seed %u: term %.9g, formula %.9g", (unsigned) seed, got, wanted);
 			assert_int_equal(n, prototypes->n < 5 ? prototypes->n : 5);
@@ -198,7 +213,7 @@ test_fast_and_slow(void **state)
 			double scale;
 
 			draw_row(s, x, r % 2);
-			ae_distance_term(&bed.distance, x, NULL, NULL);
+			ae_distance_term(&bed.nearest, &bed.distance, x);
 			for (uint32_t k = 0; k < SAMPLE_PROTOTYPES; k++)
 			{
 				double slow = 0, wanted;
@@ -209,7 +224,7 @@ test_fast_and_slow(void **state)
 						 layout->n_columns;
 				scale *= layout->n_columns;
 				assert_true(fabs(slow - wanted) <= 1e-12 * scale + CLOSE * 1e-3 * scale);
-				assert_true(fabs(bed.distance.square[k] - slow) <= CLOSE * scale);
+				assert_true(fabs(bed.nearest.square[k] - slow) <= CLOSE * scale);
 			}
 		}
 		free(bed.block);
@@ -240,7 +255,7 @@ test_missing(void **state)
 				if (r == 9 || sample_below(s, 3) == 0)
 					x[c] = (AeReal) NAN;
 			wanted = plain_term(&s->model.prototypes, layout, x, &slack);
-			got = ae_distance_term(&bed.distance, x, NULL, NULL);
+			got = ae_distance_term(&bed.nearest, &bed.distance, x);
 			assert_true(fabs(got - wanted) <= slack && got >= 0);
 			assert_true(r < 9 || got == 0);
 		}
@@ -282,14 +297,11 @@ test_same_bits(void **state)
 			const AeKernels *kernels = ae_kernels_find(kernel_names[k / 2]);
 			size_t batch = k % 2 ? ROWS : 1, bytes;
 			AeScorer scorer;
-			AeError error;
-			void *block;
+			SampleScorer *block;
 
 			if (!kernels)
 				continue;
-			assert_int_equal(ae_scorer_size(&bytes, &s->model, batch, &error), AE_OK);
-			block = malloc(bytes);
-			ae_scorer_init(&scorer, block, &s->model, batch, kernels);
+			block = sample_scorer(&scorer, &s->model, batch, kernels);
 			for (size_t r = 0; r < ROWS; r += batch)
 			{
 				memcpy(scorer.cells, x + r * n_cells, batch * n_cells * sizeof(AeReal));
@@ -297,11 +309,11 @@ test_same_bits(void **state)
 								 ae_scorer_decode(&scorer, ae_scorer_encode(&scorer, batch), batch),
 								 batch);
 				for (size_t i = r; i < r + batch; i++)
-					got[ROWS + i] = ae_scorer_raw_score(&scorer, i - r, got[i]);
+					got[ROWS + i] = sample_raw_score(&scorer, i - r, got[i]);
 				if (r == 0)
 					ae_scorer_column_distances(parts[n_variants > 0], &scorer);
 			}
-			free(block);
+			sample_scorer_free(block);
 			if (n_variants++ == 0)
 				memcpy(wanted, got, sizeof got);
 			else
@@ -327,14 +339,10 @@ test_raw_score(void **state)
 		double extreme;
 		AeScorer scorer;
 		AeReal *outputs;
-		AeError fault;
-		size_t bytes;
-		void *block;
+		SampleScorer *block;
 
 		sample_prototypes(s, seed % 12);
-		assert_int_equal(ae_scorer_size(&bytes, model, 1, &fault), AE_OK);
-		block = malloc(bytes);
-		ae_scorer_init(&scorer, block, model, 1, ae_kernels_best());
+		block = sample_scorer(&scorer, model, 1, ae_kernels_best());
 		draw_row(s, scorer.cells, true);
 		for (uint32_t c = 0; seed % 2 && c < ae_layout_cells(&model->net.layout); c++)
 			if (sample_below(s, 4) == 0)
@@ -343,7 +351,7 @@ test_raw_score(void **state)
 		ae_scorer_errors(&error, &scorer, outputs, 1);
 		ae_scorer_column_errors(errors, &scorer, outputs);
 		ae_scorer_column_distances(parts, &scorer);
-		term = ae_distance_term(&scorer.distance, scorer.cells, NULL, NULL);
+		term = ae_distance_term(&scorer.nearest, &scorer.network->distance, scorer.cells);
 		for (uint32_t c = 0; c < n_columns; c++)
 		{
 			assert_true(parts[c] >= 0);
@@ -356,11 +364,11 @@ test_raw_score(void **state)
 		assert_true(model->prototypes.n > 0 || (term == 0 && sum == 0));
 		extreme = ae_extremes_term(NULL, &model->extremes, &model->schema, scorer.cells);
 		assert_true(model->extremes.weight > 0 || extreme == 0);
-		assert_true(ae_scorer_raw_score(&scorer, 0, error) ==
+		assert_true(sample_raw_score(&scorer, 0, error) ==
 					error / model->error_norm +
 						(model->prototypes.n > 0 ? term / model->distance_norm : 0) + extreme);
-		assert_true(ae_scorer_raw_score(&scorer, 0, INFINITY) == INFINITY);
-		free(block);
+		assert_true(sample_raw_score(&scorer, 0, INFINITY) == INFINITY);
+		sample_scorer_free(block);
 		sample_free(s);
 	}
 }
@@ -395,21 +403,19 @@ test_by_hand(void **state)
 	/* 4 + (16 + 4) / 2 + 0, and 9 + 0 + 3, over 3 columns */
 	a = sqrt(14 / 3.0);
 	b = sqrt(12 / 3.0);
-	assert_true(fabs(ae_distance_term(&bed.distance, whole, nearest, &n) - (a + b) * (a + b) / 4) <
-				1e-5);
+	assert_true(fabs(nearest_of(&bed, whole, nearest, &n) - (a + b) * (a + b) / 4) < 1e-5);
 	assert_true(n == 2 && nearest[0] == 1 && nearest[1] == 0);
 	/* a level that none has differs from all: 4 + 10 + 3, and 9 + 3 */
 	a = sqrt(17 / 3.0);
-	assert_true(fabs(ae_distance_term(&bed.distance, unseen, NULL, NULL) - (a + b) * (a + b) / 4) <
-				1e-5);
+	assert_true(
+		fabs(ae_distance_term(&bed.nearest, &bed.distance, unseen) - (a + b) * (a + b) / 4) < 1e-5);
 	/* of the pair one is missing: 4 + 4 + 3, and 9 + 0 + 0 */
 	a = sqrt(11 / 3.0);
 	b = sqrt(9 / 3.0);
-	assert_true(fabs(ae_distance_term(&bed.distance, hole, nearest, &n) - (a + b) * (a + b) / 4) <
-				1e-12);
+	assert_true(fabs(nearest_of(&bed, hole, nearest, &n) - (a + b) * (a + b) / 4) < 1e-12);
 	assert_true(n == 2 && nearest[0] == 1);
 	/* the level alone is there: 3 over 1 column, of both; the first comes first */
-	assert_true(fabs(ae_distance_term(&bed.distance, little, nearest, &n) - 3) < 1e-12);
+	assert_true(fabs(nearest_of(&bed, little, nearest, &n) - 3) < 1e-12);
 	assert_true(n == 2 && nearest[0] == 0 && nearest[1] == 1);
 	assert_true(ae_distance_block(&bed.distance, whole, 0, 0) == 4);
 	assert_true(ae_distance_block(&bed.distance, whole, 0, 1) == 10);
@@ -441,7 +447,7 @@ test_nearest(void **state)
 	memcpy(cells, eight, sizeof eight);
 	x = 0;
 	make_bed(&bed, &prototypes, &line, ae_kernels_best());
-	assert_true(fabs(ae_distance_term(&bed.distance, &x, nearest, &n) - 0.81) < 1e-6);
+	assert_true(fabs(nearest_of(&bed, &x, nearest, &n) - 0.81) < 1e-6);
 	assert_int_equal(n, 5);
 	assert_memory_equal(nearest, wanted, sizeof wanted);
 	free(bed.block);
@@ -450,7 +456,7 @@ test_nearest(void **state)
 		cells[k] = 2;
 	prototypes.n = AE_MAX_PROTOTYPES;
 	make_bed(&bed, &prototypes, &line, ae_kernels_best());
-	assert_true(ae_distance_term(&bed.distance, &x, nearest, &n) == 4);
+	assert_true(nearest_of(&bed, &x, nearest, &n) == 4);
 	for (uint32_t i = 0; i < 5; i++)
 		assert_int_equal(nearest[i], i);
 	free(bed.block);
@@ -458,13 +464,13 @@ test_nearest(void **state)
 	for (uint32_t k = 0; k < AE_MAX_PROTOTYPES; k++)
 		cells[k] = (AeReal) (AE_MAX_PROTOTYPES - k);
 	make_bed(&bed, &prototypes, &line, ae_kernels_best());
-	assert_true(ae_distance_term(&bed.distance, &x, nearest, &n) == 9);
+	assert_true(nearest_of(&bed, &x, nearest, &n) == 9);
 	for (uint32_t i = 0; i < 5; i++)
 		assert_int_equal(nearest[i], AE_MAX_PROTOTYPES - 1 - i);
 	free(bed.block);
 	prototypes.n = 0;
 	make_bed(&bed, &prototypes, &line, ae_kernels_best());
-	assert_true(ae_distance_term(&bed.distance, &x, nearest, &n) == 0 && n == 0);
+	assert_true(nearest_of(&bed, &x, nearest, &n) == 0 && n == 0);
 	free(bed.block);
 }
 
@@ -491,7 +497,7 @@ test_far(void **state)
 				cells[j] = own ? x[j] : (AeReal) cos(2 * j);
 			}
 			make_bed(&bed, &prototypes, &layout, ae_kernels_best());
-			term = ae_distance_term(&bed.distance, x, NULL, NULL);
+			term = ae_distance_term(&bed.nearest, &bed.distance, x);
 			assert_true(isfinite(term) && term >= 0);
 			wanted = plain_term(&prototypes, &layout, x, &slack);
 			assert_true(own ? term <= CLOSE * sizes[i] * sizes[i]
@@ -499,7 +505,7 @@ test_far(void **state)
 			assert_true(own || sizes[i] < 2 || term > sizes[i] * sizes[i] / 10);
 			/* a hole: cell by cell, and exact */
 			x[7] = (AeReal) NAN;
-			term = ae_distance_term(&bed.distance, x, NULL, NULL);
+			term = ae_distance_term(&bed.nearest, &bed.distance, x);
 			assert_true(own ? term == 0 : isfinite(term) && term > 0);
 			free(bed.block);
 		}
@@ -527,7 +533,7 @@ test_wild(void **state)
 		for (size_t j = 0; j < 6; j++)
 			cells[j] = (AeReal) (j % 2 ? wild[(i / n / n + j) % n] : wild[i / n / n / n % n]);
 		make_bed(&bed, &prototypes, &layout, ae_kernels_best());
-		term = ae_distance_term(&bed.distance, x, NULL, NULL);
+		term = ae_distance_term(&bed.nearest, &bed.distance, x);
 		assert_true(term >= 0);
 		free(bed.block);
 	}
@@ -550,25 +556,22 @@ test_overflow(void **state)
 		const AeSchema *schema = &s->model.schema;
 		double parts[SAMPLE_COLUMNS];
 		AeScorer scorer;
-		AeError error;
-		size_t bytes;
-		void *block;
+		SampleScorer *block;
 
 		sample_prototypes(s, 1);
-		assert_int_equal(ae_scorer_size(&bytes, &s->model, 1, &error), AE_OK);
-		block = malloc(bytes);
 		for (uint32_t c = 0; c < schema->n_dense; c++)
 			s->prototypes[c] = 1;
 		s->prototypes[0] = big;
-		ae_scorer_init(&scorer, block, &s->model, 1, ae_kernels_best());
+		block = sample_scorer(&scorer, &s->model, 1, ae_kernels_best());
 		for (uint32_t c = 0; c < schema->n_dense; c++)
 			scorer.cells[c] = 1;
-		assert_true(ae_distance_term(&scorer.distance, scorer.cells, NULL, NULL) == INFINITY);
-		assert_true(ae_scorer_raw_score(&scorer, 0, 1) == INFINITY);
+		assert_true(ae_distance_term(&scorer.nearest, &scorer.network->distance, scorer.cells) ==
+					INFINITY);
+		assert_true(sample_raw_score(&scorer, 0, 1) == INFINITY);
 		ae_scorer_column_distances(parts, &scorer);
 		for (uint32_t c = 0; c < schema->n_columns; c++)
 			assert_true(parts[c] == (schema->columns[c].cell == 0 ? INFINITY : 0));
-		free(block);
+		sample_scorer_free(block);
 		sample_free(s);
 	}
 }
@@ -722,12 +725,11 @@ add_rows(AeClusters *clusters, const AeReal *rows, size_t n_rows, uint32_t n_cel
 
 	for (size_t r = 0; r < n_rows; r++)
 	{
-		uint32_t nearest[AE_NEAREST], n;
+		const AeNearest *nearest = &clusters->nearest;
 
 		ae_clusters_add(clusters, rows + r * n_cells);
-		ae_distance_term(&clusters->distance, rows + r * n_cells, nearest, &n);
-		if (n > 0 && !ae_loss_any_missing(rows + r * n_cells, n_cells))
-			sum += clusters->distance.square[nearest[0]];
+		if (nearest->n > 0 && !ae_loss_any_missing(rows + r * n_cells, n_cells))
+			sum += nearest->square[nearest->number[0]];
 	}
 	return sum;
 }

@@ -5,6 +5,7 @@
 
 #include "ae_score.h"
 #include "sample_model.h"
+#include "sample_score.h"
 
 #ifdef AE_DOUBLE
 #define CLOSE 1e-11
@@ -18,21 +19,16 @@
 static const char *const kernel_names[] = {"generic", "avx2", "avx512"};
 #define N_KERNELS (sizeof kernel_names / sizeof kernel_names[0])
 
-/* A scorer in a block that is not aligned; the caller frees *block. */
-static void
-make_scorer(AeScorer *scorer, void **block, const AeModel *model, size_t batch,
-			const AeKernels *kernels)
+/* A scorer that the caller gives to sample_scorer_free. */
+static SampleScorer *
+make_scorer(AeScorer *scorer, const AeModel *model, size_t batch, const AeKernels *kernels)
 {
-	AeError error = {0};
-	size_t size;
+	SampleScorer *block = sample_scorer(scorer, model, batch, kernels);
 
-	assert_int_equal(ae_scorer_size(&size, model, batch, &error), AE_OK);
-	*block = malloc(size);
-	assert_non_null(*block);
-	ae_scorer_init(scorer, *block, model, batch, kernels);
 	assert_int_equal((uintptr_t) scorer->cells % AE_ALIGN, 0);
 	assert_int_equal((uintptr_t) scorer->h[1] % AE_ALIGN, 0);
-	assert_int_equal((uintptr_t) scorer->panels[1] % AE_ALIGN, 0);
+	assert_int_equal((uintptr_t) scorer->network->panels[1] % AE_ALIGN, 0);
+	return block;
 }
 
 /* Cells of n_rows rows: numbers, levels, unseen ones, and with nulls a fourth of them missing. */
@@ -254,13 +250,13 @@ test_reference(void **state)
 		Sample *s = sample_random(seed);
 		const AeNet *net = &s->model.net;
 		AeScorer scorer;
-		void *block;
+		SampleScorer *block;
 		const AeReal *code;
 		AeReal *outputs;
 		double wanted_code[SAMPLE_INPUTS], wanted[SAMPLE_INPUTS];
 		double error;
 
-		make_scorer(&scorer, &block, &s->model, 1, ae_kernels_best());
+		block = make_scorer(&scorer, &s->model, 1, ae_kernels_best());
 		draw_cells(s, scorer.cells, 1, seed % 4 > 1);
 		reference_pass(wanted_code, wanted, &s->model, scorer.cells);
 		code = ae_scorer_encode(&scorer, 1);
@@ -274,7 +270,7 @@ test_reference(void **state)
 		ae_scorer_finish(&scorer, outputs, 1);
 		for (uint32_t i = 0; i < net->width[net->n_layers]; i++)
 			assert_close(outputs[i], reference_finished(net, wanted, i));
-		free(block);
+		sample_scorer_free(block);
 		sample_free(s);
 	}
 }
@@ -302,10 +298,11 @@ test_as_in_training(void **state)
 		AeScorer scorer;
 		AeReal *outputs;
 		const AeReal *x;
-		void *block, *memory;
+		SampleScorer *block;
+		void *memory;
 		AePass pass;
 
-		make_scorer(&scorer, &block, &s->model, ROWS, kernels);
+		block = make_scorer(&scorer, &s->model, ROWS, kernels);
 		draw_cells(s, scorer.cells, ROWS, seed % 4 > 1);
 		outputs = ae_scorer_decode(&scorer, ae_scorer_encode(&scorer, ROWS), ROWS);
 		ae_scorer_errors(errors, &scorer, outputs, ROWS);
@@ -325,7 +322,7 @@ test_as_in_training(void **state)
 			sum += errors[r];
 		assert_close(sum, trained);
 		free(memory);
-		free(block);
+		sample_scorer_free(block);
 		sample_free(s);
 	}
 }
@@ -351,10 +348,10 @@ say(Said *said, const AeModel *model, const AeReal *cells, size_t n_rows, size_t
 	size_t n_cells = ae_layout_cells(&net->layout), n_code = net->width[net->n_encoder];
 	size_t n_out = net->width[net->n_layers];
 	AeScorer scorer;
-	void *block;
+	SampleScorer *block;
 
 	memset(said, 0, sizeof *said);
-	make_scorer(&scorer, &block, model, batch, kernels);
+	block = make_scorer(&scorer, model, batch, kernels);
 	for (size_t first = 0; first < n_rows; first += batch)
 	{
 		size_t n = n_rows - first < batch ? n_rows - first : batch;
@@ -376,7 +373,7 @@ say(Said *said, const AeModel *model, const AeReal *cells, size_t n_rows, size_t
 							 outputs + r * n_out);
 		}
 	}
-	free(block);
+	sample_scorer_free(block);
 }
 
 /* Column errors of rows that were not first in their batch are not there to compare. */
@@ -454,9 +451,9 @@ test_mean_of_observed_columns(void **state)
 		uint32_t n = 0;
 		AeScorer scorer;
 		AeReal *outputs;
-		void *block;
+		SampleScorer *block;
 
-		make_scorer(&scorer, &block, &s->model, 1, ae_kernels_best());
+		block = make_scorer(&scorer, &s->model, 1, ae_kernels_best());
 		draw_cells(s, scorer.cells, 1, true);
 		outputs = ae_scorer_decode(&scorer, ae_scorer_encode(&scorer, 1), 1);
 		ae_scorer_errors(&error, &scorer, outputs, 1);
@@ -470,7 +467,7 @@ test_mean_of_observed_columns(void **state)
 			}
 		n_partial += n > 0 && n < schema->n_sources;
 		assert_true(fabs(error - (n ? sum / n : 0)) <= 1e-13 * (1 + sum));
-		free(block);
+		sample_scorer_free(block);
 		sample_free(s);
 	}
 	assert_true(n_partial > 150);
@@ -487,9 +484,9 @@ test_nothing_observed(void **state)
 		double errors[SAMPLE_COLUMNS], error;
 		AeScorer scorer;
 		AeReal *outputs;
-		void *block;
+		SampleScorer *block;
 
-		make_scorer(&scorer, &block, &s->model, 1, ae_kernels_best());
+		block = make_scorer(&scorer, &s->model, 1, ae_kernels_best());
 		for (uint32_t i = 0; i < ae_layout_cells(&s->model.net.layout); i++)
 			scorer.cells[i] = (AeReal) NAN;
 		outputs = ae_scorer_decode(&scorer, ae_scorer_encode(&scorer, 1), 1);
@@ -498,7 +495,7 @@ test_nothing_observed(void **state)
 		assert_true(error == 0);
 		for (uint32_t c = 0; c < s->model.schema.n_columns; c++)
 			assert_true(isnan(errors[c]));
-		free(block);
+		sample_scorer_free(block);
 		sample_free(s);
 	}
 }
@@ -517,9 +514,9 @@ test_fill(void **state)
 		bool fill[SAMPLE_COLUMNS];
 		AeScorer scorer;
 		AeReal *outputs;
-		void *block;
+		SampleScorer *block;
 
-		make_scorer(&scorer, &block, &s->model, 1, ae_kernels_best());
+		block = make_scorer(&scorer, &s->model, 1, ae_kernels_best());
 		draw_cells(s, scorer.cells, 1, true);
 		memcpy(before, scorer.cells, ae_layout_cells(layout) * sizeof(AeReal));
 		outputs = ae_scorer_decode(&scorer, ae_scorer_encode(&scorer, 1), 1);
@@ -552,7 +549,7 @@ test_fill(void **state)
 					assert_true(p[i] <= p[(uint32_t) *now]);
 			}
 		}
-		free(block);
+		sample_scorer_free(block);
 		sample_free(s);
 	}
 }
@@ -570,9 +567,9 @@ test_unseen_values(void **state)
 		bool missing[SAMPLE_COLUMNS];
 		AeScorer scorer;
 		const AeReal *outputs;
-		void *block;
+		SampleScorer *block;
 
-		make_scorer(&scorer, &block, &s->model, 1, ae_kernels_best());
+		block = make_scorer(&scorer, &s->model, 1, ae_kernels_best());
 		sample_row(s, values, missing, false);
 		for (uint32_t c = 0; c < schema->n_columns; c++)
 			values[c] = schema->columns[c].varies ? values[c] : schema->columns[c].min;
@@ -598,7 +595,7 @@ test_unseen_values(void **state)
 			assert_true(fabs(errors[1] - errors[0] - cost / n) <= 1e-12 * errors[1]);
 			values[c] = own;
 		}
-		free(block);
+		sample_scorer_free(block);
 		sample_free(s);
 	}
 }
@@ -615,11 +612,11 @@ test_decode_of_given_codes(void **state)
 		size_t n_code = net->width[net->n_encoder], n_out = net->width[net->n_layers];
 		AeReal codes[3 * SAMPLE_WIDTH], outputs[3 * SAMPLE_INPUTS];
 		AeScorer scorer;
-		void *block;
+		SampleScorer *block;
 		const AeReal *inside;
 		const AeReal *last;
 
-		make_scorer(&scorer, &block, &s->model, 3, ae_kernels_best());
+		block = make_scorer(&scorer, &s->model, 3, ae_kernels_best());
 		draw_cells(s, scorer.cells, 3, false);
 		inside = ae_scorer_encode(&scorer, 3);
 		memcpy(codes, inside, 3 * n_code * sizeof(AeReal));
@@ -629,7 +626,7 @@ test_decode_of_given_codes(void **state)
 		inside = ae_scorer_encode(&scorer, 3);
 		last = ae_scorer_decode(&scorer, inside + 2 * n_code, 1);
 		assert_memory_equal(last, outputs + 2 * n_out, n_out * sizeof(AeReal));
-		free(block);
+		sample_scorer_free(block);
 		sample_free(s);
 	}
 }
@@ -682,15 +679,15 @@ static double
 tiny_score(const Tiny *t, const double *cells)
 {
 	AeScorer scorer;
-	void *block;
+	SampleScorer *block;
 	double error;
 
-	make_scorer(&scorer, &block, &t->model, 1, ae_kernels_best());
+	block = make_scorer(&scorer, &t->model, 1, ae_kernels_best());
 	for (uint32_t i = 0; i < ae_layout_cells(&t->model.net.layout); i++)
 		scorer.cells[i] = (AeReal) cells[i];
 	ae_scorer_errors(&error, &scorer, ae_scorer_decode(&scorer, ae_scorer_encode(&scorer, 1), 1),
 					 1);
-	free(block);
+	sample_scorer_free(block);
 	return error;
 }
 
@@ -800,19 +797,19 @@ test_indicator_by_hand(void **state)
 									  {NAN, 0, 8.75}, {NAN, 2, 12.25}, {NAN, NAN, 8.25},
 									  {-1, 1, -0.75}};
 	AeScorer scorer;
-	void *block;
+	SampleScorer *block;
 	Tiny t;
 
 	(void) state;
 	three_levels(&t, AE_LOSS_SOFTMAX, params);
-	make_scorer(&scorer, &block, &t.model, 1, ae_kernels_best());
+	block = make_scorer(&scorer, &t.model, 1, ae_kernels_best());
 	for (size_t i = 0; i < sizeof cells / sizeof cells[0]; i++)
 	{
 		scorer.cells[0] = (AeReal) cells[i][0];
 		scorer.cells[1] = (AeReal) cells[i][1];
 		assert_true((double) ae_scorer_encode(&scorer, 1)[0] == cells[i][2]);
 	}
-	free(block);
+	sample_scorer_free(block);
 }
 
 /* An array column of three elements beside a number: the array counts once. */
@@ -859,10 +856,10 @@ test_overflow_of_columns(void **state)
 		{
 			double errors[4];
 			AeScorer scorer;
-			void *block;
+			SampleScorer *block;
 
 			tiny_finish(&t, 4, AE_LOSS_SOFTMAX, params[k]);
-			make_scorer(&scorer, &block, &t.model, 1, ae_kernels_best());
+			block = make_scorer(&scorer, &t.model, 1, ae_kernels_best());
 			for (int j = 0; j < 4; j++)
 				scorer.cells[j] = (AeReal) rows[i][j];
 			ae_scorer_column_errors(errors, &scorer,
@@ -870,7 +867,7 @@ test_overflow_of_columns(void **state)
 			assert_true(errors[0] == 4);
 			assert_true(isnan(wanted[i]) ? isnan(errors[1]) : errors[1] == wanted[i]);
 			assert_true(tiny_score(&t, rows[i]) == (isnan(wanted[i]) ? 4 : (4 + wanted[i]) / 2));
-			free(block);
+			sample_scorer_free(block);
 		}
 }
 
@@ -884,12 +881,12 @@ test_probability(void **state)
 	AeScorer scorer;
 	AeReal *outputs;
 	double values[2];
-	void *block;
+	SampleScorer *block;
 	Tiny t;
 
 	(void) state;
 	three_levels(&t, AE_LOSS_SOFTMAX, params);
-	make_scorer(&scorer, &block, &t.model, 1, ae_kernels_best());
+	block = make_scorer(&scorer, &t.model, 1, ae_kernels_best());
 	for (int i = 0; i < 4; i++)
 	{
 		scorer.cells[0] = 1;
@@ -903,7 +900,7 @@ test_probability(void **state)
 	}
 	scorer.cells[1] = (AeReal) NAN;
 	assert_true(isnan(ae_scorer_probability(&scorer, outputs, 1)));
-	free(block);
+	sample_scorer_free(block);
 }
 
 /* Of a boolean the probability of what it is, scaled or not. */
@@ -920,7 +917,7 @@ test_boolean_probability(void **state)
 		{
 			AeScorer scorer;
 			AeReal *outputs;
-			void *block;
+			SampleScorer *block;
 			Tiny t;
 
 			tiny_model(&t, standard ? value : logit, AE_KIND_BOOLEAN);
@@ -930,14 +927,14 @@ test_boolean_probability(void **state)
 				t.columns[1].scale = scale;
 				tiny_finish(&t, 2, AE_LOSS_ONEHOT, value);
 			}
-			make_scorer(&scorer, &block, &t.model, 1, ae_kernels_best());
+			block = make_scorer(&scorer, &t.model, 1, ae_kernels_best());
 			scorer.cells[0] = 0;
 			scorer.cells[1] = (AeReal) (standard ? (yes - shift) / scale : yes);
 			outputs = ae_scorer_decode(&scorer, ae_scorer_encode(&scorer, 1), 1);
 			ae_scorer_finish(&scorer, outputs, 1);
 			assert_true(fabs(ae_scorer_probability(&scorer, outputs, 1) - (yes ? 0.75 : 0.25)) <
 						1e-6);
-			free(block);
+			sample_scorer_free(block);
 		}
 }
 
@@ -1007,16 +1004,22 @@ test_sizes(void **state)
 {
 	const AeReal params[7] = {0};
 	AeError error = {0};
+	AeScorer scorer;
+	SampleScorer *block;
 	Tiny model;
 	size_t size;
 
 	(void) state;
 	tiny_model(&model, params, AE_KIND_NUMBER);
-	assert_int_equal(ae_scorer_size(&size, &model.model, SIZE_MAX / 4, &error), AE_ERR_LIMIT);
-	assert_int_equal(ae_scorer_size(&size, &model.model, SIZE_MAX, &error), AE_ERR_LIMIT);
+	block = sample_scorer(&scorer, &model.model, 1, ae_kernels_best());
+	assert_int_equal(ae_scorer_size(&size, &block->packed, 1, SIZE_MAX / 4, &error), AE_ERR_LIMIT);
+	assert_int_equal(ae_scorer_size(&size, &block->packed, 1, SIZE_MAX, &error), AE_ERR_LIMIT);
 	assert_int_equal(error.status, AE_ERR_LIMIT);
-	assert_int_equal(ae_scorer_size(&size, &model.model, 1, &error), AE_OK);
+	assert_int_equal(ae_scorer_size(&size, &block->packed, 1, 1, &error), AE_OK);
 	assert_true(size < 4096);
+	assert_int_equal(ae_packed_size(&size, &model.model, &error), AE_OK);
+	assert_true(size < 4096);
+	sample_scorer_free(block);
 }
 
 /* The head, of every kind and in batches, is code x W + b and its softmax, term by term. */
@@ -1033,11 +1036,11 @@ test_head_by_hand(void **state)
 		uint32_t n_code = net->width[net->n_encoder];
 		const AeReal *w, *codes, *head;
 		AeScorer scorer;
-		void *block;
+		SampleScorer *block;
 
 		sample_target(s, kinds[k]);
 		w = s->model.params + ae_net_head_offset(net);
-		make_scorer(&scorer, &block, &s->model, 5, ae_kernels_best());
+		block = make_scorer(&scorer, &s->model, 5, ae_kernels_best());
 		for (uint32_t i = 0; i < 5 * ae_layout_cells(&net->layout); i++)
 			scorer.cells[i] = (AeReal) sin(1.0 + i);
 		codes = ae_scorer_encode(&scorer, 5);
@@ -1058,7 +1061,7 @@ test_head_by_hand(void **state)
 				assert_true(fabs((net->n_target > 1 ? exp(wanted[o]) / sum : wanted[o]) -
 								 (double) head[r * net->n_target + o]) < 1e-5);
 		}
-		free(block);
+		sample_scorer_free(block);
 		sample_free(s);
 	}
 }
@@ -1142,7 +1145,7 @@ typedef struct Golden
 	AeModel *model;
 	void *model_block;
 	AeScorer scorer;
-	void *scorer_block;
+	SampleScorer *scorer_block;
 	int bad;
 	const AeReal *code;
 	AeReal *output;
@@ -1157,7 +1160,8 @@ close_golden(Golden *g)
 {
 	free(g->model);
 	free(g->model_block);
-	free(g->scorer_block);
+	if (g->scorer_block)
+		sample_scorer_free(g->scorer_block);
 	g->model = NULL;
 	g->model_block = g->scorer_block = NULL;
 }
@@ -1197,7 +1201,7 @@ golden_line(Golden *g, const char *word, char *rest, const AeKernels *kernels)
 	{
 		close_golden(g);
 		g->model = load_golden(rest, &g->model_block);
-		make_scorer(&g->scorer, &g->scorer_block, g->model, 1, kernels);
+		g->scorer_block = make_scorer(&g->scorer, g->model, 1, kernels);
 		return;
 	}
 	if (row)
@@ -1228,8 +1232,9 @@ golden_line(Golden *g, const char *word, char *rest, const AeKernels *kernels)
 	}
 	else if (strcmp(word, "raw") == 0)
 	{
-		double raw = ae_scorer_raw_score(&g->scorer, 0, g->error);
-		double term = ae_distance_term(&g->scorer.distance, g->scorer.cells, NULL, NULL);
+		double raw = sample_raw_score(&g->scorer, 0, g->error);
+		double term =
+			ae_distance_term(&g->scorer.nearest, &g->scorer.network->distance, g->scorer.cells);
 
 		if (n != 2 || raw != v[0] || term != v[1])
 			fail_msg("raw score %a, term %a, committed %a, %a", raw, term, v[0], v[1]);

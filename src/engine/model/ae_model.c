@@ -50,6 +50,18 @@ same_levels(const AeColumn *a, const AeColumn *b)
 	return true;
 }
 
+/* Whether a value of one becomes the same cells as one of the other, and costs the same unseen. */
+static bool
+same_scaling(const AeColumn *a, const AeColumn *b)
+{
+	if (a->scaling != b->scaling || a->varies != b->varies || a->shift != b->shift ||
+		a->scale != b->scale || a->mean != b->mean || a->min != b->min || a->max != b->max ||
+		a->unseen != b->unseen)
+		return false;
+	return a->scaling != AE_SCALING_QUANTILE || !a->varies ||
+		   memcmp(a->knots, b->knots, AE_KNOTS * sizeof(double)) == 0;
+}
+
 /* Whether the parameters of one are those of the other, number for number, and mean the same. */
 static bool
 same_shape(const AeNet *a, const AeNet *b)
@@ -69,18 +81,19 @@ same_shape(const AeNet *a, const AeNet *b)
 bool
 ae_model_pairs(const AeModel *a, const AeModel *b)
 {
-	if (!ae_schema_agrees(&a->schema, &b->schema) || a->loss != b->loss ||
-		a->category_loss != b->category_loss || !same_shape(&a->net, &b->net))
+	if (!ae_schema_agrees(&a->schema, &b->schema) || a->schema.clip != b->schema.clip ||
+		a->loss != b->loss || a->category_loss != b->category_loss || !same_shape(&a->net, &b->net))
 		return false;
-	if (a->schema.has_target && a->schema.target.kind == AE_KIND_CATEGORY &&
-		!same_levels(&a->schema.target, &b->schema.target))
+	if (a->schema.has_target && (!same_scaling(&a->schema.target, &b->schema.target) ||
+								 (a->schema.target.kind == AE_KIND_CATEGORY &&
+								  !same_levels(&a->schema.target, &b->schema.target))))
 		return false;
 	for (uint32_t c = 0; c < a->schema.n_columns; c++)
 	{
 		const AeColumn *p = &a->schema.columns[c], *q = &b->schema.columns[c];
 
 		if (p->cell != q->cell || p->wide != q->wide || p->parts != q->parts ||
-			p->observed != q->observed || p->indicator != q->indicator ||
+			p->observed != q->observed || p->indicator != q->indicator || !same_scaling(p, q) ||
 			(p->kind == AE_KIND_CATEGORY && !same_levels(p, q)))
 			return false;
 	}

@@ -90,8 +90,8 @@ typedef struct AeModel
 bool ae_schema_agrees(const AeSchema *a, const AeSchema *b);
 
 /*
- * Whether two models may be members of one fold: values made for one, levels included, are right
- * for the other, and the networks are alike in all but their weights.
+ * Whether two models may be members of one fold: values made for one, levels included, become the
+ * same cells of the other, and the networks are alike in all but their weights.
  */
 bool ae_model_pairs(const AeModel *a, const AeModel *b);
 

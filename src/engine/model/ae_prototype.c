@@ -19,15 +19,20 @@ ae_distance_place(AeDistance *distance, AeArena *arena, const AePrototypes *prot
 	size_t n_levels = n > 0 ? layout->n_levels : 0;
 
 	distance->root = ae_arena_place(arena, n_dense, sizeof(AeReal));
+	distance->weighted = ae_arena_place(arena, n_dense * n, sizeof(AeReal));
 	distance->panels =
 		ae_arena_place(arena, n > 0 ? ae_kernel_packed_count(n_dense, n) : 0, sizeof(AeReal));
 	distance->bias = ae_arena_place(arena, n, sizeof(AeReal));
 	distance->match = ae_arena_place(arena, n_levels * n, sizeof(AeReal));
-	distance->x = ae_arena_place(arena, n_dense, sizeof(AeReal));
 	distance->zero = ae_arena_place(arena, n_dense, sizeof(AeReal));
-	distance->y = ae_arena_place(arena, n, sizeof(AeReal));
-	/* weighted prototypes pass through here once: dense cells x n */
-	distance->square = ae_arena_place(arena, n * (n_dense > 1 ? n_dense : 1), sizeof(double));
+}
+
+void
+ae_nearest_place(AeNearest *nearest, AeArena *arena, uint32_t n, const AeLayout *layout)
+{
+	nearest->x = ae_arena_place(arena, n > 0 ? layout->n_dense : 0, sizeof(AeReal));
+	nearest->y = ae_arena_place(arena, n, sizeof(AeReal));
+	nearest->square = ae_arena_place(arena, n, sizeof(double));
 }
 
 /* The number of a category's block among categories. */
@@ -66,7 +71,7 @@ ae_distance_init(AeDistance *distance, const AePrototypes *prototypes, const AeL
 				 const AeKernels *kernels)
 {
 	size_t n = prototypes->n, n_dense = layout->n_dense, n_cells = ae_layout_cells(layout);
-	AeReal *weighted = (AeReal *) distance->square;
+	AeReal *weighted = distance->weighted;
 
 	distance->prototypes = prototypes;
 	distance->layout = layout;
@@ -134,17 +139,18 @@ ae_distance_block(const AeDistance *distance, const AeReal *cells, uint32_t k, u
 
 /* square[k] = D^2 n_columns of a row that misses nothing. */
 static void
-all_squares(AeDistance *distance, const AeReal *cells)
+all_squares(AeNearest *nearest, const AeDistance *distance, const AeReal *cells)
 {
 	const AeLayout *layout = distance->layout;
+	const AeKernels *kernels = distance->kernels;
 	size_t n = distance->prototypes->n, n_dense = layout->n_dense;
 	double length;
 
 	for (size_t j = 0; j < n_dense; j++)
-		distance->x[j] = distance->root[j] * cells[j];
-	length = distance->kernels->square_error(distance->x, distance->zero, n_dense);
-	distance->kernels->dense(distance->y, n, distance->x, n_dense, distance->panels, distance->bias,
-							 1, n_dense, n);
+		nearest->x[j] = distance->root[j] * cells[j];
+	length = kernels->square_error(nearest->x, distance->zero, n_dense);
+	kernels->dense(nearest->y, n, nearest->x, n_dense, distance->panels, distance->bias, 1, n_dense,
+				   n);
 	for (uint32_t c = 0; c < layout->n_categories; c++)
 	{
 		const AeBlock *block = &layout->blocks[first_category(layout) + c];
@@ -152,15 +158,15 @@ all_squares(AeDistance *distance, const AeReal *cells)
 
 		length += 2.0 * block->weight;
 		if (level >= 0)
-			distance->kernels->axpy(
-				distance->y, 1, distance->match + (block->first - n_dense + (size_t) level) * n, n);
+			kernels->axpy(nearest->y, 1,
+						  distance->match + (block->first - n_dense + (size_t) level) * n, n);
 	}
 	for (size_t k = 0; k < n; k++)
-		distance->square[k] = length - 2.0 * (double) distance->y[k];
+		nearest->square[k] = length - 2.0 * (double) nearest->y[k];
 }
 
 static void
-squares_one_by_one(AeDistance *distance, const AeReal *cells)
+squares_one_by_one(AeNearest *nearest, const AeDistance *distance, const AeReal *cells)
 {
 	for (uint32_t k = 0; k < distance->prototypes->n; k++)
 	{
@@ -168,61 +174,58 @@ squares_one_by_one(AeDistance *distance, const AeReal *cells)
 
 		for (uint32_t b = 0; b < distance->layout->n_blocks; b++)
 			sum += ae_distance_block(distance, cells, k, b);
-		distance->square[k] = sum;
+		nearest->square[k] = sum;
 	}
 }
 
-/* The nearest of n, by square and then number, in order; returns how many. */
-static uint32_t
-find_nearest(uint32_t nearest[AE_NEAREST], const double *square, uint32_t n)
+/* The nearest of n, by square and then number, in order. */
+static void
+find_nearest(AeNearest *nearest, uint32_t n)
 {
-	uint32_t found = 0;
+	const double *square = nearest->square;
+	uint32_t *number = nearest->number;
 
 	for (uint32_t k = 0; k < n; k++)
 	{
-		uint32_t at = found;
+		uint32_t at = nearest->n;
 
-		if (found == AE_NEAREST && !(square[k] < square[nearest[AE_NEAREST - 1]]))
+		if (at == AE_NEAREST && !(square[k] < square[number[AE_NEAREST - 1]]))
 			continue;
-		if (found < AE_NEAREST)
-			found++;
+		if (at < AE_NEAREST)
+			nearest->n++;
 		else
 			at = AE_NEAREST - 1;
-		for (; at > 0 && square[k] < square[nearest[at - 1]]; at--)
-			nearest[at] = nearest[at - 1];
-		nearest[at] = k;
+		for (; at > 0 && square[k] < square[number[at - 1]]; at--)
+			number[at] = number[at - 1];
+		number[at] = k;
 	}
-	return found;
 }
 
 double
-ae_distance_term(AeDistance *distance, const AeReal *cells, uint32_t *nearest, uint32_t *n_nearest)
+ae_distance_term(AeNearest *nearest, const AeDistance *distance, const AeReal *cells)
 {
 	const AeLayout *layout = distance->layout;
-	uint32_t found[AE_NEAREST], n;
-	uint32_t n_columns = ae_loss_observed(cells, layout);
+	uint32_t n_columns;
 	double sum = 0.0;
 
-	if (n_nearest)
-		*n_nearest = 0;
-	if (distance->prototypes->n == 0 || n_columns == 0)
+	nearest->n = 0;
+	if (distance->prototypes->n == 0)
+		return 0.0;
+	n_columns = ae_loss_observed(cells, layout);
+	if (n_columns == 0)
 		return 0.0;
 	if (n_columns == layout->n_columns && !ae_loss_any_missing(cells, ae_layout_cells(layout)))
-		all_squares(distance, cells);
+		all_squares(nearest, distance, cells);
 	else
-		squares_one_by_one(distance, cells);
-	n = find_nearest(found, distance->square, distance->prototypes->n);
-	for (uint32_t i = 0; i < n; i++)
+		squares_one_by_one(nearest, distance, cells);
+	find_nearest(nearest, distance->prototypes->n);
+	for (uint32_t i = 0; i < nearest->n; i++)
 	{
-		double square = distance->square[found[i]] / n_columns;
+		double square = nearest->square[nearest->number[i]] / n_columns;
 
 		sum += square > 0.0 ? sqrt(square) : 0.0;
-		if (nearest)
-			nearest[i] = found[i];
 	}
-	if (n_nearest)
-		*n_nearest = n;
-	sum /= n;
+	sum /= nearest->n;
 	return sum * sum;
 }
 
@@ -242,6 +245,7 @@ place_clusters(AeClusters *clusters, AeArena *arena)
 	clusters->centres.n = clusters->n;
 	clusters->centres.cells = clusters->cells;
 	ae_distance_place(&clusters->distance, arena, &clusters->centres, layout);
+	ae_nearest_place(&clusters->nearest, arena, clusters->n, layout);
 }
 
 AeStatus
@@ -303,12 +307,12 @@ ae_clusters_add(AeClusters *clusters, const AeReal *cells)
 {
 	const AeLayout *layout = clusters->layout;
 	size_t n_dense = layout->n_dense;
-	uint32_t nearest[AE_NEAREST], found, k;
+	uint32_t k;
 
-	ae_distance_term(&clusters->distance, cells, nearest, &found);
-	if (found == 0)
+	ae_distance_term(&clusters->nearest, &clusters->distance, cells);
+	if (clusters->nearest.n == 0)
 		return;
-	k = nearest[0];
+	k = clusters->nearest.number[0];
 	clusters->n_rows[k]++;
 	for (size_t j = 0; j < n_dense; j++)
 	{

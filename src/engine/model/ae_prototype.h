@@ -28,21 +28,29 @@ typedef struct AePrototypes
 	AeReal *cells; /* n x n_cells, none missing */
 } AePrototypes;
 
-/* Prototypes made ready for distances to one row at a time. */
+/* Prototypes made ready for distances; read-only once they are. */
 typedef struct AeDistance
 {
 	const AePrototypes *prototypes;
 	const AeLayout *layout;
 	const AeKernels *kernels;
-	AeReal *root;   /* dense cells: square root of the weight of each in D^2 n_columns */
-	AeReal *panels; /* packed, of weighted prototypes: dense cells x n */
-	AeReal *bias;   /* n: minus half of their squared lengths */
-	AeReal *match;  /* levels x n: weight of a category where the prototype has the level */
-	AeReal *x;      /* dense cells: the weighted row */
-	AeReal *zero;   /* dense cells */
-	AeReal *y;      /* n */
-	double *square; /* n: D^2 */
+	AeReal *root;     /* dense cells: square root of the weight of each in D^2 n_columns */
+	AeReal *weighted; /* dense cells x n: prototypes times these roots, */
+	AeReal *panels;   /* packed */
+	AeReal *bias;     /* n: minus half of their squared lengths */
+	AeReal *match;    /* levels x n: weight of a category where the prototype has the level */
+	AeReal *zero;     /* dense cells */
 } AeDistance;
+
+/* How far a row lies from the prototypes, and room to find that out; one row at a time. */
+typedef struct AeNearest
+{
+	AeReal *x;      /* dense cells: the weighted row */
+	AeReal *y;      /* n */
+	double *square; /* n: D^2 n_columns */
+	uint32_t n;     /* fewer than AE_NEAREST where there are fewer; 0: nothing is observed */
+	uint32_t number[AE_NEAREST]; /* the nearest prototypes, in order */
+} AeNearest;
 
 /* Places the arrays; counts them with arena->base NULL. */
 void ae_distance_place(AeDistance *distance, AeArena *arena, const AePrototypes *prototypes,
@@ -52,13 +60,11 @@ void ae_distance_place(AeDistance *distance, AeArena *arena, const AePrototypes 
 void ae_distance_init(AeDistance *distance, const AePrototypes *prototypes, const AeLayout *layout,
 					  const AeKernels *kernels);
 
-/*
- * The term of a row: cells, n_cells.  0 without prototypes or where nothing is observed.
- * nearest, if not NULL, receives the numbers of the nearest prototypes, fewer than AE_NEAREST
- * where there are fewer; n_nearest how many.
- */
-double ae_distance_term(AeDistance *distance, const AeReal *cells, uint32_t *nearest,
-						uint32_t *n_nearest);
+/* Places room for distances to as many prototypes as n, or fewer. */
+void ae_nearest_place(AeNearest *nearest, AeArena *arena, uint32_t n, const AeLayout *layout);
+
+/* The term of a row: cells, n_cells.  0 without prototypes or where nothing is observed. */
+double ae_distance_term(AeNearest *nearest, const AeDistance *distance, const AeReal *cells);
 
 /* D^2 n_columns of a row and prototype k in one block; 0 where it is not observed. */
 double ae_distance_block(const AeDistance *distance, const AeReal *cells, uint32_t k,
@@ -84,6 +90,7 @@ typedef struct AeClusters
 	uint32_t *level;  /* n x levels: rows of each */
 	uint32_t *n_rows; /* n */
 	AeDistance distance;
+	AeNearest nearest;
 	AePrototypes centres;
 } AeClusters;
 

@@ -37,23 +37,26 @@ ae_impute_scratch(const AeModel *model)
 
 /* The mean of the members' outputs; gives the sum of their errors of the cells as they are. */
 static double
-see(AeReal *outputs, AeScorer *const *scorers, uint32_t n_scorers)
+see(AeReal *outputs, AeScorer *scorer)
 {
-	size_t n = ae_layout_outputs(&scorers[0]->model->net.layout);
+	size_t n = ae_layout_outputs(&scorer->model->net.layout);
 	double sum = 0.0;
 
 	memset(outputs, 0, n * sizeof(AeReal));
-	for (uint32_t m = 0; m < n_scorers; m++)
+	for (uint32_t m = 0; m < scorer->n_members; m++)
 	{
-		AeReal *own = ae_scorer_decode(scorers[m], ae_scorer_encode(scorers[m], 1), 1);
+		AeReal *own;
 		double error;
 
-		ae_scorer_errors(&error, scorers[m], own, 1);
+		ae_scorer_use(scorer, m);
+		own = ae_scorer_decode(scorer, ae_scorer_encode(scorer, 1), 1);
+		ae_scorer_errors(&error, scorer, own, 1);
 		sum += error;
-		ae_scorer_finish(scorers[m], own, 1);
+		ae_scorer_finish(scorer, own, 1);
 		for (size_t i = 0; i < n; i++)
-			outputs[i] += own[i] / (AeReal) n_scorers;
+			outputs[i] += own[i] / (AeReal) scorer->n_members;
 	}
+	ae_scorer_use(scorer, 0);
 	return sum;
 }
 
@@ -77,18 +80,17 @@ begin(AeScorer *scorer, const bool *missing, AeReal level)
 }
 
 void
-ae_impute(AeReal *outputs, AeScorer *const *scorers, uint32_t n_scorers, const bool *missing,
-		  AeFilling filling, AeReal *scratch)
+ae_impute(AeReal *outputs, AeScorer *scorer, const bool *missing, AeFilling filling,
+		  AeReal *scratch)
 {
-	size_t n = ae_layout_outputs(&scorers[0]->model->net.layout);
+	size_t n = ae_layout_outputs(&scorer->model->net.layout);
 	double least = INFINITY;
 	AeReal *now = scratch, *next = scratch + n;
 
 	for (int s = 0; s < n_starts[filling]; s++)
 	{
-		for (uint32_t m = 0; m < n_scorers; m++)
-			begin(scorers[m], missing, start_level[s]);
-		see(now, scorers, n_scorers);
+		begin(scorer, missing, start_level[s]);
+		see(now, scorer);
 		if (s == 0)
 			memcpy(outputs, now, n * sizeof(AeReal));
 		for (int k = 0; k < n_completed[filling]; k++)
@@ -96,9 +98,8 @@ ae_impute(AeReal *outputs, AeScorer *const *scorers, uint32_t n_scorers, const b
 			AeReal *swap = now;
 			double error;
 
-			for (uint32_t m = 0; m < n_scorers; m++)
-				ae_scorer_fill(scorers[m], missing, now);
-			error = see(next, scorers, n_scorers);
+			ae_scorer_fill(scorer, missing, now);
+			error = see(next, scorer);
 			if (error < least)
 			{
 				least = error;
@@ -183,33 +184,28 @@ loss_of_row(const AeScorer *scorer, const AeReal *truth, const bool *hidden)
 }
 
 void
-ae_impute_trial(AeTrials *trials, AeScorer *const *scorers, uint32_t n_scorers, uint64_t round,
-				bool *hidden, AeReal *scratch)
+ae_impute_trial(AeTrials *trials, AeScorer *scorer, uint64_t round, bool *hidden, AeReal *scratch)
 {
-	const AeSchema *schema = &scorers[0]->model->schema;
-	const AeLayout *layout = &scorers[0]->model->net.layout;
+	const AeSchema *schema = &scorer->model->schema;
+	const AeLayout *layout = &scorer->model->net.layout;
 	size_t n_cells = ae_layout_cells(layout);
 	AeReal *outputs = scratch + 2 * ae_layout_outputs(layout);
 	AeReal *truth = outputs + ae_layout_outputs(layout);
 	Loss loss[AE_FILLING_COUNT];
 
-	memcpy(truth, scorers[0]->cells, n_cells * sizeof(AeReal));
-	if (!hide(hidden, scorers[0], hash_cells(truth, n_cells, round)))
+	memcpy(truth, scorer->cells, n_cells * sizeof(AeReal));
+	if (!hide(hidden, scorer, hash_cells(truth, n_cells, round)))
 		return;
-	for (uint32_t m = 0; m < n_scorers; m++)
-	{
-		memcpy(scorers[m]->cells, truth, n_cells * sizeof(AeReal));
-		scorers[m]->unseen[0] = 0.0;
-		for (uint32_t c = 0; c < schema->n_columns; c++)
-			if (hidden[c] && schema->columns[c].wide)
-				scorers[m]->cells[schema->columns[c].tag] = (AeReal) NAN;
-	}
+	scorer->unseen[0] = 0.0;
+	for (uint32_t c = 0; c < schema->n_columns; c++)
+		if (hidden[c] && schema->columns[c].wide)
+			scorer->cells[schema->columns[c].tag] = (AeReal) NAN;
 	trials->n++;
 	for (int a = 0; a < AE_FILLING_COUNT; a++)
 	{
-		ae_impute(outputs, scorers, n_scorers, hidden, (AeFilling) a, scratch);
-		ae_scorer_fill(scorers[0], hidden, outputs);
-		loss[a] = loss_of_row(scorers[0], truth, hidden);
+		ae_impute(outputs, scorer, hidden, (AeFilling) a, scratch);
+		ae_scorer_fill(scorer, hidden, outputs);
+		loss[a] = loss_of_row(scorer, truth, hidden);
 		for (int b = 0; b < a; b++)
 		{
 			int64_t numbers = loss[b].numbers - loss[a].numbers;

@@ -21,14 +21,14 @@
 size_t ae_impute_scratch(const AeModel *model);
 
 /*
- * Fills row 0 of n_scorers scorers, which are members of one fold and hold the same row.
+ * Fills row 0 of the members of a fold.
  *
  * outputs: n_outputs, finished, the mean of the members: the answer in the missing columns
  * missing: n_columns of the schema; the cells of these are overwritten, all others stay
  * scratch: ae_impute_scratch
  */
-void ae_impute(AeReal *outputs, AeScorer *const *scorers, uint32_t n_scorers, const bool *missing,
-			   AeFilling filling, AeReal *scratch);
+void ae_impute(AeReal *outputs, AeScorer *scorer, const bool *missing, AeFilling filling,
+			   AeReal *scratch);
 
 /* A number in [0, 1) by a hash of row 0: what picks rows for a trial. */
 double ae_impute_draw(const AeScorer *scorer);
@@ -50,12 +50,12 @@ typedef struct AeTrials
  * Hides a fifth of the known cells of row 0, chosen by a hash of the row and round, fills them in
  * every way, and adds up what went wrong: the mean over these cells, of a number of the squared
  * error in scaled units, of a category of 1 where it is another level; at most 100.  The row is
- * that of scorers[0]; it is changed.
+ * changed.
  *
  * hidden: n_columns, and scratch: ae_impute_scratch, for its use
  */
-void ae_impute_trial(AeTrials *trials, AeScorer *const *scorers, uint32_t n_scorers, uint64_t round,
-					 bool *hidden, AeReal *scratch);
+void ae_impute_trial(AeTrials *trials, AeScorer *scorer, uint64_t round, bool *hidden,
+					 AeReal *scratch);
 
 /*
  * One pass, unless another way is better by more than two standard errors of the paired difference,

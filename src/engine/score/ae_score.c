@@ -5,8 +5,8 @@
  * row, and nothing here mixes rows.  Knows no BLAS and no libm.
  *
  * Buffers: cells -> inputs -> h[0] -> h[1] -> h[0] ...; a layer reads one and writes the
- * other.  Weights are packed once into panels; biases and the rows of weights that belong
- * to levels stay in the model.
+ * other.  Weights are packed once into panels, apart from the buffers; biases and the rows of
+ * weights that belong to levels stay in the model.
  */
 #include "ae_score.h"
 
@@ -24,50 +24,113 @@ numbers_of_layer(const AeNet *net, uint32_t l)
 	return l == 0 ? ae_layout_dense_inputs(&net->layout) : net->width[l];
 }
 
-/* Places (or counts, with arena->base NULL) everything a scorer owns. */
+/* ---- packed weights ---- */
+
+/* Places (or counts, with arena->base NULL) everything a packed network owns. */
 static void
-place(AeScorer *scorer, AeReal *panels[AE_MAX_LAYERS], AeReal **head_panels, AeArena *arena,
-	  const AeModel *model, size_t batch)
+place_packed(AePacked *packed, AeReal *panels[AE_MAX_LAYERS], AeReal **head_panels, AeArena *arena,
+			 const AeModel *model)
 {
 	const AeNet *net = &model->net;
 	const AeLayout *layout = &net->layout;
-	size_t widest = 0;
 
 	for (uint32_t l = 0; l < net->n_layers; l++)
-	{
 		panels[l] = ae_arena_place(
 			arena, ae_kernel_packed_count(numbers_of_layer(net, l), net->width[l + 1]),
 			sizeof(AeReal));
-		if (net->width[l + 1] > widest)
-			widest = net->width[l + 1];
-	}
-	scorer->layout = ae_arena_place(arena, 1, sizeof(AeLayout));
-	scorer->blocks = ae_arena_place(arena, layout->n_blocks, sizeof(AeBlock));
-	scorer->cells = ae_arena_place_rows(arena, batch, ae_layout_cells(layout), sizeof(AeReal));
-	scorer->unseen = ae_arena_place(arena, batch, sizeof(double));
-	scorer->parts = ae_arena_place(arena, model->schema.n_columns, sizeof(double));
-	ae_inputs_place(&scorer->inputs, arena, layout, batch, false, true);
-	scorer->measure.scratch = ae_arena_place(arena, ae_loss_scratch(layout), sizeof(AeReal));
-	ae_distance_place(&scorer->distance, arena, &model->prototypes, layout);
-	scorer->h[0] = ae_arena_place_rows(arena, batch, widest, sizeof(AeReal));
-	scorer->h[1] = ae_arena_place_rows(arena, batch, widest, sizeof(AeReal));
+	packed->layout = ae_arena_place(arena, 1, sizeof(AeLayout));
+	packed->blocks = ae_arena_place(arena, layout->n_blocks, sizeof(AeBlock));
+	ae_distance_place(&packed->distance, arena, &model->prototypes, layout);
 	*head_panels = NULL;
-	scorer->head = NULL;
-	if (net->n_target == 0)
-		return;
-	*head_panels = ae_arena_place(
-		arena, ae_kernel_packed_count(net->width[net->n_encoder], net->n_target), sizeof(AeReal));
-	scorer->head = ae_arena_place_rows(arena, batch, net->n_target, sizeof(AeReal));
+	if (net->n_target > 0)
+		*head_panels =
+			ae_arena_place(arena, ae_kernel_packed_count(net->width[net->n_encoder], net->n_target),
+						   sizeof(AeReal));
 }
 
 AeStatus
-ae_scorer_size(size_t *bytes, const AeModel *model, size_t batch, AeError *error)
+ae_packed_size(size_t *bytes, const AeModel *model, AeError *error)
 {
-	AeScorer scorer;
+	AePacked packed;
 	AeReal *panels[AE_MAX_LAYERS], *head_panels;
 	AeArena arena = {NULL, 0, false};
 
-	place(&scorer, panels, &head_panels, &arena, model, batch);
+	place_packed(&packed, panels, &head_panels, &arena, model);
+	if (arena.overflow || !ae_size_add(bytes, arena.used, AE_ALIGN))
+		return ae_fail(error, AE_ERR_LIMIT, "packed weights", (double) ae_net_n_params(&model->net),
+					   1.0, (double) AE_MAX_MODEL);
+	return AE_OK;
+}
+
+void
+ae_packed_init(AePacked *packed, void *block, const AeModel *model, const AeKernels *kernels)
+{
+	const AeNet *net = &model->net;
+	AeReal *panels[AE_MAX_LAYERS], *head_panels;
+	AeArena arena = {ae_arena_align(block), 0, false};
+
+	packed->model = model;
+	packed->kernels = kernels;
+	place_packed(packed, panels, &head_panels, &arena, model);
+	ae_layout_scored(packed->layout, packed->blocks, &net->layout);
+	ae_distance_init(&packed->distance, &model->prototypes, &net->layout, kernels);
+	for (uint32_t l = 0; l < net->n_layers; l++)
+	{
+		const AeReal *weights = model->params + ae_net_offset(net, l);
+
+		ae_kernel_pack(panels[l], weights, numbers_of_layer(net, l), net->width[l + 1]);
+		packed->panels[l] = panels[l];
+		packed->bias[l] = model->params + ae_net_bias_offset(net, l);
+	}
+	packed->head_panels = head_panels;
+	if (net->n_target > 0)
+		ae_kernel_pack(head_panels, model->params + ae_net_head_offset(net),
+					   net->width[net->n_encoder], net->n_target);
+}
+
+/* ---- scratch ---- */
+
+/* Places (or counts, with arena->base NULL) everything a scorer owns. */
+static void
+place_scorer(AeScorer *scorer, AeArena *arena, const AePacked *members, uint32_t n_members,
+			 size_t batch)
+{
+	const AeNet *net = &members[0].model->net;
+	const AeLayout *layout = &net->layout;
+	size_t widest = 0, n_scratch = 0;
+	uint32_t n_prototypes = 0;
+
+	for (uint32_t l = 0; l < net->n_layers; l++)
+		if (net->width[l + 1] > widest)
+			widest = net->width[l + 1];
+	for (uint32_t m = 0; m < n_members; m++)
+	{
+		if (ae_loss_scratch(members[m].layout) > n_scratch)
+			n_scratch = ae_loss_scratch(members[m].layout);
+		if (members[m].model->prototypes.n > n_prototypes)
+			n_prototypes = members[m].model->prototypes.n;
+	}
+	scorer->cells = ae_arena_place_rows(arena, batch, ae_layout_cells(layout), sizeof(AeReal));
+	scorer->unseen = ae_arena_place(arena, batch, sizeof(double));
+	scorer->parts = ae_arena_place(arena, members[0].model->schema.n_columns, sizeof(double));
+	ae_inputs_place(&scorer->inputs, arena, layout, batch, false, true);
+	scorer->measure.scratch = ae_arena_place(arena, n_scratch, sizeof(AeReal));
+	ae_nearest_place(&scorer->nearest, arena, n_prototypes, layout);
+	scorer->h[0] = ae_arena_place_rows(arena, batch, widest, sizeof(AeReal));
+	scorer->h[1] = ae_arena_place_rows(arena, batch, widest, sizeof(AeReal));
+	scorer->head = NULL;
+	if (net->n_target > 0)
+		scorer->head = ae_arena_place_rows(arena, batch, net->n_target, sizeof(AeReal));
+}
+
+AeStatus
+ae_scorer_size(size_t *bytes, const AePacked *members, uint32_t n_members, size_t batch,
+			   AeError *error)
+{
+	AeScorer scorer;
+	AeArena arena = {NULL, 0, false};
+
+	place_scorer(&scorer, &arena, members, n_members, batch);
 	if (arena.overflow || !ae_size_add(bytes, arena.used, AE_ALIGN))
 		return ae_fail(error, AE_ERR_LIMIT, "scorer rows", (double) batch, 1.0,
 					   (double) SIZE_MAX / AE_MAX_WIDTH);
@@ -75,37 +138,34 @@ ae_scorer_size(size_t *bytes, const AeModel *model, size_t batch, AeError *error
 }
 
 void
-ae_scorer_init(AeScorer *scorer, void *block, const AeModel *model, size_t batch,
-			   const AeKernels *kernels)
+ae_scorer_init(AeScorer *scorer, void *block, const AePacked *members, uint32_t n_members,
+			   size_t batch)
 {
-	const AeNet *net = &model->net;
-	AeReal *panels[AE_MAX_LAYERS], *head_panels;
 	AeArena arena = {ae_arena_align(block), 0, false};
 
-	scorer->model = model;
-	scorer->kernels = kernels;
+	scorer->members = members;
+	scorer->n_members = n_members;
 	scorer->batch = batch;
-	scorer->measure.kernels = kernels;
-	place(scorer, panels, &head_panels, &arena, model, batch);
-	ae_layout_scored(scorer->layout, scorer->blocks, &net->layout);
-	scorer->measure.layout = scorer->layout;
+	place_scorer(scorer, &arena, members, n_members, batch);
 	memset(scorer->unseen, 0, batch * sizeof(double));
-	for (uint32_t c = 0; c < model->schema.n_columns; c++)
+	for (uint32_t c = 0; c < members[0].model->schema.n_columns; c++)
 		scorer->parts[c] = NAN;
-	ae_distance_init(&scorer->distance, &model->prototypes, &net->layout, kernels);
-	for (uint32_t l = 0; l < net->n_layers; l++)
-	{
-		const AeReal *weights = model->params + ae_net_offset(net, l);
-
-		ae_kernel_pack(panels[l], weights, numbers_of_layer(net, l), net->width[l + 1]);
-		scorer->panels[l] = panels[l];
-		scorer->bias[l] = model->params + ae_net_bias_offset(net, l);
-	}
-	scorer->head_panels = head_panels;
-	if (net->n_target > 0)
-		ae_kernel_pack(head_panels, model->params + ae_net_head_offset(net),
-					   net->width[net->n_encoder], net->n_target);
+	ae_scorer_use(scorer, 0);
 }
+
+void
+ae_scorer_use(AeScorer *scorer, uint32_t member)
+{
+	const AePacked *network = &scorer->members[member];
+
+	scorer->network = network;
+	scorer->model = network->model;
+	scorer->kernels = network->kernels;
+	scorer->measure.layout = network->layout;
+	scorer->measure.kernels = network->kernels;
+}
+
+/* ---- the pass ---- */
 
 int
 ae_scorer_take(AeScorer *scorer, size_t i, const double *values, const bool *missing)
@@ -182,8 +242,8 @@ run_layers(AeScorer *scorer, const AeReal *x, size_t n_rows, uint32_t first, uin
 		size_t n_out = net->width[l + 1];
 
 		y = scorer->h[into];
-		scorer->kernels->dense(y, n_out, x, n_in, scorer->panels[l], scorer->bias[l], n_rows, n_in,
-							   n_out);
+		scorer->kernels->dense(y, n_out, x, n_in, scorer->network->panels[l],
+							   scorer->network->bias[l], n_rows, n_in, n_out);
 		if (l == 0)
 			add_levels(scorer, y, n_rows);
 		if (l + 1 == net->n_layers)
@@ -228,8 +288,8 @@ ae_scorer_head(AeScorer *scorer, const AeReal *codes, size_t n_rows)
 	size_t n_code = net->width[net->n_encoder], n = net->n_target;
 	const AeReal *bias = scorer->model->params + ae_net_head_offset(net) + n_code * n;
 
-	scorer->kernels->dense(scorer->head, n, codes, n_code, scorer->head_panels, bias, n_rows,
-						   n_code, n);
+	scorer->kernels->dense(scorer->head, n, codes, n_code, scorer->network->head_panels, bias,
+						   n_rows, n_code, n);
 	return scorer->head;
 }
 
@@ -278,7 +338,7 @@ as_error(double loss)
 void
 ae_scorer_errors(double *errors, const AeScorer *scorer, const AeReal *outputs, size_t n_rows)
 {
-	const AeLayout *layout = scorer->layout;
+	const AeLayout *layout = scorer->network->layout;
 	size_t n_outputs = ae_layout_outputs(layout), n_cells = ae_layout_cells(layout);
 
 	for (size_t r = 0; r < n_rows; r++)
@@ -295,16 +355,24 @@ ae_scorer_errors(double *errors, const AeScorer *scorer, const AeReal *outputs, 
 	}
 }
 
-double
-ae_scorer_raw_score(AeScorer *scorer, size_t row, double error)
+AeTerms
+ae_scorer_terms(AeScorer *scorer, size_t row, double error)
 {
 	const AeModel *model = scorer->model;
 	const AeReal *cells = scorer->cells + row * ae_layout_cells(&model->net.layout);
-	double score = error / model->error_norm;
+
+	return (AeTerms){error, ae_distance_term(&scorer->nearest, &scorer->network->distance, cells),
+					 ae_extremes_term(NULL, &model->extremes, &model->schema, cells)};
+}
+
+double
+ae_raw_score(const AeModel *model, const AeTerms *terms)
+{
+	double score = terms->error / model->error_norm;
 
 	if (model->prototypes.n > 0)
-		score += ae_distance_term(&scorer->distance, cells, NULL, NULL) / model->distance_norm;
-	score += ae_extremes_term(NULL, &model->extremes, &model->schema, cells);
+		score += terms->distance / model->distance_norm;
+	score += terms->extreme;
 	return as_error(score);
 }
 
@@ -386,16 +454,16 @@ column_distance(const AeScorer *scorer, uint32_t k, uint32_t cell)
 	uint32_t block = block_at_cell(layout, cell);
 
 	if (layout->blocks[block].grouped)
-		return ae_distance_block(&scorer->distance, scorer->cells, k, block);
-	return ae_distance_cell(&scorer->distance, scorer->cells, k, cell);
+		return ae_distance_block(&scorer->network->distance, scorer->cells, k, block);
+	return ae_distance_cell(&scorer->network->distance, scorer->cells, k, cell);
 }
 
 void
 ae_scorer_column_distances(double *parts, AeScorer *scorer)
 {
 	const AeSchema *schema = &scorer->model->schema;
-	uint32_t nearest[AE_NEAREST], n;
-	double term = ae_distance_term(&scorer->distance, scorer->cells, nearest, &n);
+	AeNearest *nearest = &scorer->nearest;
+	double term = ae_distance_term(nearest, &scorer->network->distance, scorer->cells);
 	double n_columns = (double) ae_loss_observed(scorer->cells, &scorer->model->net.layout);
 
 	for (uint32_t c = 0, end; c < schema->n_columns; c = end)
@@ -407,13 +475,13 @@ ae_scorer_column_distances(double *parts, AeScorer *scorer)
 			parts[e] = 0.0;
 		cell = source_cell(schema, c, end);
 		/* the term is (mean D)^2 = sum over k of (mean D / n) D_k, and D_k = D_k^2 / D_k */
-		for (uint32_t i = 0; cell >= 0 && i < n; i++)
+		for (uint32_t i = 0; cell >= 0 && i < nearest->n; i++)
 		{
-			double square = scorer->distance.square[nearest[i]] / n_columns;
-			double part = column_distance(scorer, nearest[i], (uint32_t) cell);
+			double square = nearest->square[nearest->number[i]] / n_columns;
+			double part = column_distance(scorer, nearest->number[i], (uint32_t) cell);
 
 			if (square > 0.0 && part > 0.0)
-				parts[c] += as_error(sqrt(term) / n * part / n_columns / sqrt(square));
+				parts[c] += as_error(sqrt(term) / nearest->n * part / n_columns / sqrt(square));
 		}
 	}
 }
@@ -458,8 +526,9 @@ ae_scorer_probability(const AeScorer *scorer, const AeReal *outputs, uint32_t co
 			p = 1.0 - p;
 	}
 	else if (col->wide)
-		p = ae_e(-0.5 * ae_pairs_block(&scorer->model->pairs, scorer->layout, scorer->cells,
-									   block_at_cell(scorer->layout, (uint32_t) col->cell)));
+		p = ae_e(-0.5 *
+				 ae_pairs_block(&scorer->model->pairs, scorer->network->layout, scorer->cells,
+								block_at_cell(scorer->network->layout, (uint32_t) col->cell)));
 	else if (x < 0)
 		p = 0.0;
 	else

@@ -11,32 +11,57 @@
 #include "ae_prototype.h"
 #include "ae_status.h"
 
-typedef struct AeScorer
+/* A network whose weights are packed; read-only once it is, so any number of scorers may share it. */
+typedef struct AePacked
 {
 	const AeModel *model;
+	const AeKernels *kernels;
 	AeLayout *layout; /* the model's, as ae_layout_scored makes it, and its blocks */
 	AeBlock *blocks;
-	const AeKernels *kernels;
 	const AeReal *panels[AE_MAX_LAYERS]; /* packed weights */
 	const AeReal *bias[AE_MAX_LAYERS];
+	const AeReal *head_panels; /* of the target's head; NULL without a target */
+	AeDistance distance;       /* to the prototypes */
+} AePacked;
+
+/* Bytes of the block for ae_packed_init. */
+AeStatus ae_packed_size(size_t *bytes, const AeModel *model, AeError *error);
+
+/* Packs the weights into block.  model and kernels must outlive it. */
+void ae_packed_init(AePacked *packed, void *block, const AeModel *model, const AeKernels *kernels);
+
+/*
+ * Rows on their way through networks: the members of a fold, which read the same cells
+ * (ae_model_pairs), or a single one.  Belongs to whoever calls.
+ */
+typedef struct AeScorer
+{
+	const AePacked *members; /* n_members */
+	uint32_t n_members;
+	const AePacked *network; /* the one of them that the functions below are of, */
+	const AeModel *model;    /* its model */
+	const AeKernels *kernels;
 	size_t batch;   /* rows that there is room for */
 	AeReal *cells;  /* batch x n_cells: the caller fills it, or ae_scorer_take */
 	double *unseen; /* batch: what unseen values of the row cost, 0 where the caller filled cells */
 	double *parts;  /* n_columns: the same by source column, of row 0; NaN: not known */
 	AeInputs inputs; /* what they enter as */
-	AeDistance distance;
-	AeMeasure measure;         /* of the loss */
-	AeReal *h[2];              /* batch x widest layer, ping and pong */
-	const AeReal *head_panels; /* of the target's head, and its outputs: batch x n_target; */
-	AeReal *head;              /* NULL without a target */
+	AeNearest nearest;
+	AeMeasure measure; /* of the loss */
+	AeReal *h[2];      /* batch x widest layer, ping and pong */
+	AeReal *head;      /* batch x n_target; NULL without a target */
 } AeScorer;
 
 /* Bytes of the block for ae_scorer_init; batch rows at a time (1 for row-wise use). */
-AeStatus ae_scorer_size(size_t *bytes, const AeModel *model, size_t batch, AeError *error);
+AeStatus ae_scorer_size(size_t *bytes, const AePacked *members, uint32_t n_members, size_t batch,
+						AeError *error);
 
-/* Packs the weights into block.  model and kernels must outlive the scorer. */
-void ae_scorer_init(AeScorer *scorer, void *block, const AeModel *model, size_t batch,
-					const AeKernels *kernels);
+/* Scratch in block for these networks, which must outlive the scorer; the first one is in use. */
+void ae_scorer_init(AeScorer *scorer, void *block, const AePacked *members, uint32_t n_members,
+					size_t batch);
+
+/* Turns to another member: the rows stay, what was computed of them goes. */
+void ae_scorer_use(AeScorer *scorer, uint32_t member);
 
 /*
  * The values of a row, values[n_columns] and missing[n_columns], become row i of the scorer; gives
@@ -79,11 +104,22 @@ void ae_scorer_errors(double *errors, const AeScorer *scorer, const AeReal *outp
 /* What the sum of a row's errors by column is divided by: its observed columns that vary, or 1. */
 double ae_scorer_observed(const AeReal *cells, const AeLayout *layout);
 
+/* What a row is ranked by is made of these. */
+typedef struct AeTerms
+{
+	double error;    /* ae_scorer_errors */
+	double distance; /* ae_distance_term; 0 without prototypes */
+	double extreme;  /* ae_extremes_term */
+} AeTerms;
+
+/* The terms of row i, whose error that is. */
+AeTerms ae_scorer_terms(AeScorer *scorer, size_t row, double error);
+
 /*
- * What row i, whose error that is, is ranked by: error / error_norm, plus the distance term /
- * distance_norm where the model has prototypes, plus the term of extremes.
+ * The raw score: error / error_norm, plus the distance / distance_norm where the model has
+ * prototypes, plus the term of extremes; +Infinity where the arithmetic overflowed.
  */
-double ae_scorer_raw_score(AeScorer *scorer, size_t row, double error);
+double ae_raw_score(const AeModel *model, const AeTerms *terms);
 
 /*
  * Parts of the distance term of row 0 by source column, where ae_scorer_column_errors has

@@ -4,6 +4,7 @@
 #ifndef PG_MODEL_H
 #define PG_MODEL_H
 
+#include "ae_bundle.h"
 #include "ae_format.h"
 #include "pg_row.h"
 
@@ -132,27 +133,15 @@ extern void pgae_save_version(PgaeReference *reference, struct varlena *bytes, c
 
 /* ---- pg_parse.c: from the bytes of a model to what can be asked and scored ---- */
 
-/* One network, ready to score a row. */
-typedef struct PgaeNetwork
+/* A model whose weights are packed: read-only, so that any number of calls may share it. */
+typedef struct PgaeParsed
 {
-	AeModel model;
-	AeScorer scorer; /* batch 1 */
-} PgaeNetwork;
+	AeBundle bundle;
+	uint32 checksum; /* of the bytes: tells models apart */
+} PgaeParsed;
 
-typedef struct PgaeCached
-{
-	uint32 n_folds;
-	uint32 n_members;
-	PgaeNetwork *networks; /* fold * n_members + member */
-	PgaeNetwork *network;  /* the first one of the fold of the row last seen */
-	PgaeCodec *codec;      /* NULL until a row is seen */
-	uint32 checksum;       /* of the bytes: tells models apart */
-	MemoryContext context;
-	Size shared_bytes; /* of networks that lie elsewhere */
-} PgaeCached;
-
-/* Fills cached, whose context is set, from bytes, which may be toasted.  22P03. */
-extern void pgae_parse_model(PgaeCached *cached, struct varlena *bytes);
+/* The model in bytes, which may be toasted; everything in context.  22P03. */
+extern void pgae_parse_model(PgaeParsed *parsed, struct varlena *bytes, MemoryContext context);
 
 /*
  * The models in bytes, which may be packed, compressed or toasted, for whoever does not score.

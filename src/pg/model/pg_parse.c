@@ -81,35 +81,32 @@ pgae_read_models(struct varlena *bytes, MemoryContext context)
 }
 
 void
-pgae_parse_model(PgaeCached *cached, struct varlena *bytes)
+pgae_parse_model(PgaeParsed *parsed, struct varlena *bytes, MemoryContext context)
 {
 	struct varlena *flat = pg_detoast_datum_packed(bytes);
 	const AeModel *models[AE_MAX_MODELS];
-	size_t scorer_bytes;
+	AePacked *networks;
 	AeBundleBytes bundle;
-	AeError error;
 	uint32 n;
 
 	open_bundle(&bundle, flat);
 	n = bundle.n_folds * bundle.n_members;
-	cached->n_folds = bundle.n_folds;
-	cached->n_members = bundle.n_members;
-	cached->networks = cached->network =
-		MemoryContextAllocZero(cached->context, n * sizeof(PgaeNetwork));
+	networks = MemoryContextAllocZero(context, n * sizeof(AePacked));
 	for (uint32 i = 0; i < n; i++)
 	{
-		PgaeNetwork *network = &cached->networks[i];
+		AeModel *model = MemoryContextAllocZero(context, sizeof(AeModel));
+		size_t packed_bytes;
+		AeError error;
 
-		read_model(&network->model, &bundle, i, flat, cached->context);
-		models[i] = &network->model;
-		if (ae_scorer_size(&scorer_bytes, &network->model, 1, &error) != AE_OK)
-			pgae_raise(&error, NULL);
-		ae_scorer_init(&network->scorer, MemoryContextAllocHuge(cached->context, scorer_bytes),
-					   &network->model, 1, pgae_kernels());
+		read_model(model, &bundle, i, flat, context);
+		models[i] = model;
+		pgae_raise_unless_ok(ae_packed_size(&packed_bytes, model, &error), &error, NULL);
+		ae_packed_init(&networks[i], MemoryContextAllocHuge(context, packed_bytes), model,
+					   pgae_kernels());
 	}
 	check_bundle(models, &bundle);
-	cached->checksum = ae_model_checksum(VARDATA_ANY(flat));
-	cached->codec = NULL;
+	parsed->bundle = (AeBundle){bundle.n_folds, bundle.n_members, networks};
+	parsed->checksum = ae_model_checksum(VARDATA_ANY(flat));
 	if (flat != bytes)
 		pfree(flat);
 }

@@ -160,6 +160,19 @@ shrink(Cache *cache)
 		drop_slot(cache, dlist_tail_element(Slot, node, &cache->slots));
 }
 
+/* Room for a row, beside a model that is parsed. */
+static void
+make_scorer(PgaeCached *cached)
+{
+	size_t bytes;
+	AeError error;
+
+	pgae_raise_unless_ok(ae_bundle_scorer_size(&bytes, &cached->parsed.bundle, 1, &error), &error,
+						 NULL);
+	ae_bundle_scorer_init(&cached->scorer, MemoryContextAllocHuge(cached->context, bytes),
+						  &cached->parsed.bundle, 1);
+}
+
 /* A new slot of the raw argument, published under its image. */
 static Slot *
 fill_slot(Cache *cache, FmgrInfo *flinfo, int argno, const Key *key)
@@ -178,10 +191,11 @@ fill_slot(Cache *cache, FmgrInfo *flinfo, int argno, const Key *key)
 		PgaeReference reference;
 
 		pgae_reference_read(&reference, PointerGetDatum(key->image));
-		pgae_session_model(&slot->cached, &reference);
+		slot->cached.shared_bytes = pgae_session_model(&slot->cached.parsed, &reference, context);
 	}
 	else
-		pgae_parse_model(&slot->cached, unconstify(struct varlena *, key->image));
+		pgae_parse_model(&slot->cached.parsed, unconstify(struct varlena *, key->image), context);
+	make_scorer(&slot->cached);
 	if (argument_is_const(flinfo, argno))
 		cache->constant = slot;
 	else
@@ -240,12 +254,6 @@ open_cache(FunctionCallInfo fcinfo, int argno)
 	return cache;
 }
 
-/*
- * The model in argument argno of the call, parsed, with a scorer for one row.  It
- * belongs to the cache and stays good until the next call of this function by
- * the same expression.  A function may have one model argument.  22P03 for bytes
- * that are no model.
- */
 PgaeCached *
 pgae_cached_model(FunctionCallInfo fcinfo, int argno)
 {
@@ -260,7 +268,8 @@ pgae_cached_model(FunctionCallInfo fcinfo, int argno)
 		PgaeCached *cached = palloc0(sizeof(PgaeCached));
 
 		cached->context = CurrentMemoryContext;
-		pgae_parse_model(cached, raw);
+		pgae_parse_model(&cached->parsed, raw, cached->context);
+		make_scorer(cached);
 		return cached;
 	}
 	cache = open_cache(fcinfo, argno);

@@ -28,7 +28,7 @@ typedef struct EvaluateState
 	uint32 n_columns;
 	char **names;
 	double *column_sum;
-	int64 *column_n;
+	uint64 *column_n;
 	double *errors; /* of one row */
 } EvaluateState;
 
@@ -51,15 +51,15 @@ static EvaluateState *
 begin(const PgaeCached *cached, double contamination, MemoryContext context)
 {
 	MemoryContext old = MemoryContextSwitchTo(context);
-	const AeSchema *schema = &cached->network->model.schema;
+	const AeSchema *schema = &pgae_cached_fold(cached, 0)->schema;
 	EvaluateState *state = palloc0(sizeof(EvaluateState));
 
-	state->checksum = cached->checksum;
+	state->checksum = cached->parsed.checksum;
 	state->contamination = contamination;
 	state->n_columns = schema->n_columns;
 	state->names = palloc0(sizeof(char *) * schema->n_columns);
 	state->column_sum = palloc0(sizeof(double) * schema->n_columns);
-	state->column_n = palloc0(sizeof(int64) * schema->n_columns);
+	state->column_n = palloc0(sizeof(uint64) * schema->n_columns);
 	state->errors = palloc0(sizeof(double) * schema->n_columns);
 	for (uint32 c = 0; c < schema->n_columns; c++)
 	{
@@ -70,36 +70,25 @@ begin(const PgaeCached *cached, double contamination, MemoryContext context)
 	return state;
 }
 
-/* The errors of a row's columns, by network m of so many. */
 static void
-add_columns(EvaluateState *state, AeScorer *scorer, uint32 m, uint32 n_members)
+add_row(EvaluateState *state, PgaeCached *cached, const AeBundleRow *row)
 {
-	ae_scorer_column_errors(state->errors, scorer,
-							ae_scorer_decode(scorer, ae_scorer_encode(scorer, 1), 1));
-	for (uint32 c = 0; c < state->n_columns; c++)
-	{
-		if (isnan(state->errors[c]))
-			continue;
-		state->column_sum[c] += state->errors[c] / n_members;
-		state->column_n[c] += m == 0;
-	}
-}
+	const AeCalibration *calibration = &pgae_cached_fold(cached, 0)->calibration;
+	AeScore score;
+	AeSight sight;
 
-static void
-add_row(EvaluateState *state, PgaeCached *cached, PgaeSight sight)
-{
-	double error, raw;
-
+	state->n_rows++;
+	ae_bundle_score(&score, &cached->scorer, row, 1);
+	if (score.sight == AE_SIGHT_UNOBSERVED)
+		return;
 	state->n_seen++;
-	pgae_score_seen(&error, &raw, cached, sight);
-	state->n_flagged +=
-		ae_calibration_p(&cached->networks->model.calibration, raw) <= state->contamination;
-	if (isinf(error))
+	state->n_flagged += ae_calibration_p(calibration, score.raw) <= state->contamination;
+	if (isinf(score.error))
 		return;
 	state->n_scored++;
-	state->sum += error;
-	for (uint32 m = 0; m < cached->n_members; m++)
-		add_columns(state, &cached->network[m].scorer, m, cached->n_members);
+	state->sum += score.error;
+	ae_members_add_errors(state->column_sum, state->column_n,
+						  ae_bundle_take(&sight, &cached->scorer, row), state->errors);
 }
 
 Datum
@@ -108,9 +97,8 @@ pg_ae_evaluate_transfn(PG_FUNCTION_ARGS)
 	MemoryContext context = check_aggregate(fcinfo);
 	EvaluateState *state = PG_ARGISNULL(0) ? NULL : (EvaluateState *) PG_GETARG_POINTER(0);
 	double contamination = DEFAULT_CONTAMINATION;
-	const PgaeRow *row;
+	AeBundleRow row;
 	PgaeCached *cached;
-	PgaeSight sight;
 
 	if (PG_ARGISNULL(1) || PG_ARGISNULL(2) || (PG_NARGS() > 3 && PG_ARGISNULL(3)))
 	{
@@ -119,25 +107,19 @@ pg_ae_evaluate_transfn(PG_FUNCTION_ARGS)
 		PG_RETURN_POINTER(state);
 	}
 	if (PG_NARGS() > 3)
-		contamination = PG_GETARG_FLOAT8(3);
-	if (!(contamination >= 0 && contamination <= 1))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("contamination is %s, must be between 0 and 1",
-							   float8out_internal(contamination))));
-	cached = pgae_see_row(fcinfo, 1, &row, &sight);
+		contamination = pgae_contamination(PG_GETARG_FLOAT8(3));
+	cached = pgae_see_row(fcinfo, 1, &row);
 	if (state == NULL)
 		state = begin(cached, contamination, context);
-	if (state->checksum != cached->checksum ||
-		state->n_columns != cached->network->model.schema.n_columns ||
+	if (state->checksum != cached->parsed.checksum ||
+		state->n_columns != pgae_cached_fold(cached, 0)->schema.n_columns ||
 		state->contamination != contamination)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("%s of ae.evaluate differs between rows",
 							   state->contamination != contamination ? "argument \"contamination\""
 																	 : "argument \"model\""),
 						errhint("One call judges one model: use GROUP BY to judge several.")));
-	state->n_rows++;
-	if (sight != PGAE_UNOBSERVED)
-		add_row(state, cached, sight);
+	add_row(state, cached, &row);
 	PG_RETURN_POINTER(state);
 }
 

@@ -40,36 +40,18 @@ check_has_target(const AeModel *model)
 static double *
 predict_row(FunctionCallInfo fcinfo, const AeModel **model)
 {
-	const PgaeRow *row;
-	PgaeSight sight;
-	PgaeCached *cached;
-	uint32 n;
+	AeBundleRow row;
+	AeSight sight;
+	PgaeCached *cached = pgae_see_row(fcinfo, 0, &row);
+	AeScorer *scorer = ae_bundle_take(&sight, &cached->scorer, &row);
 	double *mean;
 
-	cached = pgae_see_row(fcinfo, 0, &row, &sight);
-	*model = &cached->network->model;
+	*model = scorer->model;
 	check_has_target(*model);
-	if (sight == PGAE_UNOBSERVED)
+	if (sight == AE_SIGHT_UNOBSERVED)
 		return NULL;
-	n = (*model)->net.n_target;
-	mean = palloc0(n * sizeof(double));
-	for (uint32 m = 0; m < cached->n_members; m++)
-	{
-		PgaeNetwork *network = &cached->network[m];
-		const AeColumn *target = &network->model.schema.target;
-		AeReal *outputs =
-			ae_scorer_head(&network->scorer, ae_scorer_encode(&network->scorer, 1), 1);
-
-		ae_scorer_head_finish(&network->scorer, outputs, 1);
-		for (uint32 k = 0; k < n; k++)
-		{
-			double one = (double) outputs[k];
-
-			if (target->kind == AE_KIND_NUMBER)
-				one = target->shift + target->scale * one;
-			mean[k] += one / cached->n_members;
-		}
-	}
+	mean = palloc((*model)->net.n_target * sizeof(double));
+	ae_members_predict(mean, scorer, 1);
 	return mean;
 }
 

@@ -6,28 +6,35 @@
 
 #include "pg_model.h"
 
-/* ---- pg_cache.c: parsed models in fn_extra ---- */
-
-/* The model in argument argno of a call, parsed once; raises 22P03 for bad bytes. */
-extern PgaeCached *pgae_cached_model(FunctionCallInfo fcinfo, int argno);
+/* A model in a call, and what belongs to the call alone. */
+typedef struct PgaeCached
+{
+	MemoryContext context; /* of all but a model that the session keeps */
+	Size shared_bytes;     /* which takes so many */
+	PgaeParsed parsed;
+	AeBundleScorer scorer; /* one row of each fold */
+	PgaeCodec *codec;      /* NULL until a row is seen */
+} PgaeCached;
 
 /* ---- pg_session.c: parsed models of names, for as long as the session ---- */
 
 /*
- * Fills cached, whose context is set, with the model that a reference means; its networks belong
- * to the session and stay until that context goes.  42704, 22P03.
+ * The model that a reference means, which belongs to the session and stays until context goes;
+ * returns how many bytes it takes there.  42704, 22P03.
  */
-extern void pgae_session_model(PgaeCached *cached, const PgaeReference *reference);
+extern Size pgae_session_model(PgaeParsed *parsed, const PgaeReference *reference,
+							   MemoryContext context);
+
+/* ---- pg_cache.c: parsed models in fn_extra ---- */
+
+/*
+ * The model in argument argno of a call, parsed once.  It belongs to the cache and stays good until
+ * the next call of this function by the same expression.  A function may have one model argument.
+ * 22P03 for bytes that are no model.
+ */
+extern PgaeCached *pgae_cached_model(FunctionCallInfo fcinfo, int argno);
 
 /* ---- pg_score.c: a model and a row ---- */
-
-/* Why a row has no error of its own. */
-typedef enum PgaeSight
-{
-	PGAE_SEEN,      /* it has: scorer.cells hold the row */
-	PGAE_INFINITE,  /* a value is NaN or infinite: its error is Infinity */
-	PGAE_UNOBSERVED /* every column of the model that varies is NULL: NULL */
-} PgaeSight;
 
 /*
  * Makes the result of a set-returning function a tuplestore with the columns that the call
@@ -35,11 +42,25 @@ typedef enum PgaeSight
  * the end of the statement, call for call.
  */
 extern ReturnSetInfo *pgae_begin_set(FunctionCallInfo fcinfo);
-/* The model in argument argno, its networks' cells filled from the row in the argument after it. */
-extern PgaeCached *pgae_see_row(FunctionCallInfo fcinfo, int argno, const PgaeRow **row,
-								PgaeSight *sight);
+/* The model of a fold, by its first member; all agree in columns, the first one has the calibration. */
+static inline const AeModel *
+pgae_cached_fold(const PgaeCached *cached, uint32 fold)
+{
+	const AeBundle *bundle = &cached->parsed.bundle;
 
-/* The mean error and raw score, over the networks of its fold, of a row just seen. */
-extern void pgae_score_seen(double *error, double *raw, PgaeCached *cached, PgaeSight sight);
+	return bundle->networks[fold * bundle->n_members].model;
+}
+
+/* The model in argument argno, and the row in the argument after it, as its fold has it. */
+extern PgaeCached *pgae_see_row(FunctionCallInfo fcinfo, int argno, AeBundleRow *row);
+
+/*
+ * The values that members expect of the row in their scorer, on the average, and the finished outputs
+ * that they are from; palloc'd.
+ */
+extern double *pgae_expected(AeReal **outputs, AeScorer *scorer);
+
+/* The share of rows that an argument allows to be flagged.  22023 unless it is within 0 .. 1. */
+extern double pgae_contamination(double contamination);
 
 #endif

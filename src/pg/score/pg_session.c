@@ -11,10 +11,6 @@
  * Entries that no call uses any more go, the one used longest ago first, when there is more than
  * ae.cache_size of them.  A call holds an entry by a callback of its memory context, which an
  * error runs as well.
- *
- * Calls share the scorers, scratch memory included.  That is right as long as nothing of a
- * user's, which could score with the same model, runs between filling a scorer's cells and
- * taking what comes out: casts and domains run before or after.
  */
 #include "pg_score.h"
 
@@ -29,7 +25,8 @@ typedef struct Entry
 	dlist_node node; /* in entries, the one used last first */
 	uint8 digest[DIGEST_BYTES];
 	const AeKernels *kernels; /* that ae.kernels asked for */
-	PgaeCached parsed;        /* its context is a child of that of all entries */
+	MemoryContext context;    /* a child of that of all entries */
+	PgaeParsed parsed;
 	Size bytes;
 	uint32 n_users;
 } Entry;
@@ -48,7 +45,7 @@ static Size entries_bytes = 0;
 static void
 drop_entry(Entry *entry)
 {
-	MemoryContext context = entry->parsed.context;
+	MemoryContext context = entry->context;
 
 	dlist_delete(&entry->node);
 	entries_bytes -= entry->bytes;
@@ -134,8 +131,8 @@ make_entry(const PgaeStored *stored, const PgaeReference *reference)
 	check_digest(bytes, digest, reference);
 	memcpy(entry->digest, VARDATA_ANY(digest), DIGEST_BYTES);
 	entry->kernels = pgae_kernels();
-	entry->parsed.context = context;
-	pgae_parse_model(&entry->parsed, bytes);
+	entry->context = context;
+	pgae_parse_model(&entry->parsed, bytes, context);
 	if (bytes != stored->model)
 		pfree(bytes);
 
@@ -149,11 +146,10 @@ make_entry(const PgaeStored *stored, const PgaeReference *reference)
 	return entry;
 }
 
-void
-pgae_session_model(PgaeCached *cached, const PgaeReference *reference)
+Size
+pgae_session_model(PgaeParsed *parsed, const PgaeReference *reference, MemoryContext context)
 {
-	Hold *hold = MemoryContextAllocZero(cached->context, sizeof(Hold));
-	MemoryContext own = cached->context;
+	Hold *hold = MemoryContextAllocZero(context, sizeof(Hold));
 	PgaeStored stored;
 	Entry *entry;
 
@@ -164,14 +160,10 @@ pgae_session_model(PgaeCached *cached, const PgaeReference *reference)
 	hold->entry = entry;
 	hold->callback.func = release;
 	hold->callback.arg = hold;
-	MemoryContextRegisterResetCallback(own, &hold->callback);
+	MemoryContextRegisterResetCallback(context, &hold->callback);
 	entry->n_users++;
 	pgae_stored_close(&stored);
 	shrink();
-
-	*cached = entry->parsed;
-	cached->network = cached->networks;
-	cached->codec = NULL;
-	cached->context = own;
-	cached->shared_bytes = entry->bytes;
+	*parsed = entry->parsed;
+	return entry->bytes;
 }

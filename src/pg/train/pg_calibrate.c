@@ -1,10 +1,12 @@
 /*
- * pg_calibrate.c: the scores of rows that calibrate, and what a model keeps of them.
+ * pg_calibrate.c: the rows that calibrate go through the networks of a job; the arithmetic of what
+ * the model keeps of them is the engine's (ae_calibrate.h).
  */
 #include "pg_train.h"
 
 #include <math.h>
 
+#include "ae_calibrate.h"
 #include "ae_impute.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -18,26 +20,50 @@
 #define MAX_TRIALS 256
 #define TRIAL_MACS 5e9
 
-/* A code unit whose values differ by less than this over all rows looked at is dead. */
-#define DEAD_RANGE 1e-6f
-
-/* Errors and distances of less than this count as this much in the mean of their logarithms. */
-#define LEAST_TERM 1e-12
-
-/* In *block, to be freed with it. */
-static AeScorer *
-make_scorer(const AeModel *model, void **block)
+/* Members of a job made ready to score. */
+typedef struct Panel
 {
-	AeScorer *scorer = palloc(sizeof(AeScorer));
-	double batch = SCORE_MACS / ae_net_macs(&model->net);
-	size_t n = batch < 1 ? 1 : batch > SCORE_BATCH ? SCORE_BATCH : (size_t) batch;
+	AePacked members[AE_MAX_MEMBERS];
+	AeScorer scorer;
+	void *blocks[AE_MAX_MEMBERS + 1];
+} Panel;
+
+/* palloc'd; everything in the current context */
+static Panel *
+make_panel(const AeModel *models, uint32 n_members, size_t batch)
+{
+	Panel *panel = palloc0(sizeof(Panel));
 	size_t bytes;
 	AeError error;
 
-	pgae_raise_unless_ok(ae_scorer_size(&bytes, model, n, &error), &error, &model->schema);
-	*block = MemoryContextAllocHuge(CurrentMemoryContext, bytes);
-	ae_scorer_init(scorer, *block, model, n, pgae_kernels());
-	return scorer;
+	for (uint32 m = 0; m < n_members; m++)
+	{
+		pgae_raise_unless_ok(ae_packed_size(&bytes, &models[m], &error), &error, NULL);
+		panel->blocks[m] = MemoryContextAllocHuge(CurrentMemoryContext, bytes);
+		ae_packed_init(&panel->members[m], panel->blocks[m], &models[m], pgae_kernels());
+	}
+	pgae_raise_unless_ok(ae_scorer_size(&bytes, panel->members, n_members, batch, &error), &error,
+						 NULL);
+	panel->blocks[n_members] = MemoryContextAllocHuge(CurrentMemoryContext, bytes);
+	ae_scorer_init(&panel->scorer, panel->blocks[n_members], panel->members, n_members, batch);
+	return panel;
+}
+
+static void
+free_panel(Panel *panel)
+{
+	for (uint32 i = 0; i <= panel->scorer.n_members; i++)
+		pfree(panel->blocks[i]);
+	pfree(panel);
+}
+
+/* How many rows go through a network at a time. */
+static size_t
+batch_of(const AeNet *net)
+{
+	double batch = SCORE_MACS / ae_net_macs(net);
+
+	return batch < 1 ? 1 : batch > SCORE_BATCH ? SCORE_BATCH : (size_t) batch;
 }
 
 /* ---- unseen values ---- */
@@ -56,92 +82,26 @@ count_unseen(PgaeJob *job, uint64 *rows)
 
 		if (i % PGAE_ROWS_PER_CHECK == 0)
 			pgae_report_step(job->report, "calibrating", i, sample.n);
-		if (!(ae_scaler_unseen(parts, schema, row->values, row->missing) > 0))
-			continue;
-		/* the elements of an array are many values of one column */
-		for (uint32_t c = 0; c < schema->n_columns; c++)
-			rows[c] += schema->is_array || parts[c] > 0;
+		ae_unseen_count(rows, schema, row->values, row->missing, parts);
 	}
 	pfree(parts);
 }
 
-/*
- * What unseen values cost, by source column: the square of a standardised event that has happened
- * k times in so many rows.  Of n rows of training it did not happen in one; where there are rows
- * that training did not see k is counted in them.
- */
+/* What unseen values cost. */
 static void
 price_unseen(PgaeJob *job)
 {
 	AeSchema *schema = &job->model->schema;
 	uint64 *rows = palloc0(schema->n_columns * sizeof(uint64));
 
-	for (uint32_t c = 0, end; c < schema->n_columns; c = end)
-	{
-		bool known = false;
-
-		end = ae_schema_source_end(schema, c);
-		for (uint32_t e = c; e < end; e++)
-		{
-			schema->columns[e].unseen = 0;
-			known |= ae_column_is_known(&schema->columns[e]);
-		}
-		schema->columns[c].unseen = known;
-	}
+	ae_unseen_begin(schema);
 	if (job->unseen)
 		count_unseen(job, rows);
-	for (uint32_t c = 0; c < schema->n_columns; c++)
-		schema->columns[c].unseen *= (double) job->n_rows / (double) (rows[c] + 1);
+	ae_unseen_price(schema, job->n_rows, rows);
 	pfree(rows);
 }
 
-/*
- * An unseen value that no row had at all costs enough to put its row above all those that
- * calibrate, the largest of whose scores is given.
- */
-static void
-raise_unseen(PgaeJob *job, double largest)
-{
-	AeSchema *schema = &job->models[0].schema;
-	double norm = 0, least;
-
-	for (uint32 m = 0; m < job->n_members; m++)
-		norm = Max(norm, job->models[m].error_norm);
-	/* the error is divided by the number of columns, and by the norm */
-	least = largest * (1 + 1e-6) * norm * schema->n_sources;
-	for (uint32_t c = 0; c < schema->n_columns && isfinite(least); c++)
-	{
-		if (schema->columns[c].unseen == (double) job->n_rows)
-			schema->columns[c].unseen = Max(schema->columns[c].unseen, least);
-	}
-}
-
 /* ---- scores ---- */
-
-/* Widens low / high, the range of every code unit, by the codes of some rows. */
-static void
-widen_ranges(AeReal *low, AeReal *high, const AeReal *codes, size_t n_rows, size_t n_code)
-{
-	for (size_t i = 0; i < n_rows; i++)
-	{
-		for (size_t j = 0; j < n_code; j++)
-		{
-			low[j] = Min(low[j], codes[i * n_code + j]);
-			high[j] = Max(high[j], codes[i * n_code + j]);
-		}
-	}
-}
-
-/* Adds codes to the sum of their numbers and to the count of zeros. */
-static void
-tally_codes(double *sum, double *n_zero, const AeReal *codes, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-	{
-		*sum += (double) codes[i];
-		*n_zero += codes[i] == 0;
-	}
-}
 
 /* How good the head is, from codes that the scorer has just given. */
 static void
@@ -156,44 +116,32 @@ tally_target(AeTargetTally *tally, AeScorer *scorer, const AeReal *codes, const 
 	pfree(measure.scratch);
 }
 
-/* The terms of raw scores, one of each for every row that calibrates. */
-typedef struct Terms
-{
-	double *error;
-	double *distance;
-	double *extreme;
-} Terms;
-
+/* The terms of n rows in the scorer, whose codes it has just given. */
 static void
-alloc_terms(Terms *terms, size_t n)
+fill_terms(AeTerms *terms, AeScorer *scorer, const AeReal *codes, size_t n)
 {
-	double **const arrays[] = {&terms->error, &terms->distance, &terms->extreme};
+	double errors[SCORE_BATCH];
 
-	for (int i = 0; i < (int) lengthof(arrays); i++)
-		*arrays[i] = MemoryContextAllocHuge(CurrentMemoryContext, n * sizeof(double));
+	ae_scorer_errors(errors, scorer, ae_scorer_decode(scorer, codes, n), n);
+	for (size_t i = 0; i < n; i++)
+		terms[i] = ae_scorer_terms(scorer, i, errors[i]);
 }
 
-/* Terms of the rows that calibrate, distances 0 without prototypes; dead code units. */
-static PgaeSample
-score_sample(PgaeJob *job, Terms *terms)
+/* Terms of the rows that calibrate, distances 0 without prototypes; codes, and the target. */
+static void
+score_sample(PgaeJob *job, AeTerms *terms)
 {
 	AeModel *model = job->model;
 	PgaeSample sample = pgae_sample_begin(job);
 	size_t n_code = model->net.width[model->net.n_encoder];
-	AeReal *low = palloc(2 * n_code * sizeof(AeReal));
-	AeReal *high = low + n_code;
-	void *block;
-	AeScorer *scorer = make_scorer(model, &block);
-	double sum = 0, n_zero = 0;
+	AeReal *ranges = palloc(2 * n_code * sizeof(AeReal));
+	Panel *panel = make_panel(model, 1, batch_of(&model->net));
+	AeScorer *scorer = &panel->scorer;
 	AeReal *labels = job->rows.has_target ? palloc(scorer->batch * sizeof(AeReal)) : NULL;
 	AeTargetTally target = {0};
+	AeCodeTally tally;
 
-	alloc_terms(terms, sample.n);
-	for (size_t j = 0; j < n_code; j++)
-	{
-		low[j] = INFINITY;
-		high[j] = -INFINITY;
-	}
+	ae_code_tally_init(&tally, n_code, ranges);
 	for (size_t first = 0; first < sample.n; first += scorer->batch)
 	{
 		size_t count = Min(scorer->batch, sample.n - first);
@@ -202,88 +150,38 @@ score_sample(PgaeJob *job, Terms *terms)
 		pgae_report_step(job->report, "calibrating", first, sample.n);
 		pgae_sample_next(job, &sample, scorer, labels, first, count);
 		codes = ae_scorer_encode(scorer, count);
-		widen_ranges(low, high, codes, count, n_code);
-		tally_codes(&sum, &n_zero, codes, count * n_code);
+		ae_code_tally_add(&tally, codes, count);
 		if (labels)
 			tally_target(&target, scorer, codes, labels, count);
-		ae_scorer_errors(terms->error + first, scorer, ae_scorer_decode(scorer, codes, count),
-						 count);
-		for (size_t i = 0; i < count; i++)
-		{
-			const AeReal *cells = scorer->cells + i * job->rows.width;
-
-			terms->distance[first + i] = ae_distance_term(&scorer->distance, cells, NULL, NULL);
-			terms->extreme[first + i] =
-				ae_extremes_term(NULL, &model->extremes, &model->schema, cells);
-		}
+		fill_terms(terms + first, scorer, codes, count);
 	}
-	for (size_t j = 0; j < n_code; j++)
-		model->n_dead += high[j] - low[j] <= DEAD_RANGE;
-	model->code_zeros = sample.n > 0 ? n_zero / ((double) sample.n * n_code) : 0;
+	ae_code_tally_keep(model, &tally);
 	model->target_loss = pgae_finite_or_nan(ae_target_mean_loss(&target));
 	model->target_accuracy = pgae_finite_or_nan(ae_target_accuracy(&target, model->net.n_target));
-	model->code_mean = sample.n > 0 && isfinite(sum) ? sum / ((double) sample.n * n_code) : 0;
-	pfree(scorer);
-	pfree(block);
-	pfree(low);
-	return sample;
-}
-
-/* exp of the mean logarithm */
-static double
-geometric_mean(const double *terms, size_t n)
-{
-	double sum = 0;
-	size_t n_finite = 0;
-
-	for (size_t i = 0; i < n; i++)
-	{
-		if (!isfinite(terms[i]))
-			continue;
-		sum += log(Max(terms[i], LEAST_TERM));
-		n_finite++;
-	}
-	return n_finite > 0 ? exp(sum / n_finite) : 1;
+	free_panel(panel);
+	pfree(ranges);
 }
 
 void
 pgae_job_score_rows(PgaeJob *job)
 {
 	bool normed = job->unseen || job->n_members > 1 || job->models[0].prototypes.n > 0;
-	double *raw = NULL;
-	PgaeSample sample = {0};
+	PgaeSample sample = pgae_sample_begin(job);
+	AeTerms *terms =
+		MemoryContextAllocHuge(CurrentMemoryContext, Max(sample.n, 1) * sizeof(AeTerms));
 
+	job->scores = MemoryContextAllocExtended(
+		CurrentMemoryContext, Max(sample.n, 1) * sizeof(double), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	price_unseen(job);
 	for (job->member = 0; job->member < job->n_members; job->member++)
 	{
-		AeModel *model = job->model = &job->models[job->member];
-		Terms terms;
-
+		job->model = &job->models[job->member];
 		pgae_job_set_where(job);
-		sample = score_sample(job, &terms);
-		model->error_norm = normed ? geometric_mean(terms.error, sample.n) : 1;
-		/* a third of the weight of the error: measured, on clean and on contaminated tables */
-		model->distance_norm =
-			model->prototypes.n > 0 ? 3 * geometric_mean(terms.distance, sample.n) : 1;
-		for (size_t i = 0; i < sample.n; i++)
-		{
-			double one = terms.error[i] / model->error_norm;
-
-			if (model->prototypes.n > 0)
-				one += terms.distance[i] / model->distance_norm;
-			one += terms.extreme[i];
-			terms.error[i] = (isfinite(one) ? one : INFINITY) / job->n_members;
-			if (raw)
-				raw[i] += terms.error[i];
-		}
-		if (raw)
-			pfree(terms.error);
-		else
-			raw = terms.error;
-		pfree(terms.distance);
-		pfree(terms.extreme);
+		score_sample(job, terms);
+		ae_calibrate_norms(job->model, terms, sample.n, normed);
+		ae_calibrate_add(job->scores, job->model, terms, sample.n, job->n_members);
 	}
-	job->scores = raw;
+	pfree(terms);
 	job->n_scores = sample.n;
 	job->scores_unseen = sample.unseen;
 	job->model = &job->models[0];
@@ -305,33 +203,28 @@ pgae_job_choose_filling(PgaeJob *job)
 	size_t n_rounds = (size_t) ceil(n_wanted / (double) Max(sample.n, 1));
 	double share = n_wanted / ((double) sample.n * (double) n_rounds);
 	AeTrials trials = {0};
-	AeScorer *scorers[AE_MAX_MEMBERS];
-	void *blocks[AE_MAX_MEMBERS];
+	Panel *panel = make_panel(job->models, job->n_members, 1);
+	AeScorer *scorer = &panel->scorer;
 	AeReal label;
 	bool *hidden = palloc(model->schema.n_columns * sizeof(bool));
 	AeReal *scratch = palloc(ae_impute_scratch(model) * sizeof(AeReal));
 
-	for (uint32 m = 0; m < job->n_members; m++)
-		scorers[m] = make_scorer(&job->models[m], &blocks[m]);
 	for (size_t round = 0; sample.n > 0 && round < n_rounds; round++)
 	{
 		sample = pgae_sample_begin(job);
 		for (size_t i = 0; i < sample.n; i++)
 		{
 			CHECK_FOR_INTERRUPTS();
-			pgae_sample_next(job, &sample, scorers[0], job->rows.has_target ? &label : NULL, i, 1);
-			if (share < 1 && ae_impute_draw(scorers[0]) >= share)
+			pgae_sample_next(job, &sample, scorer, job->rows.has_target ? &label : NULL, i, 1);
+			if (share < 1 && ae_impute_draw(scorer) >= share)
 				continue;
-			ae_impute_trial(&trials, scorers, job->n_members, round, hidden, scratch);
+			ae_impute_trial(&trials, scorer, round, hidden, scratch);
 		}
 	}
 	model->filling = ae_impute_best(&trials);
 	for (uint32 m = 0; m < job->n_members; m++)
-	{
 		job->models[m].filling = model->filling;
-		pfree(scorers[m]);
-		pfree(blocks[m]);
-	}
+	free_panel(panel);
 	pfree(hidden);
 	pfree(scratch);
 }
@@ -348,6 +241,28 @@ descending(const void *a, const void *b)
 	return x < y ? 1 : x > y ? -1 : 0;
 }
 
+/* Raw scores of all jobs, in descending order; palloc'd, those of the jobs are freed. */
+static double *
+pool_scores(PgaeJob **jobs, uint32 n_jobs, size_t *n)
+{
+	size_t at = 0;
+	double *scores;
+
+	*n = 0;
+	for (uint32 i = 0; i < n_jobs; i++)
+		*n += jobs[i]->n_scores;
+	scores = MemoryContextAllocHuge(CurrentMemoryContext, Max(*n, 1) * sizeof(double));
+	for (uint32 i = 0; i < n_jobs; i++)
+	{
+		memcpy(scores + at, jobs[i]->scores, jobs[i]->n_scores * sizeof(double));
+		at += jobs[i]->n_scores;
+		pfree(jobs[i]->scores);
+		jobs[i]->scores = NULL;
+	}
+	qsort(scores, *n, sizeof(double), descending);
+	return scores;
+}
+
 /*
  * Raw scores of both folds are in units of their own unseen rows, and a row is in either fold by
  * chance: so one table of all of them says how rare a score is, and p-values, thresholds and
@@ -357,24 +272,12 @@ void
 pgae_jobs_calibrate(PgaeJob **jobs, uint32 n_jobs)
 {
 	AeCalibration *calibration = &jobs[0]->models[0].calibration;
-	size_t n = 0, at = 0;
-	double *scores, largest = 0;
+	size_t n;
+	double *scores = pool_scores(jobs, n_jobs, &n);
+	double largest = ae_calibrate_largest(scores, n);
 
 	for (uint32 i = 0; i < n_jobs; i++)
-		n += jobs[i]->n_scores;
-	scores = MemoryContextAllocHuge(CurrentMemoryContext, Max(n, 1) * sizeof(double));
-	for (uint32 i = 0; i < n_jobs; i++)
-	{
-		memcpy(scores + at, jobs[i]->scores, jobs[i]->n_scores * sizeof(double));
-		at += jobs[i]->n_scores;
-		pfree(jobs[i]->scores);
-		jobs[i]->scores = NULL;
-	}
-	qsort(scores, n, sizeof(double), descending);
-	for (size_t i = 0; i < n && largest == 0; i++)
-		largest = isfinite(scores[i]) ? scores[i] : 0;
-	for (uint32 i = 0; i < n_jobs; i++)
-		raise_unseen(jobs[i], largest);
+		ae_unseen_raise(jobs[i]->models, jobs[i]->n_members, largest);
 	calibration->score = palloc(AE_CALIBRATION_POINTS * sizeof(double));
 	calibration->n_above = palloc(AE_CALIBRATION_POINTS * sizeof(uint64_t));
 	calibration->unseen = jobs[0]->scores_unseen;

@@ -1,0 +1,109 @@
+/*
+ * ae_bundle.h: what a model says of rows, by all its networks: the one definition of a score.
+ *
+ * A model has the networks of one fold or two, each of one member or several.  A row belongs to the
+ * fold that its hash says (ae_hash.h), and the members of that fold, which did not see it in
+ * training, judge it.  Their errors, raw scores, outputs and predictions are averaged.  What a
+ * single network says is in ae_score.h.
+ *
+ * The networks are read-only and may be shared; what they are worked with belongs to the caller.
+ * Same bits for a row alone or among any others.
+ */
+#ifndef AE_BUNDLE_H
+#define AE_BUNDLE_H
+
+#include "ae_score.h"
+
+typedef struct AeBundle
+{
+	uint32_t n_folds;
+	uint32_t n_members;
+	const AePacked *networks; /* fold * n_members + member; those of a fold fit (ae_model_pairs) */
+} AeBundle;
+
+/* The fold of a row by its hash. */
+uint32_t ae_bundle_fold(const AeBundle *bundle, uint64_t hash);
+
+/* A row: its values as the schema of its fold has them. */
+typedef struct AeBundleRow
+{
+	const double *values; /* n_columns */
+	const bool *missing;  /* n_columns */
+	uint32_t fold;        /* < n_folds */
+} AeBundleRow;
+
+/* Why a row has no score of its own. */
+typedef enum AeSight
+{
+	AE_SIGHT_SEEN = 0,  /* it has */
+	AE_SIGHT_INFINITE,  /* a value is NaN or infinite: error and raw score are +Infinity */
+	AE_SIGHT_UNOBSERVED /* every column that varies is missing: they are NaN */
+} AeSight;
+
+typedef struct AeScore
+{
+	AeSight sight;
+	double error; /* reconstruction error, the mean of the members' */
+	double raw;   /* what rows are ranked by, the mean of the members' raw scores */
+} AeScore;
+
+/* Room for rows of all folds.  Belongs to whoever calls. */
+typedef struct AeBundleScorer
+{
+	const AeBundle *bundle;
+	AeScorer fold[AE_MAX_FOLDS];
+	size_t *place; /* batch: which of the rows given those of a fold are */
+	double *error; /* batch */
+} AeBundleScorer;
+
+/* Bytes of the block for ae_bundle_scorer_init; batch rows of a fold at a time. */
+AeStatus ae_bundle_scorer_size(size_t *bytes, const AeBundle *bundle, size_t batch, AeError *error);
+
+/* bundle must outlive the scorer. */
+void ae_bundle_scorer_init(AeBundleScorer *scorer, void *block, const AeBundle *bundle,
+						   size_t batch);
+
+/*
+ * scores[n] of rows[n], of any folds and any number: they are sorted by fold inside, and go through
+ * the networks as many at a time as there is room for.
+ */
+void ae_bundle_score(AeScore *scores, AeBundleScorer *scorer, const AeBundleRow *rows, size_t n);
+
+/*
+ * The scorer of a row's fold, with the row in it as row 0 and the first member in use: for whatever
+ * else is asked of the row.
+ */
+AeScorer *ae_bundle_take(AeSight *sight, AeBundleScorer *scorer, const AeBundleRow *row);
+
+/* ---- what the members of a fold say of the rows in their scorer ---- */
+
+/* mean[n_rows x n_outputs]: their finished outputs, on the average. */
+void ae_members_outputs(AeReal *mean, AeScorer *scorer, size_t n_rows);
+
+/* mean[n_rows x n_target]: probabilities of levels, or a number in the user's units, likewise. */
+void ae_members_predict(double *mean, AeScorer *scorer, size_t n_rows);
+
+/*
+ * Adds the errors of the source columns of row 0 to sum[n_columns], and to count 1 where the first
+ * member has one; errors: n_columns, for its use.
+ */
+void ae_members_add_errors(double *sum, uint64_t *count, AeScorer *scorer, double *errors);
+
+/* A source column of a row, and its part in the raw score. */
+typedef struct AeBlame
+{
+	uint32_t column;    /* the first value */
+	double error;       /* +Infinity where a value is not finite */
+	double by_error;    /* parts of the raw score: of the error; */
+	double by_distance; /* of the distance to prototypes, and of extremes */
+	double share;       /* of the raw score, all together 1 */
+} AeBlame;
+
+/*
+ * The columns of row 0 that explain it, which values and missing are: those observed that varied in
+ * training or are not what they were; returns how many.  blames: n_columns; scratch: 3 n_columns.
+ */
+uint32_t ae_members_explain(AeBlame *blames, AeScorer *scorer, const AeBundleRow *row,
+							double *scratch);
+
+#endif
