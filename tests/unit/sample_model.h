@@ -25,6 +25,7 @@
 #define SAMPLE_NAME 24
 #define SAMPLE_PROTOTYPES 16
 #define SAMPLE_SLOTS 4096
+#define SAMPLE_CUTS 5 /* fewer than bins of a category */
 
 /* Where the parts of model bytes begin, by the table in ae_format.h. */
 #define SAMPLE_AT_SCHEMA 32
@@ -38,6 +39,9 @@ typedef struct Sample
 	uint32_t indicators[SAMPLE_COLUMNS];
 	char names[SAMPLE_COLUMNS][SAMPLE_NAME];
 	double knots[SAMPLE_COLUMNS][AE_KNOTS];
+	AeSketch sketches[SAMPLE_COLUMNS][2]; /* of values and of errors */
+	double cuts[SAMPLE_COLUMNS][2][SAMPLE_CUTS];
+	uint32_t counts[SAMPLE_COLUMNS][2][SAMPLE_LEVELS + 2];
 	AeLevel levels[SAMPLE_COLUMNS + 1][SAMPLE_LEVELS]; /* the last are the target's */
 	char texts[SAMPLE_COLUMNS][SAMPLE_LEVELS][SAMPLE_NAME];
 	AeReal *params;
@@ -411,6 +415,43 @@ sample_tables(Sample *s, uint32_t n_points, uint32_t n_history)
 		s->history[i].epoch = i + 1;
 		s->history[i].train_loss = (float) sample_real(s, 0.0, 2.0);
 		s->history[i].validation_loss = sample_below(s, 2) ? (float) sample_real(s, 0.0, 2.0) : NAN;
+	}
+}
+
+static inline AeSketch *
+sample_sketch(Sample *s, Sample *draw, uint32_t c, int which, uint32_t n_bins)
+{
+	AeSketch *sketch = &s->sketches[c][which];
+
+	sketch->n_missing = sample_below(draw, 9);
+	sketch->n_cuts = n_bins > 0 ? 0 : sample_below(draw, SAMPLE_CUTS + 1);
+	sketch->n_bins = n_bins > 0 ? n_bins : sketch->n_cuts + 1;
+	sketch->cut = s->cuts[c][which];
+	sketch->count = s->counts[c][which];
+	for (uint32_t i = 0; i < sketch->n_cuts; i++)
+		sketch->cut[i] = i + sample_real(draw, -0.4, 0.4);
+	for (uint32_t i = 0; i < sketch->n_bins; i++)
+		sketch->count[i] = sample_u32(draw);
+	return sketch;
+}
+
+/* Sketches of all columns, and of their errors, by draws of their own. */
+static inline void
+sample_sketches(Sample *s, bool errors)
+{
+	Sample draw = {.seed = s->seed ^ 0x736b65746368u};
+
+	for (uint32_t c = 0; c < s->model.schema.n_columns; c++)
+	{
+		AeColumn *column = &s->columns[c];
+		bool category = column->kind == AE_KIND_CATEGORY;
+
+		column->sketch =
+			sample_sketch(s, &draw, c, 0, category ? ae_column_outputs(column) + 1 : 0);
+		if (!errors || column->element > 1)
+			continue;
+		column->errors = sample_sketch(s, &draw, c, 1, 0);
+		column->mean_error = sample_real(&draw, 0.0, 2.0);
 	}
 }
 

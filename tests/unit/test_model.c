@@ -787,7 +787,7 @@ test_refused_schema(void **state)
 	refuses(b, length, o.column[0] + 1, AE_SCALING_COUNT, 1, o.column[0] + 1);
 	refuses(b, length, o.column[0] + 2, 1, 1, o.column[0]); /* parts of a number */
 	refuses(b, length, o.column[1] + 2, 1, 1, o.column[1]);
-	refuses(b, length, o.column[0] + 3, 16, 1, o.column[0] + 3);
+	refuses(b, length, o.column[0] + 3, 64, 1, o.column[0] + 3);
 	refuses(b, length, o.column[0] + 3, 1 + 4 + 8, 1, o.column[0]); /* no category is wide */
 	refuses(b, length, o.column[0] + 3, 1, 1, o.column[0]); /* varies, and was never there */
 	refuses(b, length, o.column[0] + 3, 4, 1, o.net);       /* does not vary: fewer inputs */
@@ -869,6 +869,90 @@ test_refused_kinds(void **state)
 	sample_free(s);
 }
 
+/* ---- sketches ---- */
+
+static void
+same_sketch(const AeSketch *a, const AeSketch *b)
+{
+	assert_true((a == NULL) == (b == NULL));
+	if (a == NULL)
+		return;
+	assert_true(a->n_missing == b->n_missing && a->n_cuts == b->n_cuts && a->n_bins == b->n_bins);
+	assert_memory_equal(a->cut, b->cut, a->n_cuts * sizeof(double));
+	assert_memory_equal(a->count, b->count, a->n_bins * sizeof(uint32_t));
+}
+
+static void
+test_sketches(void **state)
+{
+	(void) state;
+	for (uint64_t seed = 1; seed <= 100; seed++)
+	{
+		Sample *s = sample_random(seed);
+		AeError error = {0};
+		size_t length, block_bytes;
+		uint8_t *bytes;
+		void *block;
+		AeModel model;
+
+		sample_sketches(s, seed % 2);
+		bytes = sample_write(&s->model, &length, &error);
+		assert_non_null(bytes);
+		assert_int_equal(judge(bytes, length, &error), AE_OK);
+		assert_int_equal(ae_model_check(&block_bytes, bytes, length, &error), AE_OK);
+		assert_true(block_bytes <= 8 * length + 262144);
+		block = malloc(block_bytes);
+		assert_int_equal(ae_model_read(&model, block, block_bytes, bytes, length, &error), AE_OK);
+		for (uint32_t c = 0; c < model.schema.n_columns; c++)
+		{
+			const AeColumn *a = &s->columns[c], *b = &model.schema.columns[c];
+
+			same_sketch(a->sketch, b->sketch);
+			same_sketch(a->errors, b->errors);
+			assert_true(a->mean_error == b->mean_error);
+		}
+		free(block);
+		free(bytes);
+		sample_free(s);
+	}
+}
+
+/* Two cuts and three counts of the first column, then its errors. */
+static void
+test_refused_sketches(void **state)
+{
+	const uint64_t nan_bits = 0x7ff8000000000000u, inf_bits = 0x7ff0000000000000u;
+	Sample *s = small_model();
+	AeError error = {0};
+	double cuts[] = {1, 2};
+	uint32_t counts[] = {3, 4, 5};
+	AeSketch sketch = {.n_missing = 1, .n_cuts = 2, .n_bins = 3, .cut = cuts, .count = counts};
+	size_t length, at;
+	uint8_t *b;
+
+	(void) state;
+	s->columns[0].sketch = s->columns[0].errors = &sketch;
+	s->columns[0].mean_error = 0.5;
+	b = sample_write(&s->model, &length, &error);
+	assert_non_null(b);
+	at = SAMPLE_AT_COLUMNS + 76 + s->columns[0].name_len;
+	assert_true(b[SAMPLE_AT_COLUMNS + 3] >> 4 == 3);
+	assert_true(sample_get(b, at, 4) == 1 && sample_get(b, at + 4, 4) == 2);
+	assert_true(get_f64(b, at + 16) == 2 && sample_get(b, at + 32, 4) == 5);
+	assert_true(get_f64(b, at + 36) == 0.5 && sample_get(b, at + 44, 4) == 1);
+	refuses(b, length, at + 4, AE_MAX_CUTS + 1, 4, at + 4);
+	refuses(b, length, at + 8, nan_bits, 8, at + 8);
+	refuses(b, length, at + 16, 0, 8, at + 16); /* cuts ascend */
+	refuses(b, length, at + 36, inf_bits, 8, at + 36);
+	refuses(b, length, at + 36, 0xbff0000000000000u, 8, at + 36);
+	/* errors without values */
+	s->columns[0].sketch = NULL;
+	assert_int_equal(ae_model_written_size(&length, &s->model, &error), AE_ERR_CORRUPT);
+	assert_string_equal(error.what, "column flags");
+	free(b);
+	sample_free(s);
+}
+
 /* Elements of an array column are 1, 2, 3: none twice, none left out. */
 static void
 test_elements(void **state)
@@ -927,7 +1011,7 @@ refuse_options(const uint8_t *b, size_t length, size_t at)
 	refuses(b, length, at, AE_OPTIMIZER_COUNT, 1, at);
 	refuses(b, length, at + 1, AE_SCHEDULE_COUNT, 1, at + 1);
 	refuses(b, length, at + 2, AE_PENALTY_COUNT, 1, at + 2);
-	refuses(b, length, at + 3, 16, 1, at + 3);
+	refuses(b, length, at + 3, 64, 1, at + 3);
 	refuses(b, length, at + 4, AE_PRIOR_COUNT, 1, at + 4);
 	refuses(b, length, at + 5, AE_PRETRAIN_COUNT, 1, at + 5);
 	refuses(b, length, at + 6, 1, 1, at + 6);
@@ -1946,6 +2030,8 @@ main(void)
 		cmocka_unit_test(test_refused_kinds),
 		cmocka_unit_test(test_range_of_knots),
 		cmocka_unit_test(test_elements),
+		cmocka_unit_test(test_sketches),
+		cmocka_unit_test(test_refused_sketches),
 		cmocka_unit_test(test_refused_rest),
 		cmocka_unit_test(test_refused_detector),
 		cmocka_unit_test(test_refused_target),

@@ -20,6 +20,7 @@
 #define AE_SCALER_H
 
 #include "ae_loss.h"
+#include "ae_sketch.h"
 #include "ae_status.h"
 
 #define AE_SCALED_MAX 1e15
@@ -97,6 +98,14 @@ typedef struct AeColumn
 	AeLevel *levels;
 	uint64_t other; /* rows of levels too rare to have an input of their own; > 0: they share one */
 	double unseen;  /* what an unseen value costs; at the first value of a source column */
+	/*
+	 * What it looked like in training: in the first model of a bundle, over the rows of all folds;
+	 * NULL elsewhere.  errors: of the source column that starts here, over rows that their network
+	 * did not see, and their mean; NULL where there are no such rows.
+	 */
+	AeSketch *sketch;
+	AeSketch *errors;
+	double mean_error;
 } AeColumn;
 
 typedef struct AeSchema

@@ -34,7 +34,8 @@
  *  1  u8       scaling          0 standard, 1 minmax, 2 none, 3 robust, 4 log, 5 quantile
  *  2  u8       parts            of a time: bit 0 hour, 1 weekday, 2 month; else 0
  *  3  u8       flags            bit 0: it varied, and has cells; 1: indicator of NULL;
- *                               2: it was not always NULL; 3: a wide category
+ *                               2: it was not always NULL; 3: a wide category; 4: a sketch
+ *                               follows; 5: and one of errors, at the first value of a column
  *  4  u32      element          0: a column; 1, 2, ...: of an array column, all numbers
  *  8  u32      name_len         1 .. 1048576; 0 where rows are arrays, and for elements > 1
  * 12  u8 x n   name             UTF-8 unless flagged raw, no zero byte, no name twice
@@ -55,6 +56,14 @@
  *     u64      count            1 .. 2^53
  *     u32      length           0 .. 1048576, and all of a column together
  *     u8 x n   text             as names
+ *   of a sketch (ae_sketch.h):
+ *     u32      n_missing
+ *     u32      n_cuts           <= 64; 0 of a category
+ *     f64 x n  cut              strictly ascending
+ *     u32 x n  count            n_cuts + 1; of a category n_levels, 1 if other > 0, and 1 more
+ *   of errors:
+ *     f64      mean_error       >= 0
+ *              a sketch
  * and then, where there is one, the target, as a value: kind 0, 1 or 3; scaling 0; parts,
  * indicator, wide and element 0; it varied; of a category at least 2 levels, `other` counting rows whose
  * level is not listed and taken for no label.

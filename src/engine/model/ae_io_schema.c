@@ -10,6 +10,8 @@
 #define FLAG_INDICATOR 2u
 #define FLAG_OBSERVED 4u
 #define FLAG_WIDE 8u
+#define FLAG_SKETCH 16u
+#define FLAG_ERRORS 32u
 
 #define COLUMN_BYTES 76 /* without its name */
 #define LEVEL_BYTES 12  /* without its text */
@@ -259,6 +261,64 @@ io_knots(AeIo *io, AeColumn *column, AeArena *arena)
 		column->knots = to;
 }
 
+/* Cuts and counts; n_bins: of a category, 0 of numbers. */
+static void
+io_sketch(AeIo *io, AeSketch *sketch, uint32_t n_bins, AeArena *arena)
+{
+	size_t at = io->at;
+	double before = -INFINITY;
+
+	ae_io_u32(io, &sketch->n_missing);
+	ae_io_u32(io, &sketch->n_cuts);
+	if (!ae_io_within(io, at + 4, "number of cuts", sketch->n_cuts, 0,
+					  n_bins > 0 ? 0 : AE_MAX_CUTS))
+		return;
+	sketch->n_bins = n_bins > 0 ? n_bins : sketch->n_cuts + 1;
+	if (!ae_io_holds(io, sketch->n_cuts, 8) || !ae_io_holds(io, sketch->n_bins, 4))
+		return;
+	if (io->in)
+	{
+		sketch->cut = ae_arena_place(arena, sketch->n_cuts, sizeof(double));
+		sketch->count = ae_arena_place(arena, sketch->n_bins, sizeof(uint32_t));
+	}
+	for (uint32_t i = 0; i < sketch->n_cuts && io->status == AE_OK; i++)
+	{
+		double cut = io->in ? 0.0 : sketch->cut[i];
+
+		at = io->at;
+		ae_io_f64(io, &cut, AE_IO_FINITE, "cut of a sketch");
+		if (!(cut > before))
+			ae_io_fault(io, at, "order of cuts");
+		before = cut;
+		if (io->in && sketch->cut)
+			sketch->cut[i] = cut;
+	}
+	for (uint32_t i = 0; i < sketch->n_bins && io->status == AE_OK; i++)
+	{
+		uint32_t count = io->in ? 0 : sketch->count[i];
+
+		ae_io_u32(io, &count);
+		if (io->in && sketch->count)
+			sketch->count[i] = count;
+	}
+}
+
+/* A sketch of values or of errors; what is read gets a place. */
+static void
+io_sketch_of(AeIo *io, AeSketch **sketch, uint32_t n_bins, AeArena *arena)
+{
+	AeSketch one = {0};
+
+	if (!io->in)
+		one = **sketch;
+	io_sketch(io, &one, n_bins, arena);
+	if (!io->in)
+		return;
+	*sketch = ae_arena_place(arena, 1, sizeof(AeSketch));
+	if (*sketch)
+		**sketch = one;
+}
+
 /* Judges one column beside the one before it. */
 static const char *
 column_fault(Tally *tally, const AeSchema *schema, const AeColumn *column)
@@ -293,7 +353,8 @@ io_column(AeIo *io, Tally *tally, const AeSchema *schema, AeColumn *column, AeAr
 {
 	size_t start = io->at;
 	uint32_t flags = (column->varies ? FLAG_VARIES : 0) | (column->indicator ? FLAG_INDICATOR : 0) |
-					 (column->observed ? FLAG_OBSERVED : 0) | (column->wide ? FLAG_WIDE : 0);
+					 (column->observed ? FLAG_OBSERVED : 0) | (column->wide ? FLAG_WIDE : 0) |
+					 (column->sketch ? FLAG_SKETCH : 0) | (column->errors ? FLAG_ERRORS : 0);
 	const char *problem;
 
 	column->kind = (AeKind) ae_io_enum(io, (int) column->kind, AE_KIND_COUNT, "column kind");
@@ -301,7 +362,8 @@ io_column(AeIo *io, Tally *tally, const AeSchema *schema, AeColumn *column, AeAr
 		(AeScaling) ae_io_enum(io, (int) column->scaling, AE_SCALING_COUNT, "scaling");
 	column->parts = (uint32_t) ae_io_uint(io, column->parts, 1);
 	flags = (uint32_t) ae_io_uint(io, flags, 1);
-	if (flags & ~(FLAG_VARIES | FLAG_INDICATOR | FLAG_OBSERVED | FLAG_WIDE))
+	if (flags &
+		~(FLAG_VARIES | FLAG_INDICATOR | FLAG_OBSERVED | FLAG_WIDE | FLAG_SKETCH | FLAG_ERRORS))
 		ae_io_fault(io, start + 3, "column flags");
 	column->varies = (flags & FLAG_VARIES) != 0;
 	column->indicator = (flags & FLAG_INDICATOR) != 0;
@@ -321,6 +383,17 @@ io_column(AeIo *io, Tally *tally, const AeSchema *schema, AeColumn *column, AeAr
 		io_levels(io, tally, schema, column, arena);
 	else if (column->scaling == AE_SCALING_QUANTILE && column->varies)
 		io_knots(io, column, arena);
+	if (flags & FLAG_SKETCH)
+		io_sketch_of(io, &column->sketch,
+					 column->kind == AE_KIND_CATEGORY ? ae_column_outputs(column) + 1 : 0, arena);
+	if (flags & FLAG_ERRORS)
+	{
+		ae_io_f64(io, &column->mean_error, AE_IO_NOT_NEGATIVE, "mean error");
+		io_sketch_of(io, &column->errors, 0, arena);
+	}
+	if (io->status == AE_OK && flags & FLAG_ERRORS &&
+		(column->element > 1 || !(flags & FLAG_SKETCH)))
+		ae_io_fault(io, start + 3, "column flags");
 	if (io->status != AE_OK)
 		return;
 	problem = column_fault(tally, schema, column);
@@ -338,6 +411,7 @@ io_target(AeIo *io, Tally *tally, AeSchema *schema, AeArena *arena)
 	AeColumn *target = &schema->target;
 	uint32_t n_categories = tally->columns->n_categories;
 	size_t start = io->at;
+	bool sketched = target->sketch || target->errors;
 
 	if (schema->is_array)
 	{
@@ -347,7 +421,9 @@ io_target(AeIo *io, Tally *tally, AeSchema *schema, AeArena *arena)
 	io_column(io, tally, schema, target, arena);
 	tally->columns->n_categories = n_categories; /* it has no cell */
 	target->cell = -1;
-	if (target->kind == AE_KIND_TIME || target->scaling != AE_SCALING_STANDARD ||
+	if (io->in && io->status == AE_OK)
+		sketched = (io->in[start + 3] & (FLAG_SKETCH | FLAG_ERRORS)) != 0;
+	if (sketched || target->kind == AE_KIND_TIME || target->scaling != AE_SCALING_STANDARD ||
 		target->element != 0 || target->indicator || target->wide || !target->varies ||
 		(target->kind == AE_KIND_CATEGORY && target->n_levels < 2))
 		ae_io_fault(io, start, "column of the target");
