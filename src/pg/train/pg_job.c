@@ -75,6 +75,7 @@ pgae_job_run(PgaeJob *job)
 	pgae_job_make_prototypes(job);
 	pgae_job_score_rows(job);
 	pgae_job_choose_filling(job);
+	pgae_job_sketch(job);
 	for (uint32 m = 0; m < job->n_members; m++)
 	{
 		job->model = &job->models[m];

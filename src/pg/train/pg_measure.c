@@ -414,6 +414,8 @@ pgae_job_fit_columns(PgaeJob *job)
 		/* the rows of this training decide what unseen values cost */
 		schema->columns = palloc(schema->n_columns * sizeof(AeColumn));
 		memcpy(schema->columns, job->init[0]->schema.columns, schema->n_columns * sizeof(AeColumn));
+		for (uint32_t c = 0; c < schema->n_columns; c++)
+			schema->columns[c].sketch = schema->columns[c].errors = NULL;
 		if (schema->has_target)
 			count_labels(job);
 	}

@@ -613,6 +613,7 @@ run_jobs(PgaeTraining *training, PgaeJob **jobs, uint32 n_members)
 		return false;
 	}
 	pgae_jobs_calibrate(jobs, training->n_folds);
+	pgae_jobs_sketch(jobs, training->n_folds);
 	return true;
 }
 

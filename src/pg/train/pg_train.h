@@ -50,7 +50,12 @@ typedef struct PgaeJob
 	AeModel *models; /* n_members */
 	double *scores;  /* raw scores of the rows that calibrate, the mean of the members' */
 	size_t n_scores;
-	bool scores_unseen; /* of rows that training did not see */
+	bool scores_unseen;    /* of rows that training did not see */
+	AeSketch *sketches;    /* of the columns; of the first job alone */
+	double *column_errors; /* n_errors x n_columns, of rows that training did not see, or NULL */
+	double *error_sums;    /* n_columns: of rows whose value is known, ... */
+	double *error_counts;  /* ... and how many they are */
+	size_t n_errors;
 	/* where the job stands */
 	uint32 member;
 	uint32 pretraining; /* layer of the encoder that is pretrained, from 1 on; 0: none */
@@ -174,6 +179,13 @@ extern void pgae_job_score_rows(PgaeJob *job);
 extern void pgae_job_choose_filling(PgaeJob *job);
 /* The calibration of the jobs of all folds together, which the first model of the first has. */
 extern void pgae_jobs_calibrate(PgaeJob **jobs, uint32 n_jobs);
+
+/* ---- pg_sketch.c: what columns and their errors looked like ---- */
+
+/* Looks at the rows of a job, whose networks are trained. */
+extern void pgae_job_sketch(PgaeJob *job);
+/* The sketches of all jobs together, which the first model of the first has; once calibrated. */
+extern void pgae_jobs_sketch(PgaeJob **jobs, uint32 n_jobs);
 
 /* ---- pg_job.c: all of it ---- */
 

@@ -1,0 +1,291 @@
+/*
+ * pg_sketch.c: what the columns of a training looked like, and how large their errors were, for
+ * ae.drift to compare later rows with: see ae_sketch.h.
+ *
+ * Values are of all rows, errors of rows that their network did not see.  Of large tables the first
+ * ones of the canonical order stand for all, which a hash puts there.
+ */
+#include "pg_train.h"
+
+#include <float.h>
+#include <math.h>
+
+#include "miscadmin.h"
+
+/* Rows of a fold that are looked at, and numbers of them that are kept at a time. */
+#define VALUE_ROWS ((size_t) 65536)
+#define ERROR_ROWS ((size_t) 2048)
+#define MAX_KEPT ((size_t) 2 * 1024 * 1024)
+
+/* Few rows, or rows of very many values, get few cuts: a model is to stay small. */
+#define FINE_ROWS 1000
+#define FINE_COLUMNS 256
+
+#define ROWS_PER_CHECK 256
+
+static int
+ascending(const void *a, const void *b)
+{
+	double x = *(const double *) a;
+	double y = *(const double *) b;
+
+	CHECK_FOR_INTERRUPTS();
+	return x < y ? -1 : x > y ? 1 : 0;
+}
+
+/* Values of one fold's rows, or of both, as they are gathered. */
+typedef struct Gathered
+{
+	AeSketch *sketches; /* of each column; counts of categories are made here */
+	double **numbers;   /* of the others; NULL for categories */
+	size_t *n;
+} Gathered;
+
+static void
+gather_rows(Gathered *gathered, PgaeJob *job, PgaeStore *store, size_t n_rows)
+{
+	const AeSchema *schema = &job->models[0].schema;
+
+	pgae_store_rewind(store);
+	for (size_t i = 0; i < n_rows; i++)
+	{
+		const PgaeRow *row = pgae_codec_unpack(job->codec, pgae_store_next(store));
+
+		if (i % ROWS_PER_CHECK == 0)
+			pgae_report_step(job->report, "sketching", i, n_rows);
+		for (uint32 c = 0; c < schema->n_columns; c++)
+		{
+			AeSketch *sketch = &gathered->sketches[c];
+
+			if (row->missing[c])
+				sketch->n_missing++;
+			else if (gathered->numbers[c])
+				gathered->numbers[c][gathered->n[c]++] = row->values[c];
+			else
+				sketch->count[ae_sketch_level(sketch, ae_value_level(row->values[c]))]++;
+		}
+	}
+}
+
+/* Sorts numbers and sketches them; sketch->n_missing stays. */
+static void
+fit_sketch(AeSketch *sketch, double *numbers, size_t n, bool coarse)
+{
+	double cut[AE_MAX_CUTS];
+	uint32 count[AE_MAX_CUTS + 1];
+
+	qsort(numbers, n, sizeof(double), ascending);
+	sketch->cut = cut;
+	sketch->count = count;
+	ae_sketch_fit(sketch, numbers, n, coarse);
+	sketch->cut = palloc(Max(sketch->n_cuts, 1) * sizeof(double));
+	sketch->count = palloc(sketch->n_bins * sizeof(uint32));
+	memcpy(sketch->cut, cut, sketch->n_cuts * sizeof(double));
+	memcpy(sketch->count, count, sketch->n_bins * sizeof(uint32));
+}
+
+static bool
+is_coarse(const AeSchema *schema, size_t n)
+{
+	return schema->n_columns > FINE_COLUMNS || n < FINE_ROWS;
+}
+
+/* Sketches of all columns, over the rows of both folds, with the levels of this job's. */
+static AeSketch *
+sketch_values(PgaeJob *job)
+{
+	const AeSchema *schema = &job->models[0].schema;
+	PgaeStore *stores[] = {job->store, job->unseen};
+	size_t limit = Min(VALUE_ROWS, MAX_KEPT / 2 / schema->n_columns), n_rows[2] = {0}, room;
+	Gathered gathered = {palloc0(schema->n_columns * sizeof(AeSketch)),
+						 palloc0(schema->n_columns * sizeof(double *)),
+						 palloc0(schema->n_columns * sizeof(size_t))};
+
+	for (int s = 0; s < 2 && stores[s]; s++)
+		n_rows[s] = Min(pgae_store_count(stores[s]), limit);
+	room = Max(n_rows[0] + n_rows[1], 1) * sizeof(double);
+	for (uint32 c = 0; c < schema->n_columns; c++)
+	{
+		const AeColumn *column = &schema->columns[c];
+		AeSketch *sketch = &gathered.sketches[c];
+
+		if (column->kind != AE_KIND_CATEGORY)
+		{
+			gathered.numbers[c] = palloc(room);
+			continue;
+		}
+		sketch->n_bins = ae_column_outputs(column) + 1;
+		sketch->count = palloc0(sketch->n_bins * sizeof(uint32));
+	}
+	for (int s = 0; s < 2 && stores[s]; s++)
+		gather_rows(&gathered, job, stores[s], n_rows[s]);
+	for (uint32 c = 0; c < schema->n_columns; c++)
+	{
+		if (gathered.numbers[c] == NULL)
+			continue;
+		fit_sketch(&gathered.sketches[c], gathered.numbers[c], gathered.n[c],
+				   is_coarse(schema, gathered.n[c]));
+		pfree(gathered.numbers[c]);
+	}
+	pfree(gathered.numbers);
+	pfree(gathered.n);
+	return gathered.sketches;
+}
+
+/* ---- errors ---- */
+
+/* Row i of those that the networks did not see, into a scorer of one row. */
+static void
+take_row(PgaeJob *job, AeScorer *scorer, size_t i)
+{
+	const PgaeRow *row;
+	AeReal label;
+
+	if (job->unseen == NULL)
+	{
+		if (job->rows.has_target)
+			pgae_store_read_labelled(&job->rows, scorer->cells, &label, i, 1);
+		else
+			pgae_store_read(&job->rows, scorer->cells, i, 1);
+		return;
+	}
+	row = pgae_codec_unpack(job->codec, pgae_store_next(job->unseen));
+	ae_scorer_take(scorer, 0, row->values, row->missing);
+}
+
+/*
+ * Adds the errors of a row by one of the networks to its means over all.  What an unseen value costs
+ * would drown the means over rows.
+ */
+static void
+add_errors(PgaeJob *job, size_t i, AeScorer *scorer)
+{
+	uint32 n_columns = scorer->model->schema.n_columns;
+	double *mean = job->column_errors + i * n_columns;
+	double *errors = palloc(n_columns * sizeof(double));
+
+	ae_scorer_column_errors(errors, scorer,
+							ae_scorer_decode(scorer, ae_scorer_encode(scorer, 1), 1));
+	for (uint32 c = 0; c < n_columns; c++)
+	{
+		mean[c] += errors[c] / job->n_members;
+		if (!isfinite(errors[c]) || scorer->parts[c] > 0)
+			continue;
+		job->error_sums[c] += errors[c];
+		job->error_counts[c]++;
+	}
+	pfree(errors);
+}
+
+static AeScorer *
+make_scorer(const AeModel *model, void **block)
+{
+	AeScorer *scorer = palloc(sizeof(AeScorer));
+	size_t bytes;
+	AeError error;
+
+	if (ae_scorer_size(&bytes, model, 1, &error) != AE_OK)
+		pgae_raise(&error, &model->schema);
+	*block = MemoryContextAllocHuge(CurrentMemoryContext, bytes);
+	ae_scorer_init(scorer, *block, model, 1, pgae_kernels());
+	return scorer;
+}
+
+/* Errors of all columns for rows that this job's networks did not see, row by row. */
+static void
+measure_errors(PgaeJob *job)
+{
+	uint32 n_columns = job->models[0].schema.n_columns;
+	size_t n = job->unseen ? pgae_store_count(job->unseen) : job->progress->n_validation;
+
+	n = Min(n, Min(ERROR_ROWS, MAX_KEPT / n_columns));
+	job->n_errors = n;
+	job->column_errors = NULL;
+	if (n == 0)
+		return;
+	job->column_errors = palloc0(n * n_columns * sizeof(double));
+	job->error_sums = palloc0(n_columns * sizeof(double));
+	job->error_counts = palloc0(n_columns * sizeof(double));
+	for (uint32 m = 0; m < job->n_members; m++)
+	{
+		void *block;
+		AeScorer *scorer = make_scorer(&job->models[m], &block);
+
+		if (job->unseen)
+			pgae_store_rewind(job->unseen);
+		for (size_t i = 0; i < n; i++)
+		{
+			pgae_report_step(job->report, "sketching", i, n);
+			take_row(job, scorer, i);
+			add_errors(job, i, scorer);
+		}
+		pfree(scorer);
+		pfree(block);
+	}
+}
+
+/* The errors of one column in all jobs; those that overflowed count as the largest double. */
+static void
+sketch_errors(AeColumn *column, uint32 c, PgaeJob **jobs, uint32 n_jobs)
+{
+	uint32 n_columns = jobs[0]->models[0].schema.n_columns;
+	size_t n_rows = 0, n = 0;
+	double sum = 0, n_known = 0, *errors;
+
+	for (uint32 j = 0; j < n_jobs; j++)
+		n_rows += jobs[j]->n_errors;
+	if (n_rows == 0)
+		return;
+	errors = palloc(n_rows * sizeof(double));
+	for (uint32 j = 0; j < n_jobs; j++)
+	{
+		for (size_t i = 0; i < jobs[j]->n_errors; i++)
+		{
+			double error = jobs[j]->column_errors[i * n_columns + c];
+
+			if (!isnan(error))
+				errors[n++] = Min(error, DBL_MAX);
+		}
+		if (jobs[j]->n_errors > 0)
+		{
+			sum += jobs[j]->error_sums[c];
+			n_known += jobs[j]->error_counts[c];
+		}
+	}
+	column->errors = palloc0(sizeof(AeSketch));
+	column->errors->n_missing = (uint32) (n_rows - n);
+	column->mean_error = n_known > 0 ? Min(sum / n_known, DBL_MAX) : 0;
+	fit_sketch(column->errors, errors, n, is_coarse(&jobs[0]->models[0].schema, n));
+	pfree(errors);
+}
+
+void
+pgae_job_sketch(PgaeJob *job)
+{
+	if (job->number == 0)
+		job->sketches = sketch_values(job);
+	measure_errors(job);
+}
+
+void
+pgae_jobs_sketch(PgaeJob **jobs, uint32 n_jobs)
+{
+	AeSchema *schema = &jobs[0]->models[0].schema;
+	AeColumn *columns = palloc(schema->n_columns * sizeof(AeColumn));
+
+	/* the other members have the same columns, and no sketches */
+	memcpy(columns, schema->columns, schema->n_columns * sizeof(AeColumn));
+	schema->columns = columns;
+	for (uint32 c = 0; c < schema->n_columns; c++)
+	{
+		columns[c].sketch = &jobs[0]->sketches[c];
+		if (columns[c].element <= 1)
+			sketch_errors(&columns[c], c, jobs, n_jobs);
+	}
+	for (uint32 j = 0; j < n_jobs; j++)
+	{
+		if (jobs[j]->column_errors)
+			pfree(jobs[j]->column_errors);
+		jobs[j]->column_errors = NULL;
+	}
+}
