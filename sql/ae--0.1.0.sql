@@ -1019,6 +1019,106 @@ CREATE AGGREGATE ae.evaluate(ae.model, anyelement, double precision) (
 COMMENT ON AGGREGATE ae.evaluate(ae.model, anyelement, double precision) IS
 'evaluate a model on rows: mean error, share of rows flagged at that contamination, mean error of each column';
 
+-- whether rows still are what they were in training
+
+CREATE FUNCTION ae.drift_transfn(internal, bytea, anyelement) RETURNS internal
+AS 'MODULE_PATHNAME', 'pg_ae_drift_transfn'
+LANGUAGE C PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION ae.drift_transfn(internal, bytea, anyelement) IS
+'counts a row for ae.drift';
+
+CREATE FUNCTION ae.drift_transfn(internal, ae.model, anyelement) RETURNS internal
+AS 'MODULE_PATHNAME', 'pg_ae_drift_transfn'
+LANGUAGE C PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION ae.drift_transfn(internal, ae.model, anyelement) IS
+'counts a row for ae.drift';
+
+CREATE FUNCTION ae.drift_combinefn(internal, internal) RETURNS internal
+AS 'MODULE_PATHNAME', 'pg_ae_drift_combinefn'
+LANGUAGE C PARALLEL SAFE;
+COMMENT ON FUNCTION ae.drift_combinefn(internal, internal) IS
+'adds counts for ae.drift';
+
+CREATE FUNCTION ae.drift_serialfn(internal) RETURNS bytea
+AS 'MODULE_PATHNAME', 'pg_ae_drift_serialfn'
+LANGUAGE C STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION ae.drift_serialfn(internal) IS
+'sends counts of ae.drift to another process';
+
+CREATE FUNCTION ae.drift_deserialfn(bytea, internal) RETURNS internal
+AS 'MODULE_PATHNAME', 'pg_ae_drift_deserialfn'
+LANGUAGE C STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION ae.drift_deserialfn(bytea, internal) IS
+'receives counts of ae.drift';
+
+CREATE FUNCTION ae.drift_finalfn(internal) RETURNS jsonb
+AS 'MODULE_PATHNAME', 'pg_ae_drift_finalfn'
+LANGUAGE C PARALLEL SAFE;
+COMMENT ON FUNCTION ae.drift_finalfn(internal) IS
+'tests the counts of ae.drift';
+
+CREATE AGGREGATE ae.drift(bytea, anyelement) (
+	SFUNC = ae.drift_transfn,
+	STYPE = internal,
+	SSPACE = 32768,
+	FINALFUNC = ae.drift_finalfn,
+	COMBINEFUNC = ae.drift_combinefn,
+	SERIALFUNC = ae.drift_serialfn,
+	DESERIALFUNC = ae.drift_deserialfn,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE ae.drift(bytea, anyelement) IS
+'compare rows with those of training: for each column, and for the rows as a whole, how far they differ and whether that is more than chance';
+
+CREATE AGGREGATE ae.drift(ae.model, anyelement) (
+	SFUNC = ae.drift_transfn,
+	STYPE = internal,
+	SSPACE = 32768,
+	FINALFUNC = ae.drift_finalfn,
+	COMBINEFUNC = ae.drift_combinefn,
+	SERIALFUNC = ae.drift_serialfn,
+	DESERIALFUNC = ae.drift_deserialfn,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE ae.drift(ae.model, anyelement) IS
+'compare rows with those of training: for each column, and for the rows as a whole, how far they differ and whether that is more than chance';
+
+CREATE FUNCTION ae.drift_report(
+	model bytea,
+	query text,
+	OUT feature text,
+	OUT drifted boolean,
+	OUT reason text,
+	OUT psi double precision,
+	OUT distance double precision,
+	OUT nulls_was double precision,
+	OUT nulls_now double precision,
+	OUT error_was double precision,
+	OUT error_now double precision)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'pg_ae_drift_report'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000 ROWS 20;
+COMMENT ON FUNCTION ae.drift_report(bytea, text) IS
+'compare the rows of a query or table with those of training: a row for each column and one, without feature, for the rows as a whole, the strongest drift first';
+
+CREATE FUNCTION ae.drift_report(
+	model ae.model,
+	query text,
+	OUT feature text,
+	OUT drifted boolean,
+	OUT reason text,
+	OUT psi double precision,
+	OUT distance double precision,
+	OUT nulls_was double precision,
+	OUT nulls_now double precision,
+	OUT error_was double precision,
+	OUT error_now double precision)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'pg_ae_drift_report'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000 ROWS 20;
+COMMENT ON FUNCTION ae.drift_report(ae.model, text) IS
+'compare the rows of a query or table with those of training: a row for each column and one, without feature, for the rows as a whole, the strongest drift first';
+
 -- the way to a first answer
 
 CREATE FUNCTION ae.detect(
