@@ -134,25 +134,6 @@ sketch_values(PgaeJob *job)
 
 /* ---- errors ---- */
 
-/* Row i of those that the networks did not see, into a scorer of one row. */
-static void
-take_row(PgaeJob *job, AeScorer *scorer, size_t i)
-{
-	const PgaeRow *row;
-	AeReal label;
-
-	if (job->unseen == NULL)
-	{
-		if (job->rows.has_target)
-			pgae_store_read_labelled(&job->rows, scorer->cells, &label, i, 1);
-		else
-			pgae_store_read(&job->rows, scorer->cells, i, 1);
-		return;
-	}
-	row = pgae_codec_unpack(job->codec, pgae_store_next(job->unseen));
-	ae_scorer_take(scorer, 0, row->values, row->missing);
-}
-
 /*
  * Adds the errors of a row by one of the networks to its means over all.  What an unseen value costs
  * would drown the means over rows.
@@ -184,8 +165,7 @@ make_scorer(const AeModel *model, void **block)
 	size_t bytes;
 	AeError error;
 
-	if (ae_scorer_size(&bytes, model, 1, &error) != AE_OK)
-		pgae_raise(&error, &model->schema);
+	pgae_raise_unless_ok(ae_scorer_size(&bytes, model, 1, &error), &error, &model->schema);
 	*block = MemoryContextAllocHuge(CurrentMemoryContext, bytes);
 	ae_scorer_init(scorer, *block, model, 1, pgae_kernels());
 	return scorer;
@@ -196,9 +176,10 @@ static void
 measure_errors(PgaeJob *job)
 {
 	uint32 n_columns = job->models[0].schema.n_columns;
-	size_t n = job->unseen ? pgae_store_count(job->unseen) : job->progress->n_validation;
+	PgaeSample sample = pgae_sample_begin(job);
+	AeReal label;
+	size_t n = sample.unseen ? Min(sample.n, Min(ERROR_ROWS, MAX_KEPT / n_columns)) : 0;
 
-	n = Min(n, Min(ERROR_ROWS, MAX_KEPT / n_columns));
 	job->n_errors = n;
 	job->column_errors = NULL;
 	if (n == 0)
@@ -211,12 +192,11 @@ measure_errors(PgaeJob *job)
 		void *block;
 		AeScorer *scorer = make_scorer(&job->models[m], &block);
 
-		if (job->unseen)
-			pgae_store_rewind(job->unseen);
+		sample = pgae_sample_begin(job);
 		for (size_t i = 0; i < n; i++)
 		{
 			pgae_report_step(job->report, "sketching", i, n);
-			take_row(job, scorer, i);
+			pgae_sample_next(job, &sample, scorer, job->rows.has_target ? &label : NULL, i, 1);
 			add_errors(job, i, scorer);
 		}
 		pfree(scorer);
