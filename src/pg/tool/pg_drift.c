@@ -212,10 +212,10 @@ refuse_without_sketches(const AeSchema *schema)
 static Drift *
 begin(const PgaeCached *cached, MemoryContext context)
 {
-	const AeModel *model = &cached->networks[0].model;
+	const AeModel *model = pgae_cached_fold(cached, 0);
 	const AeSchema *schema = &model->schema;
 	Size parts_bytes = schema->n_columns * sizeof(Part);
-	Builder builder = {.head = {.checksum = cached->checksum, .n_parts = schema->n_columns}};
+	Builder builder = {.head = {.checksum = cached->parsed.checksum, .n_parts = schema->n_columns}};
 	Drift *drift;
 
 	refuse_without_sketches(schema);
@@ -269,77 +269,63 @@ count_value(Drift *drift, Part *part, double value)
 }
 
 /*
- * The errors of the row's columns, means over the networks of its fold; NaN: not observed.  Means
- * over rows leave out what unseen values cost, as in training.
+ * Counts the errors of the columns of the row in a scorer; means over rows leave out what unseen
+ * values cost, as in training.
  */
-static double *
-column_errors(Drift *drift, PgaeCached *cached)
-{
-	double *mean = palloc0(sizeof(double) * drift->n_parts);
-	double *errors = palloc(sizeof(double) * drift->n_parts);
-
-	for (uint32 m = 0; m < cached->n_members; m++)
-	{
-		AeScorer *scorer = &cached->network[m].scorer;
-
-		ae_scorer_column_errors(errors, scorer,
-								ae_scorer_decode(scorer, ae_scorer_encode(scorer, 1), 1));
-		for (uint32 c = 0; c < drift->n_parts; c++)
-		{
-			Part *part = &parts_of(drift)[c];
-
-			mean[c] += errors[c] / cached->n_members;
-			if (!isfinite(errors[c]) || scorer->parts[c] > 0)
-				continue;
-			part->error_sum += errors[c];
-			part->error_n++;
-		}
-	}
-	pfree(errors);
-	return mean;
-}
-
 static void
-count_errors(Drift *drift, PgaeCached *cached, const AeSchema *schema)
+count_errors(Drift *drift, AeScorer *scorer, const AeSchema *schema)
 {
-	double *errors = column_errors(drift, cached);
+	double *errors = palloc0(sizeof(double) * drift->n_parts);
+	double *scratch = palloc(sizeof(double) * drift->n_parts);
+	uint64 *count = palloc0(sizeof(uint64) * drift->n_parts);
 
+	ae_members_add_errors(errors, count, scorer, scratch);
 	for (uint32 c = 0; c < drift->n_parts; c++)
 	{
-		const Counts *counts = &parts_of(drift)[c].errors;
+		Part *part = &parts_of(drift)[c];
 
-		if (counts->n_bins > 0 && !isnan(errors[c]))
-			number_at(drift, counts->now)[ae_sketch_bin(schema->columns[c].errors, errors[c])]++;
+		if (part->errors.n_bins == 0 || count[c] == 0)
+			continue;
+		number_at(drift, part->errors.now)[ae_sketch_bin(schema->columns[c].errors, errors[c])]++;
+		if (!isfinite(errors[c]) || scorer->parts[c] > 0)
+			continue;
+		part->error_sum += errors[c];
+		part->error_n++;
 	}
 	pfree(errors);
+	pfree(scratch);
+	pfree(count);
 }
 
-/* Counts the score of a row just seen, and the errors of its columns. */
+/* Counts the score of a row, and the errors of its columns. */
 static void
-count_score(Drift *drift, PgaeCached *cached, PgaeSight sight)
+count_score(Drift *drift, PgaeCached *cached, const AeBundleRow *row)
 {
-	const AeModel *model = &cached->networks[0].model;
+	const AeModel *model = pgae_cached_fold(cached, 0);
 	const AeCalibration *calibration = &model->calibration;
-	double error, raw;
+	AeScore score;
+	AeSight sight;
 	uint32 low = 0, high = calibration->n_points;
 
-	pgae_score_seen(&error, &raw, cached, sight);
+	ae_bundle_score(&score, &cached->scorer, row, 1);
+	if (score.sight == AE_SIGHT_UNOBSERVED)
+		return;
 	drift->n_scored++;
-	drift->n_flagged += ae_calibration_p(calibration, raw) <= CONTAMINATION;
+	drift->n_flagged += ae_calibration_p(calibration, score.raw) <= CONTAMINATION;
 	/* points descend: so many are not below the score */
 	while (low < high)
 	{
 		uint32 middle = low + (high - low) / 2;
 
-		if (calibration->score[middle] >= raw)
+		if (calibration->score[middle] >= score.raw)
 			low = middle + 1;
 		else
 			high = middle;
 	}
 	if (drift->scores.n_bins > 0)
 		number_at(drift, drift->scores.now)[low]++;
-	if (sight == PGAE_SEEN)
-		count_errors(drift, cached, &model->schema);
+	if (score.sight == AE_SIGHT_SEEN)
+		count_errors(drift, ae_bundle_take(&sight, &cached->scorer, row), &model->schema);
 }
 
 /* The row's values, with the levels of the first fold. */
@@ -348,7 +334,7 @@ count_values(Drift *drift, PgaeCached *cached, Datum datum)
 {
 	const PgaeRow *row = pgae_codec_read(cached->codec, datum);
 
-	if (cached->n_folds > 1)
+	if (cached->parsed.bundle.n_folds > 1)
 		pgae_codec_choose(cached->codec, 0);
 	for (uint32 c = 0; c < drift->n_parts; c++)
 	{
@@ -386,9 +372,8 @@ pg_ae_drift_transfn(PG_FUNCTION_ARGS)
 {
 	MemoryContext context = check_aggregate(fcinfo);
 	Drift *drift = PG_ARGISNULL(0) ? NULL : (Drift *) PG_GETARG_POINTER(0);
-	const PgaeRow *row;
+	AeBundleRow row;
 	PgaeCached *cached;
-	PgaeSight sight;
 
 	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
 	{
@@ -396,14 +381,13 @@ pg_ae_drift_transfn(PG_FUNCTION_ARGS)
 			PG_RETURN_NULL();
 		PG_RETURN_POINTER(drift);
 	}
-	cached = pgae_see_row(fcinfo, 1, &row, &sight);
+	cached = pgae_see_row(fcinfo, 1, &row);
 	if (drift == NULL)
 		drift = begin(cached, context);
-	check_same_model(drift->checksum == cached->checksum &&
-					 drift->n_parts == cached->networks[0].model.schema.n_columns);
+	check_same_model(drift->checksum == cached->parsed.checksum &&
+					 drift->n_parts == pgae_cached_fold(cached, 0)->schema.n_columns);
 	drift->n_rows++;
-	if (sight != PGAE_UNOBSERVED)
-		count_score(drift, cached, sight);
+	count_score(drift, cached, &row);
 	count_values(drift, cached, PG_GETARG_DATUM(2));
 	PG_RETURN_POINTER(drift);
 }

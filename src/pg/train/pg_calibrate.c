@@ -20,19 +20,10 @@
 #define MAX_TRIALS 256
 #define TRIAL_MACS 5e9
 
-/* Members of a job made ready to score. */
-typedef struct Panel
+PgaePanel *
+pgae_panel_make(const AeModel *models, uint32 n_members, size_t batch)
 {
-	AePacked members[AE_MAX_MEMBERS];
-	AeScorer scorer;
-	void *blocks[AE_MAX_MEMBERS + 1];
-} Panel;
-
-/* palloc'd; everything in the current context */
-static Panel *
-make_panel(const AeModel *models, uint32 n_members, size_t batch)
-{
-	Panel *panel = palloc0(sizeof(Panel));
+	PgaePanel *panel = palloc0(sizeof(PgaePanel));
 	size_t bytes;
 	AeError error;
 
@@ -49,8 +40,8 @@ make_panel(const AeModel *models, uint32 n_members, size_t batch)
 	return panel;
 }
 
-static void
-free_panel(Panel *panel)
+void
+pgae_panel_free(PgaePanel *panel)
 {
 	for (uint32 i = 0; i <= panel->scorer.n_members; i++)
 		pfree(panel->blocks[i]);
@@ -135,7 +126,7 @@ score_sample(PgaeJob *job, AeTerms *terms)
 	PgaeSample sample = pgae_sample_begin(job);
 	size_t n_code = model->net.width[model->net.n_encoder];
 	AeReal *ranges = palloc(2 * n_code * sizeof(AeReal));
-	Panel *panel = make_panel(model, 1, batch_of(&model->net));
+	PgaePanel *panel = pgae_panel_make(model, 1, batch_of(&model->net));
 	AeScorer *scorer = &panel->scorer;
 	AeReal *labels = job->rows.has_target ? palloc(scorer->batch * sizeof(AeReal)) : NULL;
 	AeTargetTally target = {0};
@@ -158,7 +149,7 @@ score_sample(PgaeJob *job, AeTerms *terms)
 	ae_code_tally_keep(model, &tally);
 	model->target_loss = pgae_finite_or_nan(ae_target_mean_loss(&target));
 	model->target_accuracy = pgae_finite_or_nan(ae_target_accuracy(&target, model->net.n_target));
-	free_panel(panel);
+	pgae_panel_free(panel);
 	pfree(ranges);
 }
 
@@ -203,7 +194,7 @@ pgae_job_choose_filling(PgaeJob *job)
 	size_t n_rounds = (size_t) ceil(n_wanted / (double) Max(sample.n, 1));
 	double share = n_wanted / ((double) sample.n * (double) n_rounds);
 	AeTrials trials = {0};
-	Panel *panel = make_panel(job->models, job->n_members, 1);
+	PgaePanel *panel = pgae_panel_make(job->models, job->n_members, 1);
 	AeScorer *scorer = &panel->scorer;
 	AeReal label;
 	bool *hidden = palloc(model->schema.n_columns * sizeof(bool));
@@ -224,7 +215,7 @@ pgae_job_choose_filling(PgaeJob *job)
 	model->filling = ae_impute_best(&trials);
 	for (uint32 m = 0; m < job->n_members; m++)
 		job->models[m].filling = model->filling;
-	free_panel(panel);
+	pgae_panel_free(panel);
 	pfree(hidden);
 	pfree(scratch);
 }

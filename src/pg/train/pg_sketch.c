@@ -10,6 +10,7 @@
 #include <float.h>
 #include <math.h>
 
+#include "ae_bundle.h"
 #include "miscadmin.h"
 
 /* Rows of a fold that are looked at, and numbers of them that are kept at a time. */
@@ -135,40 +136,27 @@ sketch_values(PgaeJob *job)
 /* ---- errors ---- */
 
 /*
- * Adds the errors of a row by one of the networks to its means over all.  What an unseen value costs
- * would drown the means over rows.
+ * The errors of the row in a scorer, row i of the sample; NaN: not observed.  What an unseen value
+ * costs would drown means over rows, so those are of the others.
  */
 static void
-add_errors(PgaeJob *job, size_t i, AeScorer *scorer)
+take_errors(PgaeJob *job, size_t i, AeScorer *scorer, uint64 *count, double *scratch)
 {
-	uint32 n_columns = scorer->model->schema.n_columns;
-	double *mean = job->column_errors + i * n_columns;
-	double *errors = palloc(n_columns * sizeof(double));
+	uint32 n_columns = job->models[0].schema.n_columns;
+	double *errors = job->column_errors + i * n_columns;
 
-	ae_scorer_column_errors(errors, scorer,
-							ae_scorer_decode(scorer, ae_scorer_encode(scorer, 1), 1));
+	memset(count, 0, n_columns * sizeof(uint64));
+	ae_members_add_errors(errors, count, scorer, scratch);
 	for (uint32 c = 0; c < n_columns; c++)
 	{
-		mean[c] += errors[c] / job->n_members;
-		if (!isfinite(errors[c]) || scorer->parts[c] > 0)
-			continue;
-		job->error_sums[c] += errors[c];
-		job->error_counts[c]++;
+		if (count[c] == 0)
+			errors[c] = NAN;
+		else if (isfinite(errors[c]) && !(scorer->parts[c] > 0))
+		{
+			job->error_sums[c] += errors[c];
+			job->error_counts[c]++;
+		}
 	}
-	pfree(errors);
-}
-
-static AeScorer *
-make_scorer(const AeModel *model, void **block)
-{
-	AeScorer *scorer = palloc(sizeof(AeScorer));
-	size_t bytes;
-	AeError error;
-
-	pgae_raise_unless_ok(ae_scorer_size(&bytes, model, 1, &error), &error, &model->schema);
-	*block = MemoryContextAllocHuge(CurrentMemoryContext, bytes);
-	ae_scorer_init(scorer, *block, model, 1, pgae_kernels());
-	return scorer;
 }
 
 /* Errors of all columns for rows that this job's networks did not see, row by row. */
@@ -177,8 +165,11 @@ measure_errors(PgaeJob *job)
 {
 	uint32 n_columns = job->models[0].schema.n_columns;
 	PgaeSample sample = pgae_sample_begin(job);
-	AeReal label;
 	size_t n = sample.unseen ? Min(sample.n, Min(ERROR_ROWS, MAX_KEPT / n_columns)) : 0;
+	PgaePanel *panel;
+	uint64 *count;
+	double *scratch;
+	AeReal label;
 
 	job->n_errors = n;
 	job->column_errors = NULL;
@@ -187,21 +178,18 @@ measure_errors(PgaeJob *job)
 	job->column_errors = palloc0(n * n_columns * sizeof(double));
 	job->error_sums = palloc0(n_columns * sizeof(double));
 	job->error_counts = palloc0(n_columns * sizeof(double));
-	for (uint32 m = 0; m < job->n_members; m++)
+	panel = pgae_panel_make(job->models, job->n_members, 1);
+	count = palloc(n_columns * sizeof(uint64));
+	scratch = palloc(n_columns * sizeof(double));
+	for (size_t i = 0; i < n; i++)
 	{
-		void *block;
-		AeScorer *scorer = make_scorer(&job->models[m], &block);
-
-		sample = pgae_sample_begin(job);
-		for (size_t i = 0; i < n; i++)
-		{
-			pgae_report_step(job->report, "sketching", i, n);
-			pgae_sample_next(job, &sample, scorer, job->rows.has_target ? &label : NULL, i, 1);
-			add_errors(job, i, scorer);
-		}
-		pfree(scorer);
-		pfree(block);
+		pgae_report_step(job->report, "sketching", i, n);
+		pgae_sample_next(job, &sample, &panel->scorer, job->rows.has_target ? &label : NULL, i, 1);
+		take_errors(job, i, &panel->scorer, count, scratch);
 	}
+	pgae_panel_free(panel);
+	pfree(count);
+	pfree(scratch);
 }
 
 /* The errors of one column in all jobs; those that overflowed count as the largest double. */

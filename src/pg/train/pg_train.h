@@ -170,6 +170,18 @@ extern void pgae_job_make_prototypes(PgaeJob *job);
 
 /* ---- pg_calibrate.c: scores of rows ---- */
 
+/* Members of a job made ready to score. */
+typedef struct PgaePanel
+{
+	AePacked members[AE_MAX_MEMBERS];
+	AeScorer scorer;
+	void *blocks[AE_MAX_MEMBERS + 1];
+} PgaePanel;
+
+/* palloc'd; everything in the current context */
+extern PgaePanel *pgae_panel_make(const AeModel *models, uint32 n_members, size_t batch);
+extern void pgae_panel_free(PgaePanel *panel);
+
 /*
  * Norms of each member, and the mean of their raw scores of the rows that calibrate.  One network
  * without prototypes is ranked by its error as it is.
