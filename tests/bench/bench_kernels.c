@@ -113,7 +113,7 @@ measure_shape(size_t n_rows, size_t n_in, size_t n_out, const AeKernels *const *
 	job.bias = random_floats(n_out);
 	job.y = random_floats(n_rows * n_out);
 	job.panels = random_floats(ae_kernel_packed_count(n_in, n_out));
-	ae_kernel_pack(job.panels, job.w, n_in, n_out);
+	ae_kernel_pack(job.panels, job.w, n_in, n_out, NULL);
 	for (int i = 0; i <= MAX_TABLES; i++)
 		best[0][i] = best[1][i] = 1e9;
 	for (int repeat = 0; repeat < REPEATS; repeat++)

@@ -207,7 +207,7 @@ score_rows(double *errors, uint64_t *heads, const AeModel *model, int first, int
 
 	REQUIRE(ae_packed_size(&bytes, model, &error) == AE_OK);
 	weights = take(bytes);
-	ae_packed_init(&packed, weights, model, ae_kernels_best());
+	ae_packed_init(&packed, weights, model, ae_kernels_best(), NULL);
 	REQUIRE(ae_scorer_size(&bytes, &packed, 1, (size_t) n_rows, &error) == AE_OK);
 	block = take(bytes);
 	ae_scorer_init(&scorer, block, &packed, 1, (size_t) n_rows);
@@ -257,10 +257,10 @@ use_model(const AeModel *model, const uint8_t *data, size_t size)
 	size_t length;
 	uint8_t *again;
 
-	REQUIRE(ae_model_written_size(&length, model, &error) == AE_OK);
+	REQUIRE(ae_model_written_size(&length, model, &error, NULL) == AE_OK);
 	REQUIRE(length == size);
 	again = take(length);
-	ae_model_write(again, length, model);
+	ae_model_write(again, length, model, NULL);
 	REQUIRE(memcmp(again, data, length) == 0);
 	free(again);
 	REQUIRE(ae_layout_check(&model->net.layout, &error) == AE_OK);
@@ -282,19 +282,19 @@ try_bytes(const uint8_t *data, size_t size)
 	AeModel model;
 	AeError error = {0};
 	size_t block_bytes = 0;
-	AeStatus status = ae_model_check(&block_bytes, data, size, &error);
+	AeStatus status = ae_model_check(&block_bytes, data, size, &error, NULL);
 	void *block;
 
 	if (status != AE_OK)
 	{
 		REQUIRE(status == AE_ERR_CORRUPT || status == AE_ERR_VERSION);
 		REQUIRE(error.status == status && error.what && error.offset <= size);
-		REQUIRE(ae_model_read(&model, NULL, 0, data, size, &error) == status);
+		REQUIRE(ae_model_read(&model, NULL, 0, data, size, &error, NULL) == status);
 		return;
 	}
 	REQUIRE(block_bytes <= size * 8 + 256 * 1024);
 	block = take(block_bytes);
-	REQUIRE(ae_model_read(&model, block, block_bytes, data, size, &error) == AE_OK);
+	REQUIRE(ae_model_read(&model, block, block_bytes, data, size, &error, NULL) == AE_OK);
 	use_model(&model, data, size);
 	free(block);
 }
@@ -305,7 +305,7 @@ try_bundle(const uint8_t *data, size_t size)
 {
 	AeBundleBytes bundle;
 	AeError error = {0};
-	AeStatus status = ae_bundle_open(&bundle, data, size, &error);
+	AeStatus status = ae_bundle_open(&bundle, data, size, &error, NULL);
 	size_t length;
 	uint8_t *again;
 
@@ -321,10 +321,10 @@ try_bundle(const uint8_t *data, size_t size)
 		REQUIRE(ae_bundle_written_size(&length, &bundle, &error) == AE_OK);
 		REQUIRE(length == size);
 		again = take(length);
-		ae_bundle_write(again, length, &bundle);
+		ae_bundle_write(again, length, &bundle, NULL);
 		REQUIRE(memcmp(again, data, length) == 0);
 		free(again);
-		REQUIRE(ae_model_check(&length, data, size, &error) == AE_ERR_CORRUPT);
+		REQUIRE(ae_model_check(&length, data, size, &error, NULL) == AE_ERR_CORRUPT);
 	}
 	for (uint32_t i = 0; i < bundle.n_folds * bundle.n_members; i++)
 		try_bytes(bundle.bytes[i], bundle.length[i]);

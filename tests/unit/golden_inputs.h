@@ -47,7 +47,7 @@ golden_inputs(GoldenInputs *in)
 	fill(in->w, GOLDEN_IN * GOLDEN_OUT, 102, 1);
 	fill(in->bias, GOLDEN_OUT, 103, 1);
 	fill(in->target, GOLDEN_OUT, 104, 1.2);
-	ae_kernel_pack(in->panels, in->w, GOLDEN_IN, GOLDEN_OUT);
+	ae_kernel_pack(in->panels, in->w, GOLDEN_IN, GOLDEN_OUT, NULL);
 }
 
 #endif

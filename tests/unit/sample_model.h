@@ -691,12 +691,12 @@ sample_write(const AeModel *model, size_t *length, AeError *error)
 {
 	uint8_t *bytes;
 
-	if (ae_model_written_size(length, model, error) != AE_OK)
+	if (ae_model_written_size(length, model, error, NULL) != AE_OK)
 		return NULL;
 	bytes = malloc(*length);
 	if (!bytes)
 		abort();
-	ae_model_write(bytes, *length, model);
+	ae_model_write(bytes, *length, model, NULL);
 	return bytes;
 }
 
@@ -711,7 +711,7 @@ sample_write_bundle(const AeBundleBytes *bundle, size_t *length, AeError *error)
 	bytes = malloc(*length);
 	if (!bytes)
 		abort();
-	ae_bundle_write(bytes, *length, bundle);
+	ae_bundle_write(bytes, *length, bundle, NULL);
 	return bytes;
 }
 

@@ -24,7 +24,7 @@ sample_scorer(AeScorer *scorer, const AeModel *model, size_t batch, const AeKern
 
 	if (!s || ae_packed_size(&size, model, NULL) != AE_OK || !(s->weights = malloc(size)))
 		abort();
-	ae_packed_init(&s->packed, s->weights, model, kernels);
+	ae_packed_init(&s->packed, s->weights, model, kernels, NULL);
 	if (ae_scorer_size(&size, &s->packed, 1, batch, NULL) != AE_OK || !(s->scratch = malloc(size)))
 		abort();
 	ae_scorer_init(scorer, s->scratch, &s->packed, 1, batch);

@@ -73,7 +73,7 @@ make_bed(Bed *bed, const AeModel *const *models, uint32_t n_folds, uint32_t n_me
 	{
 		assert_int_equal(ae_packed_size(&size, models[i], NULL), AE_OK);
 		bed->blocks[i] = malloc(size);
-		ae_packed_init(&bed->networks[i], bed->blocks[i], models[i], kernels);
+		ae_packed_init(&bed->networks[i], bed->blocks[i], models[i], kernels, NULL);
 	}
 	bed->bundle = (AeBundle){n_folds, n_members, bed->networks};
 	assert_int_equal(ae_bundle_scorer_size(&size, &bed->bundle, batch, NULL), AE_OK);

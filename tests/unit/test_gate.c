@@ -524,9 +524,9 @@ thresholds_survive_the_bytes(void **state)
 		void *block;
 
 		assert_non_null(bytes);
-		assert_int_equal(ae_model_check(&size, bytes, length, &error), AE_OK);
+		assert_int_equal(ae_model_check(&size, bytes, length, &error, NULL), AE_OK);
 		block = malloc(size);
-		assert_int_equal(ae_model_read(&model, block, size, bytes, length, &error), AE_OK);
+		assert_int_equal(ae_model_read(&model, block, size, bytes, length, &error, NULL), AE_OK);
 		assert_int_equal(model.net.gated, 1);
 		assert_memory_equal(model.params, s->params, n * sizeof(AeReal));
 		/* what stands where the last threshold does, made NaN and made infinite */
@@ -536,7 +536,7 @@ thresholds_survive_the_bytes(void **state)
 		{
 			sample_put(bytes, at, i == 0 ? 0x7fc00000u : 0xff800000u, 4);
 			sample_seal(bytes, length);
-			assert_int_not_equal(ae_model_check(&size, bytes, length, &error), AE_OK);
+			assert_int_not_equal(ae_model_check(&size, bytes, length, &error, NULL), AE_OK);
 		}
 		s->params[n - 1] = (AeReal) NAN;
 		assert_null(sample_write(&s->model, &length, &error));

@@ -447,7 +447,7 @@ test_pack(void **state)
 
 		assert_int_equal(ae_kernel_packed_count(n_in, n_out), panels.n);
 		fill(w, n_in * n_out, 1, 1);
-		ae_kernel_pack(panels.p, w, n_in, n_out);
+		ae_kernel_pack(panels.p, w, n_in, n_out, NULL);
 		for (size_t col = 0; col < widths[i][1]; col++)
 		{
 			size_t first = col / 32 * 32, width = widths[i][1] - first;
@@ -492,7 +492,7 @@ check_dense(const AeKernels *const *tables, int n_tables, size_t n_rows, size_t 
 	fill(x.p, x.n, 2, 2);
 	fill(w.p, w.n, 3, 1);
 	fill(bias.p, bias.n, 4, 1);
-	ae_kernel_pack(panels.p, w.p, n_in, n_out);
+	ae_kernel_pack(panels.p, w.p, n_in, n_out, NULL);
 	for (size_t i = 0; i < n_rows; i++)
 		reference_dense(want.p + i * n_out, x.p + i * ldx, w.p, bias.p, n_in, n_out);
 	for (int t = 0; t < n_tables; t++)

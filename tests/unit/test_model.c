@@ -27,7 +27,7 @@ static AeStatus
 read_back(AeModel *model, void **block, const uint8_t *bytes, size_t length, AeError *error)
 {
 	size_t size = 0;
-	AeStatus status = ae_model_check(&size, bytes, length, error);
+	AeStatus status = ae_model_check(&size, bytes, length, error, NULL);
 
 	*block = NULL;
 	if (status != AE_OK)
@@ -35,7 +35,7 @@ read_back(AeModel *model, void **block, const uint8_t *bytes, size_t length, AeE
 	assert_true(size <= 8 * length + 256 * 1024);
 	*block = malloc(size);
 	assert_non_null(*block);
-	assert_int_equal(ae_model_read(model, *block, size, bytes, length, error), AE_OK);
+	assert_int_equal(ae_model_read(model, *block, size, bytes, length, error, NULL), AE_OK);
 	assert_int_equal((uintptr_t) model->params % AE_ALIGN, 0);
 	return AE_OK;
 }
@@ -254,13 +254,14 @@ test_wrong_sizes(void **state)
 	void *block;
 
 	(void) state;
-	assert_int_equal(ae_model_check(&size, bytes, length, &error), AE_OK);
+	assert_int_equal(ae_model_check(&size, bytes, length, &error, NULL), AE_OK);
 	block = malloc(size - 1);
-	assert_int_equal(ae_model_read(&model, block, size - 1, bytes, length, &error), AE_ERR_SHAPE);
-	ae_model_write(longer, length + 1, &s->model);
+	assert_int_equal(ae_model_read(&model, block, size - 1, bytes, length, &error, NULL),
+					 AE_ERR_SHAPE);
+	ae_model_write(longer, length + 1, &s->model, NULL);
 	for (size_t i = 0; i <= length; i++)
 		assert_int_equal(longer[i], 0);
-	ae_model_write(longer, length - 1, &s->model);
+	ae_model_write(longer, length - 1, &s->model, NULL);
 	assert_int_equal(longer[0], 0);
 	free(block);
 	free(longer);
@@ -812,7 +813,7 @@ test_refused_schema(void **state)
 	/* nothing that varies: found when all columns are there */
 	s->columns[0].varies = s->columns[1].varies = false;
 	ae_schema_layout(&s->model.schema);
-	assert_int_equal(ae_model_written_size(&length, &s->model, &error), AE_ERR_CORRUPT);
+	assert_int_equal(ae_model_written_size(&length, &s->model, &error, NULL), AE_ERR_CORRUPT);
 	free(b);
 	sample_free(s);
 }
@@ -975,7 +976,7 @@ test_elements(void **state)
 				s->columns[c].name_len = 0;
 		}
 		lay_out(s);
-		assert_int_equal(ae_model_written_size(&length, &s->model, &error),
+		assert_int_equal(ae_model_written_size(&length, &s->model, &error, NULL),
 						 i < 3 ? AE_OK : AE_ERR_CORRUPT);
 		if (i >= 3)
 			assert_string_equal(error.what, "element of a column");
@@ -994,9 +995,9 @@ test_range_of_knots(void **state)
 
 	(void) state;
 	s->knots[0][64] = 1e308;
-	assert_int_equal(ae_model_written_size(&length, &s->model, &error), AE_OK);
+	assert_int_equal(ae_model_written_size(&length, &s->model, &error, NULL), AE_OK);
 	s->knots[0][0] = -1e308;
-	assert_int_equal(ae_model_written_size(&length, &s->model, &error), AE_ERR_CORRUPT);
+	assert_int_equal(ae_model_written_size(&length, &s->model, &error, NULL), AE_ERR_CORRUPT);
 	assert_string_equal(error.what, "range of knots");
 	assert_true(error.offset == o.column[0] + 77 + 64 * 8);
 	sample_free(s);
@@ -1250,18 +1251,18 @@ test_refused_detector(void **state)
 		memcpy(&level, &bad_levels[i], 4);
 		refuses(b, length, last, bad_levels[i], 4, last);
 		s->prototypes[2 * ae_layout_cells(layout) - 1] = (AeReal) level; /* nor is it written */
-		assert_int_equal(ae_model_written_size(&length, &s->model, &error), AE_ERR_CORRUPT);
+		assert_int_equal(ae_model_written_size(&length, &s->model, &error, NULL), AE_ERR_CORRUPT);
 		assert_int_equal(error.offset, last);
 		length = o.end;
 	}
 	s->prototypes[0] = (AeReal) NAN;
-	assert_int_equal(ae_model_written_size(&length, &s->model, &error), AE_ERR_CORRUPT);
+	assert_int_equal(ae_model_written_size(&length, &s->model, &error, NULL), AE_ERR_CORRUPT);
 	assert_int_equal(error.offset, o.detector + 20);
 	s->model.prototypes.n = AE_MAX_PROTOTYPES + 1;
-	assert_int_equal(ae_model_written_size(&length, &s->model, &error), AE_ERR_LIMIT);
+	assert_int_equal(ae_model_written_size(&length, &s->model, &error, NULL), AE_ERR_LIMIT);
 	s->model.prototypes.n = 0;
 	s->model.error_norm = 0;
-	assert_int_equal(ae_model_written_size(&length, &s->model, &error), AE_ERR_CORRUPT);
+	assert_int_equal(ae_model_written_size(&length, &s->model, &error, NULL), AE_ERR_CORRUPT);
 	free(b);
 	sample_free(s);
 }
@@ -1310,7 +1311,7 @@ judge_bundle(const uint8_t *bytes, size_t length, AeError *error)
 {
 	uint8_t *exact = copy_of(bytes, length), *again;
 	AeBundleBytes bundle;
-	AeStatus status = ae_bundle_open(&bundle, exact, length, error);
+	AeStatus status = ae_bundle_open(&bundle, exact, length, error, NULL);
 	size_t size, again_length;
 
 	if (status != AE_OK)
@@ -1337,7 +1338,7 @@ judge_bundle(const uint8_t *bytes, size_t length, AeError *error)
 		const uint8_t *at = bundle.bytes[i];
 
 		assert_true(at >= exact && at + bundle.length[i] <= exact + length);
-		status = ae_model_check(&size, at, bundle.length[i], error);
+		status = ae_model_check(&size, at, bundle.length[i], error, NULL);
 		assert_int_equal(judge(at, bundle.length[i], error), status);
 	}
 	free(exact);
@@ -1357,7 +1358,7 @@ test_bundles(void **state)
 			size_t at = 40, size;
 
 			assert_int_equal(judge_bundle(b.bytes, b.length, &error), AE_OK);
-			assert_int_equal(ae_bundle_open(&bundle, b.bytes, b.length, &error), AE_OK);
+			assert_int_equal(ae_bundle_open(&bundle, b.bytes, b.length, &error, NULL), AE_OK);
 			assert_true(bundle.n_folds == n_folds && bundle.n_members == n_members);
 			assert_int_equal(sample_get(b.bytes, 12, 4), 4);
 			assert_int_equal(sample_get(b.bytes, 32, 4), n_folds);
@@ -1372,7 +1373,8 @@ test_bundles(void **state)
 			}
 			assert_int_equal(at, b.length);
 			/* a bundle is no model, neither for the reader nor inside another bundle */
-			assert_int_equal(ae_model_check(&size, b.bytes, b.length, &error), AE_ERR_CORRUPT);
+			assert_int_equal(ae_model_check(&size, b.bytes, b.length, &error, NULL),
+							 AE_ERR_CORRUPT);
 			assert_int_equal(error.offset, 12);
 			free_bundle(&b);
 		}
@@ -1391,7 +1393,7 @@ test_single_as_bundle(void **state)
 	(void) state;
 	for (size_t n = 0; n <= length; n++)
 	{
-		assert_int_equal(ae_bundle_open(&bundle, bytes, n, &error), AE_OK);
+		assert_int_equal(ae_bundle_open(&bundle, bytes, n, &error, NULL), AE_OK);
 		assert_true(bundle.n_folds == 1 && bundle.n_members == 1);
 		assert_true(bundle.bytes[0] == bytes && bundle.length[0] == n);
 	}
@@ -1413,7 +1415,8 @@ test_nested_bundle(void **state)
 	outer.bundle.length[1] = inner.length;
 	outer.bytes = sample_write_bundle(&outer.bundle, &outer.length, &error);
 	assert_int_equal(judge_bundle(outer.bytes, outer.length, &error), AE_ERR_CORRUPT);
-	assert_int_equal(ae_model_check(&size, inner.bytes, inner.length, &error), AE_ERR_CORRUPT);
+	assert_int_equal(ae_model_check(&size, inner.bytes, inner.length, &error, NULL),
+					 AE_ERR_CORRUPT);
 	assert_int_equal(error.offset, 12);
 	assert_string_equal(error.what, "a bundle where a single model should be");
 	free(outer.bytes);
@@ -1537,7 +1540,7 @@ test_refused_bundles(void **state)
 	bundle.length[4] = SIZE_MAX - 16;
 	assert_int_equal(ae_bundle_written_size(&length, &bundle, &error), AE_ERR_LIMIT);
 	/* a size that was not asked for gives zeroes */
-	ae_bundle_write(b.bytes, b.length - 1, &b.bundle);
+	ae_bundle_write(b.bytes, b.length - 1, &b.bundle, NULL);
 	for (size_t i = 0; i < b.length - 1; i++)
 		assert_int_equal(b.bytes[i], 0);
 	free_bundle(&b);
@@ -1656,7 +1659,7 @@ try_name(const char *text, uint32_t len, bool raw)
 	status = judge(bytes, length, &error);
 	free(bytes);
 	s->columns[0].name = text;
-	assert_int_equal(ae_model_written_size(&length, &s->model, &error), status);
+	assert_int_equal(ae_model_written_size(&length, &s->model, &error, NULL), status);
 	if (status != AE_OK)
 		assert_int_equal(error.offset, SAMPLE_AT_COLUMNS + 12);
 	sample_free(s);
@@ -1719,11 +1722,11 @@ test_name_twice(void **state)
 	(void) state;
 	s->columns[2].name = "yes";
 	s->columns[2].name_len = 3;
-	assert_int_equal(ae_model_written_size(&length, &s->model, &error), AE_ERR_CORRUPT);
+	assert_int_equal(ae_model_written_size(&length, &s->model, &error, NULL), AE_ERR_CORRUPT);
 	assert_string_equal(error.what, "column name twice");
 	assert_int_equal(error.offset, o.column[2] + 12);
 	s->columns[2].name_len = 2;
-	assert_int_equal(ae_model_written_size(&length, &s->model, &error), AE_OK);
+	assert_int_equal(ae_model_written_size(&length, &s->model, &error, NULL), AE_OK);
 	sample_free(s);
 }
 
@@ -1764,7 +1767,7 @@ test_many_long_names(void **state)
 	assert_non_null(bytes);
 	assert_int_equal(judge(bytes, length, &error), AE_OK);
 	memcpy(names + (size_t) 1500 * LEN, names, LEN);
-	assert_int_equal(ae_model_written_size(&length, &s->model, &error), AE_ERR_CORRUPT);
+	assert_int_equal(ae_model_written_size(&length, &s->model, &error, NULL), AE_ERR_CORRUPT);
 	assert_string_equal(error.what, "column name twice");
 	assert_true((clock() - start) / CLOCKS_PER_SEC < 20);
 	free(bytes);
@@ -1806,39 +1809,39 @@ test_writer_caps(void **state)
 
 	(void) state;
 	s->columns[0].name_len = AE_MAX_NAME + 1;
-	assert_int_equal(ae_model_written_size(&length, m, &error), AE_ERR_LIMIT);
+	assert_int_equal(ae_model_written_size(&length, m, &error, NULL), AE_ERR_LIMIT);
 	assert_true(error.value == AE_MAX_NAME + 1 && error.high == AE_MAX_NAME);
 	s->columns[0].name_len = 3;
 	m->schema.n_columns = 0;
-	assert_int_equal(ae_model_written_size(&length, m, &error), AE_ERR_LIMIT);
+	assert_int_equal(ae_model_written_size(&length, m, &error, NULL), AE_ERR_LIMIT);
 	m->schema.n_columns = 3;
 	m->calibration.n_points = AE_CALIBRATION_POINTS + 1;
-	assert_int_equal(ae_model_written_size(&length, m, &error), AE_ERR_LIMIT);
+	assert_int_equal(ae_model_written_size(&length, m, &error, NULL), AE_ERR_LIMIT);
 	m->calibration.n_points = 2;
 	m->n_history = AE_MAX_HISTORY + 1;
-	assert_int_equal(ae_model_written_size(&length, m, &error), AE_ERR_LIMIT);
+	assert_int_equal(ae_model_written_size(&length, m, &error, NULL), AE_ERR_LIMIT);
 	m->n_history = 2;
 	s->params[0] = NAN;
-	assert_int_equal(ae_model_written_size(&length, m, &error), AE_ERR_CORRUPT);
+	assert_int_equal(ae_model_written_size(&length, m, &error, NULL), AE_ERR_CORRUPT);
 	assert_string_equal(error.what, "weight is not finite");
 	s->params[0] = weight;
 	m->options.learning_rate = -1;
-	assert_int_equal(ae_model_written_size(&length, m, &error), AE_ERR_ARGUMENT);
+	assert_int_equal(ae_model_written_size(&length, m, &error, NULL), AE_ERR_ARGUMENT);
 	assert_string_equal(error.what, "learning_rate");
 	m->options.learning_rate = 0.1;
 	m->net.activation[0] = (AeActivation) 77;
-	assert_int_equal(ae_model_written_size(&length, m, &error), AE_ERR_CORRUPT);
+	assert_int_equal(ae_model_written_size(&length, m, &error, NULL), AE_ERR_CORRUPT);
 	m->net.activation[0] = AE_TANH;
 	m->net.layout.n_dense--;
-	assert_int_equal(ae_model_written_size(&length, m, &error), AE_ERR_CORRUPT);
+	assert_int_equal(ae_model_written_size(&length, m, &error, NULL), AE_ERR_CORRUPT);
 	assert_string_equal(error.what, "layout");
 	m->net.layout.n_dense++;
 	s->blocks[0].loss = AE_LOSS_SOFTMAX;
-	assert_int_equal(ae_model_written_size(&length, m, &error), AE_ERR_SHAPE);
+	assert_int_equal(ae_model_written_size(&length, m, &error, NULL), AE_ERR_SHAPE);
 	s->blocks[0].loss = AE_LOSS_MSE;
-	assert_int_equal(ae_model_written_size(&length, m, &error), AE_OK);
+	assert_int_equal(ae_model_written_size(&length, m, &error, NULL), AE_OK);
 	m->net.width[1] = m->net.width[2] = AE_MAX_WIDTH; /* 16 GiB of weights */
-	assert_int_equal(ae_model_written_size(&length, m, &error), AE_ERR_LIMIT);
+	assert_int_equal(ae_model_written_size(&length, m, &error, NULL), AE_ERR_LIMIT);
 	sample_free(s);
 }
 
@@ -1875,7 +1878,7 @@ test_most_columns(void **state)
 		assert_non_null(bytes);
 		assert_int_equal(judge(bytes, length, &error), AE_OK);
 		s->model.schema.n_columns++;
-		assert_int_equal(ae_model_written_size(&length, &s->model, &error), AE_ERR_LIMIT);
+		assert_int_equal(ae_model_written_size(&length, &s->model, &error, NULL), AE_ERR_LIMIT);
 		assert_true(error.high == most[k] && error.value == most[k] + 1);
 		free(bytes);
 		sample_free(s);
@@ -1901,7 +1904,7 @@ test_long_levels(void **state)
 	assert_non_null(bytes);
 	assert_int_equal(judge(bytes, length, &error), AE_OK);
 	s->levels[4][2].len++;
-	assert_int_equal(ae_model_written_size(&length, &s->model, &error), AE_ERR_LIMIT);
+	assert_int_equal(ae_model_written_size(&length, &s->model, &error, NULL), AE_ERR_LIMIT);
 	assert_true(error.value == AE_MAX_NAME && error.high == AE_MAX_NAME - 1);
 	free(bytes);
 	free(text);
@@ -2004,10 +2007,10 @@ test_extremes(void **state)
 		for (int i = 0; i < (j < n_dense ? 1 : 3); i++)
 			refuses(b, length, o.extremes + 8 + 4 * j, bad_spreads[i], 4, o.extremes + 8 + 4 * j);
 	s->spread[1] = -1;
-	assert_int_equal(ae_model_written_size(&length, &s->model, &error), AE_ERR_CORRUPT);
+	assert_int_equal(ae_model_written_size(&length, &s->model, &error, NULL), AE_ERR_CORRUPT);
 	assert_int_equal(error.offset, o.extremes + 8 + 4 * (n_dense + 1));
 	s->model.extremes.weight = 1.5;
-	assert_int_equal(ae_model_written_size(&length, &s->model, &error), AE_ERR_CORRUPT);
+	assert_int_equal(ae_model_written_size(&length, &s->model, &error, NULL), AE_ERR_CORRUPT);
 	assert_int_equal(error.offset, o.extremes);
 	free(b);
 	sample_free(s);

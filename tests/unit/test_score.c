@@ -1097,12 +1097,12 @@ load_golden(char *name, void **block)
 	while (length < 1 << 20 && fscanf(file, "%2x", &byte) == 1)
 		bytes[length++] = (uint8_t) byte;
 	fclose(file);
-	assert_int_equal(ae_bundle_open(&bundle, bytes, length, &error), AE_OK);
+	assert_int_equal(ae_bundle_open(&bundle, bytes, length, &error, NULL), AE_OK);
 	assert_true(i < bundle.n_folds * bundle.n_members && (number != NULL) == (bundle.n_folds > 1));
-	assert_int_equal(ae_model_check(&size, bundle.bytes[i], bundle.length[i], &error), AE_OK);
+	assert_int_equal(ae_model_check(&size, bundle.bytes[i], bundle.length[i], &error, NULL), AE_OK);
 	*block = malloc(size);
-	assert_int_equal(ae_model_read(model, *block, size, bundle.bytes[i], bundle.length[i], &error),
-					 AE_OK);
+	assert_int_equal(
+		ae_model_read(model, *block, size, bundle.bytes[i], bundle.length[i], &error, NULL), AE_OK);
 	free(bytes);
 	return model;
 }

@@ -24,7 +24,7 @@ ae_kernel_packed_count(size_t n_in, size_t n_out)
 }
 
 void
-ae_kernel_pack(AeReal *panels, const AeReal *w, size_t n_in, size_t n_out)
+ae_kernel_pack(AeReal *panels, const AeReal *w, size_t n_in, size_t n_out, AeCheck check)
 {
 	for (size_t col = 0; col < n_out; col += AE_PANEL)
 	{
@@ -33,6 +33,8 @@ ae_kernel_pack(AeReal *panels, const AeReal *w, size_t n_in, size_t n_out)
 
 		for (size_t k = 0; k < n_in; k++, panels += width)
 		{
+			if (k % (AE_CHECK_NUMBERS / AE_PANEL) == 0)
+				ae_check(check);
 			memcpy(panels, w + k * n_out + col, n * sizeof(AeReal));
 			for (size_t j = n; j < width; j++)
 				panels[j] = 0;

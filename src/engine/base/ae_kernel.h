@@ -170,8 +170,11 @@ typedef struct AeKernels
 /* Elements that the packed form of an I x O matrix takes. */
 size_t ae_kernel_packed_count(size_t n_in, size_t n_out);
 
-/* panels (ae_kernel_packed_count elements) = w: I x O, row-major, packed; padding is zero. */
-void ae_kernel_pack(AeReal *panels, const AeReal *w, size_t n_in, size_t n_out);
+/*
+ * panels (ae_kernel_packed_count elements) = w: I x O, row-major, packed; padding is zero.  check may
+ * be NULL.
+ */
+void ae_kernel_pack(AeReal *panels, const AeReal *w, size_t n_in, size_t n_out, AeCheck check);
 
 /* The fastest table that this CPU runs. */
 const AeKernels *ae_kernels_best(void);

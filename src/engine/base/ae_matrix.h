@@ -49,16 +49,60 @@ ae_transposed(AeMatrix m)
 	return m;
 }
 
-/* C = alpha A B + beta C, ldc numbers from row to row of C. */
+/* Columns of C in a part of a product are a multiple of this, so that no tile of a kernel is cut. */
+#define AE_MULTIPLY_TILE ((size_t) 192)
+
+/* Rows and columns of an operand as it is taken. */
+static inline size_t
+ae_taken_rows(AeMatrix m)
+{
+	return m.transposed ? m.n_cols : m.n_rows;
+}
+
+static inline size_t
+ae_taken_cols(AeMatrix m)
+{
+	return m.transposed ? m.n_rows : m.n_cols;
+}
+
+/* A part of the rows, or of the columns, that an operand is taken as. */
+static inline AeMatrix
+ae_part(AeMatrix m, bool of_rows, size_t first, size_t count)
+{
+	bool lying = of_rows != m.transposed; /* rows as they lie */
+
+	m.at += lying ? first * m.ld : first;
+	*(lying ? &m.n_rows : &m.n_cols) = count;
+	return m;
+}
+
+/*
+ * C = alpha A B + beta C, ldc numbers from row to row of C.  A large product is cut along the longer
+ * side of C, with a look at compute->check between the parts: every number of C is the same sum.
+ */
 static inline void
 ae_multiply(AeReal *c, size_t ldc, AeReal alpha, AeMatrix a, AeMatrix b, AeReal beta,
-			const AeBlas *blas)
+			const AeCompute *compute)
 {
-	blas->gemm(CblasRowMajor, a.transposed ? CblasTrans : CblasNoTrans,
-			   b.transposed ? CblasTrans : CblasNoTrans, (int) (a.transposed ? a.n_cols : a.n_rows),
-			   (int) (b.transposed ? b.n_rows : b.n_cols),
-			   (int) (a.transposed ? a.n_rows : a.n_cols), alpha, a.at, (int) a.ld, b.at,
-			   (int) b.ld, beta, c, (int) ldc);
+	size_t m = ae_taken_rows(a), k = ae_taken_cols(a), n = ae_taken_cols(b);
+	bool by_rows = m > n;
+	size_t side = by_rows ? m : n, other = by_rows ? n : m;
+	size_t part = AE_CHECK_MACS / (other > 0 ? other : 1) / (k > 0 ? k : 1);
+
+	part = part < AE_MULTIPLY_TILE ? AE_MULTIPLY_TILE : part - part % AE_MULTIPLY_TILE;
+	for (size_t first = 0; first < side; first += part)
+	{
+		size_t count = side - first < part ? side - first : part;
+		AeMatrix l = by_rows ? ae_part(a, true, first, count) : a;
+		AeMatrix r = by_rows ? b : ae_part(b, false, first, count);
+
+		if (side > part)
+			ae_check(compute->check);
+		compute->blas->gemm(CblasRowMajor, l.transposed ? CblasTrans : CblasNoTrans,
+							r.transposed ? CblasTrans : CblasNoTrans, (int) ae_taken_rows(l),
+							(int) ae_taken_cols(r), (int) k, alpha, l.at, (int) l.ld, r.at,
+							(int) r.ld, beta, c + (by_rows ? first * ldc : first), (int) ldc);
+	}
 }
 
 #endif

@@ -78,9 +78,13 @@ ae_fail(AeError *error, AeStatus status, const char *what, double value, double 
  */
 typedef void (*AeCheck)(void);
 
-/* Numbers that are worked on, and bytes that are moved, between two calls: some ms. */
-#define AE_CHECK_NUMBERS ((size_t) 1 << 20)
+/*
+ * Numbers that are worked on, bytes that are moved, and multiply-adds between two calls: some ms,
+ * also where memory is slow.
+ */
+#define AE_CHECK_NUMBERS ((size_t) 1 << 18)
 #define AE_CHECK_BYTES (8 * AE_CHECK_NUMBERS)
+#define AE_CHECK_MACS ((size_t) 1 << 28)
 
 static inline void
 ae_check(AeCheck check)

@@ -33,11 +33,17 @@ static const uint8_t magic[8] = {0x89, 'A', 'E', 'M', 0x0d, 0x0a, 0x1a, 0x0a};
 
 /* CRC-32C of everything but the field that holds it. */
 static uint32_t
-checksum(const uint8_t *bytes, size_t length)
+checksum(const uint8_t *bytes, size_t length, AeCheck check)
 {
 	uint32_t crc = ae_crc32c(0, bytes, CHECKSUM_AT);
 
-	return ae_crc32c(crc, bytes + CHECKED_AGAIN_AT, length - CHECKED_AGAIN_AT);
+	for (size_t at = CHECKED_AGAIN_AT, n; at < length; at += n)
+	{
+		n = length - at < AE_CHECK_BYTES ? length - at : AE_CHECK_BYTES;
+		ae_check(check);
+		crc = ae_crc32c(crc, bytes + at, n);
+	}
+	return crc;
 }
 
 /* A version from 1 to the newest this build knows; a newer one is no corruption. */
@@ -78,7 +84,8 @@ io_header(AeIo *io, AeModel *model, size_t length, bool *bundle)
 	ae_io_reserved(io, 4);
 	if (total != length)
 		ae_io_fault(io, 16, total > length ? "ends early" : "bytes after the end");
-	if (io->in && !io->verified && io->status == AE_OK && crc != checksum(io->in, length))
+	if (io->in && !io->verified && io->status == AE_OK &&
+		crc != checksum(io->in, length, io->check))
 		ae_io_fault(io, CHECKSUM_AT, "checksum does not match");
 	if (flags & ~(FLAG_ARRAY | FLAG_RAW_NAMES | FLAG_BUNDLE))
 		ae_io_fault(io, 12, "flags");
@@ -124,9 +131,9 @@ io_model(AeIo *io, AeModel *model, AeArena *arena, size_t length)
 }
 
 AeStatus
-ae_model_written_size(size_t *bytes, const AeModel *model, AeError *error)
+ae_model_written_size(size_t *bytes, const AeModel *model, AeError *error, AeCheck check)
 {
-	AeIo io = {.limit = AE_MAX_MODEL, .error = error};
+	AeIo io = {.limit = AE_MAX_MODEL, .error = error, .check = check};
 	AeModel copy = *model; /* io_* take what they may fill; here they only look */
 
 	if (io_model(&io, &copy, NULL, 0) == AE_OK)
@@ -135,22 +142,27 @@ ae_model_written_size(size_t *bytes, const AeModel *model, AeError *error)
 }
 
 void
-ae_model_write(void *out, size_t bytes, const AeModel *model)
+ae_model_write(void *out, size_t bytes, const AeModel *model, AeCheck check)
 {
-	AeIo io = {.out = out, .limit = bytes};
+	AeIo io = {.out = out, .limit = bytes, .check = check};
 	AeModel copy = *model;
 
 	if (io_model(&io, &copy, NULL, bytes) == AE_OK && io.at == bytes)
-		ae_io_store_u32((uint8_t *) out + CHECKSUM_AT, checksum(out, bytes));
+		ae_io_store_u32((uint8_t *) out + CHECKSUM_AT, checksum(out, bytes, check));
 	else
 		memset(out, 0, bytes);
 }
 
 /* One pass of the reader: counts where arena->base is NULL, else places what was counted. */
 static AeStatus
-read_model(AeModel *model, AeArena *arena, const void *bytes, size_t length, AeError *error)
+read_model(AeModel *model, AeArena *arena, const void *bytes, size_t length, AeError *error,
+		   AeCheck check)
 {
-	AeIo io = {.in = bytes, .limit = length, .verified = arena->base != NULL, .error = error};
+	AeIo io = {.in = bytes,
+			   .limit = length,
+			   .verified = arena->base != NULL,
+			   .error = error,
+			   .check = check};
 
 	memset(model, 0, sizeof *model);
 	if (length < HEADER_BYTES)
@@ -165,11 +177,11 @@ read_model(AeModel *model, AeArena *arena, const void *bytes, size_t length, AeE
 }
 
 AeStatus
-ae_model_check(size_t *block_bytes, const void *bytes, size_t length, AeError *error)
+ae_model_check(size_t *block_bytes, const void *bytes, size_t length, AeError *error, AeCheck check)
 {
 	AeArena arena = {NULL, 0, false};
 	AeModel model;
-	AeStatus status = read_model(&model, &arena, bytes, length, error);
+	AeStatus status = read_model(&model, &arena, bytes, length, error, check);
 
 	if (status == AE_OK)
 		*block_bytes = arena.used + AE_ALIGN;
@@ -178,18 +190,18 @@ ae_model_check(size_t *block_bytes, const void *bytes, size_t length, AeError *e
 
 AeStatus
 ae_model_read(AeModel *model, void *block, size_t block_bytes, const void *bytes, size_t length,
-			  AeError *error)
+			  AeError *error, AeCheck check)
 {
 	AeArena arena = {ae_arena_align(block), 0, false};
 	size_t needed;
-	AeStatus status = ae_model_check(&needed, bytes, length, error);
+	AeStatus status = ae_model_check(&needed, bytes, length, error, check);
 
 	if (status != AE_OK)
 		return status;
 	if (block_bytes < needed)
 		return ae_fail(error, AE_ERR_SHAPE, "block", (double) block_bytes, (double) needed,
 					   (double) needed);
-	return read_model(model, &arena, bytes, length, error);
+	return read_model(model, &arena, bytes, length, error, check);
 }
 
 uint32_t
@@ -226,16 +238,17 @@ io_bundle(AeIo *io, AeBundleBytes *bundle)
 			bundle->length[i] = (size_t) length;
 		}
 		else if (io->out)
-			memcpy(io->out + start, bundle->bytes[i], (size_t) length);
+			ae_copy(io->out + start, bundle->bytes[i], (size_t) length, io->check);
 	}
 	if (io->in && io->at != io->limit)
 		ae_io_fault(io, io->at, "bytes after the end");
 }
 
 AeStatus
-ae_bundle_open(AeBundleBytes *bundle, const void *bytes, size_t length, AeError *error)
+ae_bundle_open(AeBundleBytes *bundle, const void *bytes, size_t length, AeError *error,
+			   AeCheck check)
 {
-	AeIo io = {.in = bytes, .limit = length, .error = error};
+	AeIo io = {.in = bytes, .limit = length, .error = error, .check = check};
 	AeModel header;
 	bool is_bundle = false;
 
@@ -267,9 +280,9 @@ ae_bundle_written_size(size_t *bytes, const AeBundleBytes *bundle, AeError *erro
 }
 
 void
-ae_bundle_write(void *out, size_t bytes, const AeBundleBytes *bundle)
+ae_bundle_write(void *out, size_t bytes, const AeBundleBytes *bundle, AeCheck check)
 {
-	AeIo io = {.out = out, .limit = bytes};
+	AeIo io = {.out = out, .limit = bytes, .check = check};
 	AeModel header = {.arithmetic = AE_MODEL_ARITHMETIC};
 	AeBundleBytes copy = *bundle;
 	bool is_bundle = true;
@@ -277,7 +290,7 @@ ae_bundle_write(void *out, size_t bytes, const AeBundleBytes *bundle)
 	io_header(&io, &header, bytes, &is_bundle);
 	io_bundle(&io, &copy);
 	if (io.status == AE_OK && io.at == bytes)
-		ae_io_store_u32((uint8_t *) out + CHECKSUM_AT, checksum(out, bytes));
+		ae_io_store_u32((uint8_t *) out + CHECKSUM_AT, checksum(out, bytes, check));
 	else
 		memset(out, 0, bytes);
 }

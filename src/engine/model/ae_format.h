@@ -169,18 +169,20 @@
 
 #include "ae_model.h"
 
+/* Of a large model all of these take a while: check is called on the way, or NULL. */
+
 /*
  * Bytes that ae_model_write needs; checks all that the reader checks.
  * AE_ERR_LIMIT over a cap; AE_ERR_CORRUPT with `what` and the offset at which the
  * reader would refuse the bytes; whatever ae_net_check or ae_train_options_check says.
  */
-AeStatus ae_model_written_size(size_t *bytes, const AeModel *model, AeError *error);
+AeStatus ae_model_written_size(size_t *bytes, const AeModel *model, AeError *error, AeCheck check);
 
 /*
  * Writes exactly that many bytes, the same ones for the same model.  A model or size
  * that ae_model_written_size did not approve gives zeroes.
  */
-void ae_model_write(void *out, size_t bytes, const AeModel *model);
+void ae_model_write(void *out, size_t bytes, const AeModel *model, AeCheck check);
 
 /*
  * Validates length bytes completely and says how large a block ae_model_read
@@ -188,7 +190,8 @@ void ae_model_write(void *out, size_t bytes, const AeModel *model);
  * (what, value, high).  Time grows with length alone; block_bytes stays below
  * 8 x length plus a quarter of a megabyte.
  */
-AeStatus ae_model_check(size_t *block_bytes, const void *bytes, size_t length, AeError *error);
+AeStatus ae_model_check(size_t *block_bytes, const void *bytes, size_t length, AeError *error,
+						AeCheck check);
 
 /* The checksum in the header of bytes that ae_model_check approved. */
 uint32_t ae_model_checksum(const void *bytes);
@@ -199,7 +202,7 @@ uint32_t ae_model_checksum(const void *bytes);
  * Statuses of ae_model_check; AE_ERR_SHAPE where block_bytes is less than that said.
  */
 AeStatus ae_model_read(AeModel *model, void *block, size_t block_bytes, const void *bytes,
-					   size_t length, AeError *error);
+					   size_t length, AeError *error, AeCheck check);
 
 /* ---- bundles ---- */
 
@@ -216,10 +219,11 @@ typedef struct AeBundleBytes
  * What bytes hold: header, checksum and lengths of a bundle are checked, the models in it
  * are not; bytes that are no bundle are taken for a model.  Statuses of ae_model_check.
  */
-AeStatus ae_bundle_open(AeBundleBytes *bundle, const void *bytes, size_t length, AeError *error);
+AeStatus ae_bundle_open(AeBundleBytes *bundle, const void *bytes, size_t length, AeError *error,
+						AeCheck check);
 
 /* Bytes that ae_bundle_write needs.  AE_ERR_LIMIT over the cap of a model. */
 AeStatus ae_bundle_written_size(size_t *bytes, const AeBundleBytes *bundle, AeError *error);
-void ae_bundle_write(void *out, size_t bytes, const AeBundleBytes *bundle);
+void ae_bundle_write(void *out, size_t bytes, const AeBundleBytes *bundle, AeCheck check);
 
 #endif

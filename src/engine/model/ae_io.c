@@ -212,14 +212,26 @@ ae_io_holds(AeIo *io, uint32_t n, size_t size)
 
 /* ---- runs of weights ---- */
 
+/* Asks whether to go on; where to ask again, of n numbers. */
+static size_t
+next_check(AeCheck check, size_t first, size_t n)
+{
+	ae_check(check);
+	return n - first > AE_CHECK_NUMBERS ? first + AE_CHECK_NUMBERS : n;
+}
+
 void
 ae_io_check_weights(AeIo *io, const uint8_t *p, size_t n, size_t start)
 {
 	uint32_t bad = 0;
 	size_t i;
 
-	for (i = 0; i < n; i++)
-		bad |= (ae_io_load_u32(p + 4 * i) & INFINITE_32) == INFINITE_32;
+	for (size_t first = 0, end; first < n; first = end)
+	{
+		end = next_check(io->check, first, n);
+		for (i = first; i < end; i++)
+			bad |= (ae_io_load_u32(p + 4 * i) & INFINITE_32) == INFINITE_32;
+	}
 	if (!bad)
 		return;
 	for (i = 0; (ae_io_load_u32(p + 4 * i) & INFINITE_32) != INFINITE_32; i++)
@@ -228,13 +240,15 @@ ae_io_check_weights(AeIo *io, const uint8_t *p, size_t n, size_t start)
 }
 
 void
-ae_io_read_weights(AeReal *to, const uint8_t *p, size_t n)
+ae_io_read_weights(const AeIo *io, AeReal *to, const uint8_t *p, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 	{
 		uint32_t bits = ae_io_load_u32(p + 4 * i);
 		float weight;
 
+		if (i % AE_CHECK_NUMBERS == 0)
+			ae_check(io->check);
 		memcpy(&weight, &bits, sizeof weight);
 		to[i] = (AeReal) weight;
 	}
@@ -248,6 +262,8 @@ ae_io_write_weights(AeIo *io, const AeReal *from, size_t n, size_t start)
 		float weight = (float) from[i];
 		uint32_t bits;
 
+		if (i % AE_CHECK_NUMBERS == 0)
+			ae_check(io->check);
 		memcpy(&bits, &weight, sizeof bits);
 		if ((bits & INFINITE_32) == INFINITE_32)
 		{

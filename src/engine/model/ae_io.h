@@ -30,6 +30,7 @@ typedef struct AeIo
 	bool verified; /* the checksum was found right in an earlier pass */
 	AeStatus status;
 	AeError *error;
+	AeCheck check; /* asked in between */
 } AeIo;
 
 /* ---- faults ---- */
@@ -89,7 +90,7 @@ void ae_io_f32(AeIo *io, float *field, AeIoRule rule, const char *what);
 
 /* Faults at the first one at p that is infinite or NaN. */
 void ae_io_check_weights(AeIo *io, const uint8_t *p, size_t n, size_t start);
-void ae_io_read_weights(AeReal *to, const uint8_t *p, size_t n);
+void ae_io_read_weights(const AeIo *io, AeReal *to, const uint8_t *p, size_t n);
 void ae_io_write_weights(AeIo *io, const AeReal *from, size_t n, size_t start);
 
 #endif

@@ -127,7 +127,7 @@ ae_io_detector(AeIo *io, const AeIoColumns *columns, AeModel *model, AeArena *ar
 	}
 	p->cells = ae_arena_place(arena, n, sizeof(AeReal));
 	if (p->cells && io->status == AE_OK)
-		ae_io_read_weights(p->cells, io->in + start, n);
+		ae_io_read_weights(io, p->cells, io->in + start, n);
 }
 
 /* n numbers: weights, none of them negative where that is asked for. */
@@ -153,7 +153,7 @@ io_cells(AeIo *io, AeReal **cells, size_t n, bool negative, AeArena *arena)
 			ae_io_fault(io, start + 4 * i, "spread of a cell");
 	}
 	if (io->in && *cells && io->status == AE_OK)
-		ae_io_read_weights(*cells, io->in + start, n);
+		ae_io_read_weights(io, *cells, io->in + start, n);
 }
 
 void

@@ -216,6 +216,6 @@ ae_io_weights(AeIo *io, AeModel *model, AeArena *arena)
 	to = ae_arena_place(arena, n, sizeof(AeReal));
 	ae_io_check_weights(io, io->in + start, n, start);
 	if (to && io->status == AE_OK)
-		ae_io_read_weights(to, io->in + start, n);
+		ae_io_read_weights(io, to, io->in + start, n);
 	model->params = to;
 }

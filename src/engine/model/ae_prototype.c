@@ -99,7 +99,7 @@ ae_distance_init(AeDistance *distance, const AePrototypes *prototypes, const AeL
 		}
 		distance->bias[k] = (AeReal) (-0.5 * square);
 	}
-	ae_kernel_pack(distance->panels, weighted, n_dense, n);
+	ae_kernel_pack(distance->panels, weighted, n_dense, n, NULL);
 	fill_match(distance);
 }
 

@@ -525,8 +525,7 @@ layer_product(AePass *pass, uint32_t l, const AeReal *w, bool training)
 	size_t n_out = pass->net->width[l + 1];
 
 	if (x.n_cols > 0)
-		ae_multiply(pass->h[l + 1], n_out, 1, x, ae_matrix(w, x.n_cols, n_out), 0,
-					pass->compute.blas);
+		ae_multiply(pass->h[l + 1], n_out, 1, x, ae_matrix(w, x.n_cols, n_out), 0, &pass->compute);
 	else
 		memset(pass->h[l + 1], 0, pass->n_rows * n_out * sizeof(AeReal));
 	if (l == 0)
@@ -543,7 +542,7 @@ layer_product_backward(AeReal *grads, const AePass *pass, uint32_t l, const AeRe
 
 	if (x.n_cols > 0)
 		ae_multiply(grads, n_out, 1, ae_transposed(x), ae_matrix(d, pass->n_rows, n_out),
-					accumulate ? 1 : 0, pass->compute.blas);
+					accumulate ? 1 : 0, &pass->compute);
 	if (l > 0)
 		return;
 	if (!accumulate)
@@ -634,7 +633,7 @@ head_forward(AePass *pass, const AeReal *w)
 	size_t n = pass->net->n_target;
 	AeMatrix code = code_of(pass);
 
-	ae_multiply(pass->target, n, 1, code, ae_matrix(w, code.n_cols, n), 0, pass->compute.blas);
+	ae_multiply(pass->target, n, 1, code, ae_matrix(w, code.n_cols, n), 0, &pass->compute);
 	pass->compute.kernels->bias_activate(AE_IDENTITY, pass->target, NULL, w + code.n_cols * n,
 										 pass->n_rows, n, n);
 }
@@ -646,11 +645,11 @@ head_backward(AeReal *grads, AeReal *d_code, const AePass *pass, const AeReal *w
 	size_t n = pass->net->n_target;
 	AeMatrix code = code_of(pass), d = ae_matrix(pass->d_target, pass->n_rows, n);
 
-	ae_multiply(grads, n, 1, ae_transposed(code), d, accumulate ? 1 : 0, pass->compute.blas);
+	ae_multiply(grads, n, 1, ae_transposed(code), d, accumulate ? 1 : 0, &pass->compute);
 	pass->compute.kernels->column_sum(grads + code.n_cols * n, pass->d_target, accumulate,
 									  pass->n_rows, n);
 	ae_multiply(d_code, code.n_cols, 1, d, ae_transposed(ae_matrix(w, code.n_cols, n)), 1,
-				pass->compute.blas);
+				&pass->compute);
 }
 
 void
@@ -787,7 +786,7 @@ ae_net_backward(AeReal *grads, AePass *pass, const AeReal *params, bool accumula
 			break;
 		ae_check(pass->compute.check);
 		ae_multiply(d_below, n_in, 1, ae_matrix(d, pass->n_rows, n_out),
-					ae_transposed(ae_matrix(params + offset, n_in, n_out)), 0, pass->compute.blas);
+					ae_transposed(ae_matrix(params + offset, n_in, n_out)), 0, &pass->compute);
 		hidden_backward(grads, d_below, pass, params, l, accumulate);
 		d = d_below;
 		d_below = swap;

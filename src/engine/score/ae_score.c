@@ -17,6 +17,9 @@
 #include "ae_math.h"
 #include "ae_topk.h"
 
+/* Rows of which a product takes little longer than of one. */
+#define FEW_ROWS ((size_t) 32)
+
 /* Inputs of layer l that are numbers; the others are levels, whose rows are added one by one. */
 static size_t
 numbers_of_layer(const AeNet *net, uint32_t l)
@@ -63,13 +66,15 @@ ae_packed_size(size_t *bytes, const AeModel *model, AeError *error)
 }
 
 void
-ae_packed_init(AePacked *packed, void *block, const AeModel *model, const AeKernels *kernels)
+ae_packed_init(AePacked *packed, void *block, const AeModel *model, const AeKernels *kernels,
+			   AeCheck check)
 {
 	const AeNet *net = &model->net;
 	AeReal *panels[AE_MAX_LAYERS], *head_panels;
 	AeArena arena = {ae_arena_align(block), 0, false};
 
 	packed->model = model;
+	packed->check = check;
 	packed->kernels = kernels;
 	place_packed(packed, panels, &head_panels, &arena, model);
 	ae_layout_scored(packed->layout, packed->blocks, &net->layout);
@@ -78,14 +83,14 @@ ae_packed_init(AePacked *packed, void *block, const AeModel *model, const AeKern
 	{
 		const AeReal *weights = model->params + ae_net_offset(net, l);
 
-		ae_kernel_pack(panels[l], weights, numbers_of_layer(net, l), net->width[l + 1]);
+		ae_kernel_pack(panels[l], weights, numbers_of_layer(net, l), net->width[l + 1], check);
 		packed->panels[l] = panels[l];
 		packed->bias[l] = model->params + ae_net_bias_offset(net, l);
 	}
 	packed->head_panels = head_panels;
 	if (net->n_target > 0)
 		ae_kernel_pack(head_panels, model->params + ae_net_head_offset(net),
-					   net->width[net->n_encoder], net->n_target);
+					   net->width[net->n_encoder], net->n_target, check);
 }
 
 /* ---- scratch ---- */
@@ -225,6 +230,30 @@ add_levels(const AeScorer *scorer, AeReal *y, size_t n_rows)
 		}
 }
 
+/*
+ * Layer l's products, without what belongs to levels: y: n_rows x n_out.  A large one in parts, as no
+ * output knows of another.
+ */
+static void
+dense(const AeScorer *scorer, AeReal *y, const AeReal *x, uint32_t l, size_t n_rows)
+{
+	const AePacked *packed = scorer->network;
+	size_t n_in = numbers_of_layer(&packed->model->net, l), n_out = packed->model->net.width[l + 1];
+	size_t rows = n_rows > FEW_ROWS ? n_rows : FEW_ROWS; /* the weights of few take time, too */
+	size_t part = AE_CHECK_MACS / rows / (n_in > 0 ? n_in : 1);
+
+	part = part < AE_PANEL ? AE_PANEL : part - part % AE_PANEL;
+	for (size_t col = 0; col < n_out; col += part)
+	{
+		size_t n = n_out - col < part ? n_out - col : part;
+
+		if (n_out > part)
+			ae_check(packed->check);
+		scorer->kernels->dense(y + col, n_out, x, n_in, packed->panels[l] + col * n_in,
+							   packed->bias[l] + col, n_rows, n_in, n);
+	}
+}
+
 /* Layers first .. end - 1 on x: n_rows x width[first]; the result lies in one of scorer->h. */
 static AeReal *
 run_layers(AeScorer *scorer, const AeReal *x, size_t n_rows, uint32_t first, uint32_t end)
@@ -238,12 +267,10 @@ run_layers(AeScorer *scorer, const AeReal *x, size_t n_rows, uint32_t first, uin
 
 	for (uint32_t l = first; l < end; l++)
 	{
-		size_t n_in = numbers_of_layer(net, l);
 		size_t n_out = net->width[l + 1];
 
 		y = scorer->h[into];
-		scorer->kernels->dense(y, n_out, x, n_in, scorer->network->panels[l],
-							   scorer->network->bias[l], n_rows, n_in, n_out);
+		dense(scorer, y, x, l, n_rows);
 		if (l == 0)
 			add_levels(scorer, y, n_rows);
 		if (l + 1 == net->n_layers)

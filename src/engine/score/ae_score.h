@@ -16,6 +16,7 @@ typedef struct AePacked
 {
 	const AeModel *model;
 	const AeKernels *kernels;
+	AeCheck check;
 	AeLayout *layout; /* the model's, as ae_layout_scored makes it, and its blocks */
 	AeBlock *blocks;
 	const AeReal *panels[AE_MAX_LAYERS]; /* packed weights */
@@ -27,8 +28,12 @@ typedef struct AePacked
 /* Bytes of the block for ae_packed_init. */
 AeStatus ae_packed_size(size_t *bytes, const AeModel *model, AeError *error);
 
-/* Packs the weights into block.  model and kernels must outlive it. */
-void ae_packed_init(AePacked *packed, void *block, const AeModel *model, const AeKernels *kernels);
+/*
+ * Packs the weights into block.  model and kernels must outlive it.  check, or NULL, is called in
+ * between here and where a large layer is passed: it may leave by longjmp.
+ */
+void ae_packed_init(AePacked *packed, void *block, const AeModel *model, const AeKernels *kernels,
+					AeCheck check);
 
 /*
  * Rows on their way through networks: the members of a fold, which read the same cells

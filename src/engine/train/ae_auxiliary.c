@@ -77,7 +77,7 @@ ae_auxiliary_loss(AeAuxiliary *auxiliary, AePass *pass, const AeReal *params, co
 				  double scale, const AeMeasure *measure)
 {
 	const AeNet *net = pass->net;
-	const AeBlas *blas = pass->compute.blas;
+	const AeCompute *compute = &pass->compute;
 	size_t n_rows = pass->n_rows, n_code = net->width[net->n_encoder];
 	size_t n_outputs = net->width[net->n_layers];
 	size_t n_dead = ae_gate_n_dead(&pass->gate, n_code), k;
@@ -94,10 +94,10 @@ ae_auxiliary_loss(AeAuxiliary *auxiliary, AePass *pass, const AeReal *params, co
 		choose(auxiliary, pass, i, n_dead, k);
 	memcpy(auxiliary->outputs, pass->h[net->n_layers], n_rows * n_outputs * sizeof(AeReal));
 	ae_multiply(auxiliary->outputs, n_outputs, 1, ae_matrix(auxiliary->code, n_rows, n_code), w, 1,
-				blas);
+				compute);
 	sum = ae_loss_rows(auxiliary->d, auxiliary->outputs, cells, scale * auxiliary->weight, measure);
 	ae_multiply(auxiliary->d_code, n_code, 1, ae_matrix(auxiliary->d, n_rows, n_outputs),
-				ae_transposed(w), 0, blas);
+				ae_transposed(w), 0, compute);
 	for (size_t i = 0; i < n_rows * n_code; i++)
 		auxiliary->d_code[i] *= auxiliary->mask[i];
 	pass->gate.d_before = auxiliary->d_code;
@@ -114,7 +114,7 @@ ae_auxiliary_gradient(AeReal *grads, const AeAuxiliary *auxiliary, const AePass 
 		return;
 	ae_multiply(grads + ae_net_offset(net, net->n_encoder), n_outputs, 1,
 				ae_transposed(ae_matrix(auxiliary->code, pass->n_rows, n_code)),
-				ae_matrix(auxiliary->d, pass->n_rows, n_outputs), 1, pass->compute.blas);
+				ae_matrix(auxiliary->d, pass->n_rows, n_outputs), 1, &pass->compute);
 }
 
 /* ---- as a term ---- */

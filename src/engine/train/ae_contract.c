@@ -166,13 +166,13 @@ static double
 go_down(const Sweep *s, const AeReal *top, size_t first, size_t count)
 {
 	const AeNet *net = s->net;
-	const AeBlas *blas = s->pass->compute.blas;
+	const AeCompute *compute = &s->pass->compute;
 	uint32_t l = net->n_encoder - 1;
 	size_t n_in = net->width[l];
 
 	ae_multiply(s->c->g[l], n_in, 1,
 				ae_columns(ae_matrix(top, s->n_rows, net->width[l + 1]), first, count),
-				ae_transposed(ae_columns(weights_of(s, l), first, count)), 0, blas);
+				ae_transposed(ae_columns(weights_of(s, l), first, count)), 0, compute);
 	while (l-- > 0)
 	{
 		size_t n_out = net->width[l + 1];
@@ -183,7 +183,7 @@ go_down(const Sweep *s, const AeReal *top, size_t first, size_t count)
 		for (size_t i = 0; i < s->n_rows * n_out; i++)
 			a[i] = g[i] * slope[i];
 		ae_multiply(s->c->g[l], n_in, 1, ae_matrix(a, s->n_rows, n_out),
-					ae_transposed(weights_of(s, l)), 0, blas);
+					ae_transposed(weights_of(s, l)), 0, compute);
 	}
 	return s->pass->compute.kernels->dot(s->c->g[0], s->c->g[0], s->n_rows * n_in);
 }
@@ -193,7 +193,7 @@ static void
 go_up(const Sweep *s, const AeReal *top, size_t first, size_t count)
 {
 	const AeNet *net = s->net;
-	const AeBlas *blas = s->pass->compute.blas;
+	const AeCompute *compute = &s->pass->compute;
 	uint32_t last = net->n_encoder - 1;
 	size_t n_code = net->width[last + 1];
 	AeMatrix d = ae_matrix(s->c->g[0], s->n_rows, net->width[0]);
@@ -206,8 +206,8 @@ go_up(const Sweep *s, const AeReal *top, size_t first, size_t count)
 
 		up = s->c->back[l % 2];
 		ae_multiply(s->grads + ae_net_offset(net, l), n_out, factor, ae_transposed(d),
-					ae_matrix(s->c->a[l], s->n_rows, n_out), 1, blas);
-		ae_multiply(up, n_out, factor, d, weights_of(s, l), 0, blas);
+					ae_matrix(s->c->a[l], s->n_rows, n_out), 1, compute);
+		ae_multiply(up, n_out, factor, d, weights_of(s, l), 0, compute);
 		for (size_t i = 0; i < s->n_rows * n_out; i++)
 		{
 			s->pass->d_z[l][i] += up[i] * g[i] * curve[i];
@@ -218,8 +218,8 @@ go_up(const Sweep *s, const AeReal *top, size_t first, size_t count)
 	}
 	up = s->c->back[last % 2];
 	ae_multiply(s->grads + ae_net_offset(net, last) + first, n_code, factor, ae_transposed(d),
-				ae_columns(ae_matrix(top, s->n_rows, n_code), first, count), 1, blas);
-	ae_multiply(up, count, factor, d, ae_columns(weights_of(s, last), first, count), 0, blas);
+				ae_columns(ae_matrix(top, s->n_rows, n_code), first, count), 1, compute);
+	ae_multiply(up, count, factor, d, ae_columns(weights_of(s, last), first, count), 0, compute);
 	for (size_t i = 0; i < s->n_rows; i++)
 		for (size_t j = 0; j < count; j++)
 		{

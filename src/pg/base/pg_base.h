@@ -31,10 +31,16 @@ extern double pgae_checkpoint_interval; /* ae.checkpoint_interval: seconds; 0: n
 extern int pgae_cache_size; /* ae.cache_size: kB of parsed models that a session or a call keeps */
 extern const AeKernels *pgae_kernels(void);
 extern const AeBlas *pgae_blas(void); /* loads OpenBLAS at first use, without threads */
-extern AeCompute pgae_compute(void);  /* both, and CHECK_FOR_INTERRUPTS */
-extern void pgae_blas_enter(void);    /* one BLAS thread from here ... */
-extern void pgae_blas_leave(void);    /* ... to here, whatever else in the backend set */
+extern void pgae_check_interrupts(void);
+extern AeCompute pgae_compute(void); /* all three */
+extern void pgae_blas_enter(void);   /* one BLAS thread from here ... */
+extern void pgae_blas_leave(void);   /* ... to here, whatever else in the backend set */
 extern const char *pgae_blas_corename(void);
+
+/* ---- pg_digest.c ---- */
+#define PGAE_SHA256_BYTES 32
+/* SHA-256, with looks at interrupts. */
+extern void pgae_digest(uint8 digest[PGAE_SHA256_BYTES], const void *bytes, size_t length);
 
 /* ---- pg_error.c: the only place that turns a status into SQLSTATE and sentence ---- */
 /* What error->column is of the target. */

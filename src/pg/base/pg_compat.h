@@ -103,11 +103,21 @@ extern PGDLLEXPORT void _PG_init(void);
 #define MONEYOID CASHOID
 #endif
 
+/* SHA-256 had functions of its own. */
+#include "common/sha2.h"
+#define pg_cryptohash_ctx pg_sha256_ctx
+#define pg_cryptohash_create(type) ((pg_sha256_ctx *) palloc(sizeof(pg_sha256_ctx)))
+#define pg_cryptohash_init(hash) (pg_sha256_init(hash), 0)
+#define pg_cryptohash_update(hash, data, n) (pg_sha256_update(hash, data, n), 0)
+#define pg_cryptohash_final(hash, digest, n) (pg_sha256_final(hash, digest), 0)
+#define pg_cryptohash_free(hash) pfree(hash)
+
 /* An object that is gone was an error. */
 #define PGAE_OBJECT_DESCRIPTION(object) getObjectDescription(object)
 
 #else
 
+#include "common/cryptohash.h"
 #include "utils/wait_event.h"
 
 #define PGAE_OBJECT_DESCRIPTION(object) getObjectDescription(object, true)

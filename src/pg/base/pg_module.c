@@ -175,8 +175,8 @@ pgae_blas(void)
 	return &blas;
 }
 
-static void
-check_for_interrupts(void)
+void
+pgae_check_interrupts(void)
 {
 	CHECK_FOR_INTERRUPTS();
 }
@@ -184,7 +184,7 @@ check_for_interrupts(void)
 AeCompute
 pgae_compute(void)
 {
-	return (AeCompute){pgae_kernels(), pgae_blas(), check_for_interrupts};
+	return (AeCompute){pgae_kernels(), pgae_blas(), pgae_check_interrupts};
 }
 
 static void

@@ -299,9 +299,10 @@ pgae_resolve(PgaeReference *reference, Snapshot snapshot, Node *escontext)
 void
 pgae_reference_set_digest(PgaeReference *reference, const struct varlena *model)
 {
-	Datum digest = DirectFunctionCall1(sha256_bytea, PointerGetDatum(model));
+	uint8 digest[PGAE_SHA256_BYTES];
 
-	memcpy(reference->digest, VARDATA_ANY(DatumGetPointer(digest)), PGAE_DIGEST_BYTES);
+	pgae_digest(digest, VARDATA_ANY(model), VARSIZE_ANY_EXHDR(model));
+	memcpy(reference->digest, digest, PGAE_DIGEST_BYTES);
 	reference->has_digest = true;
 }
 

@@ -22,7 +22,8 @@ open_bundle(AeBundleBytes *bundle, struct varlena *flat)
 {
 	AeError error;
 
-	if (ae_bundle_open(bundle, VARDATA_ANY(flat), VARSIZE_ANY_EXHDR(flat), &error) != AE_OK)
+	if (ae_bundle_open(bundle, VARDATA_ANY(flat), VARSIZE_ANY_EXHDR(flat), &error,
+					   pgae_check_interrupts) != AE_OK)
 		pgae_raise(&error, NULL);
 }
 
@@ -35,12 +36,12 @@ read_model(AeModel *model, const AeBundleBytes *bundle, uint32 i, struct varlena
 	size_t length = bundle->length[i];
 	size_t block_bytes;
 	AeError error;
-	AeStatus status = ae_model_check(&block_bytes, data, length, &error);
+	AeStatus status = ae_model_check(&block_bytes, data, length, &error, pgae_check_interrupts);
 
 	CHECK_FOR_INTERRUPTS();
 	if (status == AE_OK)
 		status = ae_model_read(model, alloc_aligned(context, block_bytes), block_bytes, data,
-							   length, &error);
+							   length, &error, pgae_check_interrupts);
 	if (status == AE_OK)
 		return;
 	if (status == AE_ERR_CORRUPT)
@@ -102,7 +103,7 @@ pgae_parse_model(PgaeParsed *parsed, struct varlena *bytes, MemoryContext contex
 		models[i] = model;
 		pgae_raise_unless_ok(ae_packed_size(&packed_bytes, model, &error), &error, NULL);
 		ae_packed_init(&networks[i], MemoryContextAllocHuge(context, packed_bytes), model,
-					   pgae_kernels());
+					   pgae_kernels(), pgae_check_interrupts);
 	}
 	check_bundle(models, &bundle);
 	parsed->bundle = (AeBundle){bundle.n_folds, bundle.n_members, networks};

@@ -18,12 +18,10 @@
 #include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 
-#define DIGEST_BYTES 32
-
 typedef struct Entry
 {
 	dlist_node node; /* in entries, the one used last first */
-	uint8 digest[DIGEST_BYTES];
+	uint8 digest[PGAE_SHA256_BYTES];
 	const AeKernels *kernels; /* that ae.kernels asked for */
 	MemoryContext context;    /* a child of that of all entries */
 	PgaeParsed parsed;
@@ -80,8 +78,8 @@ release(void *arg)
 static bool
 has_digest(const uint8 *digest, const struct varlena *bytes)
 {
-	return VARSIZE_ANY_EXHDR(bytes) == DIGEST_BYTES &&
-		   memcmp(digest, VARDATA_ANY(bytes), DIGEST_BYTES) == 0;
+	return VARSIZE_ANY_EXHDR(bytes) == PGAE_SHA256_BYTES &&
+		   memcmp(digest, VARDATA_ANY(bytes), PGAE_SHA256_BYTES) == 0;
 }
 
 static Entry *
@@ -107,15 +105,14 @@ find_entry(const struct varlena *digest)
 static void
 check_digest(struct varlena *bytes, const struct varlena *digest, const PgaeReference *reference)
 {
-	Datum computed = DirectFunctionCall1(sha256_bytea, PointerGetDatum(bytes));
-	struct varlena *value = (struct varlena *) DatumGetPointer(computed);
+	uint8 computed[PGAE_SHA256_BYTES];
 
-	if (!has_digest((const uint8 *) VARDATA_ANY(value), digest))
+	pgae_digest(computed, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
+	if (!has_digest(computed, digest))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
 						errmsg("model %s is corrupt: its bytes do not have the digest stored with "
 							   "them",
 							   pgae_version_text(reference))));
-	pfree(value);
 }
 
 /* Parses what is stored.  An error leaves nothing: the context is the caller's until the end. */
@@ -129,7 +126,7 @@ make_entry(const PgaeStored *stored, const PgaeReference *reference)
 	struct varlena *digest = pg_detoast_datum_packed(stored->digest);
 
 	check_digest(bytes, digest, reference);
-	memcpy(entry->digest, VARDATA_ANY(digest), DIGEST_BYTES);
+	memcpy(entry->digest, VARDATA_ANY(digest), PGAE_SHA256_BYTES);
 	entry->kernels = pgae_kernels();
 	entry->context = context;
 	pgae_parse_model(&entry->parsed, bytes, context);

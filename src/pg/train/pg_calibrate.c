@@ -31,7 +31,8 @@ pgae_panel_make(const AeModel *models, uint32 n_members, size_t batch)
 	{
 		pgae_raise_unless_ok(ae_packed_size(&bytes, &models[m], &error), &error, NULL);
 		panel->blocks[m] = MemoryContextAllocHuge(CurrentMemoryContext, bytes);
-		ae_packed_init(&panel->members[m], panel->blocks[m], &models[m], pgae_kernels());
+		ae_packed_init(&panel->members[m], panel->blocks[m], &models[m], pgae_kernels(),
+					   pgae_check_interrupts);
 	}
 	pgae_raise_unless_ok(ae_scorer_size(&bytes, panel->members, n_members, batch, &error), &error,
 						 NULL);

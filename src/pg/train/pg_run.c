@@ -119,7 +119,7 @@ keep_params(PgaeJob *job)
 	size_t n = ae_net_n_params(&model->net);
 	AeReal *params = MemoryContextAllocHuge(CurrentMemoryContext, n * sizeof(AeReal));
 
-	ae_copy(params, model->params, n * sizeof(AeReal), pgae_compute().check);
+	ae_copy(params, model->params, n * sizeof(AeReal), pgae_check_interrupts);
 	model->params = params;
 	job->outcome = *job->progress;
 	job->progress = &job->outcome;
@@ -217,7 +217,7 @@ pretrain(PgaeJob *job)
 	size_t n = ae_net_n_params(&model->net);
 	AeReal *params = MemoryContextAllocHuge(CurrentMemoryContext, n * sizeof(AeReal));
 
-	ae_net_init(params, &model->net, model->options.seed, pgae_compute().check);
+	ae_net_init(params, &model->net, model->options.seed, pgae_check_interrupts);
 	for (uint32 layer = 0; layer < model->net.n_encoder; layer++)
 	{
 		job->pretraining = layer + 1;

@@ -669,10 +669,11 @@ write_model(const AeModel *model, MemoryContext context)
 	size_t size;
 	AeError error;
 
-	pgae_raise_unless_ok(ae_model_written_size(&size, model, &error), &error, &model->schema);
+	pgae_raise_unless_ok(ae_model_written_size(&size, model, &error, pgae_check_interrupts), &error,
+						 &model->schema);
 	bytes = alloc_bytes(size, context);
 	CHECK_FOR_INTERRUPTS();
-	ae_model_write(VARDATA(bytes), size, model);
+	ae_model_write(VARDATA(bytes), size, model, pgae_check_interrupts);
 	CHECK_FOR_INTERRUPTS();
 	pfree(unconstify(AeReal *, model->params));
 	return bytes;
@@ -697,7 +698,7 @@ write_models(PgaeJob **jobs, uint32 n_folds, uint32 n_members, MemoryContext con
 	}
 	pgae_raise_unless_ok(ae_bundle_written_size(&size, &bundle, &error), &error, NULL);
 	bytes = alloc_bytes(size, context);
-	ae_bundle_write(VARDATA(bytes), size, &bundle);
+	ae_bundle_write(VARDATA(bytes), size, &bundle, pgae_check_interrupts);
 	return bytes;
 }
 
