@@ -297,6 +297,9 @@ extern void pgae_codec_map_target(PgaeCodec *codec, const int32 *map);
 
 /* ---- pg_report.c: how far a statement that trains is ---- */
 
+/* Rows between two looks at interrupts: some ms of the widest ones. */
+#define PGAE_ROWS_PER_CHECK 16
+
 /* What all trainings of an aggregate call have in common. */
 typedef struct PgaeReport
 {

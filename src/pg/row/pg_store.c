@@ -37,8 +37,7 @@
 #include "port/pg_bitutils.h"
 #include "utils/memutils.h"
 
-/* Rows between two looks at interrupts. */
-#define ROWS_PER_CHECK 256
+/* Comparisons between two looks at interrupts. */
 #define COMPARISONS_PER_CHECK 4096
 
 /* Where a record lies, its key precedes it: as many bytes, in the machine's order. */
@@ -372,7 +371,7 @@ spill(PgaeStore *store)
 	run = add_run(store);
 	for (size_t i = 0; i < store->n_in_memory; i++)
 	{
-		if (i % ROWS_PER_CHECK == 0)
+		if (i % PGAE_ROWS_PER_CHECK == 0)
 			pgae_report_step(&store->budget->report, "writing to a temporary file", i,
 							 store->n_in_memory);
 		append_record(store, run, store->entries[i].record);
@@ -486,7 +485,7 @@ pgae_store_merge(PgaeStore *into, PgaeStore *from)
 	{
 		char *to = pgae_store_record(into);
 
-		if (n++ % ROWS_PER_CHECK == 0)
+		if (n++ % PGAE_ROWS_PER_CHECK == 0)
 			pgae_report_step(&into->budget->report, "merging two folds", n, from->n_records);
 		memcpy(to - KEY_BYTES, record - KEY_BYTES, into->stride);
 		count_record(into);
@@ -650,7 +649,7 @@ merge_runs(PgaeStore *store, size_t n)
 	run = add_run(store);
 	while ((record = next_merged(store)) != NULL)
 	{
-		if (n_read++ % ROWS_PER_CHECK == 0)
+		if (n_read++ % PGAE_ROWS_PER_CHECK == 0)
 			pgae_report_step(&store->budget->report, "merging temporary files", n_read,
 							 store->n_records);
 		append_record(store, run, record);
@@ -773,7 +772,7 @@ pgae_store_scale(AeRows *rows, AeMoments *cells, PgaeStore *store, PgaeCodec *co
 	{
 		const PgaeRow *row;
 
-		if (n++ % ROWS_PER_CHECK == 0)
+		if (n++ % PGAE_ROWS_PER_CHECK == 0)
 			pgae_report_step(&store->budget->report, "scaling", n, store->n_records);
 		row = pgae_codec_unpack(codec, record);
 		rows->nullable |= row->any_missing;

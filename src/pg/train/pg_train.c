@@ -25,8 +25,6 @@
 #define MIN_CROSSED_ROWS 20
 #define MIN_FOLD_ROWS 10
 
-#define ROWS_PER_CHECK 256
-
 /* As in the declaration of ae.is_anomaly. */
 #define DEFAULT_CONTAMINATION 0.01
 
@@ -416,7 +414,7 @@ pgae_training_add(PgaeTraining *training, Datum row)
 {
 	PgaeReport *report = pgae_budget_report(training->budget);
 
-	if (report->n_read++ % ROWS_PER_CHECK == 0)
+	if (report->n_read++ % PGAE_ROWS_PER_CHECK == 0)
 		pgae_report_step(report, "reading", report->n_read, 0);
 	if (!training->init && !pgae_codec_prepare(training->codec, row, false))
 	{
@@ -557,7 +555,7 @@ digest_rows(uint64 digest[2], PgaeStore *store, PgaeReport *report)
 	{
 		uint64 key = pgae_store_key(record);
 
-		if (n++ % ROWS_PER_CHECK == 0)
+		if (n++ % PGAE_ROWS_PER_CHECK == 0)
 			pgae_report_step(report, "identifying", n, pgae_store_count(store));
 		digest[0] = ae_hash_word(digest[0], key);
 		digest[1] = ae_hash_mix(digest[1] + key);

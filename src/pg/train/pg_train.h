@@ -69,9 +69,6 @@ typedef struct PgaeJob
 	uint64_t last_update; /* ... and updates by then */
 } PgaeJob;
 
-/* How often a loop over rows looks at interrupts. */
-#define PGAE_ROWS_PER_CHECK 256
-
 /* Cells of all prototypes together. */
 #define PGAE_PROTOTYPE_CELLS (1024 * 1024)
 
