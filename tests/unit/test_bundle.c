@@ -373,6 +373,14 @@ check_together(const Mix *mix, Bed *bed, const AeBundleRow *row)
 	}
 	/* parts of all columns add up to the raw score */
 	ae_bundle_score(&score, &bed->scorer, row, 1);
+	/* a single row stays where it can be asked for more */
+	if (score.sight == AE_SIGHT_SEEN)
+	{
+		memset(sum, 0, sizeof sum);
+		ae_members_add_errors(sum, count, &bed->scorer.fold[row->fold], scratch);
+		for (uint32_t i = 0; i < n; i++)
+			assert_true(blames[i].error == sum[blames[i].column]);
+	}
 	share = 0;
 	for (uint32_t i = 0; i < n; i++)
 		share += (blames[i].by_error + blames[i].by_distance) / mix->n_members;

@@ -158,6 +158,7 @@ ae_bundle_score(AeScore *scores, AeBundleScorer *scorer, const AeBundleRow *rows
 				ae_scorer_use(fold, m);
 				add_scores(scores, scorer, fold, n_taken);
 			}
+			ae_scorer_use(fold, 0);
 		}
 	}
 }

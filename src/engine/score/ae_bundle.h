@@ -65,7 +65,8 @@ void ae_bundle_scorer_init(AeBundleScorer *scorer, void *block, const AeBundle *
 
 /*
  * scores[n] of rows[n], of any folds and any number: they are sorted by fold inside, and go through
- * the networks as many at a time as there is room for.
+ * the networks as many at a time as there is room for.  A single row that is seen stays row 0 of its
+ * fold's scorer.
  */
 void ae_bundle_score(AeScore *scores, AeBundleScorer *scorer, const AeBundleRow *rows, size_t n);
 

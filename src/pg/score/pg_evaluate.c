@@ -75,7 +75,6 @@ add_row(EvaluateState *state, PgaeCached *cached, const AeBundleRow *row)
 {
 	const AeCalibration *calibration = &pgae_cached_fold(cached, 0)->calibration;
 	AeScore score;
-	AeSight sight;
 
 	state->n_rows++;
 	ae_bundle_score(&score, &cached->scorer, row, 1);
@@ -87,8 +86,8 @@ add_row(EvaluateState *state, PgaeCached *cached, const AeBundleRow *row)
 		return;
 	state->n_scored++;
 	state->sum += score.error;
-	ae_members_add_errors(state->column_sum, state->column_n,
-						  ae_bundle_take(&sight, &cached->scorer, row), state->errors);
+	ae_members_add_errors(state->column_sum, state->column_n, &cached->scorer.fold[row->fold],
+						  state->errors);
 }
 
 Datum
