@@ -41,7 +41,8 @@ make(Encoder *e, uint32_t depth, AeActivation act, size_t n_rows, bool exact)
 	for (int pass = 0; pass < 2; pass++)
 	{
 		unit_place(&e->pass, &arena, &e->net, n_rows, true);
-		ae_contract_place(&e->contraction, &e->pass, &arena, n_rows, 1, exact);
+		ae_contract_place(&e->contraction, &arena, &e->net, n_rows, 1, exact);
+		ae_net_hook(&e->pass, &ae_contract_hooks, &e->contraction);
 		if (pass == 1)
 			break;
 		e->memory = malloc(arena.used + AE_ALIGN);
@@ -86,7 +87,8 @@ one_unit_by_hand(void **state)
 	e.memory = malloc(65536);
 	arena.base = ae_arena_align(e.memory);
 	unit_place(&e.pass, &arena, &e.net, 2, true);
-	ae_contract_place(&e.contraction, &e.pass, &arena, 2, 0.3, true);
+	ae_contract_place(&e.contraction, &arena, &e.net, 2, 0.3, true);
+	ae_net_hook(&e.pass, &ae_contract_hooks, &e.contraction);
 	assert_true(arena.used < 65536 - AE_ALIGN);
 	assert_true(fabs(value(&e, params, row, 2) - 2 * w * w * s * s) < 1e-14);
 	ae_contract_gradient(grads, &e.contraction, &e.pass, params, 0.5);
@@ -94,7 +96,7 @@ one_unit_by_hand(void **state)
 	 * rest
 	 */
 	assert_true(fabs(grads[0] - 0.3 * 2 * w * s * s) < 1e-14);
-	assert_true(fabs(e.pass.d_z[0][1] - 0.5 * 0.3 * w * w * 2 * s * (-2 * h * s)) < 1e-14);
+	assert_true(fabs(e.contraction.d_z[0][1] - 0.5 * 0.3 * w * w * 2 * s * (-2 * h * s)) < 1e-14);
 	assert_true(grads[1] == 0 && grads[2] == 0 && grads[3] == 0);
 	free(e.memory);
 }

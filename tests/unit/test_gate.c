@@ -5,6 +5,7 @@
 #include "unit_data.h"
 
 #include "ae_auxiliary.h"
+#include "ae_part.h"
 #include "ae_score.h"
 #include "sample_model.h"
 #include "sample_score.h"
@@ -112,56 +113,51 @@ thresholds_are_compared(void **state)
 static void
 idle_units_are_counted(void **state)
 {
-	uint32_t idle[2];
-	uint8_t was_on[2];
-	AeGate gate = {.idle = idle, .was_on = was_on};
+	uint32_t idle[2] = {0};
+	uint8_t was_on[2] = {0};
+	AeUnitCounts counts = {idle, was_on};
 	const AeReal on[] = {0, 0, 0, -1}, off[] = {0, 0, 0, 0};
-	AeReal thresholds[2] = {0};
 
 	(void) state;
-	ae_gate_begin(&gate, 2, false);
 	for (uint32_t update = 1; update <= AE_DEAD_UPDATES + 3; update++)
 	{
-		ae_gate_see(&gate, update == 2 ? on : off, 2, 2);
-		ae_gate_see(&gate, off, 2, 2); /* another slice of the minibatch */
-		ae_gate_end_update(&gate, thresholds, 2);
-		assert_int_equal(ae_gate_n_dead(&gate, 2),
+		ae_units_see(&counts, update == 2 ? on : off, 2, 2);
+		ae_units_see(&counts, off, 2, 2); /* another slice of the minibatch */
+		ae_units_end_update(&counts, 2);
+		assert_int_equal(ae_units_n_dead(&counts, 2),
 						 (update >= AE_DEAD_UPDATES) + (update >= AE_DEAD_UPDATES + 2));
 	}
-	ae_gate_see(&gate, on, 2, 2);
-	ae_gate_end_update(&gate, thresholds, 2);
-	assert_int_equal(ae_gate_n_dead(&gate, 2), 1);
+	ae_units_see(&counts, on, 2, 2);
+	ae_units_end_update(&counts, 2);
+	assert_int_equal(ae_units_n_dead(&counts, 2), 1);
 }
 
 /* The smallest activations kept are averaged over all updates, then over the last ones. */
 static void
 averages_by_hand(void **state)
 {
-	AeGate gate = {.batch_top_k = 2};
+	AeGateAverage average = {0};
 	AeReal thresholds[2] = {5, 5};
 	double wanted = 0;
 
 	(void) state;
-	ae_gate_begin(&gate, 2, false);
-	ae_gate_end_update(&gate, thresholds, 2); /* nothing was on */
+	ae_gate_follow(thresholds, &average, 2); /* nothing was on */
 	assert_true(thresholds[1] == 5);
 	for (int i = 1; i <= 3 * AE_GATE_WINDOW; i++)
 	{
 		double share = 1.0 / (i < AE_GATE_WINDOW ? i : AE_GATE_WINDOW);
 
-		gate.least_sum = 2.0 * i; /* of two slices */
-		gate.n_least = 2;
+		average.least_sum = 2.0 * i; /* of two slices */
+		average.n_least = 2;
 		wanted += share * (i - wanted);
-		ae_gate_end_update(&gate, thresholds, 2);
+		ae_gate_follow(thresholds, &average, 2);
 		assert_true(fabs((double) thresholds[0] / wanted - 1) < 1e-5 &&
 					thresholds[1] == thresholds[0]);
 		if (i == AE_GATE_WINDOW)
 			assert_true(fabs(wanted - (i + 1) / 2.0) < 1e-9);
 	}
-	ae_gate_begin(&gate, 2, true); /* an average that goes on */
-	gate.least_sum = 0;
-	gate.n_least = 1;
-	ae_gate_end_update(&gate, thresholds, 2);
+	average.n_least = 1;
+	ae_gate_follow(thresholds, &average, 2);
 	wanted *= 1 - 1.0 / AE_GATE_WINDOW;
 	assert_true(fabs((double) thresholds[0] / wanted - 1) < 1e-5);
 }
@@ -415,19 +411,25 @@ code_noise_is_drawn(void **state)
 	AeReal *x = make_rows();
 	AeArena arena = {0};
 	AePass pass;
-	char *block;
+	const AeTrainOptions options = {.code_noise = 2};
+	const AePartSetup setup = {.net = &net, .options = &options};
+	void *noise = NULL;
+	char *block = NULL;
 	double mean = 0, square = 0, product = 0;
 
 	(void) state;
 	ae_net_init(params, &net, 1, NULL);
 	clean = encode(&net, params, x, 200);
-	unit_place(&pass, &arena, &net, 200, true);
-	block = malloc(arena.used + AE_ALIGN);
-	arena = (AeArena){.base = ae_arena_align(block)};
-	unit_place(&pass, &arena, &net, 200, true);
+	for (int placing = 0; placing < 2; placing++)
+	{
+		block = placing ? malloc(arena.used + AE_ALIGN) : NULL;
+		arena = (AeArena){.base = placing ? ae_arena_align(block) : NULL};
+		unit_place(&pass, &arena, &net, 200, true);
+		noise = ae_code_noise_part.place(&arena, &pass, &setup, NULL, 0);
+	}
 	for (uint64_t visit = 3; visit < 5; visit++)
 	{
-		ae_net_draw_code_noise(&pass, 2, (AeVisit){1, visit});
+		ae_code_noise_part.enter(noise, &pass, &(AeEntering){.visit = {1, visit}});
 		unit_forward(&pass, params, x, NULL, 200, true);
 		if (visit == 3)
 			memcpy(first, pass.h[1], sizeof first);

@@ -4,7 +4,9 @@
 
 #include "ae_contract.h"
 #include "ae_auxiliary.h"
+#include "ae_normal.h"
 #include "ae_optim.h"
+#include "ae_part.h"
 #include "ae_rng.h"
 #include "ae_target.h"
 
@@ -41,9 +43,7 @@ typedef struct Job
 	bool batch_norm;
 	uint32_t batch_top_k;
 	double code_noise;
-	uint32_t idle[MAX_CELLS];
-	uint8_t was_on[MAX_CELLS];
-	AeAuxiliary auxiliary;         /* weight > 0: every other unit of the code is dead */
+	double aux_weight;             /* > 0: every other unit of the code is dead */
 	AeReal held[ROWS * MAX_CELLS]; /* the reconstruction that it adds to */
 	double target_scale;           /* on the sum of the target's loss, where the net has a head */
 	AeReal labels[ROWS];
@@ -55,24 +55,45 @@ typedef struct Job
 	AeReal scratch[64];
 	const AeReal *x;
 	AePass pass;
-	AeContraction contraction;
+	AePartUse use[AE_N_PARTS];
 	char *block;
 } Job;
 
 static void
 place(Job *job, AeArena *arena)
 {
+	AeTrainOptions options = {.sparse = job->term.kind,
+							  .sparse_weight = job->term.weight,
+							  .sparse_target = job->term.target,
+							  .sparse_hidden = job->everywhere,
+							  .dropout = job->dropout,
+							  .contract_weight = job->contract,
+							  .contract_exact = !job->estimate,
+							  .batch_norm = job->batch_norm,
+							  .batch_top_k = job->batch_top_k,
+							  .code_noise = job->code_noise,
+							  .aux_weight = job->aux_weight};
+	AePartSetup setup = {
+		.net = &job->net, .options = &options, .slice_rows = ROWS, .kernels = ae_kernels_best()};
+
 	unit_place(&job->pass, arena, &job->net, ROWS, true);
-	ae_net_place_penalty(&job->pass, arena, &job->term, job->everywhere);
-	if (job->dropout > 0)
-		ae_net_place_dropout(&job->pass, arena, ROWS);
-	ae_net_place_gate(&job->pass, arena, ROWS, job->batch_top_k);
-	if (job->auxiliary.weight > 0)
-		ae_net_count_units(&job->pass, arena, ROWS, job->idle, job->was_on);
-	ae_auxiliary_place(&job->auxiliary, arena, &job->net, ROWS);
-	ae_contract_place(&job->contraction, &job->pass, arena, ROWS, job->contract, !job->estimate);
-	if (job->batch_norm)
-		ae_net_place_norm(&job->pass, arena, ROWS);
+	ae_parts_choose(job->use, &job->net, &options);
+	/* rows enter, and targets are measured, by the test itself */
+	job->use[AE_PART_entering].used = job->use[AE_PART_target].used = false;
+	ae_parts_place_lasting(job->use, arena, &job->net);
+	ae_parts_place(job->use, arena, &job->pass, &setup);
+}
+
+static AeAuxiliary *
+auxiliary_of(const Job *job)
+{
+	return job->use[AE_PART_auxiliary].state;
+}
+
+static AeContraction *
+contraction_of(const Job *job)
+{
+	return job->use[AE_PART_contract].state;
 }
 
 static void
@@ -81,18 +102,17 @@ start(Job *job, AeReal sigma)
 	AeArena arena = {0};
 
 	place(job, &arena);
-	job->block = malloc(arena.used + AE_ALIGN);
+	job->block = calloc(arena.used + AE_ALIGN, 1);
 	arena = (AeArena){.base = ae_arena_align(job->block)};
 	place(job, &arena);
-	ae_contract_draw(&job->contraction, &job->net, ROWS, (AeVisit){5, 1});
-	ae_gate_begin(&job->pass.gate, job->net.width[job->net.n_encoder], false);
-	if (job->auxiliary.weight > 0)
-		for (uint32_t j = 0; j < job->net.width[job->net.n_encoder]; j += 2)
-			job->pass.gate.idle[j] = AE_DEAD_UPDATES;
-	if (job->code_noise > 0)
-		ae_net_draw_code_noise(&job->pass, job->code_noise, (AeVisit){5, 1});
-	ae_net_draw_dropout(&job->pass, ROWS, job->dropout, (AeVisit){5, 1});
-	job->pass.penalty_scale = 1.0 / ROWS;
+	if (job->contract > 0)
+		ae_contract_draw(contraction_of(job), &job->net, ROWS, (AeVisit){5, 1});
+	for (uint32_t j = 0; job->aux_weight > 0 && j < job->net.width[job->net.n_encoder]; j += 2)
+		auxiliary_of(job)->counts.idle[j] = AE_DEAD_UPDATES;
+	ae_parts_enter(job->use, &job->pass,
+				   &(AeEntering){.cells = &(AeCells){job->entering, ROWS, true},
+								 .visit = {5, 1},
+								 .training = true});
 	assert_true(ae_loss_scratch(&job->net.layout) <= 64);
 	unit_inputs(&job->x,
 				&(AeInputs){.levels = job->levels, .dense = job->dense, .filled = job->filled},
@@ -109,6 +129,28 @@ target_loss(Job *job, size_t first, size_t n)
 		   ae_target_loss(job->pass.d_target, job->pass.target, job->labels + first, n,
 						  job->target_scale / ROWS,
 						  &(AeTargetMeasure){job->net.n_target, ae_kernels_best(), job->scratch});
+}
+
+/* The penalty of the rows just passed. */
+static double
+penalty_of(Job *job)
+{
+	AePartUse *sparse = &job->use[AE_PART_sparse];
+
+	return sparse->used ? ae_sparse_part.validate(sparse->state, &(AeSlice){.pass = &job->pass})
+						: 0;
+}
+
+/* What parts need to know of a gradient before it is taken. */
+static void
+price(const AePartUse *use, AePass *pass, double share)
+{
+	AeSlice slice = {.pass = pass, .share = share};
+
+	if (use[AE_PART_sparse].used)
+		ae_sparse_part.loss(use[AE_PART_sparse].state, &slice);
+	if (use[AE_PART_gating].used)
+		ae_gating_part.loss(use[AE_PART_gating].state, &slice);
 }
 
 /* The objective as the trainer forms it: mean over rows. */
@@ -130,24 +172,24 @@ objective(Job *job, const AeReal *params)
 	 */
 	unit_forward(&job->pass, params, job->x, job->levels, ROWS,
 				 job->dropout > 0 || job->batch_norm || job->contract > 0 || job->net.gated ||
-					 job->code_noise > 0 || job->auxiliary.weight > 0);
+					 job->code_noise > 0 || job->aux_weight > 0);
 	loss = ae_loss_rows(NULL, job->pass.h[job->net.n_layers],
 						&(AeCells){job->target, ROWS, job->nullable}, 0,
 						&(AeMeasure){&job->net.layout, ae_kernels_best(), job->scratch});
-	if (job->auxiliary.weight > 0)
+	if (job->aux_weight > 0)
 	{
 		memcpy(job->pass.h[job->net.n_layers], job->held,
 			   ROWS * job->net.width[job->net.n_layers] * sizeof(AeReal));
-		loss += ae_auxiliary_loss(&job->auxiliary, &job->pass, params,
+		loss += ae_auxiliary_loss(auxiliary_of(job), &job->pass, params,
 								  &(AeCells){job->target, ROWS, job->nullable}, 0,
 								  &(AeMeasure){&job->net.layout, ae_kernels_best(), job->scratch});
 	}
 	if (job->contract > 0)
-		loss += job->contract * ae_contract_value(&job->contraction, &job->pass, params);
+		loss += job->contract * ae_contract_value(contraction_of(job), &job->pass, params);
 	loss += target_loss(job, 0, ROWS);
-	return (loss + ae_net_penalty(&job->pass)) / ROWS +
-		   ae_optim_decay(unused, params, &job->net, job->prior, job->decay, job->tied,
-						  ae_kernels_best());
+	return (loss + penalty_of(job)) / ROWS + ae_optim_decay(unused, params, &job->net, job->prior,
+															job->decay, job->tied,
+															ae_kernels_best());
 }
 
 /* grads = gradient of rows first .. first + n - 1, divided by ROWS; returns their loss. */
@@ -169,20 +211,21 @@ gradient(AeReal *grads, Job *job, const AeReal *params, size_t first, size_t n, 
 		if (!accumulate)
 			memset(grads, 0, ae_net_n_params(net) * sizeof(AeReal));
 		accumulate = true;
-		ae_contract_gradient(grads, &job->contraction, &job->pass, params, 1.0 / ROWS);
+		ae_contract_gradient(grads, contraction_of(job), &job->pass, params, 1.0 / ROWS);
 	}
-	if (job->auxiliary.weight > 0)
+	if (job->aux_weight > 0)
 	{
 		memcpy(job->held, job->pass.h[net->n_layers],
 			   n * net->width[net->n_layers] * sizeof(AeReal));
-		ae_auxiliary_loss(&job->auxiliary, &job->pass, params,
+		ae_auxiliary_loss(auxiliary_of(job), &job->pass, params,
 						  &(AeCells){job->target, n, job->nullable}, 1.0 / ROWS,
 						  &(AeMeasure){&job->net.layout, ae_kernels_best(), job->scratch});
 	}
 	loss += target_loss(job, first, n);
+	price(job->use, &job->pass, 1.0 / ROWS);
 	ae_net_backward(grads, &job->pass, params, accumulate);
-	if (job->auxiliary.weight > 0)
-		ae_auxiliary_gradient(grads, &job->auxiliary, &job->pass);
+	if (job->aux_weight > 0)
+		ae_auxiliary_gradient(grads, auxiliary_of(job), &job->pass);
 	return loss;
 }
 
@@ -212,7 +255,7 @@ relative_error(Job *job, AeReal sigma)
 	ae_net_init(params, &job->net, 42, NULL);
 	for (size_t i = 0; i < n; i++)
 		params[i] += 0.1 * sin(1 + (double) i);
-	for (size_t k = 0; job->batch_norm && k < ae_net_n_gammas(&job->net); k++)
+	for (size_t k = 0; job->batch_norm && k < ae_normal_n_gammas(&job->net); k++)
 		params[n++] = 1 + 0.3 * sin(2 * (double) k);
 	assert_true(n <= MAX_PARAMS);
 	for (uint32_t l = 0; l < job->net.n_layers;
@@ -748,22 +791,26 @@ thresholds_by_hand(void **state)
 	AeNet net = {.n_layers = 2, .n_encoder = 1, .gated = 1, .width = {1, 1, 1}, .layout = layout};
 	const AeReal params[] = {1, 0, 2, 0, 0.5};
 	const AeReal x[] = {0.53, 0.46};
-	const AePenaltyTerm term = {AE_PENALTY_JUMPRELU, 0.3, 0};
+	const AeTrainOptions options = {.sparse = AE_PENALTY_JUMPRELU, .sparse_weight = 0.3};
+	const AePartSetup setup = {.net = &net, .options = &options, .slice_rows = 2};
 	AeReal grads[5], scratch[4];
-	char block_of_pass[4096];
+	char block_of_pass[8192] = {0};
 	AeArena arena = {.base = ae_arena_align(block_of_pass)};
+	AePartUse use[AE_N_PARTS];
 	AePass pass;
 
 	(void) state;
 	assert_true(AE_JUMP_WIDTH == 0.1);
 	unit_place(&pass, &arena, &net, 2, true);
-	ae_net_place_penalty(&pass, &arena, &term, false);
-	ae_net_place_gate(&pass, &arena, 2, 0);
+	ae_parts_choose(use, &net, &options);
+	ae_parts_place_lasting(use, &arena, &net);
+	ae_parts_place(use, &arena, &pass, &setup);
 	assert_true(arena.used < sizeof block_of_pass - AE_ALIGN);
-	pass.penalty_scale = 0.5;
+	price(use, &pass, 0.5);
 	unit_forward(&pass, params, x, NULL, 2, true);
 	assert_true(pass.h[1][0] == 0.53 && pass.h[1][1] == 0);
-	assert_true(fabs(ae_net_penalty(&pass) - 0.3) < 1e-15);
+	assert_true(fabs(ae_sparse_part.validate(use[AE_PART_sparse].state, &(AeSlice){.pass = &pass}) -
+					 0.3) < 1e-15);
 	ae_loss_rows(pass.d[0], pass.h[2], &(AeCells){x, 2, false}, 0.5,
 				 &(AeMeasure){&layout, ae_kernels_best(), scratch});
 	ae_net_backward(grads, &pass, params, false);
@@ -794,7 +841,7 @@ auxiliary_loss_agrees(void **state)
 
 			job = (Job){.name = shapes[which[s]].name,
 						.net = make_net(2, acts[i % 4], &layout),
-						.auxiliary = {.weight = 2.5},
+						.aux_weight = 2.5,
 						.batch_top_k = i / 4 % 3 == 1 ? 2 : 0,
 						.decay = 0.1 * (i / 12)};
 			job.net.width[3] = ae_layout_outputs(&layout);
@@ -931,39 +978,56 @@ batch_norm_agrees(void **state)
 		}
 }
 
-/* As many units are dropped as were asked for, none of the code, others at another visit. */
+/*
+ * As many units are dropped as were asked for, none of the code, others at another visit.  All units
+ * are 1, so that the next layer sees what they are multiplied by.
+ */
 static void
 dropout_drops_its_share(void **state)
 {
+	static const AeReal rows[20 * 3];
 	AeNet net = {.n_layers = 4, .n_encoder = 2, .width = {3, 500, 7, 500, 3}};
+	const AeTrainOptions options = {.dropout = 0.25};
+	const AePartSetup setup = {.net = &net, .options = &options, .slice_rows = 20};
+	AeEntering entering = {.cells = &(AeCells){rows, 20, false}, .visit = {1, 1}, .training = true};
 	AeArena arena = {0};
 	AePass pass;
-	char *block;
+	void *dropout = NULL;
+	char *block = NULL;
 	size_t n = 20 * 500, dropped = 0, same = 0;
-	AeReal *before = malloc(n * sizeof(AeReal));
+	AeReal *before = malloc(n * sizeof(AeReal)), params[12000] = {0};
 
 	(void) state;
-	unit_place(&pass, &arena, &net, 20, true);
-	ae_net_place_dropout(&pass, &arena, 20);
-	block = malloc(arena.used + AE_ALIGN);
-	arena = (AeArena){.base = ae_arena_align(block)};
-	unit_place(&pass, &arena, &net, 20, true);
-	ae_net_place_dropout(&pass, &arena, 20);
-	assert_null(pass.mask[2]);
-	ae_net_draw_dropout(&pass, 20, 0.25, (AeVisit){1, 1});
-	memcpy(before, pass.mask[1], n * sizeof(AeReal));
+	assert_true(ae_net_n_params(&net) <= 12000);
+	for (uint32_t l = 0; l < 4; l++)
+		for (uint32_t j = 0; j < net.width[l + 1]; j++)
+			params[ae_net_bias_offset(&net, l) + j] = 1;
+	for (int placing = 0; placing < 2; placing++)
+	{
+		block = placing ? malloc(arena.used + AE_ALIGN) : NULL;
+		arena = (AeArena){.base = placing ? ae_arena_align(block) : NULL};
+		unit_place(&pass, &arena, &net, 20, true);
+		dropout = ae_dropout_part.place(&arena, &pass, &setup, NULL, 0);
+	}
+	assert_null(pass.seen[2]);
+	ae_dropout_part.enter(dropout, &pass, &entering);
+	unit_forward(&pass, params, rows, NULL, 20, true);
+	memcpy(before, pass.seen[1], n * sizeof(AeReal));
 	for (size_t i = 0; i < n; i++)
 	{
 		dropped += before[i] == 0;
 		assert_true(before[i] == 0 || fabs(before[i] - 1 / 0.75) < 1e-6);
-		same += before[i] == pass.mask[3][i];
+		same += before[i] == pass.seen[3][i];
 	}
 	assert_true(fabs((double) dropped / (double) n - 0.25) < 5 * sqrt(0.25 * 0.75 / (double) n));
 	assert_true(fabs((double) same / (double) n - 0.625) < 0.03); /* 1/16 + 9/16: independent */
-	ae_net_draw_dropout(&pass, 20, 0.25, (AeVisit){1, 1});
-	assert_memory_equal(before, pass.mask[1], n * sizeof(AeReal));
-	ae_net_draw_dropout(&pass, 20, 0.25, (AeVisit){1, 2});
-	assert_memory_not_equal(before, pass.mask[1], n * sizeof(AeReal));
+	ae_dropout_part.enter(dropout, &pass, &entering);
+	unit_forward(&pass, params, rows, NULL, 20, true);
+	assert_memory_equal(before, pass.seen[1], n * sizeof(AeReal));
+	entering.visit.number = 2;
+	ae_dropout_part.enter(dropout, &pass, &entering);
+	unit_forward(&pass, params, rows, NULL, 20, true);
+	assert_memory_not_equal(before, pass.seen[1], n * sizeof(AeReal));
 	free(before);
 	free(block);
 }

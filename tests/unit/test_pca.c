@@ -268,7 +268,7 @@ solves_every_kind(void **state)
 	}
 	ae_pca_install(params, &net, &pca);
 	ae_loss_inputs(&pass.inputs, &rows, &net.layout, NULL, ae_kernels_best());
-	ae_net_forward(&pass, params, true);
+	ae_net_forward(&pass, params, AE_PASS_TRAIN);
 	loss = ae_loss_rows(pass.d[0], pass.h[2], &rows, 1.0 / N, &measure) / N;
 	ae_net_backward(grads, &pass, params, false);
 	for (size_t i = 0; i < n; i++)
@@ -280,7 +280,7 @@ solves_every_kind(void **state)
 	assert_true(loss > 0.01);
 	/* the gradient is not always 0 */
 	params[0] += (AeReal) 0.1;
-	ae_net_forward(&pass, params, true);
+	ae_net_forward(&pass, params, AE_PASS_TRAIN);
 	turned = ae_loss_rows(pass.d[0], pass.h[2], &rows, 1.0 / N, &measure) / N;
 	assert_true(turned > loss + 1e-4);
 	free(room);

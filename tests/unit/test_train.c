@@ -290,7 +290,8 @@ mean_jacobian(const AeNet *net, const AeReal *params, const AeReal *x, size_t n)
 	for (int i = 0; i < 2; i++)
 	{
 		unit_place(&pass, &arena, net, n, true);
-		ae_contract_place(&contraction, &pass, &arena, n, 1, true);
+		ae_contract_place(&contraction, &arena, net, n, 1, true);
+		ae_net_hook(&pass, &ae_contract_hooks, &contraction);
 		if (i == 1)
 			break;
 		block = malloc(arena.used + AE_ALIGN);

@@ -78,7 +78,7 @@ unit_forward(AePass *pass, const AeReal *params, const AeReal *x, int32_t *level
 			 bool training)
 {
 	pass->inputs = (AeInputs){.x = x, .levels = levels, .n_rows = n_rows};
-	ae_net_forward(pass, params, training);
+	ae_net_forward(pass, params, training ? AE_PASS_TRAIN : AE_PASS_SCORE);
 }
 
 /* *x: the numbers of cells as they enter; their levels lie in room. */

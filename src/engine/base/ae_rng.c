@@ -13,8 +13,8 @@ ae_rng_init(AeRng *rng, uint64_t seed, AeStream stream, uint32_t block)
 	rng->left = 0;
 }
 
-uint32_t
-ae_rng_u32(AeRng *rng)
+static uint32_t
+next_word(AeRng *rng)
 {
 	if (rng->left == 0)
 	{
@@ -31,7 +31,7 @@ ae_rng_u32(AeRng *rng)
 uint32_t
 ae_rng_below(AeRng *rng, uint32_t bound)
 {
-	uint64_t product = (uint64_t) ae_rng_u32(rng) * bound;
+	uint64_t product = (uint64_t) next_word(rng) * bound;
 	uint32_t low = (uint32_t) product;
 
 	if (low < bound)
@@ -40,7 +40,7 @@ ae_rng_below(AeRng *rng, uint32_t bound)
 
 		while (low < floor)
 		{
-			product = (uint64_t) ae_rng_u32(rng) * bound;
+			product = (uint64_t) next_word(rng) * bound;
 			low = (uint32_t) product;
 		}
 	}
@@ -50,8 +50,8 @@ ae_rng_below(AeRng *rng, uint32_t bound)
 double
 ae_rng_uniform(AeRng *rng)
 {
-	uint64_t high = ae_rng_u32(rng);
-	uint64_t low = ae_rng_u32(rng);
+	uint64_t high = next_word(rng);
+	uint64_t low = next_word(rng);
 
 	return (double) ((high << 32 | low) >> 11) * 0x1p-53;
 }

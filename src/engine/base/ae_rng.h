@@ -77,7 +77,6 @@ typedef struct AeRng
 } AeRng;
 
 void ae_rng_init(AeRng *rng, uint64_t seed, AeStream stream, uint32_t block);
-uint32_t ae_rng_u32(AeRng *rng);
 
 /* Uniform on {0 .. bound-1} without bias (Lemire 2019); bound >= 1. */
 uint32_t ae_rng_below(AeRng *rng, uint32_t bound);

@@ -3,8 +3,6 @@
  */
 #include "ae_gate.h"
 
-#include <string.h>
-
 void
 ae_gate_apply(AeReal *h, AeReal *mask, const AeReal *thresholds, size_t n_rows, size_t n_units)
 {
@@ -39,62 +37,45 @@ ae_gate_gradient(AeReal *d_thresholds, const AeReal *d, const AeReal *before,
 }
 
 void
-ae_gate_begin(AeGate *gate, size_t n_units, bool averaged)
-{
-	gate->least_sum = 0;
-	gate->n_least = 0;
-	gate->n_averaged = averaged ? AE_GATE_WINDOW : 0;
-	if (!gate->idle)
-		return;
-	memset(gate->idle, 0, n_units * sizeof(uint32_t));
-	memset(gate->was_on, 0, n_units);
-}
-
-void
-ae_gate_see(AeGate *gate, const AeReal *h, size_t n_rows, size_t n_units)
-{
-	for (size_t i = 0; gate->idle && i < n_rows; i++)
-		for (size_t j = 0; j < n_units; j++)
-			gate->was_on[j] |= h[i * n_units + j] != 0;
-}
-
-/* An average over all updates until there are AE_GATE_WINDOW of them, then an exponential one. */
-static void
-follow(AeGate *gate, AeReal *thresholds, size_t n_units)
+ae_gate_follow(AeReal *thresholds, AeGateAverage *average, size_t n_units)
 {
 	double least, share;
 
-	if (gate->n_least == 0)
+	if (average->n_least == 0)
 		return; /* nothing was on */
-	gate->n_averaged += gate->n_averaged < AE_GATE_WINDOW;
-	share = 1.0 / gate->n_averaged;
-	least = (1 - share) * (double) thresholds[0] + share * gate->least_sum / gate->n_least;
+	average->n_updates += average->n_updates < AE_GATE_WINDOW;
+	share = 1.0 / average->n_updates;
+	least = (1 - share) * (double) thresholds[0] + share * average->least_sum / average->n_least;
 	for (size_t j = 0; j < n_units; j++)
 		thresholds[j] = (AeReal) least;
-	gate->least_sum = 0;
-	gate->n_least = 0;
+	average->least_sum = 0;
+	average->n_least = 0;
 }
 
 void
-ae_gate_end_update(AeGate *gate, AeReal *thresholds, size_t n_units)
+ae_units_see(AeUnitCounts *counts, const AeReal *h, size_t n_rows, size_t n_units)
 {
-	if (gate->batch_top_k > 0)
-		follow(gate, thresholds, n_units);
-	for (size_t j = 0; gate->learned && j < n_units; j++)
-		thresholds[j] = thresholds[j] < 0 ? 0 : thresholds[j];
-	for (size_t j = 0; gate->idle && j < n_units; j++)
+	for (size_t i = 0; i < n_rows; i++)
+		for (size_t j = 0; j < n_units; j++)
+			counts->was_on[j] |= h[i * n_units + j] != 0;
+}
+
+void
+ae_units_end_update(AeUnitCounts *counts, size_t n_units)
+{
+	for (size_t j = 0; j < n_units; j++)
 	{
-		gate->idle[j] = gate->was_on[j] ? 0 : gate->idle[j] + (gate->idle[j] < UINT32_MAX);
-		gate->was_on[j] = 0;
+		counts->idle[j] = counts->was_on[j] ? 0 : counts->idle[j] + (counts->idle[j] < UINT32_MAX);
+		counts->was_on[j] = 0;
 	}
 }
 
 size_t
-ae_gate_n_dead(const AeGate *gate, size_t n_units)
+ae_units_n_dead(const AeUnitCounts *counts, size_t n_units)
 {
 	size_t n = 0;
 
-	for (size_t j = 0; gate->idle && j < n_units; j++)
-		n += gate->idle[j] >= AE_DEAD_UPDATES;
+	for (size_t j = 0; j < n_units; j++)
+		n += counts->idle[j] >= AE_DEAD_UPDATES;
 	return n;
 }

@@ -48,19 +48,20 @@
 /* A unit that was 0 for every row of so many updates is dead. */
 #define AE_DEAD_UPDATES 64
 
-/* What training knows of a gate; filled by ae_net_place_gate. */
-typedef struct AeGate
+/* The average that the threshold of batch_top_k is; zeros at first. */
+typedef struct AeGateAverage
 {
-	uint32_t batch_top_k;   /* units kept for each row on the average; 0: thresholds decide */
-	bool learned;           /* thresholds have a gradient */
-	AeReal *before;         /* n_rows x n_units: activations before the gate; NULL: not needed */
-	const AeReal *d_before; /* n_rows x n_units: more of their gradient; NULL: none */
-	double least_sum;       /* of the smallest activations kept since the last update */
+	double least_sum; /* of the smallest activations kept since the last update */
 	uint32_t n_least;
-	uint32_t n_averaged; /* updates in the average */
-	uint32_t *idle;      /* n_units: updates since a unit was last on; NULL: not counted */
-	uint8_t *was_on;     /* n_units: since the last update */
-} AeGate;
+	uint32_t n_updates; /* in the average, up to AE_GATE_WINDOW */
+} AeGateAverage;
+
+/* How long units have been off. */
+typedef struct AeUnitCounts
+{
+	uint32_t *idle;  /* n_units: updates since a unit was last on */
+	uint8_t *was_on; /* n_units: since the last update */
+} AeUnitCounts;
 
 /*
  * h = h where h > its threshold, or NaN, else 0.  h: n_rows x n_units; thresholds: n_units; mask,
@@ -76,19 +77,19 @@ void ae_gate_apply(AeReal *h, AeReal *mask, const AeReal *thresholds, size_t n_r
 void ae_gate_gradient(AeReal *d_thresholds, const AeReal *d, const AeReal *before,
 					  const AeReal *thresholds, double weight, size_t n_rows, size_t n_units);
 
-/* Begins to count; averaged: the thresholds are an average already, which goes on. */
-void ae_gate_begin(AeGate *gate, size_t n_units, bool averaged);
+/*
+ * After an update: thresholds move towards the smallest activations kept since the last one: an
+ * average over all updates until there are AE_GATE_WINDOW of them, then an exponential one.
+ */
+void ae_gate_follow(AeReal *thresholds, AeGateAverage *average, size_t n_units);
 
 /* Notes which units are on in h: n_rows x n_units, behind the gate. */
-void ae_gate_see(AeGate *gate, const AeReal *h, size_t n_rows, size_t n_units);
+void ae_units_see(AeUnitCounts *counts, const AeReal *h, size_t n_rows, size_t n_units);
 
-/*
- * After an update: thresholds of batch_top_k move towards the smallest activations kept since the
- * last one, those that are learned stay >= 0 (a unit that is on is then positive); idle counts on.
- */
-void ae_gate_end_update(AeGate *gate, AeReal *thresholds, size_t n_units);
+/* After an update. */
+void ae_units_end_update(AeUnitCounts *counts, size_t n_units);
 
 /* Units that are dead. */
-size_t ae_gate_n_dead(const AeGate *gate, size_t n_units);
+size_t ae_units_n_dead(const AeUnitCounts *counts, size_t n_units);
 
 #endif

@@ -185,8 +185,6 @@ ae_net_place(AePass *pass, AeArena *arena, const AeNet *net, uint32_t n_layers, 
 		pass->h[l + 1] = ae_arena_place_rows(arena, n_rows, width, sizeof(AeReal));
 		if (backward && ae_activation_info[net->activation[l]].needs_slope)
 			pass->slope[l] = ae_arena_place_rows(arena, n_rows, width, sizeof(AeReal));
-		if (backward && (net->top_k > 0 || net->gated) && l + 1 == net->n_encoder)
-			pass->mask[l + 1] = ae_arena_place_rows(arena, n_rows, width, sizeof(AeReal));
 		if (width > widest)
 			widest = width;
 	}
@@ -200,186 +198,11 @@ ae_net_place(AePass *pass, AeArena *arena, const AeNet *net, uint32_t n_layers, 
 	pass->d[1] = ae_arena_place_rows(arena, n_rows, widest, sizeof(AeReal));
 }
 
-/* Whether the penalty of the pass, if it has one, falls on h[l]. */
-static bool
-is_penalized(const AePass *pass, uint32_t l)
-{
-	const AeNet *net = pass->net;
-
-	return pass->penalty.kind != AE_PENALTY_NONE &&
-		   (l == net->n_encoder || (pass->penalty_everywhere && l > 0 && l < net->n_layers));
-}
-
 void
-ae_net_place_penalty(AePass *pass, AeArena *arena, const AePenaltyTerm *term, bool everywhere)
+ae_net_hook(AePass *pass, const AeHooks *hooks, void *state)
 {
-	const AeNet *net = pass->net;
-	size_t widest = 0;
-
-	pass->penalty.kind = AE_PENALTY_NONE;
-	if (!(term->weight > 0))
-		return;
-	pass->penalty = *term;
-	pass->penalty_everywhere = everywhere;
-	for (uint32_t l = 1; l < net->n_layers; l++)
-		if (is_penalized(pass, l) && net->width[l] > widest)
-			widest = net->width[l];
-	if (term->kind == AE_PENALTY_KL)
-		pass->means = ae_arena_place(arena, widest, sizeof(double));
-}
-
-void
-ae_net_place_dropout(AePass *pass, AeArena *arena, size_t n_rows)
-{
-	const AeNet *net = pass->net;
-
-	for (uint32_t l = 1; l < net->n_layers; l++)
-	{
-		if (l == net->n_encoder)
-			continue;
-		pass->mask[l] = ae_arena_place(arena, n_rows * net->width[l], sizeof(AeReal));
-		pass->kept[l] = ae_arena_place(arena, n_rows * net->width[l], sizeof(AeReal));
-	}
-}
-
-void
-ae_net_place_gate(AePass *pass, AeArena *arena, size_t n_rows, uint32_t batch_top_k)
-{
-	const AeNet *net = pass->net;
-	size_t n_code = net->width[net->n_encoder];
-
-	pass->gate.batch_top_k = batch_top_k;
-	pass->gate.learned = net->gated && batch_top_k == 0;
-	if (pass->gate.learned)
-		pass->gate.before = ae_arena_place(arena, n_rows * n_code, sizeof(AeReal));
-}
-
-void
-ae_net_count_units(AePass *pass, AeArena *arena, size_t n_rows, uint32_t *idle, uint8_t *was_on)
-{
-	size_t n_code = pass->net->width[pass->net->n_encoder];
-
-	pass->gate.idle = idle;
-	pass->gate.was_on = was_on;
-	if (!pass->gate.learned)
-		pass->gate.before = ae_arena_place(arena, n_rows * n_code, sizeof(AeReal));
-}
-
-/* Noise of inputs has the visits below this one. */
-#define CODE_VISITS ((uint64_t) 1 << 63)
-
-void
-ae_net_draw_code_noise(AePass *pass, double sigma, AeVisit visit)
-{
-	pass->code_noise = (AeNoise){(AeReal) sigma, {visit.seed, CODE_VISITS | visit.number}};
-}
-
-/* Layers take their numbers from blocks that follow each other. */
-void
-ae_net_draw_dropout(AePass *pass, size_t n_rows, double rate, AeVisit visit)
-{
-	const AeNet *net = pass->net;
-	uint32_t below = (uint32_t) (rate * 0x1p32), first = 0;
-	AeReal kept = (AeReal) (1 / (1 - rate));
-
-	for (uint32_t l = 1; l < net->n_layers; l++)
-	{
-		size_t n = n_rows * net->width[l];
-
-		if (!pass->kept[l])
-			continue;
-		pass->compute.kernels->drop(pass->mask[l], n, below, kept, first, visit.seed, visit.number);
-		first += (uint32_t) ((n + 63) / 64 * 16);
-	}
-}
-
-/* Whether layer l can be normalised. */
-static bool
-is_normal(const AeNet *net, uint32_t l)
-{
-	return l + 1 < net->n_layers && l + 1 != net->n_encoder;
-}
-
-/* The first gamma of layer l among all gammas; l = n_layers: how many there are. */
-static size_t
-gamma_index(const AeNet *net, uint32_t layer)
-{
-	size_t n = 0;
-
-	for (uint32_t l = 0; l < layer; l++)
-		if (is_normal(net, l))
-			n += net->width[l + 1];
-	return n;
-}
-
-size_t
-ae_net_n_gammas(const AeNet *net)
-{
-	return gamma_index(net, net->n_layers);
-}
-
-void
-ae_net_place_norm(AePass *pass, AeArena *arena, size_t n_rows)
-{
-	const AeNet *net = pass->net;
-	size_t n = ae_net_n_gammas(net), widest = 0;
-
-	for (uint32_t l = 0; l < net->n_layers; l++)
-	{
-		if (!is_normal(net, l))
-			continue;
-		pass->unit[l] = ae_arena_place(arena, n_rows * net->width[l + 1], sizeof(AeReal));
-		if (net->width[l + 1] > widest)
-			widest = net->width[l + 1];
-	}
-	pass->norm.mean = ae_arena_place(arena, n, sizeof(double));
-	pass->norm.variance = ae_arena_place(arena, n, sizeof(double));
-	pass->norm.inverse = ae_arena_place(arena, n, sizeof(double));
-	pass->norm_sums = ae_arena_place(arena, 2 * widest, sizeof(double));
-}
-
-/* Layer l as the rows of this pass are normalised in it; params: of the whole. */
-static AeNorm
-norm_of(const AePass *pass, const AeReal *params, uint32_t l)
-{
-	size_t first = gamma_index(pass->net, l);
-
-	return (AeNorm){.n_units = pass->net->width[l + 1],
-					.n_rows = pass->n_rows,
-					.gamma = params + ae_net_n_params(pass->net) + first,
-					.unit = pass->unit[l],
-					.moments = {pass->norm.mean + first, pass->norm.variance + first,
-								pass->norm.inverse + first},
-					.sums = pass->norm_sums};
-}
-
-/* d, by what the bias was added to, becomes that by the product; gradients of gamma and bias. */
-static void
-normalize_backward(AeReal *d, AeReal *grads, const AePass *pass, const AeReal *params, uint32_t l,
-				   bool accumulate)
-{
-	AeNorm norm = norm_of(pass, params, l);
-
-	ae_norm_backward(d, grads + (norm.gamma - params), grads + ae_net_bias_offset(pass->net, l),
-					 accumulate, &norm);
-}
-
-void
-ae_net_fold(AeReal *folded, const AeReal *params, const AeNet *net, const double *mean,
-			const double *variance)
-{
-	size_t n = ae_net_n_params(net);
-
-	memcpy(folded, params, n * sizeof(AeReal));
-	for (uint32_t l = 0; l < net->n_layers; l++)
-	{
-		AeReal *w = folded + ae_net_offset(net, l);
-		size_t first = gamma_index(net, l);
-
-		if (is_normal(net, l))
-			ae_norm_fold(w, folded + ae_net_bias_offset(net, l), params + n + first, mean + first,
-						 variance + first, net->width[l], net->width[l + 1]);
-	}
+	pass->hooked[pass->n_hooks].hooks = hooks;
+	pass->hooked[pass->n_hooks++].state = state;
 }
 
 bool
@@ -430,19 +253,6 @@ ae_net_tie_gradient(AeReal *grads, const AeNet *net, AeReal share)
 	}
 }
 
-double
-ae_net_penalty(const AePass *pass)
-{
-	const AeNet *net = pass->net;
-	double sum = 0;
-
-	for (uint32_t l = 1; l < net->n_layers; l++)
-		if (is_penalized(pass, l))
-			sum += ae_penalty_value(pass->h[l], pass->n_rows, net->width[l], &pass->penalty,
-									pass->means);
-	return sum;
-}
-
 /* The activation of an output block: a loss on logits is taken before it. */
 static AeActivation
 output_activation(const AeNet *net, const AeBlock *block)
@@ -469,7 +279,7 @@ output_run(uint32_t *count, AeActivation *act, uint32_t *block, const AeNet *net
 
 /* The last layer: bias everywhere, the activation on distances; the others stay logits. */
 static void
-activate_output(AePass *pass, const AeReal *bias, bool training)
+activate_output(AePass *pass, const AeReal *bias, bool slopes)
 {
 	const AeNet *net = pass->net;
 	uint32_t last = net->n_layers - 1, count;
@@ -479,7 +289,7 @@ activate_output(AePass *pass, const AeReal *bias, bool training)
 	for (uint32_t b = 0; b < net->layout.n_blocks;)
 	{
 		uint32_t first = output_run(&count, &act, &b, net);
-		AeReal *slope = training && pass->slope[last] ? pass->slope[last] + first : NULL;
+		AeReal *slope = slopes && pass->slope[last] ? pass->slope[last] + first : NULL;
 
 		pass->compute.kernels->bias_activate(act, pass->h[last + 1] + first, slope, bias + first,
 											 pass->n_rows, count, ld);
@@ -510,7 +320,7 @@ input_of(const AePass *pass, uint32_t l, bool training)
 
 	if (l == 0)
 		return ae_matrix(pass->inputs.x, pass->n_rows, ae_layout_dense_inputs(&net->layout));
-	return ae_matrix(training && pass->kept[l] ? pass->kept[l] : pass->h[l], pass->n_rows,
+	return ae_matrix(training && pass->seen[l] ? pass->seen[l] : pass->h[l], pass->n_rows,
 					 net->width[l]);
 }
 
@@ -558,63 +368,58 @@ layer_product_backward(AeReal *grads, const AePass *pass, uint32_t l, const AeRe
 		}
 }
 
-/* The code with its top_k largest units, the others 0. */
+/* The units of the code that are kept when rows are scored, the others 0. */
 static void
-keep_largest(AePass *pass, bool keep_mask)
-{
-	uint32_t l = pass->net->n_encoder;
-	size_t n = pass->net->width[l];
-
-	for (size_t i = 0; i < pass->n_rows; i++)
-		ae_topk(pass->h[l] + i * n, keep_mask ? pass->mask[l] + i * n : NULL, n, pass->net->top_k);
-}
-
-/* pass->z[l], before the activation of layer l is put in its place. */
-static void
-keep_preactivations(AePass *pass, uint32_t l, const AeReal *bias)
-{
-	size_t n_out = pass->net->width[l + 1];
-
-	for (size_t i = 0; i < pass->n_rows; i++)
-		for (size_t j = 0; j < n_out; j++)
-			pass->z[l][i * n_out + j] = pass->h[l + 1][i * n_out + j] + bias[j];
-}
-
-/* What the gate lets through of the code, or the largest units of each row. */
-static void
-gate_code(AePass *pass, const AeReal *thresholds, bool training)
+keep_units(AePass *pass, const AeReal *thresholds)
 {
 	const AeNet *net = pass->net;
-	uint32_t l = net->n_encoder;
-	size_t n_rows = pass->n_rows, n = n_rows * net->width[l];
-	AeGate *gate = &pass->gate;
-	AeReal least;
+	size_t n = net->width[net->n_encoder];
+	AeReal *code = pass->h[net->n_encoder];
 
-	if (training && gate->before)
-		memcpy(gate->before, pass->h[l], n * sizeof(AeReal));
-	if (net->top_k > 0)
-		keep_largest(pass, training);
-	else if (net->gated && (!training || gate->batch_top_k == 0))
-		ae_gate_apply(pass->h[l], training ? pass->mask[l] : NULL, thresholds, n_rows,
-					  net->width[l]);
-	else if (net->gated &&
-			 ae_topk_batch(&least, pass->h[l], pass->mask[l], n, n_rows * gate->batch_top_k) > 0)
-	{
-		gate->least_sum += (double) least;
-		gate->n_least++;
-	}
-	if (training)
-		ae_gate_see(gate, pass->h[l], n_rows, net->width[l]);
+	if (net->gated)
+		ae_gate_apply(code, NULL, thresholds, pass->n_rows, n);
+	for (size_t i = 0; net->top_k > 0 && i < pass->n_rows; i++)
+		ae_topk(code + i * n, NULL, n, net->top_k);
 }
 
-/* What is kept of h[l]. */
-static void
-drop_units(AePass *pass, uint32_t l)
+/* Whether the function of a part takes part in a pass. */
+static bool
+takes_part(const AePass *pass, uint32_t i, AePassMode mode)
 {
-	size_t n = pass->n_rows * pass->net->width[l];
+	return mode == AE_PASS_TRAIN || (mode == AE_PASS_SLOPES && pass->hooked[i].hooks->slopes);
+}
 
-	for (size_t i = 0; i < n; i++)
-		pass->kept[l][i] = pass->h[l][i] * pass->mask[l][i];
+static void
+run_before(AePass *pass, const AeReal *params, uint32_t l, AePassMode mode)
+{
+	for (uint32_t i = 0; i < pass->n_hooks; i++)
+		if (pass->hooked[i].hooks->before && takes_part(pass, i, mode))
+			pass->hooked[i].hooks->before(pass->hooked[i].state, pass, params, l);
+}
+
+static void
+run_after(AePass *pass, const AeReal *params, uint32_t l, AePassMode mode)
+{
+	for (uint32_t i = 0; i < pass->n_hooks; i++)
+		if (pass->hooked[i].hooks->after && takes_part(pass, i, mode))
+			pass->hooked[i].hooks->after(pass->hooked[i].state, pass, params, l);
+}
+
+static void
+run_after_back(AeDescent *at)
+{
+	for (uint32_t i = at->pass->n_hooks; i-- > 0;)
+		if (at->pass->hooked[i].hooks->after_back)
+			at->pass->hooked[i].hooks->after_back(at->pass->hooked[i].state, at);
+}
+
+static void
+run_before_back(AeDescent *at)
+{
+	at->biased = false;
+	for (uint32_t i = at->pass->n_hooks; i-- > 0;)
+		if (at->pass->hooked[i].hooks->before_back)
+			at->pass->hooked[i].hooks->before_back(at->pass->hooked[i].state, at);
 }
 
 /* The code as a matrix. */
@@ -653,11 +458,12 @@ head_backward(AeReal *grads, AeReal *d_code, const AePass *pass, const AeReal *w
 }
 
 void
-ae_net_forward(AePass *pass, const AeReal *params, bool training)
+ae_net_forward(AePass *pass, const AeReal *params, AePassMode mode)
 {
 	const AeNet *net = pass->net;
 	const AeKernels *kernels = pass->compute.kernels;
 	size_t n_rows = pass->n_rows = pass->inputs.n_rows;
+	bool training = mode == AE_PASS_TRAIN, slopes = mode != AE_PASS_SCORE;
 
 	for (uint32_t l = 0; l < pass->n_layers; l++)
 	{
@@ -666,27 +472,17 @@ ae_net_forward(AePass *pass, const AeReal *params, bool training)
 
 		ae_check(pass->compute.check);
 		layer_product(pass, l, w, training);
-		if (training && l + 1 == net->n_encoder && pass->code_noise.sigma > 0)
-			kernels->add_noise(pass->h[l + 1], pass->h[l + 1], n_rows * n_out,
-							   pass->code_noise.sigma, pass->code_noise.visit.seed,
-							   pass->code_noise.visit.number);
-		if (training && pass->z[l])
-			keep_preactivations(pass, l, bias);
-		if (training && pass->unit[l])
-		{
-			AeNorm norm = norm_of(pass, params, l);
-
-			ae_norm_forward(pass->h[l + 1], &norm);
-		}
+		run_before(pass, params, l, mode);
 		if (l + 1 == net->n_layers)
-			activate_output(pass, bias, training);
-		else
-			kernels->bias_activate(net->activation[l], pass->h[l + 1],
-								   training ? pass->slope[l] : NULL, bias, n_rows, n_out, n_out);
-		if (l + 1 == net->n_encoder)
-			gate_code(pass, params + ae_net_threshold_offset(net), training);
-		if (training && l + 1 < net->n_layers && pass->kept[l + 1])
-			drop_units(pass, l + 1);
+		{
+			activate_output(pass, bias, slopes);
+			break;
+		}
+		kernels->bias_activate(net->activation[l], pass->h[l + 1], slopes ? pass->slope[l] : NULL,
+							   bias, n_rows, n_out, n_out);
+		run_after(pass, params, l, mode);
+		if (l + 1 == net->n_encoder && !(training && pass->gated))
+			keep_units(pass, params + ae_net_threshold_offset(net));
 	}
 	if (pass->target)
 		head_forward(pass, params + ae_net_head_offset(net));
@@ -713,82 +509,56 @@ backward_output(AePass *pass)
 }
 
 /*
- * What the gate makes of d: n_rows x n_code, the gradient by the code: that by the activations
- * before it, and the gradient by learned thresholds.
+ * d, the gradient with respect to what the next layer sees of h[l + 1], becomes that with respect
+ * to what the activation was given.
  */
 static void
-gate_backward(AeReal *d_thresholds, AeReal *d, const AePass *pass, const AeReal *thresholds)
+hidden_backward(AeDescent *at)
 {
-	size_t n_code = pass->net->width[pass->net->n_encoder], n = pass->n_rows * n_code;
-	const AeReal *mask = pass->mask[pass->net->n_encoder], *more = pass->gate.d_before;
-
-	if (pass->gate.learned)
-		ae_gate_gradient(d_thresholds, d, pass->gate.before, thresholds,
-						 pass->penalty_scale * pass->penalty.weight, pass->n_rows, n_code);
-	for (size_t i = 0; mask && i < n; i++)
-		d[i] *= mask[i];
-	for (size_t i = 0; more && i < n; i++)
-		d[i] += more[i];
-}
-
-/* d, the gradient by what layer l sees of h[l], l >= 1, becomes that by h[l] W_l + b_l below. */
-static void
-hidden_backward(AeReal *grads, AeReal *d, AePass *pass, const AeReal *params, uint32_t l,
-				bool accumulate)
-{
+	AePass *pass = at->pass;
 	const AeNet *net = pass->net;
-	const AeKernels *kernels = pass->compute.kernels;
-	size_t at_head = ae_net_head_offset(net), at_thresholds = ae_net_threshold_offset(net);
-	size_t n_units = net->width[l], n = pass->n_rows * n_units;
-	bool code = l == net->n_encoder;
+	uint32_t l = at->l;
+	size_t head = ae_net_head_offset(net);
+	bool code = l + 1 == net->n_encoder;
 
 	if (code && net->n_target > 0)
-		head_backward(grads + at_head, d, pass, params + at_head, accumulate);
-	if (code)
-		gate_backward(grads + at_thresholds, d, pass, params + at_thresholds);
-	else if (pass->mask[l])
-		for (size_t i = 0; i < n; i++)
-			d[i] *= pass->mask[l][i];
-	if (is_penalized(pass, l))
-		ae_penalty_gradient(d, pass->h[l], pass->n_rows, n_units, &pass->penalty,
-							pass->penalty_scale, pass->means);
-	kernels->activation_backward(net->activation[l - 1], d,
-								 code && pass->gate.before ? pass->gate.before : pass->h[l],
-								 pass->slope[l - 1], pass->n_rows, n_units, n_units);
-	if (pass->d_z[l - 1])
-		kernels->axpy(d, 1, pass->d_z[l - 1], n);
+		head_backward(at->grads + head, at->d, pass, at->params + head, at->accumulate);
+	run_after_back(at);
+	pass->compute.kernels->activation_backward(
+		net->activation[l], at->d, code && pass->activated ? pass->activated : pass->h[l + 1],
+		pass->slope[l], pass->n_rows, net->width[l + 1], net->width[l + 1]);
 }
 
 void
 ae_net_backward(AeReal *grads, AePass *pass, const AeReal *params, bool accumulate)
 {
 	const AeNet *net = pass->net;
-	AeReal *d = pass->d[0], *d_below = pass->d[1];
+	AeReal *d_below = pass->d[1];
+	AeDescent at = {
+		.pass = pass, .params = params, .grads = grads, .accumulate = accumulate, .d = pass->d[0]};
 
-	if (net->gated && !accumulate)
-		memset(grads + ae_net_threshold_offset(net), 0,
-			   net->width[net->n_encoder] * sizeof(AeReal));
 	backward_output(pass);
 	for (uint32_t l = net->n_layers; l-- > 0;)
 	{
 		size_t n_in = net->width[l], n_out = net->width[l + 1];
 		size_t offset = ae_net_offset(net, l);
-		AeReal *swap = d;
+		AeReal *swap = at.d;
 
-		if (pass->unit[l])
-			normalize_backward(d, grads, pass, params, l, accumulate);
+		at.l = l;
+		if (l + 1 < net->n_layers)
+			hidden_backward(&at);
+		run_before_back(&at);
 		ae_check(pass->compute.check);
-		layer_product_backward(grads + offset, pass, l, d, accumulate);
-		if (!pass->unit[l])
-			pass->compute.kernels->column_sum(grads + ae_net_bias_offset(net, l), d, accumulate,
+		layer_product_backward(grads + offset, pass, l, at.d, accumulate);
+		if (!at.biased)
+			pass->compute.kernels->column_sum(grads + ae_net_bias_offset(net, l), at.d, accumulate,
 											  pass->n_rows, n_out);
 		if (l == 0)
 			break;
 		ae_check(pass->compute.check);
-		ae_multiply(d_below, n_in, 1, ae_matrix(d, pass->n_rows, n_out),
+		ae_multiply(d_below, n_in, 1, ae_matrix(at.d, pass->n_rows, n_out),
 					ae_transposed(ae_matrix(params + offset, n_in, n_out)), 0, &pass->compute);
-		hidden_backward(grads, d_below, pass, params, l, accumulate);
-		d = d_below;
+		at.d = d_below;
 		d_below = swap;
 	}
 }

@@ -17,8 +17,6 @@
 #include "ae_gate.h"
 #include "ae_loss.h"
 #include "ae_matrix.h"
-#include "ae_norm.h"
-#include "ae_penalty.h"
 #include "ae_status.h"
 
 typedef struct AeNet
@@ -67,38 +65,76 @@ size_t ae_net_threshold_offset(const AeNet *net);
  */
 void ae_net_init(AeReal *params, const AeNet *net, uint64_t seed, AeCheck check);
 
+typedef struct AePass AePass;
+
+/* What a forward pass is for. */
+typedef enum AePassMode
+{
+	AE_PASS_SCORE,  /* rows are passed as they are scored */
+	AE_PASS_SLOPES, /* the same, and slopes of activations are kept */
+	AE_PASS_TRAIN   /* as the parts of a training want it; a backward pass may follow */
+} AePassMode;
+
+/* A gradient on its way down, at layer l. */
+typedef struct AeDescent
+{
+	AePass *pass;
+	const AeReal *params;
+	AeReal *grads;
+	bool accumulate; /* earlier slices were of the same minibatch: grads are added to */
+	uint32_t l;
+	AeReal *d;   /* n_rows x width[l + 1] */
+	bool biased; /* set by who has taken the gradient with respect to b_l */
+} AeDescent;
+
+/*
+ * What a part of a training does within a pass.  Functions that it does not need are NULL.
+ *
+ *     before  changes h[l + 1], which is the input of layer l times W_l; the bias and the activation
+ *             follow
+ *     after   changes h[l + 1] behind the activation, or sets what the next layer sees of it
+ *             (pass->seen); not called of the last layer
+ *
+ * and on the way back, in the opposite order, after_back and before_back: from d, the gradient with
+ * respect to what the function left, they make that with respect to what it found; they may add a
+ * gradient of their own to d, and to grads.
+ */
+typedef struct AeHooks
+{
+	bool slopes; /* called in AE_PASS_SLOPES, too */
+	void (*before)(void *state, AePass *pass, const AeReal *params, uint32_t l);
+	void (*after)(void *state, AePass *pass, const AeReal *params, uint32_t l);
+	void (*after_back)(void *state, AeDescent *at);
+	void (*before_back)(void *state, AeDescent *at);
+} AeHooks;
+
+/* Parts that hook into a pass, at most. */
+#define AE_MAX_HOOKS 16
+
 /* A pass of rows through a net: its buffers, and what they hold; filled by ae_net_place. */
-typedef struct AePass
+struct AePass
 {
 	const AeNet *net;
 	AeCompute compute;
-	AeInputs inputs;   /* what the rows enter as: the caller's, who makes them of cells */
+	AeInputs inputs;   /* what the rows enter as: placed and filled by the caller */
 	size_t n_rows;     /* rows that the last forward pass was of */
 	uint32_t n_layers; /* it stops behind so many: all of the net, or fewer, below the code */
-	AeReal *h[AE_MAX_LAYERS + 1]; /* h[0] unused: the caller's input stands there */
+	AeReal *h[AE_MAX_LAYERS + 1]; /* h[0] unused: the inputs stand there */
 	AeReal *slope[AE_MAX_LAYERS]; /* NULL where not needed */
 	AeReal *d[2];                 /* two gradients, ping and pong */
-	AeReal *mask[AE_MAX_LAYERS];  /* what the gradient of h[l] is multiplied by, or NULL */
-	AeReal
-		*kept[AE_MAX_LAYERS]; /* dropout: h[l] times mask[l], what the next layer sees; or NULL */
-	AePenaltyTerm penalty;    /* of the code, or of every hidden layer */
-	bool penalty_everywhere;
-	double penalty_scale; /* factor on its gradient, set before a backward pass */
-	double *means;        /* of the penalty */
-	/*
-	 * of a penalty of derivatives (ae_contract.h): h[l] W_l + b_l, which a forward pass with slopes
-	 * keeps, and gradients by it, which a backward pass adds to its own; NULL where not needed
-	 */
-	AeReal *z[AE_MAX_LAYERS];
-	AeReal *d_z[AE_MAX_LAYERS];
-	AeReal *unit[AE_MAX_LAYERS]; /* batch normalisation: u of layer l (ae_norm.h), or NULL */
-	AeNormMoments norm;          /* of all layers that have it, in their order */
-	double *norm_sums;
-	AeGate gate;        /* of the code */
-	AeNoise code_noise; /* on the code before its activation */
-	AeReal *target;     /* n_rows x n_target: outputs of the head, */
-	AeReal *d_target;   /* and their gradient, before a backward pass; NULL without */
-} AePass;
+	AeReal *target;               /* n_rows x n_target: outputs of the head, */
+	AeReal *d_target;             /* and their gradient, before a backward pass; NULL without */
+	/* set by parts: */
+	AeReal *seen[AE_MAX_LAYERS + 1]; /* in training the next layer sees this of h[l]; NULL: h[l] */
+	AeReal *activated; /* the code as its activation left it, where `after` changed it, or NULL */
+	bool gated;        /* a part keeps units of the code in training */
+	uint32_t n_hooks;
+	struct
+	{
+		const AeHooks *hooks;
+		void *state;
+	} hooked[AE_MAX_HOOKS]; /* in the order of the way up */
+};
 
 /*
  * Places the buffers of at most n_rows rows through the first n_layers layers: all of them, or
@@ -108,51 +144,8 @@ typedef struct AePass
 void ae_net_place(AePass *pass, AeArena *arena, const AeNet *net, uint32_t n_layers, size_t n_rows,
 				  bool backward);
 
-/* Gives the pass a penalty, which ae_net_backward adds the gradient of; weight 0: none. */
-void ae_net_place_penalty(AePass *pass, AeArena *arena, const AePenaltyTerm *term, bool everywhere);
-
-/* Gives the pass room to drop units of hidden layers other than the code. */
-void ae_net_place_dropout(AePass *pass, AeArena *arena, size_t n_rows);
-
-/*
- * Draws which units of n_rows rows the next forward pass in training drops: each with probability
- * rate; what is kept is divided by 1 - rate (Srivastava et al. 2014, section 10: so that nothing
- * needs to be scaled when rows are scored).
- */
-void ae_net_draw_dropout(AePass *pass, size_t n_rows, double rate, AeVisit visit);
-
-/*
- * Batch normalisation of all layers but the code's and the last.  Their gammas, as many as
- * ae_net_n_gammas, stand behind the other parameters, and their gradients likewise.
- */
-size_t ae_net_n_gammas(const AeNet *net);
-
-/* Lets the pass normalise in training; params and grads then have gammas. */
-void ae_net_place_norm(AePass *pass, AeArena *arena, size_t n_rows);
-
-/*
- * folded (ae_net_n_params) = params (with gammas), weights and biases having taken in the
- * normalisation by running means; mean, variance: ae_net_n_gammas.
- */
-void ae_net_fold(AeReal *folded, const AeReal *params, const AeNet *net, const double *mean,
-				 const double *variance);
-
-/* Gives the pass what training needs of a gated code, or of the k largest units. */
-void ae_net_place_gate(AePass *pass, AeArena *arena, size_t n_rows, uint32_t batch_top_k);
-
-/*
- * After it: lets the pass count how long units of the code have been off, for ae_auxiliary_loss,
- * in idle and was_on, one for each unit, which the caller keeps from one minibatch to the next.
- */
-void ae_net_count_units(AePass *pass, AeArena *arena, size_t n_rows, uint32_t *idle,
-						uint8_t *was_on);
-
-/*
- * The next forward passes in training add Gaussian noise of deviation sigma to the code before its
- * activation, which drives sigmoids to 0 and 1 (Salakhutdinov, Hinton, "Semantic hashing", 2009,
- * section 2.2).  It is a function of the visit, and no other noise.
- */
-void ae_net_draw_code_noise(AePass *pass, double sigma, AeVisit visit);
+/* Lets a part take part in passes, behind those that hooked in before. */
+void ae_net_hook(AePass *pass, const AeHooks *hooks, void *state);
 
 /* Whether the hidden layers of the decoder have the widths of the encoder's, backwards. */
 bool ae_net_is_mirrored(const AeNet *net);
@@ -170,19 +163,15 @@ void ae_net_tie(AeReal *params, const AeNet *net);
  */
 void ae_net_tie_gradient(AeReal *grads, const AeNet *net, AeReal share);
 
-/* The penalty of the rows just passed forward, their sum. */
-double ae_net_penalty(const AePass *pass);
-
 /*
  * Forward: pass->h[1..n_layers], and the head's outputs pass->target, from pass->inputs.  Outputs
- * of BCE blocks and categories stay logits.  training: a backward pass may follow; units are
- * dropped, codes are noisy, batch_top_k looks at all rows.
+ * of BCE blocks and categories stay logits.
  */
-void ae_net_forward(AePass *pass, const AeReal *params, bool training);
+void ae_net_forward(AePass *pass, const AeReal *params, AePassMode mode);
 
 /*
- * Backward: grads (+)= gradient of the loss from pass->d[0], which ae_loss_rows filled, and
- * pass->d_target, and of the penalty, of the rows just passed forward in training.
+ * Backward, after a forward pass in AE_PASS_TRAIN: grads (+)= the gradient of the loss, from
+ * pass->d[0], which ae_loss_rows filled, and pass->d_target; and what parts add to it.
  */
 void ae_net_backward(AeReal *grads, AePass *pass, const AeReal *params, bool accumulate);
 

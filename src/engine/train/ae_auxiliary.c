@@ -5,11 +5,12 @@
 
 #include <string.h>
 
-#include "ae_term.h"
+#include "ae_part.h"
 #include "ae_topk.h"
 
-AeStatus
-ae_auxiliary_check(const AeNet *net, AeError *error)
+/* Refuses a net whose decoder is no single layer with outputs that are not bent. */
+static AeStatus
+check_decoder(const AeNet *net, AeError *error)
 {
 	AeActivation output = net->activation[net->n_layers - 1];
 
@@ -23,11 +24,12 @@ ae_auxiliary_check(const AeNet *net, AeError *error)
 	return AE_OK;
 }
 
-void
-ae_auxiliary_place(AeAuxiliary *auxiliary, AeArena *arena, const AeNet *net, size_t n_rows)
+static void
+place_buffers(AeAuxiliary *auxiliary, AeArena *arena, const AeNet *net, size_t n_rows)
 {
 	size_t n_code = net->width[net->n_encoder], n_outputs = net->width[net->n_layers];
 
+	auxiliary->before = ae_arena_place_rows(arena, n_rows, n_code, sizeof(AeReal));
 	auxiliary->candidates = ae_arena_place(arena, n_code, sizeof(AeReal));
 	auxiliary->chosen = ae_arena_place(arena, n_code, sizeof(AeReal));
 	auxiliary->code = ae_arena_place_rows(arena, n_rows, n_code, sizeof(AeReal));
@@ -36,6 +38,29 @@ ae_auxiliary_place(AeAuxiliary *auxiliary, AeArena *arena, const AeNet *net, siz
 	auxiliary->d = ae_arena_place_rows(arena, n_rows, n_outputs, sizeof(AeReal));
 	auxiliary->d_code = ae_arena_place_rows(arena, n_rows, n_code, sizeof(AeReal));
 }
+
+static void
+keep_activations(void *state, AePass *pass, const AeReal *params, uint32_t l)
+{
+	(void) params;
+	if (l + 1 == pass->net->n_encoder)
+		memcpy(((AeAuxiliary *) state)->before, pass->h[l + 1],
+			   pass->n_rows * pass->net->width[l + 1] * sizeof(AeReal));
+}
+
+static void
+add_gradient(void *state, AeDescent *at)
+{
+	const AeAuxiliary *auxiliary = state;
+	size_t n = at->pass->n_rows * at->pass->net->width[at->l + 1];
+
+	if (at->l + 1 != at->pass->net->n_encoder || !auxiliary->active)
+		return;
+	for (size_t i = 0; i < n; i++)
+		at->d[i] += auxiliary->d_code[i];
+}
+
+static const AeHooks hooks = {.after = keep_activations, .after_back = add_gradient};
 
 /* Units that are on in a row, the mean over rows, rounded up; at least 1. */
 static size_t
@@ -52,19 +77,18 @@ count_on(const AeReal *h, size_t n_rows, size_t n_code)
 static void
 choose(AeAuxiliary *auxiliary, const AePass *pass, size_t i, size_t n_dead, size_t k)
 {
-	const AeGate *gate = &pass->gate;
 	size_t n_code = pass->net->width[pass->net->n_encoder], at = 0;
 	AeReal *code = auxiliary->code + i * n_code, *mask = auxiliary->mask + i * n_code;
-	const AeReal *before = gate->before + i * n_code;
+	const AeReal *before = auxiliary->before + i * n_code;
 
 	for (size_t j = 0; j < n_code; j++)
-		if (gate->idle[j] >= AE_DEAD_UPDATES)
+		if (auxiliary->counts.idle[j] >= AE_DEAD_UPDATES)
 			auxiliary->candidates[at++] = before[j];
 	ae_topk(auxiliary->candidates, auxiliary->chosen, n_dead, k);
 	at = 0;
 	for (size_t j = 0; j < n_code; j++)
 	{
-		bool dead = gate->idle[j] >= AE_DEAD_UPDATES;
+		bool dead = auxiliary->counts.idle[j] >= AE_DEAD_UPDATES;
 
 		code[j] = dead ? auxiliary->candidates[at] : 0;
 		mask[j] = dead ? auxiliary->chosen[at] : 0;
@@ -80,12 +104,11 @@ ae_auxiliary_loss(AeAuxiliary *auxiliary, AePass *pass, const AeReal *params, co
 	const AeCompute *compute = &pass->compute;
 	size_t n_rows = pass->n_rows, n_code = net->width[net->n_encoder];
 	size_t n_outputs = net->width[net->n_layers];
-	size_t n_dead = ae_gate_n_dead(&pass->gate, n_code), k;
+	size_t n_dead = ae_units_n_dead(&auxiliary->counts, n_code), k;
 	AeMatrix w = ae_matrix(params + ae_net_offset(net, net->n_encoder), n_code, n_outputs);
 	double sum;
 
 	auxiliary->active = n_dead > 0;
-	pass->gate.d_before = NULL;
 	if (n_dead == 0)
 		return 0;
 	k = count_on(pass->h[net->n_encoder], n_rows, n_code);
@@ -100,7 +123,6 @@ ae_auxiliary_loss(AeAuxiliary *auxiliary, AePass *pass, const AeReal *params, co
 				ae_transposed(w), 0, compute);
 	for (size_t i = 0; i < n_rows * n_code; i++)
 		auxiliary->d_code[i] *= auxiliary->mask[i];
-	pass->gate.d_before = auxiliary->d_code;
 	return auxiliary->weight * sum;
 }
 
@@ -137,7 +159,7 @@ check(const AeNet *net, const AeTrainOptions *o, AeError *error)
 					   AE_OPTIMIZER_ADAMW);
 	if (net->top_k == 0 && !net->gated)
 		return ae_fail(error, AE_ERR_ARGUMENT, "aux_weight without a gate", o->aux_weight, 0, 0);
-	return ae_auxiliary_check(net, error);
+	return check_decoder(net, error);
 }
 
 /* How long units have been off, and which were on since the last update. */
@@ -148,39 +170,55 @@ lasting(const AeNet *net)
 }
 
 static void *
-place(AeArena *arena, AePass *pass, const AeTermSetup *setup, void *counts)
+place(AeArena *arena, AePass *pass, const AePartSetup *setup, void *counts, size_t own)
 {
-	uint32_t *idle = counts;
-	uint8_t *was_on = idle ? (uint8_t *) (idle + setup->net->width[setup->net->n_encoder]) : NULL;
-	AeAuxiliary here = {.weight = setup->options->aux_weight};
+	AeAuxiliary here = {.weight = setup->options->aux_weight, .counts = {.idle = counts}};
 	AeAuxiliary *home = ae_arena_place(arena, 1, sizeof(AeAuxiliary));
 
-	ae_net_count_units(pass, arena, setup->slice_rows, idle, was_on);
-	ae_auxiliary_place(&here, arena, setup->net, setup->slice_rows);
+	(void) own;
+	if (counts)
+		here.counts.was_on =
+			(uint8_t *) (here.counts.idle + setup->net->width[setup->net->n_encoder]);
+	place_buffers(&here, arena, setup->net, setup->slice_rows);
+	pass->activated = here.before;
 	if (home)
 		*home = here;
+	ae_net_hook(pass, &hooks, home);
 	return home;
 }
 
 static double
-loss(void *state, AeTermSlice *slice)
+loss(void *state, AeSlice *slice)
 {
-	return ae_auxiliary_loss(state, slice->pass, slice->params, slice->cells, slice->share,
+	AeAuxiliary *auxiliary = state;
+	const AePass *pass = slice->pass;
+	uint32_t code = pass->net->n_encoder;
+
+	ae_units_see(&auxiliary->counts, pass->h[code], pass->n_rows, pass->net->width[code]);
+	return ae_auxiliary_loss(auxiliary, slice->pass, slice->params, slice->cells, slice->share,
 							 slice->measure);
 }
 
 static void
-after(void *state, const AeTermSlice *slice)
+updated(void *state, AeReal *params, const AeNet *net)
+{
+	(void) params;
+	ae_units_end_update(&((AeAuxiliary *) state)->counts, net->width[net->n_encoder]);
+}
+
+static void
+after(void *state, const AeSlice *slice)
 {
 	ae_auxiliary_gradient(slice->grads, state, slice->pass);
 }
 
-const AeTerm ae_auxiliary_term = {
+const AePart ae_auxiliary_part = {
 	.name = "auxiliary",
 	.used = used,
 	.check = check,
 	.lasting = lasting,
 	.place = place,
+	.updated = updated,
 	.loss = loss,
 	.after = after,
 };

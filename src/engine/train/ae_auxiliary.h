@@ -22,8 +22,10 @@
 
 typedef struct AeAuxiliary
 {
-	double weight;      /* > 0 */
-	bool active;        /* in the current pass: some unit is dead */
+	double weight; /* > 0 */
+	bool active;   /* in the current pass: some unit is dead */
+	AeUnitCounts counts;
+	AeReal *before;     /* n_rows x n_code: the activations of the code, before its gate */
 	AeReal *candidates; /* n_code: activations of dead units of one row */
 	AeReal *chosen;     /* n_code */
 	AeReal *code;       /* n_rows x n_code: z in S, else 0 */
@@ -32,11 +34,6 @@ typedef struct AeAuxiliary
 	AeReal *d;          /* n_rows x n_outputs */
 	AeReal *d_code;     /* n_rows x n_code */
 } AeAuxiliary;
-
-/* Refuses a net whose decoder is no single layer with outputs that are not bent.  AE_ERR_SHAPE. */
-AeStatus ae_auxiliary_check(const AeNet *net, AeError *error);
-
-void ae_auxiliary_place(AeAuxiliary *auxiliary, AeArena *arena, const AeNet *net, size_t n_rows);
 
 /*
  * Sum over rows of weight * loss, after a forward pass with in training; 0 where no unit is dead.

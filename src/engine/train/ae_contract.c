@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "ae_rng.h"
-#include "ae_term.h"
+#include "ae_part.h"
 
 AeStatus
 ae_contract_check(const AeNet *net, AeError *error)
@@ -19,25 +19,10 @@ ae_contract_check(const AeNet *net, AeError *error)
 	return AE_OK;
 }
 
-double
-ae_contract_macs(const AeNet *net, bool exact)
-{
-	uint32_t last = net->n_encoder - 1;
-	double code = net->width[last + 1], below = 0;
-
-	if (last == 0)
-		return code;
-	for (uint32_t l = 0; l < last; l++)
-		below += (double) net->width[l] * net->width[l + 1];
-	/* of the last layer's weights each exact probe sees its column alone */
-	return below * (exact ? code : 1) + net->width[last] * code;
-}
-
 void
-ae_contract_place(AeContraction *c, AePass *pass, AeArena *arena, size_t n_rows, double weight,
+ae_contract_place(AeContraction *c, AeArena *arena, const AeNet *net, size_t n_rows, double weight,
 				  bool exact)
 {
-	const AeNet *net = pass->net;
 	uint32_t n_encoder = net->n_encoder;
 	size_t widest = 0;
 
@@ -51,10 +36,10 @@ ae_contract_place(AeContraction *c, AePass *pass, AeArena *arena, size_t n_rows,
 		size_t count = n_rows * net->width[l + 1];
 
 		if (ae_activation_info[net->activation[l]].needs_slope)
-			pass->z[l] = ae_arena_place(arena, count, sizeof(AeReal));
+			c->z[l] = ae_arena_place(arena, count, sizeof(AeReal));
 		else
 			c->own_slope[l] = ae_arena_place(arena, count, sizeof(AeReal));
-		pass->d_z[l] = ae_arena_place(arena, count, sizeof(AeReal));
+		c->d_z[l] = ae_arena_place(arena, count, sizeof(AeReal));
 		c->curve[l] = ae_arena_place(arena, count, sizeof(AeReal));
 		widest = net->width[l + 1] > widest ? net->width[l + 1] : widest;
 		if (n_encoder == 1)
@@ -94,6 +79,35 @@ ae_contract_draw(AeContraction *c, const AeNet *net, size_t n_rows, AeVisit visi
 	}
 }
 
+/* z, before the activation of layer l is put in its place. */
+static void
+keep_preactivations(void *state, AePass *pass, const AeReal *params, uint32_t l)
+{
+	const AeContraction *c = state;
+	const AeReal *bias = params + ae_net_bias_offset(pass->net, l), *h = pass->h[l + 1];
+	size_t n_out = pass->net->width[l + 1];
+
+	for (size_t i = 0; c->z[l] && i < pass->n_rows; i++)
+		for (size_t j = 0; j < n_out; j++)
+			c->z[l][i * n_out + j] = h[i * n_out + j] + bias[j];
+}
+
+static void
+add_gradient(void *state, AeDescent *at)
+{
+	const AeContraction *c = state;
+
+	if (c->d_z[at->l])
+		at->pass->compute.kernels->axpy(at->d, 1, c->d_z[at->l],
+										at->pass->n_rows * at->pass->net->width[at->l + 1]);
+}
+
+const AeHooks ae_contract_hooks = {
+	.slopes = true,
+	.before = keep_preactivations,
+	.before_back = add_gradient,
+};
+
 /* What all functions below work with; grads is NULL where the value alone is wanted. */
 typedef struct Sweep
 {
@@ -118,7 +132,7 @@ find_derivatives(const Sweep *s)
 {
 	for (uint32_t l = 0; l < s->net->n_encoder; l++)
 		s->pass->compute.kernels->activation_curve(s->net->activation[l], s->c->own_slope[l],
-												   s->c->curve[l], s->pass->h[l + 1], s->pass->z[l],
+												   s->c->curve[l], s->pass->h[l + 1], s->c->z[l],
 												   s->n_rows * s->net->width[l + 1]);
 }
 
@@ -146,7 +160,7 @@ one_layer(const Sweep *s)
 			s->grads[i * n + j] += s->factor * (AeReal) slopes[j] * s->params[i * n + j];
 	for (size_t i = 0; i < s->n_rows; i++)
 		for (size_t j = 0; j < n; j++)
-			s->pass->d_z[0][i * n + j] =
+			s->c->d_z[0][i * n + j] =
 				s->factor * (AeReal) columns[j] * slope[i * n + j] * curve[i * n + j];
 	return sum;
 }
@@ -210,7 +224,7 @@ go_up(const Sweep *s, const AeReal *top, size_t first, size_t count)
 		ae_multiply(up, n_out, factor, d, weights_of(s, l), 0, compute);
 		for (size_t i = 0; i < s->n_rows * n_out; i++)
 		{
-			s->pass->d_z[l][i] += up[i] * g[i] * curve[i];
+			s->c->d_z[l][i] += up[i] * g[i] * curve[i];
 			up[i] *= slope[i];
 		}
 		d = ae_matrix(up, s->n_rows, n_out);
@@ -225,7 +239,7 @@ go_up(const Sweep *s, const AeReal *top, size_t first, size_t count)
 		{
 			size_t k = i * n_code + first + j;
 
-			s->pass->d_z[last][k] +=
+			s->c->d_z[last][k] +=
 				up[i * count + j] * s->c->curve[last][k] * (s->c->probe ? s->c->probe[k] : 1);
 		}
 }
@@ -255,7 +269,7 @@ sweep(const Sweep *s)
 	if (last == 0)
 		return one_layer(s);
 	for (uint32_t l = 0; s->grads && l <= last; l++)
-		memset(s->pass->d_z[l], 0, s->n_rows * net->width[l + 1] * sizeof(AeReal));
+		memset(s->c->d_z[l], 0, s->n_rows * net->width[l + 1] * sizeof(AeReal));
 	slope = slope_of(s, last);
 	if (s->c->exact)
 	{
@@ -314,22 +328,33 @@ check(const AeNet *net, const AeTrainOptions *o, AeError *error)
 	return ae_contract_check(net, error);
 }
 
+/* Multiply-adds of one row that the penalty adds to those of a forward pass. */
 static double
 macs(const AeNet *net, const AeTrainOptions *options)
 {
-	return ae_contract_macs(net, options->contract_exact);
+	uint32_t last = net->n_encoder - 1;
+	double code = net->width[last + 1], below = 0;
+
+	if (last == 0)
+		return code;
+	for (uint32_t l = 0; l < last; l++)
+		below += (double) net->width[l] * net->width[l + 1];
+	/* of the last layer's weights each exact probe sees its column alone */
+	return below * (options->contract_exact ? code : 1) + net->width[last] * code;
 }
 
 static void *
-place(AeArena *arena, AePass *pass, const AeTermSetup *setup, void *lasting)
+place(AeArena *arena, AePass *pass, const AePartSetup *setup, void *lasting, size_t own)
 {
 	AeContraction here, *home = ae_arena_place(arena, 1, sizeof(AeContraction));
 
 	(void) lasting;
-	ae_contract_place(&here, pass, arena, setup->slice_rows, setup->options->contract_weight,
+	(void) own;
+	ae_contract_place(&here, arena, setup->net, setup->slice_rows, setup->options->contract_weight,
 					  setup->options->contract_exact);
 	if (home)
 		*home = here;
+	ae_net_hook(pass, &ae_contract_hooks, home);
 	return home;
 }
 
@@ -340,7 +365,7 @@ factor(const AeTrainOptions *options)
 }
 
 static double
-loss(void *state, AeTermSlice *slice)
+loss(void *state, AeSlice *slice)
 {
 	const AeNet *net = slice->pass->net;
 
@@ -352,14 +377,14 @@ loss(void *state, AeTermSlice *slice)
 }
 
 static double
-validate(void *state, const AeTermSlice *slice)
+validate(void *state, const AeSlice *slice)
 {
 	ae_contract_draw(state, slice->pass->net, slice->pass->n_rows, slice->visit);
 	return ae_contract_value(state, slice->pass, slice->params);
 }
 
 /* Its sums are of |J|^2. */
-const AeTerm ae_contract_term = {
+const AePart ae_contract_part = {
 	.name = "contraction",
 	.slopes = true,
 	.used = used,

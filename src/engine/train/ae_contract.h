@@ -28,6 +28,8 @@ typedef struct AeContraction
 	double weight;                    /* >= 0; 0: no penalty, nothing else is set */
 	bool exact;                       /* all units of the code, not one probe */
 	AeReal *own_slope[AE_MAX_LAYERS]; /* s'(z_l): n_rows x width[l + 1], where the pass has none */
+	AeReal *z[AE_MAX_LAYERS];         /* kept where s' is not a function of h */
+	AeReal *d_z[AE_MAX_LAYERS];       /* the gradient with respect to z_l */
 	AeReal *curve[AE_MAX_LAYERS];     /* s''(z_l), likewise */
 	AeReal *g[AE_MAX_LAYERS];         /* of a probe, by h_l: n_rows x width[l] */
 	AeReal *a[AE_MAX_LAYERS];         /* of a probe, by z_l: n_rows x width[l + 1] */
@@ -39,15 +41,12 @@ typedef struct AeContraction
 /* Refuses an encoder whose Jacobian jumps: AE_ERR_ARGUMENT, `what` being contract_weight. */
 AeStatus ae_contract_check(const AeNet *net, AeError *error);
 
-/* Multiply-adds of one row that the penalty adds to those of a forward pass. */
-double ae_contract_macs(const AeNet *net, bool exact);
+/* Places the buffers; weight 0: none. */
+void ae_contract_place(AeContraction *c, AeArena *arena, const AeNet *net, size_t n_rows,
+					   double weight, bool exact);
 
-/*
- * Places the buffers, and those of the pass (z, d_z) which the penalty is taken from and gives its
- * gradient to.  After ae_net_place; weight 0: nothing.
- */
-void ae_contract_place(AeContraction *c, AePass *pass, AeArena *arena, size_t n_rows, double weight,
-					   bool exact);
+/* What a pass does for an AeContraction: keeps z, and takes on the gradient from d_z. */
+extern const AeHooks ae_contract_hooks;
 
 /* Draws the signs of the estimate's probes; nothing where the norm is exact. */
 void ae_contract_draw(AeContraction *c, const AeNet *net, size_t n_rows, AeVisit visit);
@@ -59,8 +58,8 @@ void ae_contract_draw(AeContraction *c, const AeNet *net, size_t n_rows, AeVisit
 double ae_contract_value(AeContraction *c, const AePass *pass, const AeReal *params);
 
 /*
- * The same, and its gradient times scale * weight: grads += that by the weights; pass->d_z of the
- * encoder's layers = that by their pre-activations.  Before ae_net_backward, which adds the rest.
+ * The same, and its gradient times scale * weight: grads += that with respect to the weights; d_z
+ * = that with respect to the pre-activations.  Before ae_net_backward, which adds the rest.
  */
 double ae_contract_gradient(AeReal *grads, AeContraction *c, AePass *pass, const AeReal *params,
 							double scale);

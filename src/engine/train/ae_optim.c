@@ -11,13 +11,13 @@
 #include <string.h>
 
 void
-ae_optim_place(AeOptim *optim, AeArena *arena, const AeNet *net, const AeTrainOptions *options,
-			   const AeCompute *compute)
+ae_optim_place(AeOptim *optim, AeArena *arena, const AeNet *net, size_t n_params,
+			   const AeTrainOptions *options, const AeCompute *compute)
 {
 	optim->net = net;
 	optim->options = options;
 	optim->compute = *compute;
-	optim->n_params = ae_net_n_params(net) + (options->batch_norm ? ae_net_n_gammas(net) : 0);
+	optim->n_params = n_params;
 	optim->first = optim->second = NULL;
 	if (options->optimizer == AE_OPTIMIZER_PCA)
 		return;
@@ -119,7 +119,7 @@ adam(AeOptim *optim, AeReal *params, const AeReal *grads, uint64_t t, double rat
 		return;
 	}
 	decayed.keep = (AeReal) (1 - rate * options->weight_decay);
-	/* behind the last W, the head's, stand its b, thresholds and gammas */
+	/* behind the last W, the head's, stand its b, thresholds and what parts have */
 	for (uint32_t l = 0; l <= net->n_layers; l++)
 	{
 		size_t w = ae_net_offset(net, l), b = w + ae_net_n_weights(net, l);

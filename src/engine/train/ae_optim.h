@@ -14,14 +14,14 @@ typedef struct AeOptim
 	const AeNet *net;
 	const AeTrainOptions *options;
 	AeCompute compute;
-	size_t n_params; /* of the net, and gammas where layers are normalised */
+	size_t n_params; /* of the net, and of parts (ae_part.h) */
 	AeReal *first;   /* n_params: velocity or first moment */
 	AeReal *second;  /* n_params: second moment (Adam) or NULL */
 } AeOptim;
 
 /* Places the state; zeroed by ae_optim_reset. */
-void ae_optim_place(AeOptim *optim, AeArena *arena, const AeNet *net, const AeTrainOptions *options,
-					const AeCompute *compute);
+void ae_optim_place(AeOptim *optim, AeArena *arena, const AeNet *net, size_t n_params,
+					const AeTrainOptions *options, const AeCompute *compute);
 void ae_optim_reset(AeOptim *optim);
 
 /*

@@ -123,7 +123,7 @@ read_hidden(void *context, AeReal *out, size_t first, size_t count)
 		if (p->layer > 0)
 		{
 			ae_loss_inputs(&p->pass.inputs, &cells, layout, NULL, p->pass.compute.kernels);
-			ae_net_forward(&p->pass, p->params, false);
+			ae_net_forward(&p->pass, p->params, AE_PASS_SCORE);
 			made = p->pass.h[p->layer];
 		}
 		memcpy(out + at * p->rows.width, made, n * p->rows.width * sizeof(AeReal));

@@ -4,7 +4,48 @@
  */
 #include <math.h>
 
-#include "ae_term.h"
+#include "ae_part.h"
+
+typedef struct State
+{
+	AePenaltyTerm penalty;
+	bool everywhere; /* on every hidden layer, not on the code alone */
+	double share;    /* factor on its gradient */
+	double *means;   /* scratch of kl: of the widest layer, or NULL */
+} State;
+
+/* Whether the penalty falls on h[l]. */
+static bool
+is_penalized(const AeNet *net, bool everywhere, uint32_t l)
+{
+	return l > 0 && l < net->n_layers && (everywhere || l == net->n_encoder);
+}
+
+static void
+after_back(void *state, AeDescent *at)
+{
+	const State *s = state;
+	const AePass *pass = at->pass;
+
+	if (is_penalized(pass->net, s->everywhere, at->l + 1))
+		ae_penalty_gradient(at->d, pass->h[at->l + 1], pass->n_rows, pass->net->width[at->l + 1],
+							&s->penalty, s->share, s->means);
+}
+
+static const AeHooks hooks = {.after_back = after_back};
+
+/* The penalty of the rows just passed forward, their sum. */
+static double
+penalty_of(const State *s, const AePass *pass)
+{
+	const AeNet *net = pass->net;
+	double sum = 0;
+
+	for (uint32_t l = 1; l < net->n_layers; l++)
+		if (is_penalized(net, s->everywhere, l))
+			sum += ae_penalty_value(pass->h[l], pass->n_rows, net->width[l], &s->penalty, s->means);
+	return sum;
+}
 
 static bool
 used(const AeNet *net, const AeTrainOptions *options)
@@ -22,54 +63,68 @@ check(const AeNet *net, const AeTrainOptions *o, AeError *error)
 	if (o->sparse != AE_PENALTY_KL)
 		return AE_OK;
 	for (uint32_t l = 1; l < net->n_layers; l++)
-		if ((o->sparse_hidden || l == net->n_encoder) && net->activation[l - 1] != AE_SIGMOID)
+		if (is_penalized(net, o->sparse_hidden, l) && net->activation[l - 1] != AE_SIGMOID)
 			return ae_fail(error, AE_ERR_ARGUMENT, "activation under kl", net->activation[l - 1],
 						   AE_SIGMOID, AE_SIGMOID);
 	return AE_OK;
 }
 
 static void *
-place(AeArena *arena, AePass *pass, const AeTermSetup *setup, void *lasting)
+place(AeArena *arena, AePass *pass, const AePartSetup *setup, void *lasting, size_t own)
 {
 	const AeTrainOptions *o = setup->options;
-	AePenaltyTerm penalty = {o->sparse, o->sparse_weight, o->sparse_target};
+	const AeNet *net = setup->net;
+	State *home = ae_arena_place(arena, 1, sizeof(State));
+	State here = {.penalty = {o->sparse, o->sparse_weight, o->sparse_target},
+				  .everywhere = o->sparse_hidden};
+	size_t widest = 0;
 
 	(void) lasting;
-	ae_net_place_penalty(pass, arena, &penalty, o->sparse_hidden);
-	return NULL;
+	(void) own;
+	for (uint32_t l = 1; l < net->n_layers; l++)
+		if (is_penalized(net, here.everywhere, l) && net->width[l] > widest)
+			widest = net->width[l];
+	if (o->sparse == AE_PENALTY_KL)
+		here.means = ae_arena_place(arena, widest, sizeof(double));
+	if (home)
+		*home = here;
+	ae_net_hook(pass, &hooks, home);
+	return home;
 }
 
 /* Units under kl begin at their rate, from which biases of 0 would be far. */
 static void
-begin(AeReal *params, const AeNet *net, const AeTrainOptions *o)
+begin(void *state, AeReal *params, const AeNet *net, const AeTrainOptions *o, AeStart start)
 {
-	for (uint32_t l = 1; o->sparse == AE_PENALTY_KL && l < net->n_layers; l++)
+	const State *s = state;
+
+	if (o->sparse != AE_PENALTY_KL || start != AE_START_DRAWN)
+		return;
+	for (uint32_t l = 1; l < net->n_layers; l++)
 	{
 		AeReal *bias = params + ae_net_bias_offset(net, l - 1);
 
-		if (l != net->n_encoder && !o->sparse_hidden)
-			continue;
-		for (uint32_t j = 0; j < net->width[l]; j++)
+		for (uint32_t j = 0; is_penalized(net, s->everywhere, l) && j < net->width[l]; j++)
 			bias[j] = (AeReal) log(o->sparse_target / (1 - o->sparse_target));
 	}
 }
 
 static double
-loss(void *state, AeTermSlice *slice)
+loss(void *state, AeSlice *slice)
 {
-	(void) state;
-	slice->pass->penalty_scale = slice->share;
-	return slice->valued ? ae_net_penalty(slice->pass) : 0;
+	State *s = state;
+
+	s->share = slice->share;
+	return slice->valued ? penalty_of(s, slice->pass) : 0;
 }
 
 static double
-validate(void *state, const AeTermSlice *slice)
+validate(void *state, const AeSlice *slice)
 {
-	(void) state;
-	return ae_net_penalty(slice->pass);
+	return penalty_of(state, slice->pass);
 }
 
-const AeTerm ae_sparse_term = {
+const AePart ae_sparse_part = {
 	.name = "sparse",
 	.used = used,
 	.check = check,

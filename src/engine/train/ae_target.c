@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-#include "ae_term.h"
+#include "ae_part.h"
 
 uint32_t
 ae_target_outputs(const AeColumn *column)
@@ -165,7 +165,7 @@ term_used(const AeNet *net, const AeTrainOptions *options)
 }
 
 static void *
-term_place(AeArena *arena, AePass *pass, const AeTermSetup *setup, void *lasting)
+term_place(AeArena *arena, AePass *pass, const AePartSetup *setup, void *lasting, size_t own)
 {
 	Term *home = ae_arena_place(arena, 1, sizeof(Term));
 	size_t n = ae_target_scratch(setup->net->n_target);
@@ -173,6 +173,7 @@ term_place(AeArena *arena, AePass *pass, const AeTermSetup *setup, void *lasting
 
 	(void) pass;
 	(void) lasting;
+	(void) own;
 	if (home)
 		*home = (Term){
 			.scale =
@@ -183,7 +184,7 @@ term_place(AeArena *arena, AePass *pass, const AeTermSetup *setup, void *lasting
 }
 
 static double
-term_loss(void *state, AeTermSlice *slice)
+term_loss(void *state, AeSlice *slice)
 {
 	Term *term = state;
 	AePass *pass = slice->pass;
@@ -193,7 +194,7 @@ term_loss(void *state, AeTermSlice *slice)
 }
 
 static double
-term_validate(void *state, const AeTermSlice *slice)
+term_validate(void *state, const AeSlice *slice)
 {
 	Term *term = state;
 
@@ -215,7 +216,7 @@ term_judge(const void *state, const AeTrainOptions *options)
 	return options->target_weight * ae_target_mean_loss(&term->tally);
 }
 
-const AeTerm ae_target_term = {
+const AePart ae_target_part = {
 	.name = "target",
 	.used = term_used,
 	.place = term_place,

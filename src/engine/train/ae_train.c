@@ -8,14 +8,6 @@
  * memory grows with the minibatch; one step of the trainer is one slice.  After the last slice of
  * an evaluation the optimiser moves the weights; after the last evaluation of an epoch the
  * validation rows are passed through, again by slices.
- *
- * Order of rows.  The caller's order is canonical (a random one that belongs to
- * the set of rows).  The first n_validation rows are held out.  The others are
- * cut into blocks of BLOCK_ROWS; each epoch permutes the blocks, and then the
- * rows within windows of consecutive permuted blocks.  Up to one window of rows
- * that is a full shuffle; beyond it, rows on disk are still read in runs.  Rows so wide that a
- * window of them is large are read one by one instead.  The result is the same wherever the
- * rows are kept.
  */
 #include "ae_train.h"
 
@@ -23,16 +15,10 @@
 #include <math.h>
 #include <string.h>
 
-#include "ae_corrupt.h"
 #include "ae_lbfgs.h"
 #include "ae_optim.h"
-#include "ae_rng.h"
-#include "ae_term.h"
+#include "ae_part.h"
 
-#define BLOCK_ROWS 256
-#define WINDOW_REALS ((size_t) 1 << 22)
-#define MIN_WINDOW_BLOCKS 8
-#define MAX_WINDOW_BLOCKS 256
 #define SLICE_FLOPS 5e9 /* about 50 ms of one core */
 #define MIN_SLICE_ROWS 16
 #define SLICE_REALS ((size_t) 1 << 21) /* numbers that pass through the network with a slice */
@@ -45,74 +31,22 @@ const char *const ae_train_state_name[AE_TRAIN_STATE_COUNT] = {
 	[AE_TRAIN_STOPPED] = "stopped",     [AE_TRAIN_DIVERGED] = "diverged",
 };
 
-/*
- * The loss that training minimises, with its gradient in pass.d[0]: of all columns, or
- * (1 - e) times that plus e times that of the columns that were corrupted alone; of a row that has
- * none the second is 0.  Source: Vincent et al. 2010, section 4.2, with alpha = e, beta = 1 - e
- * and means in the place of sums.
- */
-static double
-reconstruction_loss(void *state, AeTermSlice *slice)
+/* What the trainer adds up of a term of the loss; sums are over rows. */
+typedef struct Sums
 {
-	AePass *pass = slice->pass;
-	const AeReal *outputs = pass->h[pass->net->n_layers];
-	double e = slice->options->emphasis, share = slice->share, sum;
-
-	(void) state;
-	sum =
-		(1 - e) * ae_loss_rows(pass->d[0], outputs, slice->cells, (1 - e) * share, slice->measure);
-	if (!slice->chosen)
-		return sum;
-	/* d[1] is free until the backward pass */
-	sum += e * ae_loss_rows(pass->d[1], outputs, slice->chosen, e * share, slice->measure);
-	pass->compute.kernels->axpy(pass->d[0], 1, pass->d[1],
-								pass->n_rows * pass->net->width[pass->net->n_layers]);
-	return sum;
-}
-
-static double
-reconstruction_validate(void *state, const AeTermSlice *slice)
-{
-	(void) state;
-	return ae_loss_rows(NULL, slice->pass->h[slice->pass->net->n_layers], slice->cells, 0,
-						slice->measure);
-}
-
-const AeTerm ae_reconstruction_term = {
-	.name = "reconstruction",
-	.loss = reconstruction_loss,
-	.validate = reconstruction_validate,
-};
-
-#define LIST_TERM(name) &ae_##name##_term,
-
-static const AeTerm *const terms[] = {AE_TERMS(LIST_TERM)};
-
-enum
-{
-	RECONSTRUCTION = 0,
-	N_TERMS = sizeof(terms) / sizeof(terms[0])
-};
-
-/* What the trainer knows of a term.  Sums are over rows. */
-typedef struct TermUse
-{
-	bool used;
-	void *state;   /* its own */
-	void *lasting; /* likewise, of what lasts beyond a minibatch */
-	double factor; /* on the sums, in the objective */
+	double factor; /* in the objective */
 	double batch;  /* of the current evaluation */
 	double epoch;  /* of finished evaluations */
 	double validation;
 	double mean; /* of the last epoch, over validation rows if any; NaN before */
 	double best; /* of the best one */
-} TermUse;
+} Sums;
 
 struct AeTrainer
 {
 	AeNet net;
 	AeTrainOptions options;
-	AeRows rows;
+	AeReader reader;
 	AeCompute compute;
 	AeProgress progress;
 	AeEpoch *history;
@@ -129,29 +63,11 @@ struct AeTrainer
 	AeOptim optim;        /* unless L-BFGS */
 	AeLbfgs lbfgs;        /* if L-BFGS */
 	AePass pass;
-	TermUse use[N_TERMS];
-	double *running_mean;     /* batch normalisation: ae_net_n_gammas, or NULL */
-	double *running_variance; /* likewise */
-	AeReal *folded;           /* n_params: weights that have taken it in */
-	bool tracked;             /* running means have begun */
-	bool settled;             /* params are folded: nothing is normalised any more */
-	AeReal *clean;            /* slice_rows x width: cells as they are */
-	AeReal *labels;           /* slice_rows, or NULL without a target */
-	AeReal *raw; /* slice_rows x stride: rows as they are read, where they have a label; or NULL */
-	AeReal *entering; /* slice_rows x width: cells as they enter, or NULL where none is corrupted */
-	AeReal *chosen;   /* slice_rows x width: clean cells of what is corrupted, or NULL */
-	AeCorruption corruption;
+	AePartUse use[AE_N_PARTS];
+	Sums sums[AE_N_PARTS];
+	AeReal *folded;    /* n_params: what rows are scored with, where that is not params; or NULL */
+	bool settled;      /* it has become params: training is over */
 	AeMeasure measure; /* of the loss */
-
-	/* the order of one epoch */
-	size_t n_blocks; /* full blocks; a shorter last one keeps its place */
-	size_t window_rows;
-	size_t window;          /* loaded or permuted window, or SIZE_MAX */
-	uint32_t *block_order;  /* n_blocks */
-	uint32_t *window_order; /* window_rows */
-	AeReal *window_data;    /* window_rows x stride where rows must be read in runs, else NULL */
-	AeReal *single;         /* stride where they are read one by one, else NULL */
-	AeRng shuffle;
 
 	/* where the current step stands */
 	bool validating;
@@ -186,40 +102,6 @@ ae_train_weight_penalty(const AeReal *params, const AeNet *net, const AeTrainOpt
 	return sum;
 }
 
-/* What a gate needs, and what does not stand beside it (ae_gate.h). */
-static AeStatus
-check_gate(const AeNet *net, const AeTrainOptions *o, AeError *error)
-{
-	bool jump = o->sparse == AE_PENALTY_JUMPRELU, batch = o->batch_top_k > 0;
-	bool lbfgs = o->optimizer == AE_OPTIMIZER_LBFGS;
-	uint32_t n_code = net->width[net->n_encoder];
-
-	if (net->gated != (jump || batch))
-		return ae_fail(error, AE_ERR_ARGUMENT, "gate of the code", net->gated, jump || batch,
-					   jump || batch);
-	if (o->batch_top_k > (jump || o->sparse == AE_PENALTY_KL ? 0 : n_code))
-		return ae_fail(error, AE_ERR_ARGUMENT, "batch_top_k", o->batch_top_k, 0,
-					   jump || o->sparse == AE_PENALTY_KL ? 0 : n_code);
-	if (lbfgs && net->gated)
-		return ae_fail(error, AE_ERR_ARGUMENT, "optimizer of a gate", o->optimizer, 0,
-					   AE_OPTIMIZER_ADAMW);
-	if (lbfgs && o->code_noise > 0)
-		return ae_fail(error, AE_ERR_ARGUMENT, "code_noise under lbfgs", o->code_noise, 0, 0);
-	return AE_OK;
-}
-
-/* What terms refuse. */
-static AeStatus
-check_terms(const AeNet *net, const AeTrainOptions *options, AeError *error)
-{
-	AeStatus status = AE_OK;
-
-	for (size_t i = 0; status == AE_OK && i < N_TERMS; i++)
-		if (terms[i]->check)
-			status = terms[i]->check(net, options, error);
-	return status;
-}
-
 static bool
 is_lbfgs(const AeTrainer *t)
 {
@@ -230,7 +112,7 @@ is_lbfgs(const AeTrainer *t)
 static size_t
 slice_limit(const AeTrainer *t)
 {
-	size_t reals = 2 * t->rows.width, rows;
+	size_t reals = 2 * t->reader.rows.width, rows;
 
 	for (uint32_t l = 0; l <= t->net.n_layers; l++)
 		reals += t->net.width[l];
@@ -238,27 +120,45 @@ slice_limit(const AeTrainer *t)
 	return rows > MIN_SLICE_ROWS ? rows : MIN_SLICE_ROWS;
 }
 
+/* Rows of a slice: as many as pass in about 50 ms, of the minibatch that is wanted. */
+static size_t
+plan_slice(const AeTrainer *t, size_t wanted)
+{
+	double macs = ae_net_macs(&t->net);
+	size_t limit = slice_limit(t), n_rows = t->reader.rows.n_rows, least = MIN_SLICE_ROWS, rows;
+
+	for (size_t i = 0; i < AE_N_PARTS; i++)
+		if (t->use[i].used && ae_parts[i]->macs)
+		{
+			macs += ae_parts[i]->macs(&t->net, &t->options);
+			least = 1; /* the exact norm of a wide code's Jacobian takes its time */
+		}
+	rows = (size_t) (SLICE_FLOPS / (6 * macs));
+	if (rows < wanted)
+		wanted = rows > least ? rows : least;
+	if (limit < wanted)
+		wanted = limit;
+	return wanted < n_rows ? wanted : n_rows;
+}
+
 /* Sizes that follow from net, options and rows. */
 static AeStatus
-plan_sizes(AeTrainer *t, AeError *error)
+plan_sizes(AeTrainer *t, const AeRows *rows, AeError *error)
 {
 	const AeTrainOptions *o = &t->options;
-	size_t n = t->rows.n_rows, width = t->rows.width;
+	size_t n = rows->n_rows, wanted = PASS_ROWS;
 	size_t n_validation = ae_options_held_out(o, n);
-	double macs = ae_net_macs(&t->net);
-	size_t wanted, window_blocks, time_rows, least = MIN_SLICE_ROWS;
+	AeStatus status;
 
 	if (n_validation >= n)
 		return ae_fail(error, AE_ERR_SHAPE, "number of training rows", (double) n, 2, 1e15);
-	if (n / BLOCK_ROWS > UINT32_MAX)
-		return ae_fail(error, AE_ERR_LIMIT, "number of rows", (double) n, 1,
-					   (double) UINT32_MAX * BLOCK_ROWS);
+	status = ae_reader_plan(&t->reader, rows, n_validation, !is_lbfgs(t), error);
+	if (status != AE_OK)
+		return status;
 	t->progress.n_validation = n_validation;
 	t->progress.n_train = n -= n_validation;
 	t->n_params = ae_net_n_params(&t->net);
-
 	t->n_batches = 1;
-	wanted = PASS_ROWS;
 	if (!is_lbfgs(t))
 	{
 		size_t batch = o->batch_size < n ? o->batch_size : n;
@@ -268,117 +168,51 @@ plan_sizes(AeTrainer *t, AeError *error)
 		if (batch > wanted)
 			wanted = batch;
 	}
-	for (size_t i = 0; i < N_TERMS; i++)
-		if (t->use[i].used && terms[i]->macs)
-		{
-			macs += terms[i]->macs(&t->net, o);
-			least = 1; /* the exact norm of a wide code's Jacobian takes its time */
-		}
-	time_rows = (size_t) (SLICE_FLOPS / (6 * macs));
-	if (time_rows < wanted)
-		wanted = time_rows > least ? time_rows : least;
-	if (slice_limit(t) < wanted)
-		wanted = slice_limit(t);
-	t->slice_rows = wanted < t->rows.n_rows ? wanted : t->rows.n_rows;
+	t->slice_rows = plan_slice(t, wanted);
 	t->progress.total_updates = o->updates;
 	if (o->epochs > 0 && __builtin_mul_overflow(o->epochs, is_lbfgs(t) ? 1 : t->n_batches,
 												&t->progress.total_updates))
 		return ae_fail(error, AE_ERR_LIMIT, "number of updates", (double) o->epochs, 1, 1e12);
-
-	window_blocks = WINDOW_REALS / width / BLOCK_ROWS;
-	if (window_blocks < MIN_WINDOW_BLOCKS)
-		window_blocks = MIN_WINDOW_BLOCKS;
-	if (window_blocks > MAX_WINDOW_BLOCKS)
-		window_blocks = MAX_WINDOW_BLOCKS;
-	t->n_blocks = n / BLOCK_ROWS;
-	t->window_rows = window_blocks * BLOCK_ROWS;
 	return AE_OK;
 }
 
-/* What terms keep from one minibatch to the next. */
-static void
-place_lasting(AeTrainer *t, AeArena *arena)
-{
-	for (size_t i = 0; i < N_TERMS; i++)
-		if (t->use[i].used && terms[i]->lasting)
-			t->use[i].lasting = ae_arena_place(arena, terms[i]->lasting(&t->net), 1);
-}
-
-/* Their state, behind the pass, which they may enlarge. */
-static void
-place_terms(AeTrainer *t, AeArena *arena)
-{
-	AeTermSetup setup = {.net = &t->net,
-						 .options = &t->options,
-						 .n_rows = t->rows.n_rows,
-						 .n_labelled = t->rows.n_labelled,
-						 .slice_rows = t->slice_rows,
-						 .kernels = t->compute.kernels};
-
-	for (size_t i = 0; i < N_TERMS; i++)
-		if (t->use[i].used && terms[i]->place)
-			t->use[i].state = terms[i]->place(arena, &t->pass, &setup, t->use[i].lasting);
-}
-
-/* Places every part; called twice, first to count. */
+/* Places everything; called twice, first to count. */
 static AeTrainer *
 plan(AeArena *arena, AeTrainer *t)
 {
-	const AeLayout *layout = &t->net.layout;
-	size_t width = t->rows.width, stride = ae_rows_stride(&t->rows), slice = t->slice_rows;
-	size_t n_gammas = t->options.batch_norm ? ae_net_n_gammas(&t->net) : 0;
+	const AeRows *rows = &t->reader.rows;
+	size_t slice = t->slice_rows;
+	size_t n_params = t->n_params + ae_parts_n_params(t->use, &t->net);
 	AeTrainer *home = ae_arena_place(arena, 1, sizeof(AeTrainer));
+	AePartSetup setup = {.net = &t->net,
+						 .options = &t->options,
+						 .n_rows = rows->n_rows,
+						 .n_labelled = rows->n_labelled,
+						 .slice_rows = slice,
+						 .width = rows->width,
+						 .nullable = rows->nullable,
+						 .low = rows->low,
+						 .high = rows->high,
+						 .kernels = t->compute.kernels};
 
 	t->history = ae_arena_place(arena, AE_MAX_HISTORY, sizeof(AeEpoch));
-	t->params = ae_arena_place(arena, t->n_params + n_gammas, sizeof(AeReal));
-	t->grads = ae_arena_place(arena, t->n_params + n_gammas, sizeof(AeReal));
+	t->params = ae_arena_place(arena, n_params, sizeof(AeReal));
+	t->grads = ae_arena_place(arena, n_params, sizeof(AeReal));
 	t->kept = ae_arena_place(arena, t->n_params, sizeof(AeReal));
 	if (is_lbfgs(t))
 		ae_lbfgs_place(&t->lbfgs, arena, t->n_params, t->compute.kernels);
 	else
-		ae_optim_place(&t->optim, arena, &t->net, &t->options, &t->compute);
-	if (t->options.batch_norm)
-	{
-		t->running_mean = ae_arena_place(arena, n_gammas, sizeof(double));
-		t->running_variance = ae_arena_place(arena, n_gammas, sizeof(double));
-	}
-	place_lasting(t, arena);
+		ae_optim_place(&t->optim, arena, &t->net, n_params, &t->options, &t->compute);
+	ae_parts_place_lasting(t->use, arena, &t->net);
 	t->n_saved = arena->used;
 	ae_net_place(&t->pass, arena, &t->net, t->net.n_layers, slice, true);
 	t->pass.compute = t->compute;
-	ae_inputs_place(&t->pass.inputs, arena, layout, slice, t->options.noise > 0,
-					t->rows.nullable || t->options.masking > 0);
-	if (t->options.dropout > 0)
-		ae_net_place_dropout(&t->pass, arena, slice);
-	if (t->options.batch_norm)
-	{
-		ae_net_place_norm(&t->pass, arena, slice);
+	ae_parts_place(t->use, arena, &t->pass, &setup);
+	if (ae_parts_folds(t->use))
 		t->folded = ae_arena_place(arena, t->n_params, sizeof(AeReal));
-	}
-	ae_net_place_gate(&t->pass, arena, slice, t->options.batch_top_k);
-	place_terms(t, arena);
-	t->clean = ae_arena_place_rows(arena, slice, width, sizeof(AeReal));
-	if (t->rows.has_target)
-	{
-		t->labels = ae_arena_place(arena, slice, sizeof(AeReal));
-		if (!t->rows.data)
-			t->raw = ae_arena_place_rows(arena, slice, stride, sizeof(AeReal));
-	}
-	if (ae_corrupt_any(&t->corruption))
-		t->entering = ae_arena_place_rows(arena, slice, width, sizeof(AeReal));
-	if (t->options.emphasis > 0)
-		t->chosen = ae_arena_place_rows(arena, slice, width, sizeof(AeReal));
+	ae_reader_place(&t->reader, arena, slice);
 	t->measure.kernels = t->compute.kernels;
-	t->measure.scratch = ae_arena_place(arena, ae_loss_scratch(layout), sizeof(AeReal));
-	if (!is_lbfgs(t))
-	{
-		t->block_order = ae_arena_place(arena, t->n_blocks, sizeof(uint32_t));
-		t->window_order = ae_arena_place(arena, t->window_rows, sizeof(uint32_t));
-		if (!t->rows.data && (t->rows.computed || t->window_rows * stride <= WINDOW_REALS))
-			t->window_data = ae_arena_place_rows(arena, t->window_rows, stride, sizeof(AeReal));
-		else if (!t->rows.data)
-			t->single = ae_arena_place(arena, stride, sizeof(AeReal));
-	}
+	t->measure.scratch = ae_arena_place(arena, ae_loss_scratch(&t->net.layout), sizeof(AeReal));
 	return home;
 }
 
@@ -394,11 +228,9 @@ prepare(AeTrainer *t, const AeTask *task, AeError *error)
 	if (status == AE_OK)
 		status = ae_train_options_check(options, error);
 	if (status == AE_OK)
-		status = check_terms(net, options, error);
+		status = ae_parts_check(net, options, error);
 	if (status == AE_OK)
 		status = check_prior(options, error);
-	if (status == AE_OK)
-		status = check_gate(net, options, error);
 	if (status == AE_OK && options->tied &&
 		(!ae_net_is_symmetric(net) || net->layout.n_indicators > 0))
 		status = ae_fail(error, AE_ERR_SHAPE, "layers of a tied decoder",
@@ -408,10 +240,6 @@ prepare(AeTrainer *t, const AeTask *task, AeError *error)
 	if (rows->width != ae_layout_cells(&net->layout))
 		return ae_fail(error, AE_ERR_SHAPE, "number of cells", (double) rows->width,
 					   ae_layout_cells(&net->layout), ae_layout_cells(&net->layout));
-	if (options->batch_norm &&
-		(options->tied || options->optimizer == AE_OPTIMIZER_LBFGS || options->contract_weight > 0))
-		return ae_fail(error, AE_ERR_ARGUMENT, "batch_norm beside tied, lbfgs or contraction", 1, 0,
-					   0);
 	if (options->salt_pepper > 0 && net->layout.n_dense > 0 && (!rows->low || !rows->high))
 		return ae_fail(error, AE_ERR_ARGUMENT, "salt_pepper without bounds of cells",
 					   options->salt_pepper, 0, 0);
@@ -421,19 +249,12 @@ prepare(AeTrainer *t, const AeTask *task, AeError *error)
 	memset(t, 0, sizeof(*t));
 	t->net = *net;
 	t->options = *options;
-	t->rows = *rows;
-	t->corruption = (AeCorruption){.masking = options->masking,
-								   .salt_pepper = options->salt_pepper,
-								   .swap = options->swap,
-								   .low = rows->low,
-								   .high = rows->high,
-								   .width = rows->width};
-	for (size_t i = 0; i < N_TERMS; i++)
-		t->use[i] = (TermUse){.used = !terms[i]->used || terms[i]->used(net, options),
-							  .factor = terms[i]->factor ? terms[i]->factor(options) : 1,
-							  .mean = NAN,
-							  .best = NAN};
-	return plan_sizes(t, error);
+	ae_parts_choose(t->use, net, options);
+	for (size_t i = 0; i < AE_N_PARTS; i++)
+		t->sums[i] = (Sums){.factor = ae_parts[i]->factor ? ae_parts[i]->factor(options) : 1,
+							.mean = NAN,
+							.best = NAN};
+	return plan_sizes(t, rows, error);
 }
 
 AeStatus
@@ -460,20 +281,8 @@ settle(AeTrainer *home)
 	home->optim.net = &home->net;
 	home->optim.options = &home->options;
 	home->pass.net = &home->net;
-	home->corruption.layout = home->measure.layout = &home->net.layout;
+	home->measure.layout = &home->net.layout;
 	home->progress.history = home->history;
-}
-
-/* Gammas of 1; running means as if every unit had been normal already. */
-static void
-begin_normal(AeTrainer *t)
-{
-	for (size_t i = 0; i < ae_net_n_gammas(&t->net); i++)
-	{
-		t->params[t->n_params + i] = 1;
-		t->running_mean[i] = 0;
-		t->running_variance[i] = 1;
-	}
 }
 
 AeStatus
@@ -484,15 +293,18 @@ ae_trainer_init(AeTrainer **trainer, void *block, size_t bytes, const AeTask *ta
 	const AeTrainOptions *options = task->options;
 	AeTrainer t, *home;
 	AeArena arena = {.base = ae_arena_align(block), .used = 0, .overflow = false};
-	AeStatus status = prepare(&t, task, error);
+	size_t wanted;
+	AeStatus status = ae_trainer_size(&wanted, task, error);
 
+	if (status == AE_OK && wanted > bytes)
+		status =
+			ae_fail(error, AE_ERR_LIMIT, "bytes to train in", (double) wanted, 0, (double) bytes);
+	if (status == AE_OK)
+		status = prepare(&t, task, error);
 	if (status != AE_OK)
 		return status;
 	t.compute = *compute;
 	home = plan(&arena, &t);
-	if (arena.overflow || arena.used + AE_ALIGN > bytes)
-		return ae_fail(error, AE_ERR_LIMIT, "bytes to train in", (double) arena.used, 0,
-					   (double) bytes);
 	/* it may be written somewhere before all of it was used */
 	ae_clear(home, t.n_saved, compute->check);
 	*home = t;
@@ -504,176 +316,43 @@ ae_trainer_init(AeTrainer **trainer, void *block, size_t bytes, const AeTask *ta
 	if (init)
 		ae_copy(home->params, init, home->n_params * sizeof(AeReal), compute->check);
 	else
-	{
 		ae_net_init(home->params, net, options->seed, compute->check);
-		for (size_t i = 0; i < N_TERMS; i++)
-			if (home->use[i].used && terms[i]->begin)
-				terms[i]->begin(home->params, net, options);
-	}
+	ae_parts_begin(home->use, home->params, net, options,
+				   !init                                   ? AE_START_DRAWN
+				   : options->pretrain != AE_PRETRAIN_NONE ? AE_START_PRETRAINED
+														   : AE_START_TRAINED);
 	if (options->tied)
 		ae_net_tie(home->params, net);
-	if (options->batch_norm)
-		begin_normal(home);
-	/* pretrained weights come with thresholds that nothing was averaged in yet */
-	ae_gate_begin(&home->pass.gate, net->width[net->n_encoder],
-				  init != NULL && options->pretrain == AE_PRETRAIN_NONE);
 	home->progress.train_loss = home->progress.validation_loss = home->progress.best_loss = NAN;
 	home->best_objective = NAN;
 	home->history_stride = 1;
-	home->window = SIZE_MAX;
 	*trainer = home;
 	return AE_OK;
-}
-
-/* ---- the order of rows ---- */
-
-static void
-permute(uint32_t *order, size_t n, AeRng *rng)
-{
-	for (size_t i = 0; i < n; i++)
-		order[i] = (uint32_t) i;
-	for (size_t i = n; i > 1; i--)
-	{
-		uint32_t j = ae_rng_below(rng, (uint32_t) i);
-		uint32_t swap = order[i - 1];
-
-		order[i - 1] = order[j];
-		order[j] = swap;
-	}
 }
 
 static void
 begin_epoch(AeTrainer *t)
 {
-	t->window = SIZE_MAX;
+	ae_reader_begin_epoch(&t->reader, t->options.seed, t->progress.epoch, 0);
 	t->batch = 0;
 	t->position = 0;
-	for (size_t i = 0; i < N_TERMS; i++)
-		t->use[i].epoch = 0;
+	for (size_t i = 0; i < AE_N_PARTS; i++)
+		t->sums[i].epoch = 0;
 	t->epoch_rows = 0;
-	if (is_lbfgs(t))
-		return;
-	ae_rng_init(&t->shuffle, t->options.seed, AE_STREAM_SHUFFLE, (uint32_t) t->progress.epoch);
-	permute(t->block_order, t->n_blocks, &t->shuffle);
-}
-
-/* The training row (before its own order within the window) at a place of the block order. */
-static size_t
-block_row(const AeTrainer *t, size_t place)
-{
-	size_t block = place / BLOCK_ROWS;
-
-	if (block < t->n_blocks)
-		block = t->block_order[block];
-	return t->progress.n_validation + block * BLOCK_ROWS + place % BLOCK_ROWS;
-}
-
-/* Windows come in order, so that one sequence of draws serves an epoch. */
-static void
-load_window(AeTrainer *t, size_t window)
-{
-	size_t first = window * t->window_rows;
-	size_t n = t->progress.n_train - first;
-
-	if (n > t->window_rows)
-		n = t->window_rows;
-	t->window = window;
-	permute(t->window_order, n, &t->shuffle);
-	if (!t->window_data)
-		return;
-	for (size_t i = 0; i < n; i += BLOCK_ROWS)
-	{
-		size_t count = n - i < BLOCK_ROWS ? n - i : BLOCK_ROWS;
-
-		t->rows.read(t->rows.context, t->window_data + i * ae_rows_stride(&t->rows),
-					 block_row(t, first + i), count);
-	}
-}
-
-static void
-copy_row(AeReal *restrict to, const AeReal *restrict from, size_t width)
-{
-	for (size_t j = 0; j < width; j++)
-		to[j] = from[j];
-}
-
-/* Row number `at`, its label behind it, where it is or in what gather copies rows from. */
-static const AeReal *
-row_of_block(AeTrainer *t, size_t at)
-{
-	if (t->rows.data)
-		return t->rows.data + at * ae_rows_stride(&t->rows);
-	t->rows.read(t->rows.context, t->single, at, 1);
-	return t->single;
-}
-
-/* t->clean = n rows of the epoch from t->position on; t->labels theirs. */
-static void
-gather(AeTrainer *t, size_t n)
-{
-	size_t width = t->rows.width, stride = ae_rows_stride(&t->rows);
-
-	for (size_t i = 0; i < n; i++)
-	{
-		const AeReal *row;
-		size_t window = (t->position + i) / t->window_rows;
-		size_t first = window * t->window_rows;
-		size_t place;
-
-		if (window != t->window)
-			load_window(t, window);
-		place = t->window_order[t->position + i - first];
-		row = t->window_data ? t->window_data + place * stride
-							 : row_of_block(t, block_row(t, first + place));
-		copy_row(t->clean + i * width, row, width);
-		if (t->labels)
-			t->labels[i] = row[width];
-	}
-}
-
-/* The same of rows that have labels, which are kept apart: t->clean and t->labels. */
-static const AeReal *
-split_rows(AeTrainer *t, size_t first, size_t n)
-{
-	size_t width = t->rows.width, stride = ae_rows_stride(&t->rows);
-	const AeReal *rows = t->raw;
-
-	if (t->rows.data)
-		rows = t->rows.data + first * stride;
-	else
-		t->rows.read(t->rows.context, t->raw, first, n);
-	for (size_t i = 0; i < n; i++)
-	{
-		copy_row(t->clean + i * width, rows + i * stride, width);
-		t->labels[i] = rows[i * stride + width];
-	}
-	return t->clean;
-}
-
-/* n rows from `first` on in canonical order: where they are, or read into t->clean. */
-static const AeReal *
-run_of_rows(AeTrainer *t, size_t first, size_t n)
-{
-	if (t->labels)
-		return split_rows(t, first, n);
-	if (t->rows.data)
-		return t->rows.data + first * t->rows.width;
-	t->rows.read(t->rows.context, t->clean, first, n);
-	return t->clean;
 }
 
 /* ---- keeping weights, the history, the end ---- */
 
 /*
  * The weights that training stands at, as rows are scored with.  L-BFGS has moved params on to its
- * next trial point; batch normalisation is folded in.
+ * next trial point; parts may have something to fold in.
  */
 static const AeReal *
 current_params(const AeTrainer *t)
 {
-	if (t->options.batch_norm && !t->settled)
+	if (t->folded && !t->settled)
 	{
-		ae_net_fold(t->folded, t->params, &t->net, t->running_mean, t->running_variance);
+		ae_parts_fold(t->use, t->folded, t->params, &t->net);
 		return t->folded;
 	}
 	return is_lbfgs(t) ? t->lbfgs.start : t->params;
@@ -702,13 +381,13 @@ find_means(AeTrainer *t)
 	AeProgress *p = &t->progress;
 	bool validated = p->n_validation > 0 && p->epoch > 0;
 
-	p->train_loss = t->use[RECONSTRUCTION].epoch / (double) t->epoch_rows;
+	p->train_loss = t->sums[AE_PART_reconstruction].epoch / (double) t->epoch_rows;
 	if (validated)
-		p->validation_loss = t->use[RECONSTRUCTION].validation / (double) p->n_validation;
-	for (size_t i = 0; i < N_TERMS; i++)
+		p->validation_loss = t->sums[AE_PART_reconstruction].validation / (double) p->n_validation;
+	for (size_t i = 0; i < AE_N_PARTS; i++)
 		if (t->use[i].used)
-			t->use[i].mean = validated ? t->use[i].validation / (double) p->n_validation
-									   : t->use[i].epoch / (double) t->epoch_rows;
+			t->sums[i].mean = validated ? t->sums[i].validation / (double) p->n_validation
+										: t->sums[i].epoch / (double) t->epoch_rows;
 }
 
 static void
@@ -719,7 +398,7 @@ finish(AeTrainer *t, AeTrainState state)
 	/* stopped within the first epoch: what there is of it */
 	if (p->epoch == 0 && t->epoch_rows > 0)
 		find_means(t);
-	if (t->options.batch_norm)
+	if (t->folded)
 	{
 		ae_copy(t->params, current_params(t), t->n_params * sizeof(AeReal), t->compute.check);
 		t->settled = true;
@@ -770,10 +449,10 @@ judge(const AeTrainer *t)
 {
 	double objective = 0;
 
-	for (size_t i = 0; i < N_TERMS; i++)
+	for (size_t i = 0; i < AE_N_PARTS; i++)
 		if (t->use[i].used)
-			objective += terms[i]->judge ? terms[i]->judge(t->use[i].state, &t->options)
-										 : t->use[i].factor * t->use[i].mean;
+			objective += ae_parts[i]->judge ? ae_parts[i]->judge(t->use[i].state, &t->options)
+											: t->sums[i].factor * t->sums[i].mean;
 	return objective;
 }
 
@@ -793,8 +472,8 @@ state_after_epoch(AeTrainer *t)
 		{
 			t->best_objective = objective;
 			p->best_loss = p->validation_loss;
-			for (size_t i = 0; i < N_TERMS; i++)
-				t->use[i].best = t->use[i].mean;
+			for (size_t i = 0; i < AE_N_PARTS; i++)
+				t->sums[i].best = t->sums[i].mean;
 			p->best_epoch = p->epoch;
 			if (t->options.patience > 0)
 				keep(t);
@@ -838,8 +517,8 @@ end_training_part(AeTrainer *t)
 	}
 	t->validating = true;
 	t->position = 0;
-	for (size_t i = 0; i < N_TERMS; i++)
-		t->use[i].validation = 0;
+	for (size_t i = 0; i < AE_N_PARTS; i++)
+		t->sums[i].validation = 0;
 }
 
 /* ---- one step ---- */
@@ -857,45 +536,37 @@ wants_slopes(const AeTrainer *t)
 {
 	bool wanted = false;
 
-	for (size_t i = 0; i < N_TERMS; i++)
-		wanted |= t->use[i].used && terms[i]->slopes;
+	for (size_t i = 0; i < AE_N_PARTS; i++)
+		wanted |= t->use[i].used && ae_parts[i]->slopes;
 	return wanted;
 }
 
-/* Forward pass of rows. */
-static void
+/* Forward pass of rows; returns the clean cells of what was corrupted, see AeEntering. */
+static const AeReal *
 forward(AeTrainer *t, const AeReal *params, const AeCells *cells, bool training)
 {
-	AeVisit visit = visit_of(t);
-	AeNoise noise = {training ? (AeReal) t->options.noise : 0, visit};
-	AeCells in = *cells;
+	AeEntering entering = {.cells = cells, .visit = visit_of(t), .training = training};
 
-	in.nullable |= training && t->options.masking > 0;
-	if (training && t->entering)
-	{
-		ae_corrupt_rows(t->entering, t->chosen, cells->at, cells->n_rows, &t->corruption, visit);
-		in.at = t->entering;
-	}
-	if (training && t->options.dropout > 0)
-		ae_net_draw_dropout(&t->pass, cells->n_rows, t->options.dropout, visit);
-	ae_net_draw_code_noise(&t->pass, training ? t->options.code_noise : 0, visit);
-	ae_loss_inputs(&t->pass.inputs, &in, &t->net.layout, &noise, t->compute.kernels);
-	ae_net_forward(&t->pass, params, training || wants_slopes(t));
-	if (training && t->options.batch_norm)
-		t->tracked |= ae_norm_track(t->running_mean, t->running_variance, &t->pass.norm,
-									ae_net_n_gammas(&t->net), cells->n_rows, !t->tracked);
+	ae_parts_enter(t->use, &t->pass, &entering);
+	ae_net_forward(&t->pass, params,
+				   training          ? AE_PASS_TRAIN
+				   : wants_slopes(t) ? AE_PASS_SLOPES
+									 : AE_PASS_SCORE);
+	if (training)
+		ae_parts_passed(t->use, &t->pass);
+	return entering.chosen;
 }
 
 /* Rows just passed forward, as terms see them. */
-static AeTermSlice
+static AeSlice
 slice_of(AeTrainer *t, const AeReal *params, const AeCells *cells)
 {
-	return (AeTermSlice){.pass = &t->pass,
-						 .params = params,
-						 .options = &t->options,
-						 .cells = cells,
-						 .labels = t->labels,
-						 .measure = &t->measure};
+	return (AeSlice){.pass = &t->pass,
+					 .params = params,
+					 .options = &t->options,
+					 .cells = cells,
+					 .labels = t->reader.labels,
+					 .measure = &t->measure};
 }
 
 static void
@@ -903,19 +574,19 @@ step_validation(AeTrainer *t)
 {
 	size_t n = t->progress.n_validation - t->position;
 	AeCells cells;
-	AeTermSlice slice;
+	AeSlice slice;
 
 	if (n > t->slice_rows)
 		n = t->slice_rows;
-	cells = (AeCells){run_of_rows(t, t->position, n), n, t->rows.nullable};
+	cells = (AeCells){ae_reader_run(&t->reader, t->position, n), n, t->reader.rows.nullable};
 	forward(t, current_params(t), &cells, false);
 	slice = slice_of(t, current_params(t), &cells);
 	slice.accumulate = t->position > 0;
 	/* the same in every epoch */
 	slice.visit = (AeVisit){t->options.seed, UINT64_MAX - t->position / t->slice_rows};
-	for (size_t i = 0; i < N_TERMS; i++)
-		if (t->use[i].used && terms[i]->validate)
-			t->use[i].validation += terms[i]->validate(t->use[i].state, &slice);
+	for (size_t i = 0; i < AE_N_PARTS; i++)
+		if (t->use[i].used && ae_parts[i]->validate)
+			t->sums[i].validation += ae_parts[i]->validate(t->use[i].state, &slice);
 	t->position += n;
 	if (t->position == t->progress.n_validation)
 		end_epoch(t);
@@ -927,9 +598,9 @@ batch_sum(const AeTrainer *t)
 {
 	double sum = 0;
 
-	for (size_t i = 0; i < N_TERMS; i++)
+	for (size_t i = 0; i < AE_N_PARTS; i++)
 		if (t->use[i].used)
-			sum += t->use[i].factor * t->use[i].batch;
+			sum += t->sums[i].factor * t->sums[i].batch;
 	return sum;
 }
 
@@ -937,8 +608,8 @@ batch_sum(const AeTrainer *t)
 static void
 count_batch(AeTrainer *t, size_t position)
 {
-	for (size_t i = 0; i < N_TERMS; i++)
-		t->use[i].epoch += t->use[i].batch;
+	for (size_t i = 0; i < AE_N_PARTS; i++)
+		t->sums[i].epoch += t->sums[i].batch;
 	t->epoch_rows = position;
 }
 
@@ -983,13 +654,12 @@ update_first_order(AeTrainer *t)
 		finish(t, AE_TRAIN_DIVERGED);
 		return;
 	}
-	ae_gate_end_update(&t->pass.gate, t->params + ae_net_threshold_offset(&t->net),
-					   t->net.width[t->net.n_encoder]);
+	ae_parts_updated(t->use, t->params, &t->net);
 	p->update++;
 	t->batch++;
 	count_batch(t, t->position);
 	if (p->epoch == 0)
-		p->train_loss = t->use[RECONSTRUCTION].epoch / (double) t->epoch_rows;
+		p->train_loss = t->sums[AE_PART_reconstruction].epoch / (double) t->epoch_rows;
 	if (t->batch == t->n_batches || p->update >= p->total_updates)
 		end_training_part(t);
 }
@@ -1008,44 +678,42 @@ batch_bounds(const AeTrainer *t, size_t *begin, size_t *end)
 
 /* The loss of a slice, and its gradient. */
 static void
-take_loss(AeTrainer *t, AeTermSlice *slice)
+take_loss(AeTrainer *t, AeSlice *slice)
 {
 	bool first = !slice->accumulate;
 
-	for (size_t i = 0; i < N_TERMS; i++)
+	for (size_t i = 0; i < AE_N_PARTS; i++)
 	{
-		TermUse *use = &t->use[i];
-
 		if (first)
-			use->batch = 0;
-		if (use->used)
-			use->batch += terms[i]->loss(use->state, slice);
+			t->sums[i].batch = 0;
+		if (t->use[i].used && ae_parts[i]->loss)
+			t->sums[i].batch += ae_parts[i]->loss(t->use[i].state, slice);
 	}
 	ae_net_backward(t->grads, &t->pass, t->params, slice->accumulate);
-	for (size_t i = 0; i < N_TERMS; i++)
-		if (t->use[i].used && terms[i]->after)
-			terms[i]->after(t->use[i].state, slice);
+	for (size_t i = 0; i < AE_N_PARTS; i++)
+		if (t->use[i].used && ae_parts[i]->after)
+			ae_parts[i]->after(t->use[i].state, slice);
 }
 
 static void
 step_training(AeTrainer *t)
 {
 	size_t begin, end, n;
-	AeCells cells = {.at = t->clean, .nullable = t->rows.nullable};
-	AeCells chosen = {.at = t->chosen, .nullable = true};
-	AeTermSlice slice;
+	AeCells cells = {.at = t->reader.cells, .nullable = t->reader.rows.nullable};
+	AeCells chosen = {.nullable = true};
+	AeSlice slice;
 
 	batch_bounds(t, &begin, &end);
 	cells.n_rows = n = end - t->position < t->slice_rows ? end - t->position : t->slice_rows;
 	chosen.n_rows = n;
 	if (is_lbfgs(t))
-		cells.at = run_of_rows(t, t->progress.n_validation + t->position, n);
+		cells.at = ae_reader_run(&t->reader, t->progress.n_validation + t->position, n);
 	else
-		gather(t, n);
-	forward(t, t->params, &cells, true);
+		ae_reader_gather(&t->reader, t->position, n);
+	chosen.at = forward(t, t->params, &cells, true);
 	t->visits++;
 	slice = slice_of(t, t->params, &cells);
-	slice.chosen = t->chosen && t->entering ? &chosen : NULL;
+	slice.chosen = chosen.at ? &chosen : NULL;
 	slice.visit = visit_of(t);
 	slice.accumulate = t->position != begin;
 	slice.grads = t->grads;
@@ -1089,59 +757,38 @@ ae_trainer_save(void *saved, const AeTrainer *t)
 	memcpy(saved, t, t->n_saved);
 }
 
-/* The order of rows where an epoch was left: windows before that one have had their draws. */
-static void
-restore_order(AeTrainer *t)
-{
-	size_t n_windows = t->position / t->window_rows;
-
-	t->window = SIZE_MAX;
-	if (is_lbfgs(t) || t->progress.state != AE_TRAIN_RUNNING)
-		return;
-	ae_rng_init(&t->shuffle, t->options.seed, AE_STREAM_SHUFFLE, (uint32_t) t->progress.epoch);
-	permute(t->block_order, t->n_blocks, &t->shuffle);
-	for (size_t window = 0; window < n_windows; window++)
-		permute(t->window_order, t->window_rows, &t->shuffle);
-}
-
 AeStatus
 ae_trainer_restore(AeTrainer *trainer, const void *saved, size_t bytes, AeError *error)
 {
 	AeArena arena = {.base = (void *) trainer, .used = 0, .overflow = false};
 	AeTrainer t;
 	AeLbfgs lbfgs;
-	AeGate gate;
 
 	if (bytes != trainer->n_saved)
 		return ae_fail(error, AE_ERR_SHAPE, "bytes of a saved training", (double) bytes,
 					   (double) trainer->n_saved, (double) trainer->n_saved);
 	memcpy(&t, saved, sizeof(t));
-	if (t.n_saved != trainer->n_saved || t.rows.n_rows != trainer->rows.n_rows ||
-		t.rows.width != trainer->rows.width || t.n_params != trainer->n_params ||
+	if (t.n_saved != trainer->n_saved || t.reader.rows.n_rows != trainer->reader.rows.n_rows ||
+		t.reader.rows.width != trainer->reader.rows.width || t.n_params != trainer->n_params ||
 		t.progress.n_train != trainer->progress.n_train ||
 		t.progress.total_updates != trainer->progress.total_updates ||
 		t.slice_rows != trainer->slice_rows || t.options.seed != trainer->options.seed)
-		return ae_fail(error, AE_ERR_SHAPE, "rows of a saved training", (double) t.rows.n_rows,
-					   (double) trainer->rows.n_rows, (double) trainer->rows.n_rows);
+		return ae_fail(error, AE_ERR_SHAPE, "rows of a saved training",
+					   (double) t.reader.rows.n_rows, (double) trainer->reader.rows.n_rows,
+					   (double) trainer->reader.rows.n_rows);
 	t.net = trainer->net;
 	t.options = trainer->options;
-	t.rows = trainer->rows;
-	t.corruption = trainer->corruption;
+	t.reader.rows = trainer->reader.rows;
 	t.compute = trainer->compute;
 	memcpy((char *) trainer + sizeof(t), (const char *) saved + sizeof(t), bytes - sizeof(t));
-	/*
-	 * Pointers anew, by the same plan; it clears the numbers of line search and gate.  These it
-	 * sets only where rows must be read, and they may have been then and not now.
-	 */
-	t.window_data = t.single = t.raw = NULL;
+	/* pointers anew, by the same plan; it clears the numbers of the line search */
 	lbfgs = t.lbfgs;
-	gate = t.pass.gate;
 	plan(&arena, &t);
 	ae_lbfgs_resume(&t.lbfgs, &lbfgs);
-	t.pass.gate.n_averaged = gate.n_averaged; /* the others are 0 at rest */
 	*trainer = t;
 	settle(trainer);
-	restore_order(trainer);
+	if (t.progress.state == AE_TRAIN_RUNNING)
+		ae_reader_begin_epoch(&trainer->reader, t.options.seed, t.progress.epoch, t.position);
 	return AE_OK;
 }
 
@@ -1177,14 +824,14 @@ ae_trainer_params(const AeTrainer *t)
 {
 	if (t->progress.state == AE_TRAIN_DIVERGED && !t->has_kept)
 		return NULL;
-	return t->options.batch_norm ? current_params(t) : t->params;
+	return t->folded ? current_params(t) : t->params;
 }
 
 double
 ae_trainer_mean(const AeTrainer *t, const char *term)
 {
-	for (size_t i = 0; i < N_TERMS; i++)
-		if (strcmp(terms[i]->name, term) == 0)
-			return t->progress.restored ? t->use[i].best : t->use[i].mean;
+	for (size_t i = 0; i < AE_N_PARTS; i++)
+		if (strcmp(ae_parts[i]->name, term) == 0)
+			return t->progress.restored ? t->sums[i].best : t->sums[i].mean;
 	return NAN;
 }

@@ -18,6 +18,7 @@
 #include "ae_matrix.h"
 #include "ae_net.h"
 #include "ae_options.h"
+#include "ae_rows.h"
 #include "ae_status.h"
 
 /*
@@ -26,33 +27,6 @@
  */
 double ae_train_weight_penalty(const AeReal *params, const AeNet *net,
 							   const AeTrainOptions *options);
-
-/*
- * The rows: n_rows x (width cells, and a label where has_target) (ae_loss.h) in canonical order.
- * Either `data` points at all of them, or `read` copies `count` rows from row `first` on. It
- * may leave by longjmp: the engine holds nothing.
- */
-typedef struct AeRows
-{
-	size_t n_rows;
-	size_t width;      /* cells of a row */
-	bool has_target;   /* each row has one number more behind its cells: its label (ae_target.h) */
-	size_t n_labelled; /* rows whose label is not NaN, of all */
-	bool nullable;     /* cells may be missing; the label may always be */
-	const AeReal *low; /* n_dense: least cells, and largest ones: for salt_pepper, else NULL */
-	const AeReal *high;
-	const AeReal *data;
-	void (*read)(void *context, AeReal *out, size_t first, size_t count);
-	bool computed; /* read computes rows, and costs less for many at a time than for each */
-	void *context;
-} AeRows;
-
-/* Numbers of a row as it lies in data, or comes from read. */
-static inline size_t
-ae_rows_stride(const AeRows *rows)
-{
-	return rows->width + rows->has_target;
-}
 
 /* What is trained, how, and on what. */
 typedef struct AeTask
@@ -126,7 +100,7 @@ void ae_trainer_stop(AeTrainer *trainer);
 const AeProgress *ae_trainer_progress(const AeTrainer *trainer);
 
 /*
- * The mean over rows of a term of the loss (ae_term.h), without its factor, in the epoch that the
+ * The mean over rows of a term of the loss (ae_part.h), without its factor, in the epoch that the
  * parameters are of: over validation rows if there are any.  NaN before, and of a term that is not
  * used.
  */

@@ -1,0 +1,44 @@
+/*
+ * ae_reconstruction.c: how far what comes out is from what should, as a term of the loss: the one that
+ * is reported as the loss.
+ */
+#include "ae_part.h"
+
+/*
+ * The loss that training minimises, with its gradient in pass.d[0]: of all columns, or
+ * (1 - e) times that plus e times that of the columns that were corrupted alone; of a row that has
+ * none the second is 0.  Source: Vincent et al. 2010, section 4.2, with alpha = e, beta = 1 - e
+ * and means in the place of sums.
+ */
+static double
+reconstruction_loss(void *state, AeSlice *slice)
+{
+	AePass *pass = slice->pass;
+	const AeReal *outputs = pass->h[pass->net->n_layers];
+	double e = slice->options->emphasis, share = slice->share, sum;
+
+	(void) state;
+	sum =
+		(1 - e) * ae_loss_rows(pass->d[0], outputs, slice->cells, (1 - e) * share, slice->measure);
+	if (!slice->chosen)
+		return sum;
+	/* d[1] is free until the backward pass */
+	sum += e * ae_loss_rows(pass->d[1], outputs, slice->chosen, e * share, slice->measure);
+	pass->compute.kernels->axpy(pass->d[0], 1, pass->d[1],
+								pass->n_rows * pass->net->width[pass->net->n_layers]);
+	return sum;
+}
+
+static double
+reconstruction_validate(void *state, const AeSlice *slice)
+{
+	(void) state;
+	return ae_loss_rows(NULL, slice->pass->h[slice->pass->net->n_layers], slice->cells, 0,
+						slice->measure);
+}
+
+const AePart ae_reconstruction_part = {
+	.name = "reconstruction",
+	.loss = reconstruction_loss,
+	.validate = reconstruction_validate,
+};
