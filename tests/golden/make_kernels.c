@@ -37,7 +37,7 @@ main(void)
 	{
 		memcpy(h, y, sizeof(h));
 		kernels->activate((AeActivation) act, h, GOLDEN_OUT);
-		printf("\t{ /* %s */\n", ae_activation_info[act].name);
+		printf("\t{ /* %s */\n", ae_activation_name[act]);
 		print_numbers(h, GOLDEN_OUT, "\t\t");
 		puts("\t},");
 	}

@@ -179,7 +179,7 @@ norm_is_that_of_the_code(void **state)
 			assert_true(exact > 1e-4);
 			if (fabs(exact / numeric - 1) > 1e-8)
 				fail_msg("%s, depth %u: |J|^2 is %.12g, by differences %.12g",
-						 ae_activation_info[act].name, depth, exact, numeric);
+						 ae_activation_name[act], depth, exact, numeric);
 			free(e.memory);
 		}
 }

@@ -462,7 +462,7 @@ check_shape(const Shape *shape)
 				error = relative_error(&job, way == NOISE || way == ALL ? 0.3 : 0);
 				if (error > 1e-6)
 					fail_msg("%s, %s, %s, depth %d: relative error %g", shape->name, way_name[way],
-							 ae_activation_info[act].name, depth, error);
+							 ae_activation_name[act], depth, error);
 			}
 }
 
@@ -665,8 +665,8 @@ penalties_agree(void **state)
 			draw_rows(&job, i / 10 % 2 ? NOISE : PLAIN);
 			error = relative_error(&job, i / 10 % 2 ? 0.3 : 0);
 			if (error > 1e-6)
-				fail_msg("%s, %s, depth %d: relative error %g", job.name,
-						 ae_activation_info[act].name, depth, error);
+				fail_msg("%s, %s, depth %d: relative error %g", job.name, ae_activation_name[act],
+						 depth, error);
 		}
 }
 
@@ -715,7 +715,7 @@ top_k_agrees(void **state)
 		error = relative_error(&job, i / 24 ? 0.2 : 0);
 		if (error > 1e-6)
 			fail_msg("top_k %u, %s: relative error %g", job.net.top_k,
-					 ae_activation_info[acts[i % 4]].name, error);
+					 ae_activation_name[acts[i % 4]], error);
 	}
 }
 
@@ -742,8 +742,8 @@ batch_top_k_agrees(void **state)
 		draw_rows(&job, i / 12 ? ALL : PLAIN);
 		error = relative_error(&job, i / 12 ? 0.2 : 0);
 		if (error > 1e-6)
-			fail_msg("batch_top_k, %s, %d: relative error %g", ae_activation_info[acts[i % 4]].name,
-					 i, error);
+			fail_msg("batch_top_k, %s, %d: relative error %g", ae_activation_name[acts[i % 4]], i,
+					 error);
 	}
 }
 
@@ -772,7 +772,7 @@ jumprelu_agrees(void **state)
 		draw_rows(&job, i / 12 ? ALL : PLAIN);
 		error = relative_error(&job, i / 12 ? 0.2 : 0);
 		if (error > 1e-6)
-			fail_msg("jumprelu, %s, %d: relative error %g", ae_activation_info[acts[i % 4]].name, i,
+			fail_msg("jumprelu, %s, %d: relative error %g", ae_activation_name[acts[i % 4]], i,
 					 error);
 	}
 }
@@ -855,7 +855,7 @@ auxiliary_loss_agrees(void **state)
 			error = relative_error(&job, i / 12 ? 0.2 : 0);
 			if (error > 1e-6)
 				fail_msg("auxiliary loss, %s, %s, %d: relative error %g", job.name,
-						 ae_activation_info[acts[i % 4]].name, i, error);
+						 ae_activation_name[acts[i % 4]], i, error);
 		}
 }
 
@@ -880,8 +880,8 @@ code_noise_agrees(void **state)
 			draw_rows(&job, ALL);
 			error = relative_error(&job, 0.2);
 			if (error > 1e-6)
-				fail_msg("code noise, %s, depth %d: relative error %g",
-						 ae_activation_info[act].name, depth, error);
+				fail_msg("code noise, %s, depth %d: relative error %g", ae_activation_name[act],
+						 depth, error);
 		}
 }
 
@@ -938,8 +938,7 @@ dropout_agrees(void **state)
 			draw_rows(&job, i < 2 ? PLAIN : ALL);
 			error = relative_error(&job, i < 2 ? 0 : 0.2);
 			if (error > 1e-6)
-				fail_msg("dropout, %s, %d: relative error %g", ae_activation_info[act].name, i,
-						 error);
+				fail_msg("dropout, %s, %d: relative error %g", ae_activation_name[act], i, error);
 		}
 }
 
@@ -974,7 +973,7 @@ batch_norm_agrees(void **state)
 			error = relative_error(&job, more ? 0.2 : 0);
 			if (error > 1e-6)
 				fail_msg("batch normalisation, %s, %s, %d: relative error %g", job.name,
-						 ae_activation_info[act].name, i, error);
+						 ae_activation_name[act], i, error);
 		}
 }
 
@@ -1125,7 +1124,7 @@ targets_agree(void **state)
 		error = relative_error(&job, all ? 0.2 : 0);
 		if (error > 1e-6)
 			fail_msg("target of %u outputs, %s, depth %d, %d: relative error %g", job.net.n_target,
-					 ae_activation_info[acts[i % 4]].name, depth, i, error);
+					 ae_activation_name[acts[i % 4]], depth, i, error);
 	}
 }
 
@@ -1261,8 +1260,7 @@ contraction_agrees(void **state)
 				error = relative_error(&job, s == 0 ? 0 : 0.3);
 				if (error > 1e-6)
 					fail_msg("contraction, %s, %s, depth %d%s: relative error %g", shapes[s].name,
-							 ae_activation_info[act].name, 1 + i / 2, i % 2 ? ", estimate" : "",
-							 error);
+							 ae_activation_name[act], 1 + i / 2, i % 2 ? ", estimate" : "", error);
 			}
 }
 
@@ -1294,7 +1292,7 @@ contraction_agrees_in_company(void **state)
 		error = relative_error(&job, 0.3);
 		if (error > 1e-6)
 			fail_msg("%s, %s, depth %d%s: relative error %g", job.name,
-					 ae_activation_info[acts[i % 3]].name, 1 + i / 3 % 3, i / 9 ? ", estimate" : "",
+					 ae_activation_name[acts[i % 3]], 1 + i / 3 % 3, i / 9 ? ", estimate" : "",
 					 error);
 	}
 }

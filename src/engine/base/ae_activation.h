@@ -32,13 +32,13 @@ typedef enum AeInit
 
 typedef struct AeActivationInfo
 {
-	const char *name;
 	bool needs_slope; /* the slope cannot be had from the output: forward keeps it */
 	bool kinked;      /* the slope jumps: no penalty of derivatives (ae_contract.h) */
 	bool bounded;     /* its values end not far from 0 on one side or both */
 	AeInit init;
 } AeActivationInfo;
 
+extern const char *const ae_activation_name[AE_ACTIVATION_COUNT];
 extern const AeActivationInfo ae_activation_info[AE_ACTIVATION_COUNT];
 
 #endif

@@ -24,7 +24,6 @@
 #include "pg_compat.h"
 
 /* ---- pg_module.c: settings, and the libraries behind the engine ---- */
-extern char *pgae_kernels_setting;      /* ae.kernels: auto, generic, avx2, avx512 */
 extern bool pgae_progress;              /* ae.progress: NOTICE per epoch at a readable pace */
 extern bool pgae_nameless_rows;         /* ae.nameless_rows: match ROW(...) by position */
 extern double pgae_checkpoint_interval; /* ae.checkpoint_interval: seconds; 0: none */

@@ -31,7 +31,7 @@
 
 PG_MODULE_MAGIC_EXT(.name = "ae", .version = AE_VERSION);
 
-char *pgae_kernels_setting = NULL;
+static char *kernels_setting = NULL; /* auto, generic, avx2, avx512 */
 bool pgae_progress = true;
 bool pgae_nameless_rows = true;
 int pgae_cache_size = 65536;
@@ -61,9 +61,9 @@ void
 _PG_init(void)
 {
 	DefineCustomStringVariable("ae.kernels", "Instruction set of the kernels, for tests.",
-							   "Scores are the same bits with every one of them.",
-							   &pgae_kernels_setting, "auto", PGC_USERSET,
-							   GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE, check_kernels, NULL, NULL);
+							   "Scores are the same bits with every one of them.", &kernels_setting,
+							   "auto", PGC_USERSET, GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE,
+							   check_kernels, NULL, NULL);
 	DefineCustomBoolVariable("ae.progress", "Report the progress of a training as notices.", NULL,
 							 &pgae_progress, true, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomBoolVariable("ae.nameless_rows",
@@ -90,8 +90,8 @@ pgae_kernels(void)
 {
 	const AeKernels *kernels = NULL;
 
-	if (pgae_kernels_setting != NULL && strcmp(pgae_kernels_setting, "auto") != 0)
-		kernels = ae_kernels_find(pgae_kernels_setting);
+	if (kernels_setting != NULL && strcmp(kernels_setting, "auto") != 0)
+		kernels = ae_kernels_find(kernels_setting);
 	return kernels ? kernels : ae_kernels_best();
 }
 

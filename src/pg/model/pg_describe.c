@@ -168,11 +168,11 @@ add_network_options(StringInfo out, const AeModel *model)
 		/* all hidden layers have the same */
 		if (l + 1 == code)
 			continue;
-		add_text(out, "activation", ae_activation_info[net->activation[l]].name);
+		add_text(out, "activation", ae_activation_name[net->activation[l]]);
 		break;
 	}
-	add_text(out, "code_activation", ae_activation_info[net->activation[code - 1]].name);
-	add_text(out, "output_activation", ae_activation_info[net->activation[net->n_layers - 1]].name);
+	add_text(out, "code_activation", ae_activation_name[net->activation[code - 1]]);
+	add_text(out, "output_activation", ae_activation_name[net->activation[net->n_layers - 1]]);
 	add_text(out, "loss", ae_loss_info[model->loss].name);
 	add_text(out, "category_loss", ae_loss_info[model->category_loss].name);
 	add_scaling_options(out, schema);
@@ -288,7 +288,7 @@ add_network(StringInfo out, const AeModel *model)
 	add_widths(out, "widths", net->width, net->n_layers + 1);
 	add_open(out, "activations", '[');
 	for (uint32_t l = 0; l < net->n_layers; l++)
-		add_text(out, NULL, ae_activation_info[net->activation[l]].name);
+		add_text(out, NULL, ae_activation_name[net->activation[l]]);
 	appendStringInfoChar(out, ']');
 	add_count(out, "weights", ae_net_n_params(net));
 	appendStringInfoChar(out, '}');

@@ -74,10 +74,8 @@ extern Oid pgae_table(const char *name);
  * The owner of ae.models, and of names whose owner is no more; 55000 if it is not the extension's.
  */
 extern Oid pgae_tables_owner(void);
-/* 42501 unless the current user has the rights of the owner of a name; ... */
+/* 42501 unless the current user has the rights of the owner of a name. */
 extern void pgae_check_owner(const char *name);
-/* ... unless it has these, or SELECT on ae.models. */
-extern void pgae_check_readable(const char *name);
 /*
  * Whether the current user has the rights of a role; of one that is no more, the owner of
  * ae.models.

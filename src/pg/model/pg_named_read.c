@@ -463,8 +463,9 @@ may_select(void)
 		   check_enable_rls(relation, InvalidOid, true) != RLS_ENABLED;
 }
 
-void
-pgae_check_readable(const char *name)
+/* 42501 unless the current user has the rights of the owner of a name, or SELECT on ae.models. */
+static void
+check_readable(const char *name)
 {
 	if (!may_select() && !has_rights_of_owner(name))
 		ereport(
@@ -502,7 +503,7 @@ pgae_version_bytes(const PgaeReference *reference, bool to_be_seen)
 	struct varlena *bytes;
 
 	if (to_be_seen)
-		pgae_check_readable(reference->name);
+		check_readable(reference->name);
 	pgae_stored_open(&stored, reference);
 	bytes = pg_detoast_datum_copy(stored.model);
 	pgae_stored_close(&stored);

@@ -431,7 +431,7 @@ notice_squashed_outputs(const AeNet *net, AeLoss loss, AeScaling scaling)
 		!ae_activation_info[output].bounded)
 		return;
 	ereport(NOTICE, (errmsg("output_activation %s cannot reach all standardised inputs",
-							ae_activation_info[output].name),
+							ae_activation_name[output]),
 					 errhint("Use scaling minmax with it, or output_activation identity.")));
 }
 

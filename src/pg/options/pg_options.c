@@ -32,12 +32,6 @@ static const char *const option_type_name[PGAE_OPTION_TYPE_COUNT] = {
 	"a string",
 };
 
-static const char *
-activation_choice(int number)
-{
-	return number < AE_ACTIVATION_COUNT ? ae_activation_info[number].name : NULL;
-}
-
 /* Choices of losses are those of numbers, or of categories; pgae_options_parse makes AeLoss of them. */
 static const char *
 name_of_loss(AeLoss loss)
@@ -57,94 +51,54 @@ category_loss_choice(int number)
 	return name_of_loss(ae_loss_nth(true, number));
 }
 
-static const char *
-kind_choice(int number)
-{
-	return number < AE_KIND_COUNT ? ae_kind_name[number] : NULL;
-}
-
-/* Bit `number` of AE_PART_ALL. */
-static const char *
-part_choice(int number)
-{
-	static const char *const names[] = {"hour", "weekday", "month"};
-
-	return number < (int) lengthof(names) ? names[number] : NULL;
-}
-
-static const char *
-purpose_choice(int number)
-{
-	return number < AE_PURPOSE_COUNT ? ae_purpose_name[number] : NULL;
-}
+/* Bits of AE_PART_ALL. */
+static const char *const part_name[] = {"hour", "weekday", "month"};
 
 /* 0 one network, or one for each fold; 1 ACCURATE_MEMBERS times as many. */
-static const char *
-quality_choice(int number)
-{
-	static const char *const names[] = {"standard", "accurate"};
+static const char *const quality_name[] = {"standard", "accurate"};
 
-	return number < (int) lengthof(names) ? names[number] : NULL;
-}
-
-static const char *
-scaling_choice(int number)
-{
-	return number < AE_SCALING_COUNT ? ae_scaling_name[number] : NULL;
-}
-
-static const char *
-denoise_choice(int number)
-{
-	static const char *const names[PGAE_DENOISE_COUNT] = {
-		[PGAE_DENOISE_GAUSSIAN] = "gaussian",
-		[PGAE_DENOISE_MASKING] = "masking",
-		[PGAE_DENOISE_SALT_PEPPER] = "salt_pepper",
-		[PGAE_DENOISE_SWAP] = "swap",
-	};
-
-	return number < (int) lengthof(names) ? names[number] : NULL;
-}
+static const char *const denoise_name[PGAE_DENOISE_COUNT] = {
+	[PGAE_DENOISE_GAUSSIAN] = "gaussian",
+	[PGAE_DENOISE_MASKING] = "masking",
+	[PGAE_DENOISE_SALT_PEPPER] = "salt_pepper",
+	[PGAE_DENOISE_SWAP] = "swap",
+};
 
 /* Stands for the largest bigint, which no double is: the next one above it. */
 #define INT64_LIMIT 9223372036854775808.0
 
 #define AT(field) offsetof(PgaeOptions, field)
+#define ONE_OF(array) .high = lengthof(array) - 1, .names = (array)
 
 /* Options of rows, columns and networks. */
 static const PgaeOptionInfo own_info[] = {
 	{"columns", PGAE_OPTION_NAMES, AT(columns), .optimizers = AE_FOR_ALL},
 	{"exclude", PGAE_OPTION_NAMES, AT(exclude), .optimizers = AE_FOR_ALL},
-	{"kinds", PGAE_OPTION_MAP, AT(kinds), .choice = kind_choice, .optimizers = AE_FOR_ALL},
-	{"purpose", PGAE_OPTION_CHOICE, AT(purpose), .choice = purpose_choice,
-	 .optimizers = AE_FOR_ALL},
+	{"kinds", PGAE_OPTION_MAP, AT(kinds), ONE_OF(ae_kind_name), .optimizers = AE_FOR_ALL},
+	{"purpose", PGAE_OPTION_CHOICE, AT(purpose), ONE_OF(ae_purpose_name), .optimizers = AE_FOR_ALL},
 	{"folds", PGAE_OPTION_INT, AT(folds), 1, AE_MAX_FOLDS, .optimizers = AE_FOR_ALL},
 	{"prototypes", PGAE_OPTION_INT, AT(prototypes), 0, AE_MAX_PROTOTYPES, .optimizers = AE_FOR_ALL},
-	{"quality", PGAE_OPTION_CHOICE, AT(quality), .choice = quality_choice,
-	 .optimizers = AE_FOR_STEPS},
+	{"quality", PGAE_OPTION_CHOICE, AT(quality), ONE_OF(quality_name), .optimizers = AE_FOR_STEPS},
 	{"code", PGAE_OPTION_INT, AT(code), 1, AE_MAX_WIDTH, .optimizers = AE_FOR_ALL},
 	{"hidden", PGAE_OPTION_WIDTHS, AT(hidden), 1, AE_MAX_WIDTH, .optimizers = AE_FOR_ALL},
 	{"decoder", PGAE_OPTION_WIDTHS, AT(decoder), 1, AE_MAX_WIDTH, .optimizers = AE_FOR_ALL},
-	{"activation", PGAE_OPTION_CHOICE, AT(activation), .choice = activation_choice,
+	{"activation", PGAE_OPTION_CHOICE, AT(activation), ONE_OF(ae_activation_name),
 	 .optimizers = AE_FOR_STEPS},
-	{"code_activation", PGAE_OPTION_CHOICE, AT(code_activation), .choice = activation_choice,
+	{"code_activation", PGAE_OPTION_CHOICE, AT(code_activation), ONE_OF(ae_activation_name),
 	 .optimizers = AE_FOR_STEPS},
-	{"output_activation", PGAE_OPTION_CHOICE, AT(output_activation), .choice = activation_choice,
+	{"output_activation", PGAE_OPTION_CHOICE, AT(output_activation), ONE_OF(ae_activation_name),
 	 .optimizers = AE_FOR_STEPS},
 	{"loss", PGAE_OPTION_CHOICE, AT(loss), .choice = loss_choice, .optimizers = AE_FOR_ALL},
 	{"category_loss", PGAE_OPTION_CHOICE, AT(category_loss), .choice = category_loss_choice,
 	 .optimizers = AE_FOR_ALL},
-	{"scaling", PGAE_OPTION_EITHER, AT(scaling), .choice = scaling_choice,
-	 .optimizers = AE_FOR_ALL},
+	{"scaling", PGAE_OPTION_EITHER, AT(scaling), ONE_OF(ae_scaling_name), .optimizers = AE_FOR_ALL},
 	{"clip", PGAE_OPTION_REAL, AT(clip), 1e-3, AE_SCALED_MAX, .optimizers = AE_FOR_ALL},
 	{"max_levels", PGAE_OPTION_INT, AT(max_levels), 1, AE_MAX_WIDTH, .optimizers = AE_FOR_ALL},
 	{"min_frequency", PGAE_OPTION_INT, AT(min_frequency), 1, 1e9, .optimizers = AE_FOR_ALL},
 	{"null_indicators", PGAE_OPTION_FLAG, AT(null_indicators), .optimizers = AE_FOR_ALL},
-	{"time_parts", PGAE_OPTION_SET, AT(time_parts), .choice = part_choice,
-	 .optimizers = AE_FOR_ALL},
+	{"time_parts", PGAE_OPTION_SET, AT(time_parts), ONE_OF(part_name), .optimizers = AE_FOR_ALL},
 	{"top_k", PGAE_OPTION_INT, AT(top_k), 1, AE_MAX_WIDTH, .optimizers = AE_FOR_STEPS},
-	{"denoise", PGAE_OPTION_CHOICE, AT(denoise), .choice = denoise_choice,
-	 .optimizers = AE_FOR_STEPS},
+	{"denoise", PGAE_OPTION_CHOICE, AT(denoise), ONE_OF(denoise_name), .optimizers = AE_FOR_STEPS},
 	{"denoise_level", PGAE_OPTION_REAL, AT(denoise_level), 0, 1e6, .needs = "denoise",
 	 .optimizers = AE_FOR_STEPS},
 	{"target", PGAE_OPTION_NAME, AT(target), .optimizers = AE_FOR_STEPS},

@@ -13,10 +13,12 @@
 /* What is said of an option, and how a message puts it. */
 typedef enum Test
 {
-	GIVEN,    /* "name" */
-	POSITIVE, /* "name" > 0: given, or set by another option */
-	IS,       /* "name" = value */
-	IS_NOT    /* given and another value: "name" = that value */
+	GIVEN,     /* "name" */
+	VALUED,    /* given: "name" = value */
+	POSITIVE,  /* "name" > 0: given, or set by another option */
+	CONTRACTS, /* the same of contract_weight, which another option lets have its default */
+	IS,        /* "name" = value */
+	IS_NOT     /* given and another value: "name" = that value */
 } Test;
 
 typedef struct Side
@@ -52,7 +54,7 @@ static const Rule rules[] = {
 	{LBFGS, {"noise", POSITIVE}, NO_NOISE},
 	{LBFGS, {"masking", POSITIVE}, NO_NOISE},
 	{LBFGS, {"dropout", POSITIVE}, NO_NOISE},
-	{LBFGS, {"denoise", GIVEN}, NO_NOISE},
+	{LBFGS, {"denoise", VALUED}, NO_NOISE},
 	{LBFGS, {"hash_noise", POSITIVE}, NO_NOISE},
 	{LBFGS, {"pretrain", IS, AE_PRETRAIN_DENOISING}, NO_NOISE},
 	{LBFGS, {"sparse", IS, AE_PENALTY_JUMPRELU}, NO_CHANGE},
@@ -73,7 +75,7 @@ static const Rule rules[] = {
 	{{"batch_norm", IS, 1},
 	 {"tied", IS, 1},
 	 "Both layers of a pair would have to absorb the same normalisation."},
-	{{"batch_norm", IS, 1}, {"pretrain", GIVEN}, "Pretrained layers would be normalised twice."},
+	{{"batch_norm", IS, 1}, {"pretrain", VALUED}, "Pretrained layers would be normalised twice."},
 	{{"batch_norm", IS, 1}, {"batch_size", IS, 1}, "A single row has no variance."},
 	{{"tied", IS, 1},
 	 {"null_indicators", IS, 1},
@@ -105,25 +107,25 @@ static const Rule rules[] = {
 	{{"denoise", IS, PGAE_DENOISE_MASKING},
 	 {"masking", GIVEN},
 	 "Both hide cells: give only one of them."},
-	{{"hash_bits", GIVEN},
+	{{"hash_bits", VALUED},
 	 {"code_activation", IS_NOT, AE_SIGMOID},
 	 "Bits are units between 0 and 1: use sigmoid."},
-	{{"hash_bits", GIVEN},
+	{{"hash_bits", VALUED},
 	 {"purpose", IS_NOT, AE_PURPOSE_COMPRESS},
 	 "Bits are a code: use purpose compress."},
-	{{"hash_bits", GIVEN}, {"folds", IS, 2}, "Codes of two networks cannot be compared."},
-	{{"hash_bits", GIVEN}, {"quality", IS, 1}, "Codes of several networks cannot be compared."},
-	{{"contract_weight", POSITIVE},
+	{{"hash_bits", VALUED}, {"folds", IS, 2}, "Codes of two networks cannot be compared."},
+	{{"hash_bits", VALUED}, {"quality", IS, 1}, "Codes of several networks cannot be compared."},
+	{{"contract_weight", CONTRACTS},
 	 {"top_k", GIVEN},
 	 "The derivatives of the code jump where another unit is kept."},
-	{{"contract_weight", POSITIVE},
+	{{"contract_weight", CONTRACTS},
 	 {"batch_top_k", GIVEN},
 	 "The derivatives of the code jump where another unit is kept."},
-	{{"contract_weight", POSITIVE}, {"sparse", IS, AE_PENALTY_JUMPRELU}, NO_JUMP},
-	{{"contract_weight", POSITIVE},
+	{{"contract_weight", CONTRACTS}, {"sparse", IS, AE_PENALTY_JUMPRELU}, NO_JUMP},
+	{{"contract_weight", CONTRACTS},
 	 {"dropout", POSITIVE},
 	 "The derivatives would be those of another network at each visit."},
-	{{"contract_weight", POSITIVE},
+	{{"contract_weight", CONTRACTS},
 	 {"batch_norm", IS, 1},
 	 "The derivatives of a row would depend on the others of its minibatch."},
 };
@@ -191,26 +193,21 @@ holding(const PgaeOptions *options, const Side *side)
 	switch (side->test)
 	{
 		case GIVEN:
-			if (!given)
-				return NULL;
-			break;
+			return given ? psprintf("\"%s\"", side->name) : NULL;
+		case VALUED:
+			return given ? side_text(options, &info) : NULL;
 		case POSITIVE:
-			if (strcmp(side->name, "contract_weight") == 0 ? !pgae_options_contractive(options)
-														   : value_of(options, &info) <= 0)
-				return NULL;
-			return psprintf("\"%s\" > 0", side->name);
+			return value_of(options, &info) > 0 ? psprintf("\"%s\" > 0", side->name) : NULL;
+		case CONTRACTS:
+			return pgae_options_contractive(options) ? psprintf("\"%s\" > 0", side->name) : NULL;
 		case IS:
-			if (!given || value_of(options, &info) != side->value)
-				return NULL;
-			return side_text(options, &info);
+			return given && value_of(options, &info) == side->value ? side_text(options, &info)
+																	: NULL;
 		case IS_NOT:
-			if (!given || value_of(options, &info) == side->value)
-				return NULL;
-			return side_text(options, &info);
+			return given && value_of(options, &info) != side->value ? side_text(options, &info)
+																	: NULL;
 	}
-	return info.type == PGAE_OPTION_CHOICE || strcmp(side->name, "hash_bits") == 0
-			   ? side_text(options, &info)
-			   : psprintf("\"%s\"", side->name);
+	return NULL;
 }
 
 static void
@@ -332,10 +329,10 @@ check_auxiliary(const PgaeOptions *options)
 					"Dead units are decoded separately, which needs a linear decoder: "
 					"use decoder => '{}'.");
 	if (options->output_activation != AE_IDENTITY && options->loss != AE_LOSS_BCE)
-		refuse_pair("\"aux_weight\"",
-					psprintf("\"output_activation\" = %s",
-							 ae_activation_info[options->output_activation].name),
-					"Dead units are decoded separately, which needs a linear decoder.");
+		refuse_pair(
+			"\"aux_weight\"",
+			psprintf("\"output_activation\" = %s", ae_activation_name[options->output_activation]),
+			"Dead units are decoded separately, which needs a linear decoder.");
 }
 
 /* Of the layers that kl is on, and of units that are kept. */
@@ -345,7 +342,7 @@ check_sparse(const PgaeOptions *options)
 	if (options->train.sparse == AE_PENALTY_KL && options->train.sparse_hidden &&
 		PGAE_GIVEN(options, activation) && options->activation != AE_SIGMOID)
 		refuse_pair("\"sparse\" = kl",
-					psprintf("\"activation\" = %s", ae_activation_info[options->activation].name),
+					psprintf("\"activation\" = %s", ae_activation_name[options->activation]),
 					"The rate of a unit is between 0 and 1: use sigmoid.");
 	if (pgae_options_code(options) > 0)
 		pgae_options_check_top_k(options, pgae_options_code(options));
@@ -362,7 +359,7 @@ check_denoise(const PgaeOptions *options)
 		return;
 	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					errmsg("option \"denoise_level\" is %.15g, outside its range [0, 1) with %s",
-						   options->denoise_level, holding(options, &(Side){"denoise", GIVEN, 0})),
+						   options->denoise_level, holding(options, &(Side){"denoise", VALUED, 0})),
 					errhint("It is a share of the %s.", options->denoise == PGAE_DENOISE_SWAP
 															? "columns"
 															: "cells that are corrupted")));
@@ -439,11 +436,10 @@ refuse_kink(const char *option, int activation, const char *of)
 	initStringInfo(&smooth);
 	for (int i = 0; i < AE_ACTIVATION_COUNT; i++)
 		if (i != AE_IDENTITY && !ae_activation_info[i].kinked)
-			appendStringInfo(&smooth, "%s%s", smooth.len > 0 ? ", " : "",
-							 ae_activation_info[i].name);
+			appendStringInfo(&smooth, "%s%s", smooth.len > 0 ? ", " : "", ae_activation_name[i]);
 	refuse_pair(
 		"\"contract_weight\" > 0",
-		psprintf("\"%s\" = %s%s", option, ae_activation_info[activation].name, of),
+		psprintf("\"%s\" = %s%s", option, ae_activation_name[activation], of),
 		psprintf("The derivatives of the code jump where a unit has a kink: use one of %s in "
 				 "the encoder.",
 				 smooth.data));

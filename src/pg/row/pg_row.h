@@ -76,7 +76,6 @@ extern const char *pgae_usual_type(AeKind kind, bool is_array);
 extern size_t pgae_part_stored(const PgaePart *part, AeKind kind);
 /* Of whatever is not text, enum, uuid or array; NaN and infinities come through. */
 extern double pgae_value_of(PgaeConv conv, Datum datum);
-extern int64 pgae_integer_of(PgaeConv conv, Datum datum);
 /* The text that is a category's level, in the server's encoding. */
 extern void pgae_category_text(PgaeText *text, const PgaePart *part, Datum datum);
 /* An array of part->element, detoasted; NULL where the cast to it gives NULL. */

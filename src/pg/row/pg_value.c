@@ -369,6 +369,22 @@ byte_text(char buffer[5], char value)
 	return value != '\0';
 }
 
+static int64
+integer_of(PgaeConv conv, Datum datum)
+{
+	switch (conv)
+	{
+		case PGAE_CONV_INT2:
+			return DatumGetInt16(datum);
+		case PGAE_CONV_INT4:
+			return DatumGetInt32(datum);
+		case PGAE_CONV_INT8:
+			return DatumGetInt64(datum);
+		default:
+			elog(ERROR, "unexpected conversion %d", (int) conv);
+	}
+}
+
 void
 pgae_category_text(PgaeText *text, const PgaePart *part, Datum datum)
 {
@@ -406,24 +422,8 @@ pgae_category_text(PgaeText *text, const PgaePart *part, Datum datum)
 			break;
 		default: /* an integer */
 			text->len = snprintf(text->buffer, sizeof(text->buffer), INT64_FORMAT,
-								 (int64) pgae_integer_of(part->conv, datum));
+								 (int64) integer_of(part->conv, datum));
 			break;
-	}
-}
-
-int64
-pgae_integer_of(PgaeConv conv, Datum datum)
-{
-	switch (conv)
-	{
-		case PGAE_CONV_INT2:
-			return DatumGetInt16(datum);
-		case PGAE_CONV_INT4:
-			return DatumGetInt32(datum);
-		case PGAE_CONV_INT8:
-			return DatumGetInt64(datum);
-		default:
-			elog(ERROR, "unexpected conversion %d", (int) conv);
 	}
 }
 

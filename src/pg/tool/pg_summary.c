@@ -61,7 +61,7 @@ summarize_network(StringInfo out, const AeModel *model)
 		appendStringInfo(out, "%s%u", l ? "-" : "", net->width[l]);
 	appendStringInfo(out, ", code of %u, ", pgae_code_width(model));
 	for (uint32_t l = 0; l < net->n_layers; l++)
-		appendStringInfo(out, "%s%s", l ? "-" : "", ae_activation_info[net->activation[l]].name);
+		appendStringInfo(out, "%s%s", l ? "-" : "", ae_activation_name[net->activation[l]]);
 	appendStringInfo(
 		out, ", %zu weights%s%s\n", ae_net_n_params(net),
 		model->options.tied ? ", the decoder's tied to the encoder's" : "",

@@ -171,8 +171,9 @@ check_aggregate(FunctionCallInfo fcinfo)
 	return context;
 }
 
-void
-pgae_training_shut_down(PgaeTraining *training)
+/* Closes files; may be called at any time, and twice. */
+static void
+close_stores(PgaeTraining *training)
 {
 	if (training->context == NULL)
 		return;
@@ -193,7 +194,7 @@ shut_down(Datum datum)
 	if (state->kept_bytes > 0)
 		pgae_budget_forget(state->training.budget);
 	state->kept_bytes = 0;
-	pgae_training_shut_down(&state->training);
+	close_stores(&state->training);
 }
 
 /* The codec of a training that starts from a model, which settles columns and folds. */
@@ -768,7 +769,7 @@ pgae_training_end(PgaeTraining *training)
 	old = MemoryContextSwitchTo(training->context);
 	bytes = train(training, old);
 	MemoryContextSwitchTo(old);
-	pgae_training_shut_down(training);
+	close_stores(training);
 	MemoryContextDelete(training->context);
 	training->context = NULL;
 	return bytes;

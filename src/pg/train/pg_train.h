@@ -216,7 +216,7 @@ typedef struct PgaeTraining PgaeTraining;
 
 /*
  * Options may be NULL; init: bytes of a model to start from, or NULL.  Everything is in a context
- * below parent, and files are open until the end or pgae_training_shut_down.
+ * below parent; files are open until pgae_training_end, or until the context of the budget goes.
  */
 extern PgaeTraining *pgae_training_begin(Jsonb *options, struct varlena *init, Oid row_type,
 										 PgaeBudget *budget, MemoryContext parent);
@@ -231,8 +231,6 @@ extern void pgae_training_add(PgaeTraining *training, Datum row);
 extern void pgae_training_close_rows(PgaeTraining *training);
 /* Model bytes in the current context; NULL, with a message, where there is nothing to learn. */
 extern bytea *pgae_training_end(PgaeTraining *training);
-/* Closes files; may be called at any time, and twice. */
-extern void pgae_training_shut_down(PgaeTraining *training);
 
 /* ---- pg_track.c: a training under a name: what others see of it, and its checkpoints ---- */
 
