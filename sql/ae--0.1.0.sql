@@ -1119,6 +1119,37 @@ LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000 ROWS 20;
 COMMENT ON FUNCTION ae.drift_report(ae.model, text) IS
 'compare the rows of a query or table with those of training: a row for each column and one, without feature, for the rows as a whole, the strongest drift first';
 
+-- alarms that last
+
+CREATE FUNCTION ae.sprt_transfn(internal, double precision) RETURNS internal
+AS 'MODULE_PATHNAME', 'pg_ae_sprt_transfn'
+LANGUAGE C PARALLEL RESTRICTED;
+COMMENT ON FUNCTION ae.sprt_transfn(internal, double precision) IS
+'takes a p-value for ae.sprt';
+
+CREATE FUNCTION ae.sprt_finalfn(internal) RETURNS double precision
+AS 'MODULE_PATHNAME', 'pg_ae_sprt_finalfn'
+LANGUAGE C PARALLEL RESTRICTED;
+COMMENT ON FUNCTION ae.sprt_finalfn(internal) IS
+'evidence for ae.sprt';
+
+-- No combine function: the order of rows counts.
+CREATE AGGREGATE ae.sprt(p_value double precision) (
+	SFUNC = ae.sprt_transfn,
+	STYPE = internal,
+	SSPACE = 64,
+	FINALFUNC = ae.sprt_finalfn,
+	PARALLEL = RESTRICTED
+);
+COMMENT ON AGGREGATE ae.sprt(double precision) IS
+'evidence, from p-values in the order of rows, that something has changed: by chance it comes to B no sooner than after B rows on the average';
+
+CREATE FUNCTION ae.alarm_rate(contamination double precision, k integer, n integer) RETURNS double precision
+AS 'MODULE_PATHNAME', 'pg_ae_alarm_rate'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION ae.alarm_rate(double precision, integer, integer) IS
+'share of rows that begin an alarm by chance, where k flagged rows among the last n are one';
+
 -- the way to a first answer
 
 CREATE FUNCTION ae.detect(

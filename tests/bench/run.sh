@@ -9,6 +9,7 @@
 #     tests/bench/run.sh crossed            what crossing is for                (crossed.py)
 #     tests/bench/run.sh calibration        how many rows is_anomaly flags      (calibration.py)
 #     tests/bench/run.sh explain            whether it names the wrong column   (explain.py)
+#     tests/bench/run.sh fleet              alarms that last, in simulated telemetry (fleet.py)
 #     tests/bench/run.sh impute             how well it fills what is missing   (impute.py)
 #     tests/bench/run.sh onehot             categories against one-hot arrays   (onehot.py)
 #     tests/bench/run.sh chapter            each family as a textbook has it    (chapter.py)
@@ -116,7 +117,7 @@ case $what in
 		with_server perl tests/bench/named.pl
 		have_python
 		failed=0
-		for one in quality mixed crossed calibration explain impute onehot chapter; do
+		for one in quality mixed crossed calibration explain fleet impute onehot chapter; do
 			with_server "$python" "tests/bench/$one.py" || failed=1
 		done
 		exit $failed
@@ -124,7 +125,7 @@ case $what in
 	kernels) run_kernels ;;
 	speed) run_speed "$@" ;;
 	named) with_server perl tests/bench/named.pl ;;
-	quality | mixed | crossed | calibration | explain | impute | onehot | chapter)
+	quality | mixed | crossed | calibration | explain | fleet | impute | onehot | chapter)
 		have_python
 		with_server "$python" "tests/bench/$what.py" "$@"
 		;;
