@@ -16,13 +16,13 @@ SELECT round(ae.alarm_rate(0.01, 1, 1)::numeric, 6) AS flag, round(ae.alarm_rate
 
 -- a pump whose pressure reads a little too high from row 4,501 on
 SELECT setseed(0.7);
-CREATE TABLE pump AS SELECT i AS id, x AS load, 20 + 50 * x + random() AS temperature, 1 + 4 * x + 0.2 * random() + CASE WHEN i > 4500 THEN 0.12 ELSE 0 END AS pressure, 30 * x + random() AS flow
+CREATE TABLE alarm_pump AS SELECT i AS id, x AS load, 20 + 50 * x + random() AS temperature, 1 + 4 * x + 0.2 * random() + CASE WHEN i > 4500 THEN 0.12 ELSE 0 END AS pressure, 30 * x + random() AS flow
 FROM (SELECT i, random() AS x FROM generate_series(1, 4600) i) s;
-CREATE TABLE model AS SELECT ae.train(p, ae.options(exclude => '{id}')) AS model FROM pump p WHERE id <= 3000;
-CREATE VIEW judged AS SELECT p.id, p.id > 4500 AS faulty, ae.p_value(m.model, p) AS p, ae.is_anomaly(m.model, p, 0.01) AS flag FROM pump p, model m WHERE p.id > 3000;
+CREATE TABLE alarm_model AS SELECT ae.train(p, ae.options(exclude => '{id}')) AS model FROM alarm_pump p WHERE id <= 3000;
+CREATE VIEW alarm_judged AS SELECT p.id, p.id > 4500 AS faulty, ae.p_value(m.model, p) AS p, ae.is_anomaly(m.model, p, 0.01) AS flag FROM alarm_pump p, alarm_model m WHERE p.id > 3000;
 SELECT faulty, count(*) FILTER (WHERE flag) < 30 AS few_flags, max(e) >= 10000 AS evidence, (min(id) FILTER (WHERE e >= 10000) - 4500) < 60 AS soon
-FROM (SELECT *, ae.sprt(p) OVER (ORDER BY id) AS e FROM judged) s GROUP BY faulty ORDER BY faulty;
-SELECT faulty, bool_or(alarm) AS alarm FROM (SELECT *, count(*) FILTER (WHERE p <= 0.05) OVER (ORDER BY id ROWS 19 PRECEDING) >= 6 AS alarm FROM judged) s GROUP BY faulty ORDER BY faulty;
+FROM (SELECT *, ae.sprt(p) OVER (ORDER BY id) AS e FROM alarm_judged) s GROUP BY faulty ORDER BY faulty;
+SELECT faulty, bool_or(alarm) AS alarm FROM (SELECT *, count(*) FILTER (WHERE p <= 0.05) OVER (ORDER BY id ROWS 19 PRECEDING) >= 6 AS alarm FROM alarm_judged) s GROUP BY faulty ORDER BY faulty;
 
 -- errors
 SELECT ae.sprt(0);
