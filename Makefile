@@ -102,12 +102,14 @@ $(OBJS): Makefile ae.control
 
 # ---- tests, demo, benchmark ---------------------------------------------------------------------
 
-# What `make bench` measures with; `make test` builds it, so that it goes on to fit the engine.
-BENCH_PROGRAMS = $(patsubst %.c,tmp_check/%,$(wildcard tests/bench/*.c))
+# What `make bench` measures with, and what prints golden values; `make test` builds them, so that they
+# go on to fit the engine.
+BENCH_PROGRAMS = $(patsubst %.c,tmp_check/%,$(wildcard tests/bench/*.c tests/golden/*.c))
 bench-programs: $(BENCH_PROGRAMS)
-tmp_check/tests/bench/%: tests/bench/%.c $(ENGINE_OBJS)
+tmp_check/tests/%: tests/%.c $(ENGINE_OBJS)
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -O3 -Wall $(WERROR_CFLAGS) $(ENGINE_CPPFLAGS) -o $@ $< $(ENGINE_OBJS) $(BLAS_LIBS) -lm
+	$(CC) -std=gnu11 -O3 -ffp-contract=off -Wall $(WERROR_CFLAGS) $(ENGINE_CPPFLAGS) -Itests/unit -o $@ $< \
+		$(ENGINE_OBJS) $(BLAS_LIBS) -lm
 
 include tests/unit/unit.mk
 include tests/fuzz/fuzz.mk

@@ -105,12 +105,23 @@ WHERE option NOT IN (SELECT unnest(proargnames) FROM pg_proc WHERE oid = 'ae.opt
 	UNION ALL SELECT jsonb_object_keys(ae.sparse('l1', 1, 0.1, 'code', 1))
 	UNION ALL SELECT jsonb_object_keys(ae.contract(1, true)));
 
+CREATE FUNCTION refusal(options jsonb) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE state text; message text; hint text;
+BEGIN
+	PERFORM ae.train(t, options) FROM data t;
+	RETURN 'none';
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
+	RETURN state || ': ' || message || CASE WHEN hint <> '' THEN E'\n       ' || hint ELSE '' END;
+END $$;
+CREATE TABLE activations AS SELECT unnest(string_to_array(substring(refusal('{"activation": "?"}') FROM 'Valid values are: (.*)\.'), ', ')) AS a;
+
 -- every choice, of layers, losses and optimizers, gives a model of its own that has learnt
 SELECT count(*) AS activations, count(DISTINCT outcome(options)) AS outcomes
-FROM unnest('{identity,sigmoid,tanh,relu,gelu,silu,leaky_relu,elu,selu,softplus}'::text[]) a,
+FROM activations,
 	LATERAL (SELECT ae.options(exclude => '{id,number,word,at,gap}', code => 2, activation => a, code_activation => a, updates => 30)) o(options);
 SELECT a AS output_activation, outcome(ae.options(exclude => '{id,number,word,at,gap}', code => 2, output_activation => a, scaling => 'minmax', updates => 30)) IS NOT NULL AS scores
-FROM unnest('{identity,sigmoid,tanh,relu,gelu,silu,leaky_relu,elu,selu,softplus}'::text[]) a;
+FROM activations;
 SELECT o AS optimizer, s AS schedule,
 	(d ->> 'validation_loss')::float8 < 0.5 * (d ->> 'mean_loss')::float8 AS learned, d ->> 'state' AS state
 FROM unnest('{sgd,adam,adamw,lbfgs}'::text[]) o, unnest('{constant,cosine,step}'::text[]) s,
@@ -148,16 +159,6 @@ FROM (SELECT model, ae.describe(model) -> 'training' AS d
 		learning_rate => 0.05, schedule => 'constant')) AS model FROM data t) m) s;
 
 ---- refusals
-
-CREATE FUNCTION refusal(options jsonb) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE state text; message text; hint text;
-BEGIN
-	PERFORM ae.train(t, options) FROM data t;
-	RETURN 'none';
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
-	RETURN state || ': ' || message || CASE WHEN hint <> '' THEN E'\n       ' || hint ELSE '' END;
-END $$;
 
 -- what is said of single columns
 SELECT count(DISTINCT outcome(ae.options(columns => '{a,b,c}', scaling => s, updates => 30))) AS scalings

@@ -4,10 +4,9 @@
  *     make_golden golden DIR    DIR/model_v1_*.hex, DIR/bundle_v1_*.hex and DIR/scores_v1.txt
  *     make_golden seeds DIR     DIR/seed_NN, small models
  *
- * Built from the top directory against the engine's objects, in float:
+ * Built against the engine's objects, in float:
  *
- *     cc -std=c11 -O2 -ffp-contract=off $(printf -- '-I%s ' src/engine/*) -Itests/unit -o make_golden \
- *         tests/golden/make_golden.c $(find src/engine -name '*.o') -lopenblas -lm
+ *     make tmp_check/tests/golden/make_golden
  *
  * Files of a format and arithmetic version that was released are never made anew: a
  * change of theirs is a new version beside them.  The scores come from the generic

@@ -1,11 +1,10 @@
 /*
  * make_kernels.c: prints tests/golden/kernels.h, what the generic kernels give on a fixed layer.
  *
- * Built from the top directory against the engine's objects, in float:
+ * Built against the engine's objects, in float:
  *
- *     cc -std=c11 -O2 -ffp-contract=off $(printf -- '-I%s ' src/engine/*) -Itests/unit -o make_kernels \
- *         tests/golden/make_kernels.c $(ls src/engine/*/*.o) -lopenblas -lm
- *     ./make_kernels >tests/golden/kernels.h
+ *     make tmp_check/tests/golden/make_kernels
+ *     tmp_check/tests/golden/make_kernels >tests/golden/kernels.h
  *
  * These are the bits of arithmetic version 1: once released the file is never made anew.
  * tests/unit/test_kernel.c demands them of every table, and checks them against libm in double.

@@ -109,7 +109,8 @@ sub share { return any(0, 0.05, 0.1, 0.25, 0.5, 0.9, 0.99) }
 sub size { return any(1, 1, 2, 2, 3, 4, 5, 8, 12, 17) }
 sub layers { return '[' . join(',', map { size() } 1 .. whole(0, 3)) . ']' }
 
-my @activations = qw(identity sigmoid tanh relu gelu silu leaky_relu elu selu softplus);
+my ($activations) = ($node->psql('postgres', q(SELECT ae.train(p, '{"activation": "?"}') FROM pool p)))[1] =~ /Valid values are: (.*)\./;
+my @activations = split /, /, $activations;
 my @columns = qw(id f8 f4 i4 i2 i8 num flag word words fixed feeling uuid at day clock span price constant never gap lonely huge
 	tiny vec pair bounded);
 
