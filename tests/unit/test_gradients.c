@@ -425,6 +425,7 @@ draw_rows(Job *job, Way way)
 	uint32_t n_cells = ae_layout_cells(layout);
 
 	assert_true(n_cells <= MAX_CELLS);
+	visits = 1; /* rows that bring no unit to its kink, the same whatever was tested before */
 	fill(job->target, (size_t) ROWS * n_cells, 0.05, 0.95, 2);
 	for (size_t i = 0; i < (size_t) ROWS * n_cells; i++)
 	{
