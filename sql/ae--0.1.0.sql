@@ -662,12 +662,7 @@ AS $$
 		'seed', seed))
 $$;
 
-COMMENT ON FUNCTION ae.options(text[], text[], jsonb, text, integer, integer, text, integer, integer[], integer[], boolean,
-	boolean, text, text, text, text, text, text, double precision, integer, integer, boolean, text[],
-	double precision, double precision, double precision, text, double precision, text, double precision,
-	double precision, double precision, double precision, double precision, double precision,
-	double precision, text, double precision, bigint, bigint, integer, double precision, integer,
-	double precision, bigint) IS
+COMMENT ON FUNCTION ae.options IS
 'options of ae.train as jsonb; omitted arguments get their defaults in training';
 
 CREATE FUNCTION ae.sparse(
@@ -691,8 +686,7 @@ AS $$
 		'batch_top_k', batch_top_k,
 		'aux_weight', aux_weight))
 $$;
-COMMENT ON FUNCTION ae.sparse(text, double precision, double precision, text, integer, integer,
-	double precision) IS
+COMMENT ON FUNCTION ae.sparse IS
 'options for sparse codes, to be joined to those of ae.options: a penalty on the outputs of units, or the number of units of the code to keep';
 
 CREATE FUNCTION ae.denoise(
@@ -708,7 +702,7 @@ AS $$
 		'denoise_level', level,
 		'denoise_emphasis', emphasis))
 $$;
-COMMENT ON FUNCTION ae.denoise(text, double precision, double precision) IS
+COMMENT ON FUNCTION ae.denoise IS
 'options for denoising, to be joined to those of ae.options: how rows are corrupted before they enter the network';
 
 CREATE FUNCTION ae.contract(
@@ -722,7 +716,7 @@ AS $$
 		'contract_weight', weight,
 		'contract_exact', exact))
 $$;
-COMMENT ON FUNCTION ae.contract(double precision, boolean) IS
+COMMENT ON FUNCTION ae.contract IS
 'options for contraction, to be joined to those of ae.options: a penalty on the derivatives of the code with respect to the inputs';
 
 CREATE FUNCTION ae.target(
@@ -736,7 +730,7 @@ AS $$
 		'target', "column",
 		'target_weight', weight))
 $$;
-COMMENT ON FUNCTION ae.target(text, double precision) IS
+COMMENT ON FUNCTION ae.target IS
 'options for a supervised task, to be joined to those of ae.options: a column that is predicted from the code';
 
 CREATE FUNCTION ae.pretrain(
@@ -749,7 +743,7 @@ AS $$
 		'pretrain', kind,
 		'pretrain_updates', updates))
 $$;
-COMMENT ON FUNCTION ae.pretrain(text, bigint) IS
+COMMENT ON FUNCTION ae.pretrain IS
 'options for pretraining, to be joined to those of ae.options: layers are trained one after the other before the whole network';
 
 CREATE FUNCTION ae.hash(
@@ -763,7 +757,7 @@ AS $$
 		'hash_bits', bits,
 		'hash_noise', noise))
 $$;
-COMMENT ON FUNCTION ae.hash(integer, double precision) IS
+COMMENT ON FUNCTION ae.hash IS
 'options for semantic hashing, to be joined to those of ae.options: a code of bits, which noise pushes towards 0 and 1';
 
 CREATE FUNCTION ae.train_transfn(internal, anyelement) RETURNS internal

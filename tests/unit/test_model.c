@@ -900,10 +900,11 @@ test_sketches(void **state)
 		bytes = sample_write(&s->model, &length, &error);
 		assert_non_null(bytes);
 		assert_int_equal(judge(bytes, length, &error), AE_OK);
-		assert_int_equal(ae_model_check(&block_bytes, bytes, length, &error), AE_OK);
+		assert_int_equal(ae_model_check(&block_bytes, bytes, length, &error, NULL), AE_OK);
 		assert_true(block_bytes <= 8 * length + 262144);
 		block = malloc(block_bytes);
-		assert_int_equal(ae_model_read(&model, block, block_bytes, bytes, length, &error), AE_OK);
+		assert_int_equal(ae_model_read(&model, block, block_bytes, bytes, length, &error, NULL),
+						 AE_OK);
 		for (uint32_t c = 0; c < model.schema.n_columns; c++)
 		{
 			const AeColumn *a = &s->columns[c], *b = &model.schema.columns[c];
@@ -948,7 +949,7 @@ test_refused_sketches(void **state)
 	refuses(b, length, at + 36, 0xbff0000000000000u, 8, at + 36);
 	/* errors without values */
 	s->columns[0].sketch = NULL;
-	assert_int_equal(ae_model_written_size(&length, &s->model, &error), AE_ERR_CORRUPT);
+	assert_int_equal(ae_model_written_size(&length, &s->model, &error, NULL), AE_ERR_CORRUPT);
 	assert_string_equal(error.what, "column flags");
 	free(b);
 	sample_free(s);
