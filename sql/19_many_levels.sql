@@ -66,6 +66,9 @@ SET client_min_messages = notice;
 \set VERBOSITY default
 SELECT ae.train(t, '{"updates": 20}') IS NOT NULL AS trained FROM next t;
 SELECT ae.train(t, '{"updates": 20, "max_levels": 50, "columns": ["host", "n"]}') IS NOT NULL AS trained FROM next t;
+-- of less than one percent of the rows, how many they are
+SELECT ae.train(t, '{"updates": 2, "max_levels": 2, "folds": 1}') IS NOT NULL AS trained
+FROM (SELECT CASE WHEN i % 200 = 7 THEN 'c' WHEN i % 2 = 0 THEN 'a' ELSE 'b' END AS l, sin(i) AS n FROM generate_series(1, 2000) i) t;
 -- and where levels are many because hardly any comes twice
 SELECT ae.train(t, '{"updates": 20}') IS NOT NULL AS trained FROM (SELECT often, n FROM news WHERE often ~ '[13579]$' OR often ~ '^v[0-8]$') t;
 \set VERBOSITY terse

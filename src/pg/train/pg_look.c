@@ -367,50 +367,94 @@ cast_of(const Looks *looks, Look look, const char *column)
 					s, time);
 }
 
+/* "36 % of the rows"; of less than one percent, "3 of 1000 rows". */
+static char *
+rows_text(uint64 n, uint64 of)
+{
+	if (n * 100 < of)
+		return psprintf(UINT64_FORMAT " of " UINT64_FORMAT " rows", n, of);
+	return psprintf("%.0f %% of the rows", 100.0 * (double) n / (double) of);
+}
+
+/* A category whose texts look like something else. */
+static void
+notice_look(const char *prefix, const char *name, const Looks *looks, Look look, const char *rare)
+{
+	ereport(NOTICE, (errmsg("%scolumn \"%s\" is a category, but its texts look like %s", prefix,
+							name, look_name[look]),
+					 rare ? errdetail("%s have one of the rarer texts.", rare) : 0,
+					 errhint("Convert it in a subquery: %s AS %s.", cast_of(looks, look, name),
+							 quote_identifier(name))));
+}
+
+/* A category whose levels do not all have inputs. */
+static void
+notice_wide(const char *prefix, const char *name, const char *rare, const AeColumn *column,
+			uint32 max_levels)
+{
+	ereport(NOTICE,
+			(errmsg("%scolumn \"%s\" has levels beyond the %u most frequent ones in %s", prefix,
+					name, column->n_levels, rare),
+			 errdetail("Such a column is judged by how often its values occur together with those "
+					   "of the other columns."),
+			 column->n_levels == max_levels
+				 ? errhint("Raise \"max_levels\" to give more of them an input of their own.")
+				 : 0));
+}
+
+/* Whether a category of n levels is of hardly any use, as hardly any two rows share one. */
+static bool
+is_like_identifier(const PgaeJob *job, const AeColumn *column, uint32 c, int n)
+{
+	return (double) n > 0.5 * (double) pgae_codec_seen(job->codec, c)->n &&
+		   reason_of(job->codec, column, c, 0, job->model->schema.min_frequency > 1) == N_REASONS;
+}
+
+/* The most telling of what there is to say of a category. */
+static void
+notice_category(const PgaeJob *job, uint32 c, const PgaeLevels *levels, uint64 n)
+{
+	const AeSchema *schema = &job->model->schema;
+	const AeColumn *column = &schema->columns[c];
+	bool rare = column->other * 100 >= n * RARE_ROWS;
+	const char *prefix = pgae_voice_prefix(job->voice), *name = pgae_column_name(schema, c);
+	Looks looks = {0};
+	Look look;
+
+	if (!column->wide && !rare && pgae_levels_count(levels) < MANY_LEVELS)
+		return;
+	look = look_at(&looks, levels);
+	/* a code of digits may well be a category */
+	if (look == LOOK_NUMBER && !rare)
+		look = N_LOOKS;
+	if (look == N_LOOKS && !column->wide &&
+		!is_like_identifier(job, column, c, pgae_levels_count(levels)))
+		return;
+	if (!pgae_voice_may(job->voice, PGAE_NOTICE_COLUMNS))
+		return;
+	if (look < N_LOOKS)
+		notice_look(prefix, name, &looks, look, rare ? rows_text(column->other, n) : NULL);
+	else if (is_like_identifier(job, column, c, pgae_levels_count(levels)))
+		ereport(NOTICE,
+				(errmsg("%scolumn \"%s\" is a category of %d texts in " UINT64_FORMAT
+						" rows: it looks like an identifier",
+						prefix, name, pgae_levels_count(levels), pgae_codec_seen(job->codec, c)->n),
+				 errhint("Exclude it, or compute something that rows have in common "
+						 "in a subquery.")));
+	else
+		notice_wide(prefix, name, rows_text(column->other, n), column, schema->max_levels);
+}
+
 void
 pgae_notice_texts(const PgaeJob *job)
 {
 	const AeSchema *schema = &job->model->schema;
-	const char *prefix = pgae_voice_prefix(job->voice);
 
 	for (uint32 c = 0; c < schema->n_columns; c++)
 	{
-		const AeColumn *column = &schema->columns[c];
-		const PgaeLevels *levels;
-		Looks looks = {0};
-		uint64 n = rows_with_value(job, column);
-		double rare = n > 0 ? 100.0 * (double) column->other / (double) n : 0;
-		char *name;
-		Look look;
+		uint64 n = rows_with_value(job, &schema->columns[c]);
 
-		if (column->kind != AE_KIND_CATEGORY)
-			continue;
-		levels = pgae_codec_levels(job->codec, c);
-		if (rare < RARE_ROWS && pgae_levels_count(levels) < MANY_LEVELS)
-			continue;
-		name = pgae_column_name(schema, c);
-		look = look_at(&looks, levels);
-		/* a code of digits may well be a category */
-		if (look < N_LOOKS && (look != LOOK_NUMBER || rare >= RARE_ROWS) &&
-			pgae_voice_may(job->voice, PGAE_NOTICE_COLUMNS))
-			ereport(NOTICE,
-					(errmsg("%scolumn \"%s\" is a category, but its texts look like %s", prefix,
-							name, look_name[look]),
-					 rare >= RARE_ROWS
-						 ? errdetail("%.0f %% of the rows have one of the rarer texts.", rare)
-						 : 0,
-					 errhint("Convert it in a subquery: %s AS %s.", cast_of(&looks, look, name),
-							 quote_identifier(name))));
-		else if (look == N_LOOKS &&
-				 (double) pgae_levels_count(levels) >
-					 0.5 * (double) pgae_codec_seen(job->codec, c)->n &&
-				 reason_of(job->codec, column, c, 0, schema->min_frequency > 1) == N_REASONS &&
-				 pgae_voice_may(job->voice, PGAE_NOTICE_COLUMNS))
-			ereport(NOTICE, (errmsg("%scolumn \"%s\" is a category of %d texts in " UINT64_FORMAT
-									" rows: it looks like an identifier",
-									prefix, name, pgae_levels_count(levels),
-									pgae_codec_seen(job->codec, c)->n),
-							 errhint("Exclude it, or compute something that rows have in common "
-									 "in a subquery.")));
+		if (schema->columns[c].kind == AE_KIND_CATEGORY && n > 0)
+			notice_category(job, c, pgae_codec_levels(job->codec, c), n);
 	}
 }

@@ -173,23 +173,6 @@ measure_columns(Measures *measures, PgaeJob *job)
 
 /* ---- levels ---- */
 
-/* A category whose levels do not all have inputs; n: rows where it is not NULL. */
-static void
-notice_wide(const AeSchema *schema, uint32_t c, uint64 n)
-{
-	const AeColumn *column = &schema->columns[c];
-
-	ereport(
-		NOTICE,
-		(errmsg("column \"%s\": %.0f %% of the rows have levels beyond the %u most frequent ones",
-				pgae_column_name(schema, c), 100.0 * column->other / n, column->n_levels),
-		 errdetail("Such a column is judged by how often its values occur together with those "
-				   "of the other columns."),
-		 column->n_levels == schema->max_levels
-			 ? errhint("Raise \"max_levels\" to give more of them an input of their own.")
-			 : 0));
-}
-
 /* The levels of categories, and what the numbers in records become. */
 static void
 choose_levels(PgaeJob *job, const Measures *measures)
@@ -218,8 +201,6 @@ choose_levels(PgaeJob *job, const Measures *measures)
 												  measures->counts[c], schema);
 
 			pgae_codec_map_levels(codec, c, map, column->wide);
-			if (column->wide && job->number == 0)
-				notice_wide(schema, c, job->n_rows - column->n_missing);
 		}
 		else if (needs_sample(column) && column->scaling == AE_SCALING_QUANTILE)
 			column->knots = palloc(AE_KNOTS * sizeof(double));
