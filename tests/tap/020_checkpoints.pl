@@ -34,6 +34,8 @@ my %options = (
 	batch_norm => q(ae.options(exclude => '{i,even}', code => 2, hidden => '{16}', batch_norm => true, updates => 3000)),
 	pretrain => q(ae.options(exclude => '{i,even}', hidden => '{8,4}', code => 2, updates => 3000) || ae.pretrain(updates => 150)),
 	early => q(ae.options(exclude => '{i,even}', folds => 2, epochs => 400, validation => 0.2, patience => 4)),
+	# whose states of 3 MB are not held beside each other
+	large => q(ae.options(exclude => '{i,even}', hidden => '{360}', updates => 60)),
 	target => q(ae.options(exclude => '{i}', code => 2, updates => 3000) || ae.target('even') || ae.sparse(top_k => 1)),
 );
 my ($n_interrupted, $n_resumed) = (0, 0);

@@ -257,8 +257,9 @@ prepare(AeTrainer *t, const AeTask *task, AeError *error)
 	return plan_sizes(t, rows, error);
 }
 
-AeStatus
-ae_trainer_size(size_t *bytes, const AeTask *task, AeError *error)
+/* Bytes of a trainer, and of what ae_trainer_save would keep of it. */
+static AeStatus
+count_bytes(size_t *bytes, size_t *saved, const AeTask *task, AeError *error)
 {
 	AeTrainer trainer;
 	AeArena arena = {.base = NULL, .used = AE_ALIGN, .overflow = false};
@@ -271,7 +272,24 @@ ae_trainer_size(size_t *bytes, const AeTask *task, AeError *error)
 		return ae_fail(error, AE_ERR_LIMIT, "bytes to train in", (double) SIZE_MAX, 0,
 					   (double) SIZE_MAX);
 	*bytes = arena.used;
+	*saved = trainer.n_saved;
 	return AE_OK;
+}
+
+AeStatus
+ae_trainer_size(size_t *bytes, const AeTask *task, AeError *error)
+{
+	size_t saved;
+
+	return count_bytes(bytes, &saved, task, error);
+}
+
+AeStatus
+ae_trainer_state_size(size_t *bytes, const AeTask *task, AeError *error)
+{
+	size_t all;
+
+	return count_bytes(&all, bytes, task, error);
 }
 
 /* What points into the trainer itself. */
@@ -754,7 +772,7 @@ ae_trainer_saved_size(const AeTrainer *t)
 void
 ae_trainer_save(void *saved, const AeTrainer *t)
 {
-	memcpy(saved, t, t->n_saved);
+	ae_copy(saved, t, t->n_saved, t->compute.check);
 }
 
 AeStatus
@@ -780,7 +798,8 @@ ae_trainer_restore(AeTrainer *trainer, const void *saved, size_t bytes, AeError 
 	t.options = trainer->options;
 	t.reader.rows = trainer->reader.rows;
 	t.compute = trainer->compute;
-	memcpy((char *) trainer + sizeof(t), (const char *) saved + sizeof(t), bytes - sizeof(t));
+	ae_copy((char *) trainer + sizeof(t), (const char *) saved + sizeof(t), bytes - sizeof(t),
+			t.compute.check);
 	/* pointers anew, by the same plan; it clears the numbers of the line search */
 	lbfgs = t.lbfgs;
 	plan(&arena, &t);

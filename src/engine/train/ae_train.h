@@ -81,6 +81,8 @@ typedef struct AeTrainer AeTrainer; /* lives in the caller's block */
 
 /* Bytes of a trainer for this task; checks net and options. AE_ERR_ARGUMENT, _SHAPE, _LIMIT. */
 AeStatus ae_trainer_size(size_t *bytes, const AeTask *task, AeError *error);
+/* Likewise of what ae_trainer_save will keep of it, or a little more. */
+AeStatus ae_trainer_state_size(size_t *bytes, const AeTask *task, AeError *error);
 
 /*
  * Builds a trainer in block (bytes from ae_trainer_size).  init: parameters to start from, those

@@ -70,7 +70,8 @@ pgae_job_check_memory(const PgaeJob *job, size_t bytes)
 
 /*
  * Bytes that training all networks from this one on will take beside what is held: the trainer
- * of the last one and all weights, which are copied out of it; or, at the end, all weights twice.
+ * of the last one, the copy of its state that a checkpoint is written from, and all weights, which
+ * are copied out of it; or, at the end, all weights twice.
  */
 static size_t
 planned_memory(const PgaeJob *job)
@@ -81,17 +82,18 @@ planned_memory(const PgaeJob *job)
 	size_t to_come = job->n_networks - job->number;
 	size_t other_folds = to_come / job->n_members - 1;
 	size_t weights = ae_net_n_params(&model->net) * sizeof(AeReal);
-	size_t trainer, of_fold;
+	size_t trainer, state, of_fold;
+	AeTask task = {&model->net, &model->options, &rows};
 	AeError error;
 
 	rows.width = ae_layout_cells(&model->net.layout);
 	rows.has_target = model->schema.has_target;
-	pgae_raise_unless_ok(
-		ae_trainer_size(&trainer, &(AeTask){&model->net, &model->options, &rows}, &error), &error,
-		&model->schema);
-	/* a checkpoint copies its state, which is less than all of it */
-	if (job->track)
-		trainer *= 2;
+	pgae_raise_unless_ok(ae_trainer_size(&trainer, &task, &error), &error, &model->schema);
+	if (job->track && pgae_track_keeps(job->track))
+	{
+		pgae_raise_unless_ok(ae_trainer_state_size(&state, &task, &error), &error, &model->schema);
+		trainer += state;
+	}
 	trainer = Max(trainer, pgae_pca_memory(job));
 	/* what stays of each fold: its columns, and prototypes and what finds them */
 	of_fold =

@@ -40,6 +40,9 @@ PG_FUNCTION_INFO_V1(pg_ae_drop_training);
 /* Seconds between two writes of progress. */
 #define PROGRESS_INTERVAL 1
 
+/* Bytes of a state that is held until the next checkpoint: there may be seven of them. */
+#define MAX_ENDED ((size_t) 1024 * 1024)
+
 /* Checkpoints take a tenth of the time at most. */
 #define COST_FACTOR 9
 
@@ -124,6 +127,12 @@ static bool
 is_followed(const PgaeTrack *track)
 {
 	return track->locked && track->may_commit;
+}
+
+bool
+pgae_track_keeps(const PgaeTrack *track)
+{
+	return is_followed(track) && pgae_checkpoint_interval > 0;
 }
 
 /* ---- parameters ---- */
@@ -254,11 +263,16 @@ pgae_track_phase(PgaeTrack *track, const char *phase, const PgaePosition *at)
 static uint32
 state_crc(const State *state)
 {
+	size_t total = offsetof(State, bytes) + state->size;
 	pg_crc32c crc;
 
 	INIT_CRC32C(crc);
-	COMP_CRC32C(crc, (const char *) state + sizeof(uint32),
-				offsetof(State, bytes) - sizeof(uint32) + state->size);
+	for (size_t at = sizeof(uint32), n; at < total; at += n)
+	{
+		n = Min(AE_CHECK_BYTES, total - at);
+		CHECK_FOR_INTERRUPTS();
+		COMP_CRC32C(crc, (const char *) state + at, n);
+	}
 	FIN_CRC32C(crc);
 	return crc;
 }
@@ -487,13 +501,16 @@ pgae_track_ended(PgaeTrack *track, const PgaePosition *at)
 	MemoryContext old;
 	State *state;
 
-	if (!is_followed(track) || pgae_checkpoint_interval == 0 || pgae_track_has_state(track, at))
+	if (!pgae_track_keeps(track) || pgae_track_has_state(track, at))
 		return;
 	if (checkpoint_is_due(track, at, pgae_position_seconds(at)))
 	{
 		write_checkpoint(track, at);
 		return;
 	}
+	/* of a large one the last checkpoint is good enough: less than its interval is lost */
+	if (ae_trainer_saved_size(at->trainer) > MAX_ENDED)
+		return;
 	old = MemoryContextSwitchTo(track->context);
 	state = make_state(at);
 	if (state)

@@ -260,7 +260,7 @@ struct PgaeTrack
 	double checkpoint_at;
 	double checkpoint_cost;
 	bool owns_checkpoint; /* the row in ae.checkpoints is of this training */
-	List *ended;          /* states of networks that ended after the last checkpoint */
+	List *ended;          /* small states of networks that ended after the last checkpoint */
 	/* where the network being trained began, for its rate */
 	double network_seconds;
 	uint64 network_update;
@@ -281,6 +281,8 @@ extern PgaeTrack *pgae_track_resume(const PgaeReference *reference, bool may_com
 extern void pgae_track_rows(PgaeTrack *track, uint64 n, const uint64 digest[2]);
 /* Written at once, for others to see; at: NULL before there is a network. */
 extern void pgae_track_phase(PgaeTrack *track, const char *phase, const PgaePosition *at);
+/* Whether there will be checkpoints, whose states are copied. */
+extern bool pgae_track_keeps(const PgaeTrack *track);
 /* Whether the checkpoint has a state of the network, and puts it into its trainer. */
 extern bool pgae_track_has_state(const PgaeTrack *track, const PgaePosition *at);
 extern void pgae_track_restore(PgaeTrack *track, const PgaePosition *at);
