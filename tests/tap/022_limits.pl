@@ -117,21 +117,34 @@ like($model, qr/^[0-9a-f]{32}$/, 'a batch of all rows is trained');
 cmp_ok($mb, '<', 64 + 48, 'within maintenance_work_mem, beside what a backend takes');
 
 my $wide = q(SELECT ae.train(v, '{"updates": 3, "code": 1, "hidden": [], "folds": 1, "prototypes": 0}')
-	FROM (SELECT array_fill(i::real, ARRAY[60000]) AS v FROM generate_series(1, 600) i) s);
-my ($wide_mb, $wide_model) = peak('24MB', $wide);
+	FROM (SELECT array_fill(i::real, ARRAY[20000]) AS v FROM generate_series(1, 600) i) s);
+my ($wide_mb, $wide_model) = peak('8MB', $wide);
 my (undef, $roomy_model) = peak('1GB', $wide);
 
-like($wide_model, qr/^[0-9a-f]{32}$/, 'wide rows of 144 MB are trained');
-cmp_ok($wide_mb, '<', 96 + 48, 'within four times maintenance_work_mem, which the network alone would need');
+like($wide_model, qr/^[0-9a-f]{32}$/, 'wide rows of 48 MB are trained');
+cmp_ok($wide_mb, '<', 32 + 48, 'within the least that any training may take');
 is($wide_model, $roomy_model, 'and give the bytes that they give in memory');
 
-my ($out, $err) = $node->psql('postgres', "SET maintenance_work_mem = '8MB'; SELECT ae.train(v) FROM (SELECT array_fill(i::real, ARRAY[60000]) AS v FROM generate_series(1, 30) i) s",
+my ($out, $err) = $node->psql('postgres', "SET maintenance_work_mem = '8MB'; SELECT ae.train(v) FROM (SELECT array_fill(i::real, ARRAY[20000]) AS v FROM generate_series(1, 30) i) s",
 	args => [ '-v', 'VERBOSITY=verbose' ]);
 
 like($err, qr/53200: training takes (\d+) MB of memory, maintenance_work_mem allows 32 MB/, 'what does not fit is an error');
 my ($needed) = $err =~ /SET maintenance_work_mem = '(\d+)MB'/;
-my ($needed_mb, $default_model) = peak("${needed}MB", "SELECT ae.train(v, '{\"updates\": 2}') FROM (SELECT array_fill(i::real, ARRAY[60000]) AS v FROM generate_series(1, 30) i) s");
+my ($needed_mb, $default_model) = peak("${needed}MB", "SELECT ae.train(v, '{\"updates\": 2}') FROM (SELECT array_fill(i::real, ARRAY[20000]) AS v FROM generate_series(1, 30) i) s");
 like($default_model, qr/^[0-9a-f]{32}$/, 'whose hint helps');
+
+# what a procedure takes beside that is the copy that its checkpoints are written from
+sub planned
+{
+	my (undef, $err) = $node->psql('postgres', "SET maintenance_work_mem = '8MB'; $_[0] CALL ae.train_model('wide', 'SELECT array_fill(i::real, ARRAY[20000]) AS v FROM generate_series(1, 30) i')");
+
+	return ($err =~ /training takes (\d+) MB/)[0] // diag($err);
+}
+my ($plain) = $err =~ /training takes (\d+) MB/;
+is(planned('SET ae.checkpoint_interval = 0;'), $plain, 'without checkpoints a procedure plans what the aggregate does');
+is(planned('BEGIN;'), $plain, 'so it does in a transaction block');
+my $weights = 2 * 256 * 20000 * 4 / 1048576;
+cmp_ok(abs(planned('') - $plain - 5 * $weights), '<', $weights / 2, 'with checkpoints five times the weights more: themselves, gradients, the best ones and two moments');
 cmp_ok($needed_mb, '<', 4 * $needed + 48, 'and is true');
 
 unlike($node->log_text, qr/terminated by signal|PANIC|XX000/, 'no crash, no internal error');
