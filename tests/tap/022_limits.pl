@@ -67,7 +67,7 @@ sub bundle
 
 my %single = (
 	plain => bytes_of('{}'),
-	other => bytes_of('{"seed": 7}'),
+	other => bytes_of('{"learning_rate": 0.01}'),
 	gated => bytes_of('{"sparse": "jumprelu", "sparse_weight": 0.01, "code_activation": "relu"}'),
 	top_k => bytes_of('{"top_k": 2}'),
 	linear => bytes_of('{"activation": "identity"}'),

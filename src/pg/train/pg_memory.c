@@ -36,14 +36,6 @@ memory_limit(void)
 	return Max(work_memory() * NETWORK_FACTOR, LEAST_MEMORY);
 }
 
-size_t
-pgae_job_memory_left(const PgaeJob *job)
-{
-	size_t held = held_memory(job), limit = memory_limit();
-
-	return held < limit ? limit - held : 0;
-}
-
 void
 pgae_job_check_memory(const PgaeJob *job, size_t bytes)
 {

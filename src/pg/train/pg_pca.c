@@ -15,6 +15,8 @@
 /* The yardstick: rows at most, and multiply-adds (some seconds). */
 #define COMPARED_ROWS ((size_t) 16384)
 #define COMPARED_MACS 1e11
+/* Bytes that it may take: whether there is one is no matter of settings. */
+#define COMPARED_BYTES ((size_t) 16 * 1024 * 1024)
 /* Rows for each component, at least. */
 #define ROWS_PER_COMPONENT 8
 
@@ -83,10 +85,21 @@ pgae_pca_starts(const PgaeJob *job)
 	return job->init[job->member] == NULL && job->model->options.optimizer == AE_OPTIMIZER_PCA;
 }
 
+/* Whether the network is of a kind to be compared with principal components. */
+static bool
+is_comparable(const AeModel *model)
+{
+	const AeNet *net = &model->net;
+
+	return model->options.optimizer != AE_OPTIMIZER_PCA &&
+		   net->width[net->n_encoder] < net->width[net->n_layers] && ae_pca_fits(&net->layout) &&
+		   size_of(net) <= COMPARED_BYTES;
+}
+
 size_t
 pgae_pca_memory(const PgaeJob *job)
 {
-	return pgae_pca_starts(job) ? size_of(&job->model->net) : 0;
+	return pgae_pca_starts(job) || is_comparable(job->model) ? size_of(&job->model->net) : 0;
 }
 
 /* Units of the code that have nothing to carry. */
@@ -139,7 +152,7 @@ compared_rows(const PgaeJob *job, size_t n_found)
 }
 
 void
-pgae_job_compare_with_pca(PgaeJob *job, size_t room)
+pgae_job_compare_with_pca(PgaeJob *job)
 {
 	AeModel *model = job->model;
 	const AeNet *net = &model->net;
@@ -148,12 +161,10 @@ pgae_job_compare_with_pca(PgaeJob *job, size_t room)
 	void *block;
 
 	model->pca_loss = NAN;
-	if (model->options.optimizer == AE_OPTIMIZER_PCA ||
-		net->width[net->n_encoder] >= net->width[net->n_layers] || job->rows.nullable ||
-		!ae_pca_fits(&net->layout))
+	if (!is_comparable(model) || job->rows.nullable)
 		return;
 	n = compared_rows(job, n_components(net));
-	if (n == 0 || size_of(net) > room)
+	if (n == 0)
 		return;
 	block = find_components(job, &pca, n, "comparing with principal components");
 	model->pca_loss = ae_pca_loss(&pca);

@@ -100,8 +100,6 @@ extern void pgae_job_report_end(const PgaeJob *job);
 
 /* ---- pg_memory.c: memory, before it is taken ---- */
 
-/* Bytes that the job may still take. */
-extern size_t pgae_job_memory_left(const PgaeJob *job);
 /* 53200 where so many bytes more are over the limit. */
 extern void pgae_job_check_memory(const PgaeJob *job, size_t bytes);
 /*
@@ -155,9 +153,9 @@ extern size_t pgae_pca_memory(const PgaeJob *job);
 extern AeReal *pgae_pca_start(PgaeJob *job);
 /*
  * The loss of as many principal components as the code has units, in job->model: NaN where there is
- * nothing to compare, or no time for it, or where it takes more than `room` bytes.
+ * nothing to compare, or where that would take too much time or memory, whatever the settings.
  */
-extern void pgae_job_compare_with_pca(PgaeJob *job, size_t room);
+extern void pgae_job_compare_with_pca(PgaeJob *job);
 
 /* ---- pg_extras.c: what a model has beside its networks ---- */
 
