@@ -228,13 +228,13 @@ def by_mahalanobis(train, spare, x, options):
 
 
 def by_forest(train, spare, x, options):
-    forest = IsolationForest(200, random_state=0).fit(train)
+    forest = IsolationForest(n_estimators=200, random_state=0).fit(train)
     return -forest.score_samples(x), empirical(-forest.score_samples(spare),
                                                -forest.score_samples(x)), None
 
 
 def by_lof(train, spare, x, options):
-    lof = LocalOutlierFactor(20, novelty=True).fit(train)
+    lof = LocalOutlierFactor(n_neighbors=20, novelty=True).fit(train)
     return -lof.score_samples(x), empirical(-lof.score_samples(spare), -lof.score_samples(x)), None
 
 

@@ -18,7 +18,7 @@
 
 PG_FUNCTION_INFO_V1(pg_ae_detect);
 
-#define N_COLUMNS 5
+#define N_COLUMNS 6
 
 /* The reasons that a row is given: so many, but for the first none of a smaller share. */
 #define N_REASONS "3"
@@ -27,30 +27,58 @@ PG_FUNCTION_INFO_V1(pg_ae_detect);
 /* As in the declaration of ae.detect. */
 #define DEFAULT_TOP 20
 
+/* Rows that are looked at to find groups: those flagged at this contamination, but so many. */
+#define GROUPED_CONTAMINATION "0.01"
+#define GROUPED_ROWS 1000
+
+/*
+ * Groups are of rows whose first reason names one column, with one level or one side; of each the
+ * highest row is shown.  Without groups every row is one.
+ */
 static const char statement[] =
-	"WITH ae_model AS MATERIALIZED (SELECT ae.train(r, %s::pg_catalog.jsonb) AS m FROM ae_input), "
+	"WITH ae_model AS MATERIALIZED (SELECT ae.train(r, %1$s::pg_catalog.jsonb) AS m FROM "
+	"ae_input), "
 	"ae_scored AS MATERIALIZED (SELECT r, ae.raw_score((SELECT m FROM ae_model), r) AS s FROM "
 	"ae_input), "
-	"ae_top AS (SELECT r, s FROM ae_scored WHERE s IS NOT NULL ORDER BY s DESC LIMIT %d) "
-	"SELECT (pg_catalog.row_number() OVER (ORDER BY s DESC))::pg_catalog.int4, "
+	"ae_ranked AS (SELECT r, s, pg_catalog.row_number() OVER (ORDER BY s DESC) AS k FROM "
+	"ae_scored WHERE s IS NOT NULL ORDER BY s DESC LIMIT %2$d), "
+	"ae_top AS MATERIALIZED (SELECT r, s, k FROM ae_ranked WHERE k OPERATOR(pg_catalog.<=) %3$d OR "
+	"ae.p_value((SELECT m FROM ae_model), r) OPERATOR(pg_catalog.<=) " GROUPED_CONTAMINATION "), "
+	"ae_why AS MATERIALIZED (SELECT t.r, t.s, t.k, e.reasons, e.kind FROM ae_top t, LATERAL "
+	"(SELECT "
+	"pg_catalog.array_agg(pg_catalog.format('%%s (%%s %%%%)', f.reason, pg_catalog.round((f.share "
+	"OPERATOR(pg_catalog.*) 100)::pg_catalog.numeric)) ORDER BY f.o) AS reasons, "
+	"(pg_catalog.array_agg(pg_catalog.concat(f.feature, CASE WHEN f.probability IS NOT NULL THEN "
+	"pg_catalog.concat(' is ', f.value) END, pg_catalog.substring(f.reason, "
+	"'above|below|expected|: ')) ORDER BY f.o))[1] AS kind "
+	"FROM (SELECT x.*, pg_catalog.row_number() OVER (ORDER BY x.share "
+	"OPERATOR(pg_catalog.<) " LEAST_SHARE
+	", x.n) AS o FROM ae.explain((SELECT m FROM ae_model), t.r) WITH ORDINALITY AS "
+	"x(feature, value, expected, error, share, probability, reason, n) WHERE x.reason IS NOT NULL) "
+	"f "
+	"WHERE f.o OPERATOR(pg_catalog.=) 1 OR (f.share OPERATOR(pg_catalog.>=) " LEAST_SHARE
+	" AND f.o OPERATOR(pg_catalog.<=) " N_REASONS ")) e), "
+	"ae_grouped AS (SELECT w.*, pg_catalog.row_number() OVER g AS place, pg_catalog.count(*) OVER "
+	"(PARTITION BY CASE WHEN %4$s THEN w.kind ELSE w.k::pg_catalog.text END) AS n FROM ae_why w "
+	"WINDOW g AS (PARTITION BY CASE WHEN %4$s THEN w.kind ELSE w.k::pg_catalog.text END ORDER BY "
+	"w.k)) "
+	"SELECT (pg_catalog.row_number() OVER (ORDER BY k))::pg_catalog.int4, "
 	"ae.anomaly_score((SELECT m FROM ae_model), r), ae.p_value((SELECT m FROM ae_model), r), "
-	"ARRAY(SELECT pg_catalog.format('%%s (%%s %%%%)', e.reason, "
-	"pg_catalog.round((e.share OPERATOR(pg_catalog.*) 100)::pg_catalog.numeric)) "
-	"FROM ae.explain((SELECT m FROM ae_model), r) WITH ORDINALITY AS e(feature, value, expected, "
-	"error, share, probability, reason, n) WHERE e.n OPERATOR(pg_catalog.=) 1 OR e.share "
-	"OPERATOR(pg_catalog.>=) " LEAST_SHARE " LIMIT " N_REASONS "), "
-	"pg_catalog.to_jsonb(r) FROM ae_top ORDER BY s DESC";
+	"coalesce(reasons, ARRAY['unusual as a whole'::pg_catalog.text]), pg_catalog.to_jsonb(r), n "
+	"FROM ae_grouped WHERE place OPERATOR(pg_catalog.=) 1 ORDER BY k LIMIT %3$d";
 
 /* Runs the statement; rows go into result.  Returns how many. */
 static uint64
-run(ReturnSetInfo *result, const char *query, const char *options, int32 top)
+run(ReturnSetInfo *result, const char *query, const char *options, int32 top, bool groups)
 {
 	Tuplestorestate *rows;
 	uint64 n;
 
 	SPI_connect();
 	rows = pgae_name_rows(query, "ae.detect");
-	pgae_run_quietly(psprintf(statement, options, top), 0, NULL, NULL);
+	pgae_run_quietly(psprintf(statement, options, groups ? Max(top, GROUPED_ROWS) : top, top,
+							  groups ? "true" : "false"),
+					 0, NULL, NULL);
 	n = SPI_processed;
 	for (uint64 i = 0; i < n; i++)
 	{
@@ -78,7 +106,10 @@ notice_model(const char *query, const char *options)
 							 strstr(query, "--") ? "\n" : "")));
 }
 
-/* detect(query, options, top): the most anomalous rows of a query or table, and why. */
+/*
+ * detect(query, options, top, groups): the most anomalous rows of a query or table, or groups of them,
+ * and why.
+ */
 Datum
 pg_ae_detect(PG_FUNCTION_ARGS)
 {
@@ -98,7 +129,8 @@ pg_ae_detect(PG_FUNCTION_ARGS)
 	if (top < 1)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("argument \"top\" of ae.detect is %d, must be at least 1", top)));
-	if (run(pgae_begin_set(fcinfo), query, options ? options : "NULL", top) == 0)
+	if (run(pgae_begin_set(fcinfo), query, options ? options : "NULL", top,
+			!PG_ARGISNULL(3) && PG_GETARG_BOOL(3)) == 0)
 		ereport(NOTICE, (errmsg("no row has a score")));
 	else
 		notice_model(query, options);
