@@ -54,8 +54,8 @@ ae_schema_source_varies(const AeSchema *schema, uint32_t first)
 	return false;
 }
 
-static bool
-is_numeric(AeKind kind)
+bool
+ae_kind_is_scaled(AeKind kind)
 {
 	return kind == AE_KIND_NUMBER || kind == AE_KIND_TIME;
 }
@@ -64,7 +64,7 @@ is_numeric(AeKind kind)
 static bool
 is_grouped(const AeColumn *column)
 {
-	return is_numeric(column->kind) && (column->element > 0 || column->parts != 0);
+	return ae_kind_is_scaled(column->kind) && (column->element > 0 || column->parts != 0);
 }
 
 /* Numbers the cells of columns of one sort from `next` on; returns the next free cell. */
@@ -86,7 +86,7 @@ place_cells(AeSchema *schema, bool (*belongs)(const AeColumn *), uint32_t next)
 static bool
 is_scalar(const AeColumn *column)
 {
-	return is_numeric(column->kind) && !is_grouped(column);
+	return ae_kind_is_scaled(column->kind) && !is_grouped(column);
 }
 
 static bool
@@ -588,7 +588,7 @@ value_among_knots(const AeColumn *column, double z)
 static AeReal
 scaled(const AeColumn *column, double clip, double value)
 {
-	double limit = clip > 0.0 && is_numeric(column->kind) ? clip : AE_SCALED_MAX;
+	double limit = clip > 0.0 && ae_kind_is_scaled(column->kind) ? clip : AE_SCALED_MAX;
 
 	if (column->scaling == AE_SCALING_QUANTILE)
 		value = place_among_knots(column, value);

@@ -60,6 +60,9 @@ typedef enum AeScaling
 #define AE_KNOT_STEP 0.1
 
 extern const char *const ae_kind_name[AE_KIND_COUNT];
+
+/* Whether columns of this kind have a mean, a deviation and a scaling: numbers and times. */
+bool ae_kind_is_scaled(AeKind kind);
 extern const char *const ae_scaling_name[AE_SCALING_COUNT];
 
 typedef struct AeLevel

@@ -108,7 +108,7 @@ add_scaling_options(StringInfo out, const AeSchema *schema)
 		add_open(out, "scaling", '{');
 		for (uint32_t c = 0; c < schema->n_columns; c = ae_schema_source_end(schema, c))
 		{
-			if (pgae_is_scaled(&schema->columns[c]))
+			if (ae_kind_is_scaled(schema->columns[c].kind))
 				add_named_text(out, pgae_column_name(schema, c),
 							   ae_scaling_name[schema->columns[c].scaling]);
 		}

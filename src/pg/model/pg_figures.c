@@ -121,12 +121,6 @@ pgae_n_sources(const AeSchema *schema)
 	return n;
 }
 
-bool
-pgae_is_scaled(const AeColumn *column)
-{
-	return column->kind == AE_KIND_NUMBER || column->kind == AE_KIND_TIME;
-}
-
 const char *
 pgae_common_scaling(const AeSchema *schema)
 {
@@ -136,7 +130,7 @@ pgae_common_scaling(const AeSchema *schema)
 	{
 		const AeColumn *column = &schema->columns[c];
 
-		if (!pgae_is_scaled(column))
+		if (!ae_kind_is_scaled(column->kind))
 			continue;
 		if (name && name != ae_scaling_name[column->scaling])
 			return NULL;

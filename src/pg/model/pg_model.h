@@ -174,7 +174,6 @@ extern double pgae_log_posterior(const PgaeModels *models);
 extern double pgae_upper_quantile(const PgaeModels *models, double share);
 extern uint32_t pgae_code_width(const AeModel *model);
 extern uint32_t pgae_n_sources(const AeSchema *schema);
-extern bool pgae_is_scaled(const AeColumn *column);
 /* The scaling that all numbers and times share, or NULL where they do not. */
 extern const char *pgae_common_scaling(const AeSchema *schema);
 

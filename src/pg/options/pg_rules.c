@@ -590,7 +590,7 @@ scaling_differs(const PgaeOptions *options, const AeSchema *schema)
 		bool one = PGAE_GIVEN(options, scaling) && options->scalings == NIL;
 		int asked = one ? options->scaling : -1;
 
-		if (column->kind != AE_KIND_NUMBER && column->kind != AE_KIND_TIME)
+		if (!ae_kind_is_scaled(column->kind))
 			continue;
 		if (options->scalings != NIL && column->name)
 		{

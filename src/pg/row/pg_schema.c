@@ -322,7 +322,7 @@ set_source(PgaeCodec *codec, AeSchema *schema, size_t *stored, PgaeSource *sourc
 	source->is_array = part->conv == PGAE_CONV_ARRAY;
 	source->kind = choose_kind(part, att, options);
 	source->name = pstrdup(NameStr(att->attname));
-	if (scaling >= 0 && source->kind != AE_KIND_NUMBER && source->kind != AE_KIND_TIME)
+	if (scaling >= 0 && !ae_kind_is_scaled(source->kind))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("option \"scaling\" names column \"%s\", which is %s and cannot be scaled",

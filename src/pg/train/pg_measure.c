@@ -31,7 +31,7 @@ typedef struct Measures
 static bool
 needs_sample(const AeColumn *column)
 {
-	return (column->kind == AE_KIND_NUMBER || column->kind == AE_KIND_TIME) &&
+	return ae_kind_is_scaled(column->kind) &&
 		   (column->scaling == AE_SCALING_ROBUST || column->scaling == AE_SCALING_QUANTILE);
 }
 
