@@ -44,7 +44,7 @@ typedef struct AeExtent
 {
 	size_t n_rows;
 	size_t n_cols;
-	size_t ld;  /* numbers from row to row, of outputs and of gradients by them */
+	size_t ld;  /* numbers from row to row, of outputs and of their gradients */
 	size_t ldx; /* of what outputs are compared with */
 } AeExtent;
 
@@ -171,8 +171,8 @@ typedef struct AeKernels
 size_t ae_kernel_packed_count(size_t n_in, size_t n_out);
 
 /*
- * panels (ae_kernel_packed_count elements) = w: I x O, row-major, packed; padding is zero.  check may
- * be NULL.
+ * panels (ae_kernel_packed_count elements) = w: I x O, row-major, packed; padding is zero.  check
+ * may be NULL.
  */
 void ae_kernel_pack(AeReal *panels, const AeReal *w, size_t n_in, size_t n_out, AeCheck check);
 

@@ -1,7 +1,7 @@
 /*
  * ae_math.h: exp, log, tanh, the normal distribution function and their kin,
  * written so that a loop over them becomes vector code and every instruction
- * set gives the same bits.  Knows no array and no instruction set.
+ * set computes the same bits.  Knows no array and no instruction set.
  *
  * How the bits are kept: only +, -, *, comparisons, integer operations and
  * fused multiply-adds, which IEEE 754 rounds in one way; every fusing is
@@ -506,7 +506,7 @@ ae_sincos2pi(float *sine, float *cosine, float turns)
 
 /*
  * ln x for normal x > 0, to an ulp or two: x = m 2^e with m in [1/sqrt 2, sqrt 2),
- * ln m = 2 atanh((m - 1) / (m + 1)) as its series.  Anything else gives NaN.
+ * ln m = 2 atanh((m - 1) / (m + 1)) as its series.  Anything else returns NaN.
  */
 static inline double
 ae_ln(double x)

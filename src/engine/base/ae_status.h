@@ -2,7 +2,7 @@
  * ae_status.h: how the engine says what went wrong, and how it plans memory.
  *
  * The engine allocates nothing, raises nothing and keeps no globals.  A caller
- * asks for a size, gives one block, and receives an AeStatus; numbers that a
+ * asks for a size, passes one block, and receives an AeStatus; numbers that a
  * message may quote travel in an AeError.  Knows nothing of PostgreSQL.
  */
 #ifndef AE_STATUS_H
@@ -20,7 +20,9 @@ typedef double AeReal;
 typedef float AeReal;
 #endif
 
-/* Caps, checked before any product of sizes and by reader and writer of model bytes alike. */
+/*
+ * Caps, checked before sizes are multiplied, and by both the reader and the writer of model bytes.
+ */
 #define AE_MAX_COLUMNS 1664 /* with a name */
 #define AE_MAX_VALUES 65536 /* of a row: columns, and the elements of array columns */
 #define AE_MAX_INPUTS 65536
@@ -43,7 +45,7 @@ typedef enum AeStatus
 	AE_STATUS_COUNT
 } AeStatus;
 
-/* What a message needs; `what` is static text, never owned. */
+/* What a message needs; `what` points at static text. */
 typedef struct AeError
 {
 	AeStatus status;
@@ -73,8 +75,8 @@ ae_fail(AeError *error, AeStatus status, const char *what, double value, double 
 }
 
 /*
- * Called now and then within what may take long, or NULL.  It may leave by longjmp: the engine
- * holds nothing.
+ * Called now and then within long computations; may be NULL.  It may leave by longjmp: the engine
+ * holds nothing that would have to be released.
  */
 typedef void (*AeCheck)(void);
 
@@ -134,7 +136,7 @@ ae_clear(void *to, size_t bytes, AeCheck check)
  * A plan of one block: the same function that places the parts also counts
  * them, in a first pass with base NULL.  Parts are aligned to 64 bytes; the
  * caller's block must be too (ae_arena_align).  Once `overflow` is set every
- * further part is NULL and `used` means nothing.
+ * further part is NULL and `used` has no meaning.
  */
 #define AE_ALIGN 64
 
@@ -145,7 +147,7 @@ typedef struct AeArena
 	bool overflow;
 } AeArena;
 
-/* count elements of size bytes, zeroed by nobody; NULL while counting. */
+/* count elements of size bytes, not zeroed; NULL while counting. */
 static inline void *
 ae_arena_place(AeArena *arena, size_t count, size_t size)
 {

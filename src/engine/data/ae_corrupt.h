@@ -1,5 +1,5 @@
 /*
- * ae_corrupt.h: rows as they enter a network that learns to give back the clean ones.
+ * ae_corrupt.h: corrupts rows before they enter a network that learns to restore the clean ones.
  *
  * A denoising autoencoder minimises L(x, g(f(x~))), x~ drawn anew from q(x~ | x) whenever the row
  * is visited (Vincent, Larochelle, Lajoie, Bengio, Manzagol 2010, JMLR 11, section 4).  Gaussian
@@ -10,9 +10,9 @@
  *     swap          a source column, all its cells together, becomes that of another row
  *     masking       a cell becomes missing
  *
- * Each cell, or column, is drawn for itself with its kind's probability, in this order.  Other rows
- * are those that are passed at once: of a minibatch, or of a slice of it where it is cut; a row
- * alone has none, and keeps its columns.  A missing cell stays missing.
+ * Each cell, or column, is drawn independently with the probability of its kind, in this order.
+ * The other rows are those that are passed at once: a minibatch, or a slice of one; a single row
+ * has none, and keeps its columns.  A missing cell stays missing.
  *
  * Knows cells and layouts; knows no network and no loss.
  */
@@ -33,7 +33,7 @@ typedef struct AeCorruption
 	const AeLayout *layout;
 } AeCorruption;
 
-/* Whether there is anything to do. */
+/* Whether anything is corrupted at all. */
 bool ae_corrupt_any(const AeCorruption *corruption);
 
 /*

@@ -11,10 +11,10 @@
  * A column that never varied in training has no cell (-1): no input, and no output, and it is
  * reconstructed as its one value.
  *
- * Of a column all of whose values are known (it never varied; or it is a category without rare
- * levels) a value that training did not see is *unseen*.  In n rows that has not happened once, so
- * its probability is below 1 / (n + 1).  It costs what a standardised number does that is 0 or 1
- * and is 1 that often: (1 - p)^2 / (p (1 - p)) = n of p = 1 / (n + 1).
+ * If all values of a column are known (it never varied, or it is a category without rare levels), a
+ * value that training did not see is *unseen*.  That has not happened once in n rows, so its
+ * probability is below 1 / (n + 1).  It costs as much as a standardised number that is 0 or 1, and
+ * is 1 that often: (1 - p)^2 / (p (1 - p)) = n for p = 1 / (n + 1).
  */
 #ifndef AE_SCALER_H
 #define AE_SCALER_H
@@ -80,7 +80,7 @@ typedef struct AeColumn
 	AeKind kind;
 	AeScaling scaling;
 	uint32_t parts; /* of a time */
-	bool observed;  /* in training there was a value that is not NULL */
+	bool observed;  /* training saw a value that is not NULL */
 	bool varies;
 	bool indicator; /* an input says whether the value is missing */
 	int32_t cell;   /* the first one, or -1 */
@@ -224,7 +224,7 @@ void ae_moments_add(AeMoments *moments, double value);
 /* Adds the loss of a number that the moments have seen, one that has ae_loss_info.at. */
 void ae_moments_add_distance(AeMoments *moments, double value, AeLoss loss);
 
-/* What the scaler needs to know of a column's observed values. */
+/* What the scaler needs to know about a column's observed values. */
 typedef struct AeStatistics
 {
 	AeMoments value;
@@ -252,15 +252,17 @@ AeStatus ae_scaler_fit(AeSchema *schema, const AeStatistics *statistics, AeError
  */
 double ae_scaler_mean_loss(const AeSchema *schema, const AeLayout *layout, const AeMoments *cells);
 
-/* Whether there are unseen values of a column: all of those in training are known. */
+/* Whether a column can have unseen values: all those of its training are known. */
 bool ae_column_is_known(const AeColumn *column);
 
-/* Whether a value is one of those of a known column; what rounding to float does is no matter. */
+/*
+ * Whether a value is one of those of a known column; differences by rounding to float do not count.
+ */
 bool ae_column_knows(const AeColumn *column, double value);
 
 /*
  * What the unseen values of a row cost: the sum over its source columns that have one.
- * parts[n_columns], or NULL: of each, at its first value, NaN where the column is NULL.
+ * parts[n_columns], or NULL: the cost of each, at its first value; NaN where the column is NULL.
  */
 double ae_scaler_unseen(double *parts, const AeSchema *schema, const double *values,
 						const bool *missing);
@@ -277,7 +279,7 @@ int ae_scaler_apply(AeReal *cells, const AeSchema *schema, const double *values,
  * values[n_columns] from outputs in scaled units (probabilities for booleans, BCE numbers and
  * categories): in the user's units, within min and max of the column; of a category the index of
  * its most probable level, or if that is `other`, -1 minus the most probable one that has a name.
- * Constants give their value.
+ * Constants have their value.
  */
 void ae_scaler_invert(double *values, const AeSchema *schema, const AeLayout *layout,
 					  const AeReal *outputs);

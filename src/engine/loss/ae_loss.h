@@ -1,6 +1,6 @@
 /*
- * ae_loss.h: how the cells of a row lie beside the inputs and outputs of a network,
- * and what a reconstruction costs.
+ * ae_loss.h: how the cells of a row correspond to the inputs and outputs of a network, and what a
+ * reconstruction costs.
  *
  * A *cell* is one scaled number of a row.  Dense cells (numbers, times, booleans) come
  * first and are inputs and outputs of the same index.  After them every category has
@@ -16,9 +16,9 @@
  * part in the loss.  A category cell of -1 is a level that training did not see: it
  * enters as no level, and is surprising.
  *
- * The loss of a category is weighted so that predicting its frequencies costs 1 on the
- * average, as predicting the mean does of a standardised number: a rare level then is as
- * surprising as a number of the same rarity.
+ * The loss of a category is weighted so that predicting its frequencies costs 1 on average, as
+ * predicting the mean of a standardised number does: a rare level is then as surprising as a
+ * number of the same rarity.
  *
  * The loss of a row is the mean over its observed source columns of the column's loss,
  * which is a mean over the column's observed outputs where it has several (the elements
@@ -43,10 +43,10 @@ typedef enum AeLoss
 	AE_LOSS_COUNT
 } AeLoss;
 
-/* What a loss is taken of. */
+/* What a loss is computed from. */
 typedef enum AeLossOf
 {
-	AE_LOSS_OF_DISTANCE, /* the difference of an output and its cell */
+	AE_LOSS_OF_DISTANCE, /* the difference between an output and its cell */
 	AE_LOSS_OF_LOGIT,    /* a logit, its cell in [0, 1] */
 	AE_LOSS_OF_CATEGORY  /* all outputs of a category */
 } AeLossOf;
@@ -119,7 +119,7 @@ ae_loss_is_category(AeLoss loss)
 	return ae_loss_info[loss].of == AE_LOSS_OF_CATEGORY;
 }
 
-/* A loss of the difference of an output and its cell; the others are taken of logits, or levels. */
+/* A loss of the difference between an output and its cell; the others take logits, or levels. */
 static inline bool
 ae_loss_is_distance(AeLoss loss)
 {
@@ -159,7 +159,7 @@ typedef struct AeInputs
 	size_t n_rows;
 } AeInputs;
 
-/* Gaussian noise of deviation sigma. */
+/* Gaussian noise with standard deviation sigma. */
 typedef struct AeNoise
 {
 	AeReal sigma; /* 0: none */
@@ -174,7 +174,7 @@ void ae_inputs_place(AeInputs *inputs, AeArena *arena, const AeLayout *layout, s
 void ae_loss_inputs(AeInputs *inputs, const AeCells *cells, const AeLayout *layout,
 					const AeNoise *noise, const AeKernels *kernels);
 
-/* What a loss is taken with. */
+/* What a loss needs to be computed. */
 typedef struct AeMeasure
 {
 	const AeLayout *layout;
@@ -182,18 +182,18 @@ typedef struct AeMeasure
 	AeReal *scratch; /* ae_loss_scratch */
 } AeMeasure;
 
-/* Elements of scratch. */
+/* Number of elements of scratch. */
 size_t ae_loss_scratch(const AeLayout *layout);
 
 /* Whether any of n cells is missing. */
 bool ae_loss_any_missing(const AeReal *cells, size_t n);
 
-/* Source columns of a row that are observed. */
+/* How many source columns of a row are observed. */
 uint32_t ae_loss_observed(const AeReal *cells, const AeLayout *layout);
 
 /*
- * Loss of one row: the mean over its observed columns; 0 where none is.  With d not NULL
- * also d = scale * its gradient by the outputs (before output activations: BCE and
+ * Loss of one row: the mean over its observed columns; 0 if there are none.  Unless d is NULL,
+ * also d = scale * its gradient with respect to the outputs (before output activations: BCE and
  * categories have logits).  Squared errors and sums in the order of the scoring kernels.
  * outputs, d: n_outputs; cells: n_cells.
  */
@@ -208,8 +208,8 @@ double ae_loss_block(const AeReal *outputs, const AeReal *cells, uint32_t block,
 					 const AeMeasure *measure);
 
 /*
- * Sum of ae_loss_row over rows, in double; with d not NULL also their gradients.  Where
- * nothing is missing dense blocks are done for all rows at once.
+ * Sum of ae_loss_row over rows, in double; unless d is NULL, also their gradients.  Where nothing
+ * is missing, dense blocks are computed for all rows at once.
  */
 double ae_loss_rows(AeReal *d, const AeReal *outputs, const AeCells *cells, double scale,
 					const AeMeasure *measure);

@@ -6,15 +6,16 @@
  *
  *     l1         phi = |h|              the prior is Laplace's; a rectifier makes true zeros of it
  *     student_t  phi = log(1 + h^2)     Olshausen, Field, Nature 381, 1996
- *     log        phi = log(1 + |h|)     Candes, Wakin, Boyd 2008: between l1 and counting
+ *     log        phi = log(1 + |h|)     Candes, Wakin, Boyd 2008: between l1 and a count
  *     kl         phi = rho log(rho / r) + (1 - rho) log((1 - rho) / (1 - r)), r the mean of h over
  *                the rows, rho the target rate: Ng, Sparse autoencoder (CS294A), 2011.
  *                h in (0, 1): sigmoid units.
- *     jumprelu   phi = 1 where h > 0, else 0: how many units are on (Rajamanoharan et al. 2024). By
- *                h it has no gradient; by the thresholds of units ae_gate_gradient makes one.
+ *     jumprelu   phi = 1 where h > 0, else 0: how many units are on (Rajamanoharan et al. 2024).
+ *                It has no gradient with respect to h; ae_gate_gradient makes one with respect to
+ *                the thresholds.
  *
- * The mean of kl is taken over the rows that are passed at once: a minibatch, or a slice of it
- * where it is cut.  Knows arrays; knows no network.
+ * The mean of kl is taken over the rows that are passed at once: a minibatch, or a slice of one.
+ * Knows arrays; knows no network.
  */
 #ifndef AE_PENALTY_H
 #define AE_PENALTY_H
@@ -49,7 +50,7 @@ typedef struct AePenaltyTerm
 double ae_penalty_value(const AeReal *h, size_t n_rows, size_t n_units, const AePenaltyTerm *term,
 						double *means);
 
-/* d += scale * the gradient of ae_penalty_value by h; d: n_rows x n_units. */
+/* d += scale * the gradient of ae_penalty_value with respect to h; d: n_rows x n_units. */
 void ae_penalty_gradient(AeReal *d, const AeReal *h, size_t n_rows, size_t n_units,
 						 const AePenaltyTerm *term, double scale, double *means);
 

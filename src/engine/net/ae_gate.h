@@ -42,7 +42,7 @@
  */
 #define AE_FIRST_THRESHOLD 0.1
 
-/* Updates that the average of the smallest activation kept reaches back. */
+/* How many updates the average of the smallest activation kept reaches back. */
 #define AE_GATE_WINDOW 32
 
 /* A unit that was 0 for every row of so many updates is dead. */
@@ -71,8 +71,8 @@ void ae_gate_apply(AeReal *h, AeReal *mask, const AeReal *thresholds, size_t n_r
 				   size_t n_units);
 
 /*
- * d_thresholds += the pseudo-gradient above, given d: n_rows x n_units, the gradient by h, and the
- * weight of each unit that is on in the same units.  before: n_rows x n_units.
+ * d_thresholds += the pseudo-gradient above.  d: n_rows x n_units, the gradient with respect to h;
+ * weight: what each unit that is on costs, on the same scale; before: n_rows x n_units.
  */
 void ae_gate_gradient(AeReal *d_thresholds, const AeReal *d, const AeReal *before,
 					  const AeReal *thresholds, double weight, size_t n_rows, size_t n_units);
@@ -89,7 +89,7 @@ void ae_units_see(AeUnitCounts *counts, const AeReal *h, size_t n_rows, size_t n
 /* After an update. */
 void ae_units_end_update(AeUnitCounts *counts, size_t n_units);
 
-/* Units that are dead. */
+/* How many units are dead. */
 size_t ae_units_n_dead(const AeUnitCounts *counts, size_t n_units);
 
 #endif

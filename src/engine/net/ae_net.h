@@ -36,10 +36,10 @@ typedef struct AeNet
  */
 AeStatus ae_net_check(const AeNet *net, AeError *error);
 
-/* The same without a look at the blocks of the layout. */
+/* The same without checking the blocks of the layout. */
 AeStatus ae_net_check_shape(const AeNet *net, AeError *error);
 
-/* Number of parameters; 0 for a net that ae_net_check refuses by its sizes. */
+/* Number of parameters. */
 size_t ae_net_n_params(const AeNet *net);
 
 /* Multiply-adds of one row's forward pass. */
@@ -90,8 +90,8 @@ typedef struct AeDescent
 /*
  * What a part of a training does within a pass.  Functions that it does not need are NULL.
  *
- *     before  changes h[l + 1], which is the input of layer l times W_l; the bias and the activation
- *             follow
+ *     before  changes h[l + 1], which is the input of layer l times W_l; the bias and the
+ *             activation follow
  *     after   changes h[l + 1] behind the activation, or sets what the next layer sees of it
  *             (pass->seen); not called of the last layer
  *
@@ -157,9 +157,10 @@ bool ae_net_is_symmetric(const AeNet *net);
 void ae_net_tie(AeReal *params, const AeNet *net);
 
 /*
- * Gradient by tied weights: both uses of a matrix get the sum of the gradients of both, times
- * share.  With 1 it is the derivative by the one matrix; with 1/2 the projection of the gradient
- * onto the weights that are tied, whose product with a direction among them is the slope of it.
+ * Gradient with respect to tied weights: both uses of a matrix get the sum of their gradients,
+ * times share.  With 1 that is the derivative with respect to the one matrix; with 1/2 it is the
+ * projection of the gradient onto tied weights, whose product with a tied direction is the slope
+ * along it.
  */
 void ae_net_tie_gradient(AeReal *grads, const AeNet *net, AeReal share);
 

@@ -3,9 +3,9 @@
  *
  *     u = (z - m) / sqrt(v + epsilon)      y = gamma u + beta
  *
- * with m and v the mean and variance (1/n) of each unit over the rows that are passed at once: a
- * minibatch, or a slice of it where it is cut.  Of a single row v is 0 and u is 0: it says nothing
- * but beta, and is not tracked.  beta is the layer's bias, which the caller adds.
+ * where m and v are the mean and variance (1/n) of each unit over the rows that are passed at once:
+ * a minibatch, or a slice of one.  For a single row v = 0 and u = 0: the output is beta, and the
+ * row is not tracked.  beta is the layer's bias, which the caller adds.
  *
  * Where rows are scored, m and v are running means of training, and the whole is a change of
  * weights and bias: W gamma / sqrt(v + epsilon), beta - m gamma / sqrt(v + epsilon).
@@ -21,7 +21,7 @@
 #define AE_NORM_EPSILON 1e-5
 #define AE_NORM_MOMENTUM 0.1 /* share of the newest minibatch in running means */
 
-/* What the rows last passed were like; n_units each, owned by the caller. */
+/* Moments of the rows last passed; n_units each, owned by the caller. */
 typedef struct AeNormMoments
 {
 	double *mean;
@@ -43,14 +43,17 @@ typedef struct AeNorm
 /* z: n_rows x n_units, row-major, becomes gamma u. */
 void ae_norm_forward(AeReal *z, const AeNorm *norm);
 
-/* d, the gradient by y, becomes that by z; d_gamma and d_beta (+)= those by gamma and beta. */
+/*
+ * d, the gradient with respect to y, becomes that with respect to z; d_gamma and d_beta (+)= those
+ * with respect to gamma and beta.
+ */
 void ae_norm_backward(AeReal *d, AeReal *d_gamma, AeReal *d_beta, bool accumulate,
 					  const AeNorm *norm);
 
 /*
  * Running means of mean and variance, the latter of the population (n / (n - 1)): the first rows as
- * they are, then a tenth of each that follow.  A single row says nothing of a variance, and is
- * passed over; false then.
+ * they are, then a tenth of each that follow.  Returns false for a single row, which has no
+ * variance and is skipped.
  */
 bool ae_norm_track(double *mean, double *variance, const AeNormMoments *moments, size_t n_units,
 				   size_t n_rows, bool first);

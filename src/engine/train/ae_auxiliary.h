@@ -7,10 +7,10 @@
  *     e = sum over j in S of z_j W_j       W_j: row j of the decoder's weights, no bias
  *     weight * loss(r + e, x)
  *
- * is added to the loss: dead units learn to explain what the others left over.  k is the number of
- * units that are on in a row, the mean over the rows passed at once (for top_k, k), at most all
- * dead ones: where more of them share the rest, none gets large enough to be on by itself
- * (measured). Taken as the loss of r + e it is one loss for blocks of every kind; for squared
+ * is added to the loss: dead units learn to explain what the others leave unexplained.  k is the
+ * number of units that are on in a row, the mean over the rows passed at once (for top_k, k), at
+ * most all dead ones: where more of them share the rest, none gets large enough to be on by itself
+ * (measured).  Taken as the loss of r + e it is one loss for blocks of every kind; for squared
  * errors it is |x - r - e|^2.  The decoder must be one layer whose outputs are not bent.
  *
  * Source: Gao et al., "Scaling and evaluating sparse autoencoders", 2024, appendix A.2 (AuxK).
@@ -36,14 +36,14 @@ typedef struct AeAuxiliary
 } AeAuxiliary;
 
 /*
- * Sum over rows of weight * loss, after a forward pass with in training; 0 where no unit is dead.
- * Leaves its gradient, times scale, by z where ae_net_backward finds it, and by the decoder's
- * weights to ae_auxiliary_gradient.  cells: those of the rows that were passed.
+ * Sum over rows of weight * loss, after a forward pass in training; 0 if no unit is dead.  The
+ * gradient with respect to z, times scale, is left for the hooks of the part; that with respect to
+ * the decoder's weights is for ae_auxiliary_gradient to add.  cells: of the rows that were passed.
  */
 double ae_auxiliary_loss(AeAuxiliary *auxiliary, AePass *pass, const AeReal *params,
 						 const AeCells *cells, double scale, const AeMeasure *measure);
 
-/* grads += the gradient by the decoder's weights, after ae_net_backward. */
+/* grads += the gradient with respect to the decoder's weights, after ae_net_backward. */
 void ae_auxiliary_gradient(AeReal *grads, const AeAuxiliary *auxiliary, const AePass *pass);
 
 #endif

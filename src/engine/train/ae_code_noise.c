@@ -1,6 +1,6 @@
 /*
- * ae_code_noise.c: the stage that adds Gaussian noise to the code before its activation, which drives
- * sigmoids to 0 and 1.  It is a function of the visit, and no other noise.
+ * ae_code_noise.c: the stage that adds Gaussian noise to the code before its activation, which
+ * drives sigmoids to 0 and 1.  It is a function of the visit, and no other noise.
  *
  * Source: Salakhutdinov, Hinton, "Semantic hashing", 2009, section 2.2.
  */

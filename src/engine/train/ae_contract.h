@@ -15,7 +15,7 @@
  *                    row, whose expectation it is (Hutchinson 1989).
  *
  * The gradient follows that chain back: to every W_l, and through s'' to every z_l, from where
- * ae_net_backward takes it on.  s'' must exist: no rectifier, whose s' jumps.
+ * ae_net_backward carries it on.  s'' must exist, which rules out rectifiers: their s' jumps.
  */
 #ifndef AE_CONTRACT_H
 #define AE_CONTRACT_H
@@ -31,7 +31,7 @@ typedef struct AeContraction
 	AeReal *z[AE_MAX_LAYERS];         /* kept where s' is not a function of h */
 	AeReal *d_z[AE_MAX_LAYERS];       /* the gradient with respect to z_l */
 	AeReal *curve[AE_MAX_LAYERS];     /* s''(z_l), likewise */
-	AeReal *g[AE_MAX_LAYERS];         /* of a probe, by h_l: n_rows x width[l] */
+	AeReal *g[AE_MAX_LAYERS];         /* of a probe, with respect to h_l: n_rows x width[l] */
 	AeReal *a[AE_MAX_LAYERS];         /* of a probe, by z_l: n_rows x width[l + 1] */
 	AeReal *probe;                    /* n_rows x code, where one is needed, or NULL */
 	AeReal *back[2];                  /* gradients on the way back, ping and pong */

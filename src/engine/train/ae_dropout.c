@@ -1,7 +1,7 @@
 /*
  * ae_dropout.c: the stage that drops units of hidden layers other than the code: each with the
- * probability `dropout`.  What is kept is divided by 1 - dropout, so that nothing needs to be scaled
- * when rows are scored.
+ * probability `dropout`.  What is kept is divided by 1 - dropout, so that nothing needs to be
+ * scaled when rows are scored.
  *
  * Source: Srivastava et al., "Dropout", JMLR 15, 2014, section 10.
  */

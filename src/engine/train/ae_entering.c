@@ -1,6 +1,6 @@
 /*
- * ae_entering.c: the stage that makes inputs of rows: in training corrupted ones (ae_corrupt.h), with
- * noise on their numbers.
+ * ae_entering.c: the stage that makes inputs of rows: in training corrupted ones (ae_corrupt.h),
+ * with noise on their numbers.
  */
 #include "ae_corrupt.h"
 #include "ae_part.h"

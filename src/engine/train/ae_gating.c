@@ -1,7 +1,7 @@
 /*
- * ae_gating.c: the stage that keeps some units of the code and lets the others be 0 (ae_gate.h): the
- * top_k largest of each row, the largest of all rows of a slice, or those above a threshold that is
- * learned.
+ * ae_gating.c: the stage that keeps some units of the code and lets the others be 0 (ae_gate.h):
+ * the top_k largest of each row, the largest of all rows of a slice, or those above a threshold
+ * that is learned.
  */
 #include <string.h>
 

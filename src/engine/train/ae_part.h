@@ -137,8 +137,8 @@ typedef struct AePart
 } AePart;
 
 /*
- * All parts; each is a constant ae_NAME_part.  The order is that in which rows come through them, and
- * that in which terms are taken and added.
+ * All parts; each is a constant ae_NAME_part.  The order is that in which rows come through them,
+ * and that in which terms are taken and added.
  */
 #define AE_PARTS(PART)                                                                             \
 	PART(entering)                                                                                 \

@@ -1,11 +1,12 @@
 /*
- * ae_pretrain.h: a deep autoencoder, one layer after the other.
+ * ae_pretrain.h: trains a deep autoencoder one layer after the other, before all are trained
+ * together.
  *
  * Layer l of the encoder, with h_0 the row and h_l what layers 0 .. l-1 that are pretrained already
  * make of it, is first the encoder of a shallow autoencoder [width[l], width[l+1], width[l]] of
  * h_l; its two layers then are layer l of the whole and the mirror of it.  Of the first one inputs,
  * outputs and losses are those of the rows; above, the loss is the squared error.  Activations are
- * those of the whole net, but for a gate of the code, which the shallow nets do not have.
+ * those of the whole net; a gate of the code is left out.
  *
  * Source: Bengio, Lamblin, Popovici, Larochelle 2007, "Greedy layer-wise training of deep
  * networks"; Goodfellow, Bengio, Courville, Deep Learning, 2016, section 15.1.  Denoising: Vincent

@@ -1,6 +1,6 @@
 /*
- * ae_reconstruction.c: how far what comes out is from what should, as a term of the loss: the one that
- * is reported as the loss.
+ * ae_reconstruction.c: how far what comes out is from what should, as a term of the loss: the one
+ * that is reported as the loss.
  */
 #include "ae_part.h"
 

@@ -1,17 +1,17 @@
 /*
- * ae_target.h: a supervised target: what a linear head on the code predicts of a row.
+ * ae_target.h: a supervised target, which a linear head predicts from the code.
  *
- * With code h (R x C) the head gives o = h W_t + b_t (R x K; its parameters stand behind the
- * layers, ae_net.h).  A label y is one more cell of a row, NaN where it is not known:
+ * For a code h (R x C) the head computes o = h W_t + b_t (R x K; its parameters stand behind those
+ * of the layers, ae_net.h).  A label y is one more cell of a row, NaN where it is unknown:
  *
  *     K >= 2   y in 0 .. K - 1, a level; loss log sum_k exp(o_k) - o_y, the cross-entropy of the
- *              softmax; its derivative by o is softmax(o) - [k = y]
+ *              softmax; its derivative with respect to o is softmax(o) - [k = y]
  *     K = 1    y a standardised number; loss (o - y)^2, its derivative 2 (o - y)
  *
  * The objective is the mean over rows of the reconstruction loss + weight * the mean over
- * *labelled* rows of the target's.  Few labels among many rows would starve if their sum were
- * divided by all rows of a minibatch, so that it is multiplied by ae_target_factor, a constant.
- * Rows without a label train the reconstruction alone.
+ * *labelled* rows of the target's.  A few labels among many rows would have no influence if their
+ * sum were divided by all rows of a minibatch, so it is multiplied by ae_target_factor, a
+ * constant.  Rows without a label train the reconstruction alone.
  *
  * Sources: Goodfellow, Bengio, Courville, Deep Learning, 2016, section 14.1 and 7.6 (a shared
  * representation of P(x) and P(y | x)); Ranzato, Szummer, ICML 2008, eq. 4.
@@ -43,10 +43,10 @@ AeReal ae_target_cell(const AeColumn *column, double value, bool missing);
 /* min(n_rows / n_labelled, AE_TARGET_MAX_FACTOR); 0 without labels. */
 double ae_target_factor(size_t n_rows, size_t n_labelled);
 
-/* Labels that are known among n cells. */
+/* How many of n labels are known. */
 size_t ae_target_count(const AeReal *cells, size_t n);
 
-/* What the target's loss is taken with. */
+/* What the target's loss needs to be computed. */
 typedef struct AeTargetMeasure
 {
 	uint32_t n_target; /* outputs of the head */
@@ -58,8 +58,8 @@ typedef struct AeTargetMeasure
 size_t ae_target_scratch(uint32_t n_target);
 
 /*
- * Sum of the loss over labelled rows; with d not NULL also d = scale * its gradient by the
- * outputs, 0 in rows without a label.
+ * Sum of the loss over labelled rows; unless d is NULL, also d = scale * its gradient with respect
+ * to the outputs, 0 in rows without a label.
  *
  * d, outputs: n_rows x n_target, row-major; labels: n_rows.
  */

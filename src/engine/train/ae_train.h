@@ -22,8 +22,8 @@
 #include "ae_status.h"
 
 /*
- * What weight_decay costs the weights (not biases) that training ended with: Omega of ae_prior.h,
- * of tied weights once.  params: ae_net_n_params(net).
+ * The penalty of weight_decay on the weights (not biases) that training ended with: Omega of
+ * ae_prior.h; tied weights count once.  params: ae_net_n_params(net).
  */
 double ae_train_weight_penalty(const AeReal *params, const AeNet *net,
 							   const AeTrainOptions *options);
@@ -43,7 +43,7 @@ typedef struct AeEpoch
 	float validation_loss; /* NaN without validation rows */
 } AeEpoch;
 
-/* At most so many epochs are kept: when full, every other one goes and the stride doubles. */
+/* The most epochs that are kept: when full, every other one is dropped and the stride doubles. */
 #define AE_MAX_HISTORY 1024
 
 typedef enum AeTrainState
@@ -59,7 +59,7 @@ typedef enum AeTrainState
 
 extern const char *const ae_train_state_name[AE_TRAIN_STATE_COUNT];
 
-/* What may be looked at between steps. */
+/* What the caller may look at between steps. */
 typedef struct AeProgress
 {
 	AeTrainState state;
@@ -103,17 +103,18 @@ const AeProgress *ae_trainer_progress(const AeTrainer *trainer);
 
 /*
  * The mean over rows of a term of the loss (ae_part.h), without its factor, in the epoch that the
- * parameters are of: over validation rows if there are any.  NaN before, and of a term that is not
- * used.
+ * parameters come from: over validation rows if there are any.  NaN before the first epoch, and for
+ * a term that is not used.
  */
 double ae_trainer_mean(const AeTrainer *trainer, const char *term);
 
 /*
- * A training that goes on later, in another process: all that its next steps depend on but net,
- * options, rows and kernels.  It can be saved between two evaluations, ae_trainer_at_rest, and
- * when it has ended.  saved: ae_trainer_saved_size bytes in the order of this machine, of this
- * build.  ae_trainer_restore puts them into a trainer just made for the same net, options and
- * number of rows: AE_ERR_SHAPE where they belong to another one; they are trusted otherwise.
+ * Saving a training that is resumed later, in another process: everything that its next steps
+ * depend on, except net, options, rows and kernels.  It can be saved between two evaluations
+ * (ae_trainer_at_rest), and when it has ended.  saved: ae_trainer_saved_size bytes, which only this
+ * build on such a machine can read.  ae_trainer_restore puts them into a trainer just made for the
+ * same net, options and number of rows: AE_ERR_SHAPE where they belong to another one; they are
+ * trusted otherwise.
  */
 bool ae_trainer_at_rest(const AeTrainer *trainer);
 size_t ae_trainer_saved_size(const AeTrainer *trainer);
@@ -122,7 +123,7 @@ AeStatus ae_trainer_restore(AeTrainer *trainer, const void *saved, size_t bytes,
 
 /*
  * The resulting parameters (ae_net_n_params), owned by the trainer.  After a
- * divergence the last good ones; NULL if there never were any.
+ * divergence the last good ones, or NULL if there were none.
  */
 const AeReal *ae_trainer_params(const AeTrainer *trainer);
 

@@ -42,7 +42,7 @@ extern const char *pgae_blas_corename(void);
 extern void pgae_digest(uint8 digest[PGAE_SHA256_BYTES], const void *bytes, size_t length);
 
 /* ---- pg_error.c: the only place that turns a status into SQLSTATE and sentence ---- */
-/* What error->column is of the target. */
+/* The value of error->column that stands for the target. */
 #define PGAE_TARGET_COLUMN INT_MAX
 /* Raises ERROR; column names are taken from schema where error->column >= 0 (may be NULL). */
 pg_noreturn extern void pgae_raise(const AeError *error, const AeSchema *schema);
@@ -61,7 +61,8 @@ typedef struct PgaeModels
 
 /*
  * A text of a model in the server's encoding, palloc'd.  Where that lacks a character, or raw bytes
- * are not valid in it: NULL if missing_ok, else 22P05 or 22021.  No other way leads out of a model.
+ * are not valid in it: NULL if missing_ok, else 22P05 or 22021.  All texts of a model come this
+ * way.
  */
 extern char *pgae_model_text(const AeSchema *schema, const char *bytes, size_t len,
 							 bool missing_ok);
@@ -91,13 +92,13 @@ extern void pgae_file_read(PgaeFile *file, void *bytes, size_t n, uint64 positio
 /* ---- pg_query.c: queries that users give as text ---- */
 
 /*
- * The query that an argument of that function means: its text without semicolons at the end, or
- * all of the table that it names.  22023 for what is neither.
+ * The query that an argument of that function stands for: its text without trailing semicolons, or
+ * the whole table that it names.  22023 if it is neither.
  */
 extern char *pgae_query_of(char *text, const char *function);
 /*
- * Runs a statement of ours around a query that was checked, with n parameters; its rows are in
- * SPI_tuptable.  Errors inside have no mention of the statement in their context.
+ * Runs a statement of ours around a checked query, with n parameters; its rows are in SPI_tuptable.
+ * The context of errors inside does not mention the statement.
  */
 extern void pgae_run_quietly(const char *text, int n, Oid *types, Datum *values);
 
@@ -107,7 +108,7 @@ extern void pgae_run_quietly(const char *text, int n, Oid *types, Datum *values)
 extern struct _SPI_plan *pgae_prepare_query(const char *query, const char *function);
 /*
  * Runs a query; statements of this connection of SPI may then read its rows, the column r of
- * ae_input.  The store is to be given to tuplestore_end before SPI_finish.
+ * ae_input.  Call tuplestore_end on the store before SPI_finish.
  */
 extern struct Tuplestorestate *pgae_name_rows(const char *query, const char *function);
 

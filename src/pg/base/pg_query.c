@@ -1,9 +1,9 @@
 /*
  * pg_query.c: queries that users give as text: what they are, and running them.
  *
- * The query runs by itself and gives columns, of which rows are made here.  A query around it that
- * asked for its rows as values would have them cross from other servers where it reads distributed
- * tables, and a record without a type cannot: it arrives without names or not at all.
+ * The query runs by itself and returns columns, from which rows are made here.  A query around it
+ * that asked for its rows as values would have them cross from other servers where it reads
+ * distributed tables, and a record without a type cannot: it arrives without names or not at all.
  */
 #include "pg_base.h"
 
@@ -146,7 +146,9 @@ pgae_prepare_query(const char *query, const char *function)
 	return plan;
 }
 
-/* Puts the rows that a query gives into a store, each as a record; returns their type's typmod. */
+/*
+ * Puts the rows that a query returns into a store, each as a record; returns their type's typmod.
+ */
 static int32
 fill_store(Tuplestorestate *store, const char *query, const char *function)
 {

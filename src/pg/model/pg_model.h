@@ -1,5 +1,5 @@
 /*
- * pg_model.h: models: from bytes, by reference, and in the tables of named models.
+ * pg_model.h: models from bytes, by reference, and from the tables of named models.
  */
 #ifndef PG_MODEL_H
 #define PG_MODEL_H
@@ -56,7 +56,7 @@ extern void pgae_stored_open(PgaeStored *stored, const PgaeReference *reference)
 extern void pgae_stored_close(PgaeStored *stored);
 /* The version that a row of ae.models is. */
 extern void pgae_reference_of_row(PgaeReference *reference, HeapTuple tuple);
-/* Whether there is one of that digest. */
+/* Whether there is a version with that digest. */
 extern bool pgae_version_exists(const PgaeReference *reference);
 /*
  * Fills in what a reference leaves open, the version (the newest) or its digest, from what snapshot
@@ -65,20 +65,21 @@ extern bool pgae_version_exists(const PgaeReference *reference);
 extern bool pgae_resolve(PgaeReference *reference, Snapshot snapshot, Node *escontext);
 /* Sets the digest to that of these bytes. */
 extern void pgae_reference_set_digest(PgaeReference *reference, const struct varlena *model);
-/* Raises that there is no such model, or saves that in escontext and returns false. */
+/* Raises an error that there is no such model, or saves it in escontext and returns false. */
 extern bool pgae_refuse_unknown(const PgaeReference *reference, Node *escontext);
 extern bool pgae_name_exists(const char *name);
 /* A table of the extension, or an index of one. */
 extern Oid pgae_table(const char *name);
 /*
- * The owner of ae.models, and of names whose owner is no more; 55000 if it is not the extension's.
+ * The owner of ae.models, and of names whose owner no longer exists; 55000 if the table is not the
+ * extension's.
  */
 extern Oid pgae_tables_owner(void);
 /* 42501 unless the current user has the rights of the owner of a name. */
 extern void pgae_check_owner(const char *name);
 /*
- * Whether the current user has the rights of a role; of one that is no more, the owner of
- * ae.models.
+ * Whether the current user has the rights of a role; a role that no longer exists stands for the
+ * owner of ae.models.
  */
 extern bool pgae_has_rights_of(const char *role);
 /* Whether a model argument is declared as ae.model rather than bytea. */
@@ -114,11 +115,11 @@ typedef struct PgaeStatement
 extern PgaeStatement pgae_statement_about(const char *text, const PgaeReference *reference);
 extern void pgae_statement_add(PgaeStatement *statement, Oid type, Datum value, bool isnull);
 /*
- * Runs it as the owner of the tables; returns how many rows it gave or changed.  Needs SPI to be
- * connected.
+ * Runs it as the owner of the tables; returns the number of rows it returned or changed.  Needs SPI
+ * to be connected.
  */
 extern uint64 pgae_statement_run(const PgaeStatement *statement);
-/* For one that runs many times, with other values; its plan is to be given to SPI_freeplan. */
+/* For a statement that runs many times, with other values; free its plan with SPI_freeplan. */
 extern void pgae_statement_prepare(PgaeStatement *statement);
 
 /* 42501 unless the current user may save versions of a name. */

@@ -1,10 +1,9 @@
 /*
- * pg_options.h: the options of ae.train, from jsonb to what the engine is told.
+ * pg_options.h: the options of ae.train, from jsonb to the engine's own.
  *
- * Three files share it, each above the one before.  pg_options.c parses: what options there are, of
- * which type and range.
- * pg_rules.c refuses what cannot stand together.  pg_defaults.c fills in what was not given, once
- * columns and rows are known.
+ * Three files share it, each above the one before.  pg_options.c parses: it knows which options
+ * there are, with their types and ranges.  pg_rules.c refuses options that cannot be combined.
+ * pg_defaults.c fills in what was not given, once columns and rows are known.
  */
 #ifndef PG_OPTIONS_H
 #define PG_OPTIONS_H
@@ -15,7 +14,7 @@
 
 #include "pg_base.h"
 
-/* What an option says of one column. */
+/* What an option says about one column. */
 typedef struct PgaeChoice
 {
 	char *column;
@@ -33,8 +32,8 @@ typedef enum PgaeDenoise
 } PgaeDenoise;
 
 /*
- * The options as they were given.  A field that was not is 0, those of train hold the engine's
- * defaults; PGAE_GIVEN tells.
+ * The options as they were given.  A field that was not given is 0, or in train the engine's
+ * default; PGAE_GIVEN tells which were given.
  */
 typedef struct PgaeOptions
 {
@@ -120,18 +119,18 @@ extern const char *pgae_option_word(const PgaeOptionInfo *info, int value);
 /* Parses options and checks each; options may be NULL: {}. */
 extern PgaeOptions *pgae_options_parse(Jsonb *options);
 
-/* What the option of that list says of a column, or -1. */
+/* What the option of that list says about a column, or -1. */
 extern int pgae_options_choice(const List *choices, const char *column);
 /* Whether a list of char * has that one. */
 extern bool pgae_options_list(const List *names, const char *column);
-/* Text that a user wrote, cut down to what a message can bear. */
+/* Text that a user wrote, shortened to fit into a message. */
 extern const char *pgae_shown(const char *text);
 
 /* What follows from the options alone. */
 /* Units of the code, 0: not given. */
 extern int pgae_options_code(const PgaeOptions *options);
 extern AePurpose pgae_options_purpose(const PgaeOptions *options);
-/* Folds to cross over, networks of each, and prototypes, that the options ask for. */
+/* The folds to cross over, the networks of each, and the prototypes that the options ask for. */
 extern uint32 pgae_options_folds(const PgaeOptions *options);
 extern uint32 pgae_options_members(const PgaeOptions *options);
 extern uint32 pgae_options_prototypes(const PgaeOptions *options, uint32 n_folds);
@@ -146,11 +145,11 @@ extern void pgae_mirror(int *to, const int *from, int n);
 /* ---- pg_rules.c ---- */
 
 /*
- * Refuses options that cannot stand together, as far as can be told without rows; 22023.  With
- * notices, a NOTICE tells of those without effect.
+ * Refuses options that cannot be combined, as far as can be told without rows; 22023.  With
+ * notices, a NOTICE names those without effect.
  */
 extern void pgae_options_check(const PgaeOptions *options, bool notices);
-/* Refuses a number of units kept that a code of that width does not have. */
+/* Refuses to keep more units than a code of that width has. */
 extern void pgae_options_check_top_k(const PgaeOptions *options, int code);
 /* Refuses options that contradict the model that training starts from. */
 extern void pgae_options_check_init(const PgaeOptions *options, const PgaeModels *init);
@@ -166,7 +165,7 @@ extern void pgae_options_check_init(const PgaeOptions *options, const PgaeModels
 extern void pgae_options_resolve(AeModel *model, const PgaeOptions *options, const AeModel *init,
 								 size_t n_rows, size_t n_unseen);
 
-/* NOTICEs of options that do nothing or do not suffice, as they were resolved; once a training. */
+/* NOTICEs about resolved options that have no effect or do not suffice; once per training. */
 extern void pgae_options_notice(const AeModel *model, const PgaeOptions *options,
 								const AeModel *init);
 

@@ -90,9 +90,9 @@ struct PgaeCodec
 	const AeSchema *schema;              /* NULL in training before it stands */
 	const AeSchema *schemas[PGAE_FOLDS]; /* of a crossed model */
 	bool crossed;
-	unsigned fold;    /* whose levels unpack gives */
+	unsigned fold;    /* whose levels unpack returns */
 	bool hashing;     /* rows need their hash */
-	uint32 *words;    /* that it is taken of */
+	uint32 *words;    /* from which it is computed */
 	PgaeSeen *seen;   /* by column; in a training from scratch, else NULL */
 	PgaeFixed *fixed; /* by AeColumn; NULL in a training that does not start from a model */
 	Oid argtype;      /* as the call declares it, domains included */

@@ -81,7 +81,7 @@ pgae_nearest_attribute(TupleDesc tupdesc, const char *name, const PgaeCodec *cod
 	return nearest;
 }
 
-/* True for the names that ROW(a, b, c) gives: f1, f2, f3. */
+/* True for the names that ROW(a, b, c) has: f1, f2, f3. */
 bool
 pgae_is_anonymous(TupleDesc tupdesc)
 {

@@ -1,5 +1,6 @@
 /*
- * pg_row.h: rows: a datum to values and back, levels, the codec, and the rows of a training.
+ * pg_row.h: from rows to values and back: single values, levels of categories, the row codec, and
+ * the rows of a training.
  */
 #ifndef PG_ROW_H
 #define PG_ROW_H
@@ -60,25 +61,25 @@ typedef struct PgaeText
 } PgaeText;
 
 /*
- * Counts changes of casts and functions, from the first pgae_watch_casts on: a part that was made before the
- * last one must be made again.
+ * Counts changes of casts and functions since the first pgae_watch_casts: a part made before the
+ * last change must be made again.
  */
 extern uint64 pgae_cast_changes;
 extern void pgae_watch_casts(void);
-/* Resolves domains; a type that no conversion exists for gives PGAE_CONV_NONE. */
+/* Resolves domains; the conversion is PGAE_CONV_NONE for a type that has none. */
 extern void pgae_part_init(PgaePart *part, int att, Oid type, int32 typmod);
 /* The kind that a column of this type has unless told otherwise, or -1. */
 extern int pgae_part_kind(const PgaePart *part);
 extern bool pgae_part_can_be(const PgaePart *part, AeKind kind);
-/* A type that is such a kind, or such an array, to be written into a cast. */
+/* The type to cast to for a column of this kind, or an array of it. */
 extern const char *pgae_usual_type(AeKind kind, bool is_array);
 /* Bytes of one value in a training record: 8 double, 4 float or number of a level, 1 boolean. */
 extern size_t pgae_part_stored(const PgaePart *part, AeKind kind);
-/* Of whatever is not text, enum, uuid or array; NaN and infinities come through. */
+/* The value of anything but text, enum, uuid or array; NaN and infinities are kept. */
 extern double pgae_value_of(PgaeConv conv, Datum datum);
 /* The text that is a category's level, in the server's encoding. */
 extern void pgae_category_text(PgaeText *text, const PgaePart *part, Datum datum);
-/* An array of part->element, detoasted; NULL where the cast to it gives NULL. */
+/* An array of part->element, detoasted; NULL if the cast to it returns NULL. */
 extern ArrayType *pgae_part_array(const PgaePart *part, Datum datum);
 /* The way back: integers half to even and saturated, typmods and domains enforced. */
 extern Datum pgae_value_datum(PgaePart *part, double value, MemoryContext context);
@@ -86,14 +87,14 @@ extern Datum pgae_value_datum(PgaePart *part, double value, MemoryContext contex
 extern bool pgae_text_fits(const PgaePart *part, const char *text);
 extern Datum pgae_text_datum(PgaePart *part, char *text, MemoryContext context);
 /*
- * An array of n values; where kept[i], of the element of own, its array of n elements, as it
- * stands there: own NULL: NULL.
+ * An array of n values; where kept[i], element i of own (an array of n elements) as it is, or NULL
+ * if own is NULL.
  */
 extern Datum pgae_array_datum(PgaePart *part, ArrayType *own, const double *values,
 							  const bool *kept, int n, MemoryContext context);
 /*
- * To print values that no row may have: the part without its domains, without the precision of
- * a numeric, and with real[] for what is cast to it.
+ * For printing values that no row may have: the part without its domains, without the precision of
+ * a numeric, and with real[] in place of types that are cast to it.
  */
 extern void pgae_part_plain(PgaePart *plain, const PgaePart *part);
 /* As its type prints it. */
@@ -108,7 +109,7 @@ typedef enum PgaeNotice
 	PGAE_NOTICE_SMALLEST_P,
 	PGAE_NOTICE_ONE_VALUE,
 	PGAE_NOTICE_ALL_NULL,
-	PGAE_NOTICE_COLUMNS, /* what else there is to say of columns, and of the target */
+	PGAE_NOTICE_COLUMNS, /* anything else about columns or the target */
 	PGAE_NOTICE_LABELS,
 	PGAE_NOTICE_OPTIONS,
 	PGAE_NOTICE_DIVERGED,
@@ -116,11 +117,11 @@ typedef enum PgaeNotice
 	PGAE_N_NOTICES
 } PgaeNotice;
 
-/* One for all models of a statement; when context goes, it sums up what it did not say. */
+/* One for all models of a statement; when context is deleted, it sums up what it did not say. */
 extern PgaeVoice *pgae_voice_create(MemoryContext context);
 extern bool pgae_voice_begin(PgaeVoice *voice); /* another training; true: it is the first */
 extern void pgae_voice_end(PgaeVoice *voice);   /* all its rows are there: it gets its number */
-/* Whether that is said of the model at hand: of the first one that it is about. */
+/* Whether the notice is raised for the current model: only for the first one it applies to. */
 extern bool pgae_voice_may(PgaeVoice *voice, PgaeNotice notice);
 extern bool pgae_voice_of_many(const PgaeVoice *voice);
 /* "model 12: ", or nothing where it is the only one. */
@@ -135,7 +136,7 @@ typedef struct PgaeShare
 	dlist_head holders; /* PgaeHolder.node */
 } PgaeShare;
 
-/* Who holds some of a share, until its memory context goes; embedded in what it is. */
+/* Whoever holds some of a share, until its memory context is deleted; embedded in the holder. */
 typedef struct PgaeHolder
 {
 	PgaeShare *share;
@@ -145,10 +146,10 @@ typedef struct PgaeHolder
 } PgaeHolder;
 
 extern void pgae_holder_init(PgaeHolder *holder, PgaeShare *share, MemoryContext context);
-/* False, and nothing taken, where the share would be exceeded. */
+/* Returns false, and takes nothing, if the share would be exceeded. */
 extern bool pgae_holder_take(PgaeHolder *holder, size_t bytes);
 extern void pgae_holder_give_back(PgaeHolder *holder);
-/* What palloc takes for so many bytes. */
+/* What palloc uses for so many bytes. */
 extern size_t pgae_chunk_bytes(size_t size);
 
 /* ---- pg_level.c: levels of a category, from text to number ---- */
@@ -168,7 +169,9 @@ extern int pgae_levels_enter(PgaeLevels *levels, const char *text, size_t len);
 extern int pgae_levels_count(const PgaeLevels *levels);
 /* The text of a level by its number, not terminated. */
 extern const char *pgae_levels_text(const PgaeLevels *levels, int number, size_t *len);
-/* Of a level's bytes in UTF-8, whatever the server's encoding; of raw levels as they are. */
+/*
+ * The hash of a level's bytes in UTF-8, whatever the server's encoding; of raw levels, as they are.
+ */
 extern uint64 pgae_level_hash(const PgaeLevels *levels, const char *text, size_t len);
 /* The same of a level that has a number. */
 extern uint64 pgae_levels_hash(const PgaeLevels *levels, int number);
@@ -201,7 +204,7 @@ typedef struct PgaeRow
 	uint64 order;
 } PgaeRow;
 
-/* What a training has seen of a column, over all its rows. */
+/* What a training has seen in a column, over all its rows. */
 typedef struct PgaeSeen
 {
 	uint64 n; /* rows where it is not NULL */
@@ -244,7 +247,7 @@ extern void pgae_codec_set_fold(PgaeCodec *codec, unsigned fold);
  * makes it wait; force: such columns are left out.
  */
 extern bool pgae_codec_prepare(PgaeCodec *codec, Datum row, bool force);
-/* What the type of a composite row is now: another number once it has been altered. */
+/* Identifies the type of a composite row as it is now: a new number once it is altered. */
 extern uint64 pgae_row_identifier(Datum row);
 extern AeSchema *pgae_codec_schema(PgaeCodec *codec); /* NULL before it stands */
 
@@ -256,7 +259,7 @@ extern const PgaeSeen *pgae_codec_seen(const PgaeCodec *codec, uint32 column);
 extern bool pgae_codec_overflows(PgaeCodec *codec, Datum row, uint32 column);
 
 /*
- * The values of one row, good until the next call.  Raises for wrong lengths, missing columns,
+ * The values of one row, valid until the next call.  Raises for wrong lengths, missing columns,
  * wrong types.  In training, and of a crossed model, categories are numbers of levels; of a
  * crossed model pgae_codec_choose then makes levels of the schema of a fold of them.
  */
@@ -273,8 +276,8 @@ extern Datum pgae_codec_form(PgaeCodec *codec, Datum row, const double *values,
 
 /*
  * The source column that starts at values[column] as text: as it stands in the row, and as
- * values have it.  NULL for what is NULL.  pgae_codec_open reads the row that all calls are
- * about, until another one is read.
+ * values have it; NULL stays NULL.  pgae_codec_open reads the row that the calls refer to, until
+ * another one is read.
  */
 extern void pgae_codec_open(PgaeCodec *codec, Datum row);
 extern void pgae_codec_texts(PgaeCodec *codec, const double *values, uint32 column, char **actual,
@@ -294,7 +297,7 @@ extern void pgae_codec_map_levels(PgaeCodec *codec, uint32 column, const int32 *
 extern PgaeLevels *pgae_codec_target_levels(const PgaeCodec *codec);
 extern void pgae_codec_map_target(PgaeCodec *codec, const int32 *map);
 
-/* ---- pg_report.c: how far a statement that trains is ---- */
+/* ---- pg_report.c: the progress of a statement that trains ---- */
 
 /* Rows between two looks at interrupts: some ms of the widest ones. */
 #define PGAE_ROWS_PER_CHECK 16
@@ -315,9 +318,9 @@ typedef struct PgaeReport
 
 /* report is in context, and all 0. */
 extern void pgae_report_begin(PgaeReport *report, MemoryContext context);
-/* Nothing more for now: pg_stat_activity shows the statement again. */
+/* Done for now: pg_stat_activity shows the statement again. */
 extern void pgae_report_end(PgaeReport *report);
-/* Whether nothing was said for a second. */
+/* Whether nothing has been reported for a second. */
 extern bool pgae_report_is_due(const PgaeReport *report);
 /* Says text now, in pg_stat_activity and, with ae.progress, as a NOTICE. */
 extern void pgae_report_tell(PgaeReport *report, const char *text);
@@ -325,7 +328,7 @@ extern void pgae_report_tell(PgaeReport *report, const char *text);
  */
 extern void pgae_report_step(PgaeReport *report, const char *phase, uint64 done, uint64 planned);
 
-/* ---- pg_store.c: the rows of one training, in an order that is theirs alone ---- */
+/* ---- pg_store.c: the rows of one training, in an order that depends on nothing else ---- */
 typedef struct PgaeStore PgaeStore;
 typedef struct PgaeBudget PgaeBudget;
 
@@ -352,7 +355,7 @@ typedef enum PgaeShareKind
 
 extern PgaeShare *pgae_budget_share(PgaeBudget *budget, PgaeShareKind kind);
 
-/* What the trainings of that call say. */
+/* The notices of the trainings of that call. */
 extern PgaeVoice *pgae_budget_voice(const PgaeBudget *budget);
 
 /* Keeps bytes on disk until pgae_budget_forget is called as often; returns where. */
@@ -361,8 +364,8 @@ extern void pgae_budget_kept(void *bytes, size_t size, PgaeBudget *budget, uint6
 extern void pgae_budget_forget(PgaeBudget *budget);
 
 /*
- * An empty store for records of this size; lives in the current context, and must be
- * given to pgae_store_end before that is deleted, but for an error.
+ * An empty store for records of this size, in the current context.  Except after an error,
+ * pgae_store_end must be called before the context is deleted.
  */
 extern PgaeStore *pgae_store_begin(PgaeBudget *budget, size_t record_size, uint64 seed);
 /* Where the caller writes the next record (not aligned); pgae_store_add then takes it. */
@@ -379,7 +382,7 @@ extern void pgae_store_sort(PgaeStore *store);
 extern void pgae_store_rewind(PgaeStore *store);
 /* The next record in canonical order, valid until the next call; NULL at the end. */
 extern const char *pgae_store_next(PgaeStore *store);
-/* What a record that pgae_store_next gave is sorted by: a hash of its content and the seed. */
+/* The sort key of a record from pgae_store_next: a hash of its content and the seed. */
 extern uint64 pgae_store_key(const char *record);
 /*
  * Scales every record into rows of cells, in memory where they take so many bytes at most, or in a
@@ -392,7 +395,7 @@ extern void pgae_store_read(const AeRows *rows, AeReal *out, size_t first, size_
 /* The same, and their labels; rows have a target. */
 extern void pgae_store_read_labelled(const AeRows *rows, AeReal *out, AeReal *labels, size_t first,
 									 size_t count);
-/* Lets go of the scaled rows, or of the records. */
+/* Frees the scaled rows, or the records. */
 extern void pgae_store_drop_rows(PgaeStore *store);
 extern void pgae_store_end(PgaeStore *store);
 

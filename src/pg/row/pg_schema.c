@@ -239,7 +239,7 @@ check_types(TupleDesc tupdesc, const int *chosen, int n, const PgaeOptions *opti
 
 /* ---- building the schema ---- */
 
-/* 54000 for more values than a model takes, which is less than any product below overflows at. */
+/* 54000 for more values than a model takes; fewer cannot overflow the products below. */
 static uint32
 check_n_values(size_t n)
 {
@@ -293,8 +293,8 @@ set_name(AeColumn *column, char *name, bool raw)
 }
 
 /*
- * Stores names as UTF-8.  The names of an SQL_ASCII database are bytes of nobody
- * knows which encoding: they are kept as they are, and flagged.
+ * Stores names as UTF-8.  The names of an SQL_ASCII database are bytes in an unknown encoding: they
+ * are kept as they are, and flagged.
  */
 static void
 schema_set_names(const PgaeCodec *codec, AeSchema *schema)
@@ -491,7 +491,7 @@ open_first_row(Datum row, Datum **values, bool **nulls)
 	return tupdesc;
 }
 
-/* Elements of an array value, -1 if its cast gives NULL; 2202E if it is not one run of them. */
+/* The length of an array value, -1 if its cast returns NULL; 2202E unless it has one dimension. */
 static int
 first_length(const PgaePart *part, Datum datum, const char *name)
 {

@@ -1,7 +1,7 @@
 /*
  * pg_store.c: the rows of one training, in an order that is theirs alone.
  *
- * A scan gives rows in whatever order it likes: synchronised and parallel scans
+ * A scan returns rows in any order it likes: synchronised and parallel scans
  * change it from run to run.  Training must not notice.  Every record is therefore
  * sorted by (hash of its content and the seed, its bytes); equal records are
  * interchangeable, so that the same set of rows always comes out in the same order,

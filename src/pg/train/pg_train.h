@@ -88,19 +88,19 @@ pgae_finite_or_nan(double value)
 
 /* ---- pg_standing.c: where a job stands, and what is said of that ---- */
 
-/* Which of several networks the next reports are of. */
+/* Sets which of several networks the next reports are about. */
 extern void pgae_job_set_where(PgaeJob *job);
 extern PgaePosition pgae_job_position(const PgaeJob *job);
 extern double pgae_job_seconds(const PgaeJob *job);
 extern void pgae_job_tell_phase(const PgaeJob *job, const char *phase);
-/* Says where training stands and how fast it went since that was said last; ... */
+/* Reports the progress of training and its speed since the last report; ... */
 extern void pgae_job_report(PgaeJob *job, double now);
-/* ... that it ended. */
+/* ... its end. */
 extern void pgae_job_report_end(const PgaeJob *job);
 
 /* ---- pg_memory.c: memory, before it is taken ---- */
 
-/* 53200 where so many bytes more are over the limit. */
+/* 53200 if so many more bytes exceed the limit. */
 extern void pgae_job_check_memory(const PgaeJob *job, size_t bytes);
 /*
  * What scaled rows may take in memory: what the rest leaves of maintenance_work_mem, but a quarter
@@ -199,14 +199,14 @@ extern void pgae_jobs_sketch(PgaeJob **jobs, uint32 n_jobs);
 /* Trains all members.  False where no column varies.  Everything is in the current context. */
 extern bool pgae_job_run(PgaeJob *job);
 
-/* ---- pg_look.c: what is said of columns ---- */
+/* ---- pg_look.c: notices about columns ---- */
 
-/* NOTICEs of columns that no network can use, and why; of a training from scratch. */
+/* NOTICEs about columns that no network can use, with the reason; in a training from scratch. */
 extern void pgae_notice_columns(const PgaeCodec *codec, const AeSchema *schema,
 								const PgaeOptions *options, size_t n_rows, PgaeVoice *voice);
-/* Of others that these networks cannot use; once their columns are measured. */
+/* About other columns that these networks cannot use; once their columns are measured. */
 extern void pgae_notice_network(const PgaeJob *job);
-/* Of categories whose texts look like something else; likewise. */
+/* About categories whose texts look like something else; likewise. */
 extern void pgae_notice_texts(const PgaeJob *job);
 
 /* ---- pg_train.c: one training ---- */
@@ -218,7 +218,7 @@ typedef struct PgaeTraining PgaeTraining;
  */
 extern PgaeTraining *pgae_training_begin(Jsonb *options, struct varlena *init, Oid row_type,
 										 PgaeBudget *budget, MemoryContext parent);
-/* Its progress goes there from then on. */
+/* Reports its progress there from then on. */
 extern void pgae_training_follow(PgaeTraining *training, PgaeTrack *track);
 /* Takes a row of that type, which must not be NULL. */
 extern void pgae_training_add(PgaeTraining *training, Datum row);
