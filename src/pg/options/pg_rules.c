@@ -664,17 +664,10 @@ check_contract_init(const AeNet *net)
 					"The derivatives of the code jump where a unit is left out.");
 }
 
-void
-pgae_options_check_init(const PgaeOptions *options, const PgaeModels *models)
+/* What begins with weights of its own. */
+static void
+refuse_fresh_start(const PgaeOptions *options)
 {
-	const AeModel *init = models->models[0];
-	const AeNet *net = &init->net;
-	const uint32_t *width = net->width;
-	uint32_t code = net->n_encoder;
-	StringInfoData names;
-
-	if (pgae_options_contractive(options))
-		check_contract_init(net);
 	if (options->train.pretrain != AE_PRETRAIN_NONE)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -690,6 +683,52 @@ pgae_options_check_init(const PgaeOptions *options, const PgaeModels *models)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("option \"batch_norm\" cannot be combined with a model to start from"),
 				 errhint("The weights of that model already include its normalisation.")));
+}
+
+/* Widths and activations that are not those of the model to start from. */
+static void
+add_network_contradictions(StringInfo names, const PgaeOptions *options, const AeNet *net)
+{
+	const uint32_t *width = net->width;
+	uint32_t code = net->n_encoder;
+
+	add_contradiction(names,
+					  pgae_options_code(options) > 0 &&
+						  (uint32_t) pgae_options_code(options) != width[code],
+					  options->hash_bits ? "hash_bits" : "code");
+	add_contradiction(names,
+					  PGAE_GIVEN(options, hidden) &&
+						  widths_differ(options->hidden, options->n_hidden, width + 1, code - 1),
+					  "hidden");
+	add_contradiction(names,
+					  PGAE_GIVEN(options, decoder) &&
+						  widths_differ(options->decoder, options->n_decoder, width + code + 1,
+										net->n_layers - code - 1),
+					  "decoder");
+	add_contradiction(names,
+					  PGAE_GIVEN(options, activation) &&
+						  hidden_activation_differs(options->activation, net),
+					  "activation");
+	add_contradiction(names,
+					  PGAE_GIVEN(options, code_activation) &&
+						  options->code_activation != (int) net->activation[code - 1],
+					  "code_activation");
+	add_contradiction(names,
+					  PGAE_GIVEN(options, output_activation) &&
+						  options->output_activation != (int) net->activation[net->n_layers - 1],
+					  "output_activation");
+}
+
+void
+pgae_options_check_init(const PgaeOptions *options, const PgaeModels *models)
+{
+	const AeModel *init = models->models[0];
+	const AeNet *net = &init->net;
+	StringInfoData names;
+
+	if (pgae_options_contractive(options))
+		check_contract_init(net);
+	refuse_fresh_start(options);
 	initStringInfo(&names);
 	add_contradiction(&names, columns_differ(options, &init->schema), "columns");
 	add_contradiction(
@@ -699,31 +738,7 @@ pgae_options_check_init(const PgaeOptions *options, const PgaeModels *models)
 	add_contradiction(
 		&names, PGAE_GIVEN(options, quality) && pgae_options_members(options) != models->n_members,
 		"quality");
-	add_contradiction(&names,
-					  pgae_options_code(options) > 0 &&
-						  (uint32_t) pgae_options_code(options) != width[code],
-					  options->hash_bits ? "hash_bits" : "code");
-	add_contradiction(&names,
-					  PGAE_GIVEN(options, hidden) &&
-						  widths_differ(options->hidden, options->n_hidden, width + 1, code - 1),
-					  "hidden");
-	add_contradiction(&names,
-					  PGAE_GIVEN(options, decoder) &&
-						  widths_differ(options->decoder, options->n_decoder, width + code + 1,
-										net->n_layers - code - 1),
-					  "decoder");
-	add_contradiction(&names,
-					  PGAE_GIVEN(options, activation) &&
-						  hidden_activation_differs(options->activation, net),
-					  "activation");
-	add_contradiction(&names,
-					  PGAE_GIVEN(options, code_activation) &&
-						  options->code_activation != (int) net->activation[code - 1],
-					  "code_activation");
-	add_contradiction(&names,
-					  PGAE_GIVEN(options, output_activation) &&
-						  options->output_activation != (int) net->activation[net->n_layers - 1],
-					  "output_activation");
+	add_network_contradictions(&names, options, net);
 	add_contradiction(&names, PGAE_GIVEN(options, loss) && options->loss != (int) init->loss,
 					  "loss");
 	add_contradiction(&names,
