@@ -312,7 +312,7 @@ add_levels(AeReal *y, const AeReal *w, const AePass *pass)
 		}
 }
 
-/* What layer l sees: the numbers that enter, or the units below it that were not dropped. */
+/* The input of layer l: the numbers that enter, or what it sees of the units below. */
 static AeMatrix
 input_of(const AePass *pass, uint32_t l, bool training)
 {

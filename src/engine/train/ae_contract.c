@@ -108,7 +108,7 @@ const AeHooks ae_contract_hooks = {
 	.before_back = add_gradient,
 };
 
-/* What all functions below work with; grads is NULL where the value alone is wanted. */
+/* Arguments of all functions below; grads is NULL if only the value is wanted. */
 typedef struct Sweep
 {
 	const AeContraction *c;
@@ -136,7 +136,10 @@ find_derivatives(const Sweep *s)
 												   s->n_rows * s->net->width[l + 1]);
 }
 
-/* sum_j s'_j^2 |W_:j|^2, whose gradient by W_ij is 2 W_ij s'_j^2, by z_j 2 s'_j s''_j |W_:j|^2. */
+/*
+ * sum_j s'_j^2 |W_:j|^2, whose gradient with respect to W_ij is 2 W_ij s'_j^2, and with respect to
+ * z_j is 2 s'_j s''_j |W_:j|^2.
+ */
 static double
 one_layer(const Sweep *s)
 {
@@ -383,7 +386,7 @@ validate(void *state, const AeSlice *slice)
 	return ae_contract_value(state, slice->pass, slice->params);
 }
 
-/* Its sums are of |J|^2. */
+/* Its sums are those of |J|^2. */
 const AePart ae_contract_part = {
 	.name = "contraction",
 	.slopes = true,

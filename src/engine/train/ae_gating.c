@@ -117,7 +117,7 @@ place(AeArena *arena, AePass *pass, const AePartSetup *setup, void *average, siz
 	return home;
 }
 
-/* Thresholds of pretraining are an average of nothing yet. */
+/* After pretraining, thresholds are not an average of anything yet. */
 static void
 begin(void *state, AeReal *params, const AeNet *net, const AeTrainOptions *options, AeStart start)
 {
@@ -129,7 +129,9 @@ begin(void *state, AeReal *params, const AeNet *net, const AeTrainOptions *optio
 	*s->average = (AeGateAverage){.n_updates = start == AE_START_TRAINED ? AE_GATE_WINDOW : 0};
 }
 
-/* Its price is in the gradient of thresholds; its value is the penalty's (ae_sparse.c). */
+/*
+ * The gradient of thresholds needs the share; the value of the penalty is counted in ae_sparse.c.
+ */
 static double
 loss(void *state, AeSlice *slice)
 {

@@ -1,5 +1,5 @@
 /*
- * ae_reconstruction.c: how far what comes out is from what should, as a term of the loss: the one
+ * ae_reconstruction.c: the difference between outputs and the rows, as a term of the loss: the one
  * that is reported as the loss.
  */
 #include "ae_part.h"

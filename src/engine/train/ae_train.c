@@ -31,7 +31,7 @@ const char *const ae_train_state_name[AE_TRAIN_STATE_COUNT] = {
 	[AE_TRAIN_STOPPED] = "stopped",     [AE_TRAIN_DIVERGED] = "diverged",
 };
 
-/* What the trainer adds up of a term of the loss; sums are over rows. */
+/* The sums, over rows, that the trainer keeps for each term of the loss. */
 typedef struct Sums
 {
 	double factor; /* in the objective */
@@ -292,7 +292,7 @@ ae_trainer_state_size(size_t *bytes, const AeTask *task, AeError *error)
 	return count_bytes(&all, bytes, task, error);
 }
 
-/* What points into the trainer itself. */
+/* Sets the pointers into the trainer itself. */
 static void
 settle(AeTrainer *home)
 {
@@ -474,7 +474,7 @@ judge(const AeTrainer *t)
 	return objective;
 }
 
-/* Whether training ends with the epoch just finished, and how. */
+/* Whether and how training ends with the epoch just finished. */
 static AeTrainState
 state_after_epoch(AeTrainer *t)
 {
@@ -541,14 +541,14 @@ end_training_part(AeTrainer *t)
 
 /* ---- one step ---- */
 
-/* Where this visit's numbers come from. */
+/* The source of random numbers for this visit. */
 static AeVisit
 visit_of(const AeTrainer *t)
 {
 	return (AeVisit){t->options.seed, t->visits};
 }
 
-/* Whether a term wants the slopes of validation rows too, which have no noise. */
+/* Whether a term needs slopes for validation rows, too, which pass without noise. */
 static bool
 wants_slopes(const AeTrainer *t)
 {

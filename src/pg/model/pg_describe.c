@@ -80,7 +80,7 @@ add_widths(StringInfo out, const char *key, const uint32_t *width, uint32_t n)
 	appendStringInfoChar(out, ']');
 }
 
-/* A key that is no plain word. */
+/* A key that needs escaping. */
 static void
 add_named_text(StringInfo out, const char *key, const char *text)
 {
@@ -138,7 +138,7 @@ add_scaling_options(StringInfo out, const AeSchema *schema)
 	appendStringInfoChar(out, ']');
 }
 
-/* What belongs to the network, in the words of ae.options. */
+/* The options of the network, in the words of ae.options. */
 static void
 add_network_options(StringInfo out, const AeModel *model)
 {
@@ -195,7 +195,7 @@ is_on(const AeModel *model, const char *option)
 	return strcmp(option, "target") == 0 && model->schema.has_target;
 }
 
-/* Whether an option of training had a part in it, and is not told by add_corruption_options. */
+/* Whether an option played a part in training, and add_corruption_options does not show it. */
 static bool
 took_part(const AeModel *model, const AeOptionInfo *info, double value)
 {
@@ -214,7 +214,7 @@ took_part(const AeModel *model, const AeOptionInfo *info, double value)
 	return info->needs == NULL || is_on(model, info->needs);
 }
 
-/* The options of training, as far as they had a part in it. */
+/* The options that played a part in training. */
 static void
 add_training_options(StringInfo out, const AeModel *model)
 {

@@ -1,6 +1,5 @@
 /*
- * pg_figures.c: figures of a model that several of its reports show: of a bundle, over all its
- * networks.
+ * pg_figures.c: figures of a model that several reports show; of a bundle, over all its networks.
  */
 #include "pg_model.h"
 
@@ -59,7 +58,7 @@ pgae_mean_of(const PgaeModels *models, size_t offset)
 	return sum / pgae_n_networks(models);
 }
 
-/* What weights cost, by network. */
+/* The weight penalty of one network. */
 static double
 penalty_of(const AeModel *model)
 {

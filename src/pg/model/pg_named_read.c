@@ -79,7 +79,7 @@ name_key(ScanKey key, AttrNumber column, const char *name)
 						   F_TEXTEQ, CStringGetTextDatum(name));
 }
 
-/* What is read of a table by its place. */
+/* The tables and columns that are read by their position. */
 static const struct
 {
 	const char *table;
@@ -232,7 +232,7 @@ scan_version(Relation relation, const PgaeReference *reference, Snapshot snapsho
 	return systable_beginscan(relation, pgae_table("models_pkey"), true, snapshot, 2, keys);
 }
 
-/* What a reference to a row of ae.models says of its digest. */
+/* The digest that a reference to a row of ae.models repeats. */
 static void
 set_digest(PgaeReference *reference, HeapTuple tuple, Relation relation)
 {
@@ -530,7 +530,7 @@ pg_ae_model_bytes(PG_FUNCTION_ARGS)
 
 /* ---- ae.current ---- */
 
-/* What a statement has looked up; good while what it may see is the same. */
+/* What a statement has looked up; valid while its snapshot stays the same. */
 typedef struct Current
 {
 	LocalTransactionId transaction;

@@ -1,8 +1,8 @@
 /*
  * pg_type.c: the SQL type ae.model: what is read and written, its order and its hash.
  *
- * What a text leaves open, the newest version or the digest, is looked up here (pg_named_read.c); what a
- * reference is says pg_reference.c.
+ * What a text leaves open, the newest version or the digest, is looked up here (pg_named_read.c);
+ * what a reference is says pg_reference.c.
  */
 #include "pg_model.h"
 
@@ -24,7 +24,7 @@ PG_FUNCTION_INFO_V1(pg_ae_model_cmp);
 PG_FUNCTION_INFO_V1(pg_ae_model_hash);
 PG_FUNCTION_INFO_V1(pg_ae_model_hash_extended);
 
-/* What the text leaves open is looked up. */
+/* Looks up what the text leaves open. */
 static Datum
 datum_of_text(const char *text, Node *escontext, bool *valid)
 {

@@ -10,7 +10,7 @@
 
 #include <math.h>
 
-/* What is said of an option, and how a message puts it. */
+/* A condition on an option, and how messages express it. */
 typedef enum Test
 {
 	GIVEN,     /* "name" */
@@ -132,7 +132,7 @@ static const Rule rules[] = {
 
 /* ---- the table ---- */
 
-/* Two options that cannot stand together; `a` and `b` say what each holds. */
+/* Refuses two options that cannot be combined; `a` and `b` say what each holds. */
 static void
 refuse_pair(const char *a, const char *b, const char *hint)
 {
@@ -335,7 +335,7 @@ check_auxiliary(const PgaeOptions *options)
 			"Dead units are decoded separately, which needs a linear decoder.");
 }
 
-/* Of the layers that kl is on, and of units that are kept. */
+/* Layers that kl penalises must have sigmoids, and no more units are kept than there are. */
 static void
 check_sparse(const PgaeOptions *options)
 {
@@ -459,7 +459,7 @@ check_contract(const PgaeOptions *options)
 		refuse_kink("activation", options->activation, "");
 }
 
-/* What changes the network, or the loss, beside what has a closed form. */
+/* Options that change the network or the loss, so that there is no closed form. */
 static void
 check_closed_form(const PgaeOptions *options)
 {
@@ -650,7 +650,7 @@ add_contradiction(StringInfo names, bool differs, const char *name)
 		appendStringInfo(names, "%s%s", names->len ? ", " : "", name);
 }
 
-/* What contraction cannot go on from. */
+/* Refuses models that contraction cannot continue. */
 static void
 check_contract_init(const AeNet *net)
 {
@@ -664,7 +664,7 @@ check_contract_init(const AeNet *net)
 					"The derivatives of the code jump where a unit is left out.");
 }
 
-/* What begins with weights of its own. */
+/* Refuses options that begin with weights of their own. */
 static void
 refuse_fresh_start(const PgaeOptions *options)
 {

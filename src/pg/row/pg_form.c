@@ -64,7 +64,7 @@ read_again(PgaeCodec *codec, Datum row)
 
 /* ---- values to rows ---- */
 
-/* What the error context callback tells: which column is being put back. */
+/* For the error context: the column that is being reconstructed. */
 typedef struct FormContext
 {
 	const PgaeCodec *codec;

@@ -135,7 +135,7 @@ enter(PgaeLevels *levels, const char *text, size_t len, bool findable)
 	levels->n++;
 }
 
-/* What the levels of a column take in all groups. */
+/* The memory that the levels of a column take in all groups. */
 typedef struct Sum
 {
 	const char *column;

@@ -23,7 +23,7 @@ show(const PgaeReport *report, const char *text)
 	pgstat_report_query_id(report->query_id, true);
 }
 
-/* What stood in pg_stat_activity before. */
+/* Shows again what pg_stat_activity showed before. */
 static void
 restore_activity(void *arg)
 {

@@ -1,9 +1,9 @@
 /*
  * pg_share.c: memory that many share, for what cannot go to disk.
  *
- * Levels of categories, and rows that wait for the schema, are counted over all columns and groups of
- * a call, and end in an error where they exceed their share.  Each holder has its first few kB for
- * nothing, as they are no more than the rest of a group's state.
+ * Levels of categories, and rows that wait for the schema, are counted over all columns and groups
+ * of a call, and end in an error where they exceed their share.  Each holder has its first few kB
+ * for nothing, as they are no more than the rest of a group's state.
  */
 #include "pg_row.h"
 
@@ -16,7 +16,7 @@
 #define ROUNDED_CHUNK 8192
 #define CHUNK_HEADER 16
 
-/* Of so many bytes of a holder, those that count. */
+/* How many of a holder's bytes count. */
 static size_t
 counted(size_t bytes)
 {

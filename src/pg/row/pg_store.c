@@ -80,7 +80,7 @@ typedef struct Chunk
 	char bytes[FLEXIBLE_ARRAY_MEMBER];
 } Chunk;
 
-/* What is sorted in place of a record. */
+/* Sorted in place of a record. */
 typedef struct Entry
 {
 	uint64 key;
@@ -410,7 +410,7 @@ next_capacity(const PgaeStore *store)
 	return Max(capacity, 1);
 }
 
-/* What so many records cost: themselves, and the entries they are sorted by. */
+/* The memory for so many records, and the entries they are sorted by. */
 static size_t
 charge_of(const PgaeStore *store, size_t capacity)
 {

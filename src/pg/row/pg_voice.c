@@ -32,7 +32,7 @@ struct PgaeVoice
 	MemoryContextCallback callback;
 };
 
-/* What the line at the end calls them; NULL: it does not. */
+/* Their name in the line at the end; NULL if it does not mention them. */
 static const char *const names[PGAE_N_NOTICES] = {
 	[PGAE_NOTICE_ONE_NETWORK] = "one network for all rows",
 	[PGAE_NOTICE_SMALLEST_P] = "few rows to compare with",

@@ -41,7 +41,9 @@ PG_FUNCTION_INFO_V1(pg_ae_drift_report);
 /* Characters of a name or level in a reason. */
 #define MAX_SHOWN 60
 
-/* Counts of one kind, of training and of the rows: `then` and `now` are places of n_bins numbers. */
+/*
+ * Counts of one kind, of training and of the rows: `then` and `now` are places of n_bins numbers.
+ */
 typedef struct Counts
 {
 	uint32 n_bins; /* 0: there are none */
@@ -486,7 +488,7 @@ pg_ae_drift_deserialfn(PG_FUNCTION_ARGS)
 
 /* ---- the answer ---- */
 
-/* What is found of one source column, or of the rows as a whole. */
+/* Findings about one source column, or about the rows as a whole. */
 typedef struct Finding
 {
 	Part *first;
@@ -593,7 +595,7 @@ shown(const char *text)
 	return pnstrdup(text, pg_mbcharcliplen(text, (int) strlen(text), MAX_SHOWN));
 }
 
-/* Of a category: the level whose share changed most. */
+/* For a category: the level whose share changed most. */
 static char *
 level_reason(Drift *drift, const Part *part)
 {
@@ -622,7 +624,7 @@ level_reason(Drift *drift, const Part *part)
 					100 * then[most] / m);
 }
 
-/* Of a number: how it lies now.  Seconds since 2000 say nothing to anybody. */
+/* For a number: its distribution now.  Seconds since 2000 would mean nothing to a reader. */
 static char *
 number_reason(Drift *drift, const Part *part)
 {

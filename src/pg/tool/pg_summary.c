@@ -21,7 +21,7 @@ honest_loss(const AeModel *model)
 	return isnan(model->validation_loss) ? model->train_loss : model->validation_loss;
 }
 
-/* A code that could copy its input, and nothing that keeps it from doing so. */
+/* Whether the code could copy its input, and nothing keeps it from doing so. */
 static bool
 can_copy(const AeModel *model)
 {
@@ -178,7 +178,7 @@ summarize_training(StringInfo out, const PgaeModels *models)
 	summarize_corruption(out, &model->options);
 }
 
-/* Whether rows enter, or pass through the network, otherwise than they are. */
+/* Whether rows are changed when they enter, or pass through the network. */
 static bool
 has_noise(const AeTrainOptions *options)
 {
@@ -186,7 +186,7 @@ has_noise(const AeTrainOptions *options)
 		   options->code_noise > 0 || options->salt_pepper > 0 || options->swap > 0;
 }
 
-/* What kept the code sparse, and how sparse it came out. */
+/* What kept the code sparse, and how sparse it became. */
 static void
 summarize_code(StringInfo out, const AeModel *model)
 {
@@ -250,7 +250,7 @@ summarize_contraction(StringInfo out, const PgaeModels *models)
 	appendStringInfoChar(out, '\n');
 }
 
-/* What is predicted, and how well. */
+/* The target, and how well it is predicted. */
 static void
 summarize_target(StringInfo out, const PgaeModels *models)
 {
@@ -325,8 +325,8 @@ warn(StringInfo out, bool applies, const char *text)
 }
 
 /*
- * How much larger than on all rows a loss may be on those that it was measured on, by chance:
- * two standard deviations of a mean of squared errors.
+ * How much larger a loss may be by chance on the rows that it was measured on than on all rows: two
+ * standard deviations of a mean of squared errors.
  */
 static double
 chance(const AeModel *model)
@@ -336,7 +336,7 @@ chance(const AeModel *model)
 	return 1.05 + 2 * sqrt(2.0 / Max(n, 1));
 }
 
-/* What a reader of the figures should not have to find out alone. */
+/* Conclusions that a reader should not have to draw from the figures alone. */
 static void
 summarize_warnings(StringInfo out, const AeModel *model)
 {

@@ -210,7 +210,7 @@ static const char *const look_name[N_LOOKS] = {
 	[LOOK_TIME] = "times",
 };
 
-/* What all texts of a column have in common, as far as they were looked at. */
+/* What the inspected texts of a column have in common. */
 typedef struct Looks
 {
 	int n;
@@ -308,7 +308,7 @@ look_at_time(Looks *looks, const char *at, const char *end)
 	return LOOK_DATE;
 }
 
-/* What 90 % of the texts look like; N_LOOKS: like texts. */
+/* What 90 % of the texts look like; N_LOOKS if they look like ordinary texts. */
 static Look
 look_at(Looks *looks, const PgaeLevels *levels)
 {

@@ -1,5 +1,6 @@
 /*
- * pg_measure.c: the columns of a job's rows: measured, fitted, and the options that follow from them.
+ * pg_measure.c: the columns of a job's rows: measured, fitted, and the options that follow from
+ * them.
  */
 #include "pg_train.h"
 
@@ -18,7 +19,7 @@
 
 /* ---- measures ---- */
 
-/* What is measured of the rows before they are scaled. */
+/* Measurements of the rows before they are scaled. */
 typedef struct Measures
 {
 	AeStatistics *statistics; /* one per column */

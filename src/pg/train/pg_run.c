@@ -92,7 +92,7 @@ keep_history(AeModel *model, const AeProgress *p)
 	}
 }
 
-/* What came out of training, except for the weights. */
+/* Copies the results of training, except for the weights. */
 static void
 keep_outcome(PgaeJob *job)
 {
@@ -160,7 +160,7 @@ run_trainer(PgaeJob *job)
 	}
 }
 
-/* What came out of the trainer; a warning where that diverged, an error where nothing did. */
+/* The weights of the trainer: a warning if it diverged, an error if there are none. */
 static const AeReal *
 take_params(PgaeJob *job)
 {

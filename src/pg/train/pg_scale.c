@@ -33,7 +33,7 @@ add_distances(PgaeJob *job, AeMoments *cells)
 	pfree(block);
 }
 
-/* What salt-and-pepper noise makes of every cell. */
+/* Keeps the two values that salt-and-pepper noise sets each cell to. */
 static void
 keep_bounds(PgaeJob *job, const AeMoments *cells)
 {

@@ -156,7 +156,7 @@ add_float8(PgaeStatement *statement, double value)
 	pgae_statement_add(statement, FLOAT8OID, Float8GetDatum(value), isnan(value));
 }
 
-/* What a training counts and its losses: five parameters. */
+/* Adds five parameters: the counts of a training and its losses. */
 static void
 add_standing(PgaeStatement *statement, const PgaePosition *at)
 {
@@ -286,7 +286,9 @@ alloc_state(const PgaePosition *at, int flags)
 									  MCXT_ALLOC_HUGE | flags);
 }
 
-/* the state of the network's trainer, in the current context; NULL, and said, where that cannot be. */
+/*
+ * the state of the network's trainer, in the current context; NULL, and said, where that cannot be.
+ */
 static State *
 make_state(const PgaePosition *at)
 {
@@ -655,7 +657,7 @@ pgae_track_restore(PgaeTrack *track, const PgaePosition *at)
 
 /* ---- beginning ---- */
 
-/* What a state can be restored in. */
+/* The build in which a state can be restored. */
 static char *
 describe_build(void)
 {
@@ -680,7 +682,7 @@ make_track(const PgaeReference *reference, bool may_commit)
 	return track;
 }
 
-/* What an interrupted training means for one that begins anew. */
+/* Tells what becomes of an interrupted training when one begins anew. */
 static void
 meet_checkpoint(const PgaeReference *reference)
 {
