@@ -42,6 +42,7 @@ INSERT INTO tried (option, value, base) VALUES
 	('code', '2', '{"purpose": "compress"}'),
 	('hidden', '[7, 5]', '{"code": 2}'),
 	('decoder', '[6]', '{"code": 2}'),
+	('skip', 'true', '{"code": 2}'),
 	('tied', 'true', '{"code": 2}'),
 	('batch_norm', 'true', '{"code": 2}'),
 	('activation', '"tanh"', '{"code": 2}'),

@@ -572,6 +572,7 @@ CREATE FUNCTION ae.options(
 	code integer DEFAULT NULL,
 	hidden integer[] DEFAULT NULL,
 	decoder integer[] DEFAULT NULL,
+	skip boolean DEFAULT NULL,
 	tied boolean DEFAULT NULL,
 	batch_norm boolean DEFAULT NULL,
 	activation text DEFAULT NULL,
@@ -623,6 +624,7 @@ AS $$
 		'code', code,
 		'hidden', hidden,
 		'decoder', decoder,
+		'skip', skip,
 		'tied', tied,
 		'batch_norm', batch_norm,
 		'activation', activation,
@@ -718,6 +720,22 @@ AS $$
 $$;
 COMMENT ON FUNCTION ae.contract IS
 'options for contraction, to be joined to those of ae.options: a penalty on the derivatives of the code with respect to the inputs';
+
+CREATE FUNCTION ae.neighbours(
+	weight double precision DEFAULT 1,
+	k integer DEFAULT NULL,
+	metric text DEFAULT NULL)
+RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET extra_float_digits = 1
+AS $$
+	SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
+		'neighbours_weight', weight,
+		'neighbours_k', k,
+		'neighbours_metric', metric))
+$$;
+COMMENT ON FUNCTION ae.neighbours IS
+'options for codes to search by, to be joined to those of ae.options: rows that are near each other have codes that are';
 
 CREATE FUNCTION ae.target(
 	"column" text DEFAULT NULL,

@@ -33,7 +33,7 @@ my @ENGINE_ORDER = (
 	[ 'net', 'net' ],
 	[ 'train', 'options rows' ],
 	[ 'train', 'part' ],
-	[ 'train', 'pca entering code_noise normal reconstruction sparse auxiliary target dropout gating' ],
+	[ 'train', 'pca entering code_noise normal reconstruction sparse auxiliary target dropout gating neighbours' ],
 	[ 'train', 'contract' ],
 	[ 'train', 'train optim lbfgs pretrain' ],
 	[ 'model', 'calibration' ],

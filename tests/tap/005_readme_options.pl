@@ -33,6 +33,7 @@ my @joined = (
 	[ q(ae.sparse('l1', 1, 0.1, 'code', 1, 1, 1)), qw(sparse sparse_weight sparse_target sparse_layers top_k batch_top_k aux_weight) ],
 	[ q(ae.denoise('swap', 0.1, 0.1)), qw(denoise denoise_level denoise_emphasis) ],
 	[ q(ae.contract(1, true)), qw(contract_weight contract_exact) ],
+	[ q(ae.neighbours(1, 1, 'cosine')), qw(neighbours_weight neighbours_k neighbours_metric) ],
 	[ q(ae.target('a', 1)), qw(target target_weight) ],
 	[ q(ae.pretrain('plain', 1)), qw(pretrain pretrain_updates) ],
 	[ q(ae.hash(1, 1)), qw(hash_bits hash_noise) ]);
@@ -111,7 +112,7 @@ END
 }
 
 # "a; b": for detect and for compress; only the numbers that stand alone are checked here.
-for my $option (grep { $row{$_}{type} eq 'number' } grep { !/validation|weight_decay|learning_rate/ } @order)
+for my $option (grep { $row{$_}{type} eq 'number' } grep { !/validation|weight_decay|learning_rate|neighbours_weight/ } @order)
 {
 	my ($detect, $compress) = split /; /, $row{$option}{default};
 	my %needed = (
@@ -165,6 +166,9 @@ my @worded = (
 	[ 'contract_exact', 'small', '{"updates": 2, "contract_weight": 1}', 'true' ],
 	[ 'contract_exact', 'small', '{"updates": 2, "code": 32, "contract_weight": 1}', 'true' ],
 	[ 'contract_exact', 'small', '{"updates": 2, "code": 33, "contract_weight": 1}', 'false' ],
+	[ 'neighbours_weight', 'small', '{"updates": 2, "neighbours_weight": 1}', 1 ],
+	[ 'neighbours_k', 'small', '{"updates": 2, "neighbours_weight": 1}', 8 ],
+	[ 'neighbours_metric', 'small', '{"updates": 2, "neighbours_weight": 1}', 'euclidean' ],
 	[ 'updates', 'large', '{}', 1500 ],
 	[ 'updates', 'small', '{}', 700 ],
 	[ 'updates', 'small', '{"optimizer": "lbfgs", "hidden": [2]}', 500 ],

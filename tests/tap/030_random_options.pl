@@ -139,7 +139,7 @@ my %draw = (
 	masking => \&share,
 	noise => sub { any(0, 0.1, 1, 100, 1e6) },
 	dropout => \&share,
-	optimizer => sub { word(qw(sgd adam adamw lbfgs)) },
+	optimizer => sub { word(qw(sgd adam adamw lbfgs pca)) },
 	learning_rate => sub { any(1e-12, 1e-4, 0.003, 0.1, 10, 1e6) },
 	schedule => sub { word(qw(constant cosine step)) },
 	final_rate => sub { any(0, 0.5, 1) },
@@ -168,6 +168,10 @@ my %draw = (
 	denoise_emphasis => sub { any(0, 0.5, 1) },
 	contract_weight => sub { any(0, 0.03, 1, 1e6) },
 	contract_exact => sub { any(qw(true false)) },
+	neighbours_weight => sub { any(0, 0.5, 1) },
+	neighbours_k => sub { any(1, 3, 8, 100) },
+	neighbours_metric => sub { word(qw(euclidean cosine)) },
+	skip => sub { any(qw(true true false)) },
 	target => sub { word(qw(flag word f8 i2 feeling gap)) },
 	target_weight => sub { any(0, 0.1, 1, 1e6) },
 	pretrain => sub { word(qw(plain denoising)) },
@@ -180,7 +184,7 @@ my %draw = (
 my %with = (
 	sparse_weight => 'sparse', sparse_target => 'sparse', sparse_layers => 'sparse', aux_weight => 'top_k',
 	denoise_level => 'denoise', denoise_emphasis => 'denoise', contract_exact => 'contract_weight', target_weight => 'target',
-	pretrain_updates => 'pretrain', hash_noise => 'hash_bits', weight_prior => 'weight_decay');
+	pretrain_updates => 'pretrain', neighbours_k => 'neighbours_weight', neighbours_metric => 'neighbours_weight', hash_noise => 'hash_bits', weight_prior => 'weight_decay');
 
 # Up to seven options, and a short training.
 sub options
@@ -214,7 +218,7 @@ sub more
 	for (1 .. whole(0, 3))
 	{
 		my $name = any(qw(learning_rate optimizer seed masking dropout noise batch_size validation weight_decay patience sparse
-			contract_weight denoise batch_norm tied hidden code folds quality));
+			contract_weight neighbours_weight skip denoise batch_norm tied hidden code folds quality));
 
 		$value{$name} = $draw{$name}->();
 	}

@@ -307,6 +307,7 @@ sample_net(Sample *s, uint32_t n_layers, uint32_t widest)
 		net->width[l] = l == 0          ? ae_layout_inputs(&net->layout)
 						: l == n_layers ? ae_layout_outputs(&net->layout)
 										: 1 + sample_below(s, widest);
+	net->skip = s->seed % 3 == 2 && n_layers > 2;
 	net->top_k = s->seed % 4 == 3 ? (net->width[net->n_encoder] + 1) / 2 : 0;
 	for (uint32_t l = 0; l < n_layers; l++)
 		net->activation[l] = (AeActivation) ((l + sample_below(s, 2)) % AE_ACTIVATION_COUNT);
@@ -317,7 +318,7 @@ sample_net(Sample *s, uint32_t n_layers, uint32_t widest)
 	for (uint32_t l = 0; l < n_layers; l++)
 	{
 		size_t at = ae_net_offset(net, l);
-		size_t count = ((size_t) net->width[l] + 1) * net->width[l + 1];
+		size_t count = ae_net_n_weights(net, l) + net->width[l + 1];
 		double reach = 2.0 / (1.0 + net->width[l] / 8.0);
 
 		for (size_t i = 0; i < count; i++)
@@ -363,6 +364,9 @@ sample_outcome(Sample *s)
 		.batch_top_k = 3,
 		.pretrain = AE_PRETRAIN_DENOISING,
 		.pretrain_updates = 77,
+		.neighbours_weight = 0.875,
+		.neighbours_k = 9,
+		.neighbours_metric = AE_METRIC_COSINE,
 		.tied = s->seed % 3 == 1,
 		.updates = 1000,
 		.batch_size = 128,

@@ -12,7 +12,7 @@
 
 #define ROWS 7
 #define MAX_CELLS 12
-#define MAX_PARAMS 400
+#define MAX_PARAMS 600
 
 static uint64_t visits;
 
@@ -261,8 +261,7 @@ relative_error(Job *job, AeReal sigma)
 	for (uint32_t l = 0; l < job->net.n_layers;
 		 l++) /* so that few rectifiers are off for all rows */
 		for (uint32_t o = 0; o < job->net.width[l + 1]; o++)
-			params[ae_net_offset(&job->net, l) + job->net.width[l] * job->net.width[l + 1] + o] +=
-				0.3;
+			params[ae_net_bias_offset(&job->net, l) + o] += 0.3;
 	start(job, sigma);
 	if (job->tied)
 		ae_net_tie(params, &job->net);
@@ -1096,6 +1095,46 @@ draw_labels(Job *job, uint32_t n, bool some)
 	}
 }
 
+/*
+ * A linear path beside the layers of either half or both: numbers, indicators and levels go along
+ * it; with a head on the code, penalties, dropout and normalisation.
+ */
+static void
+paths_agree(void **state)
+{
+	static const int shape[] = {0, 6, 9, 10};
+
+	(void) state;
+	for (int i = 0; i < 3 * 4 * 4; i++)
+	{
+		AeLayout layout = layout_of(&shapes[shape[i / 3 % 4]]);
+		static Job job;
+		double error;
+
+		job = (Job){.name = "path", .net = make_net(2 + i % 3 / 2, AE_TANH, &layout)};
+		job.net.skip = 1;
+		if (i % 3 == 1)
+		{
+			/* none in the encoder */
+			job.net.n_layers = 3;
+			job.net.n_encoder = 1;
+			job.net.width[3] = job.net.width[4];
+		}
+		assert_int_equal(ae_net_check(&job.net, NULL), AE_OK);
+		if (i / 12 == 1)
+			draw_labels(&job, 3, false);
+		draw_rows(&job, i / 12 == 2 ? ALL : PLAIN);
+		job.decay = i / 12 == 3 ? 0.1 : 0;
+		job.dropout = i / 12 == 3 ? 0.3 : 0;
+		job.batch_norm = i / 12 == 2;
+		if (i / 12 == 1)
+			job.term = (AePenaltyTerm){AE_PENALTY_STUDENT_T, 0.3, 0};
+		error = relative_error(&job, 0);
+		if (error > 1e-6)
+			fail_msg("path, case %d: relative error %g", i, error);
+	}
+}
+
 /* Heads of numbers, booleans and categories; alone, and with all else that composes. */
 static void
 targets_agree(void **state)
@@ -1382,6 +1421,7 @@ main(void)
 		cmocka_unit_test(dropout_agrees),
 		cmocka_unit_test(batch_norm_agrees),
 		cmocka_unit_test(dropout_drops_its_share),
+		cmocka_unit_test(paths_agree),
 		cmocka_unit_test(contraction_agrees),
 		cmocka_unit_test(contraction_agrees_in_company),
 		cmocka_unit_test(corruption_agrees),

@@ -299,7 +299,7 @@ offsets_of(const AeModel *m)
 	}
 	o.net = at;
 	o.options = o.net + 20 + 4 * (m->net.n_layers + 1) + m->net.n_layers;
-	o.outcome = o.options + 236;
+	o.outcome = o.options + 256;
 	o.weights = o.outcome + 116 + (m->schema.has_target ? 16 : 0);
 	o.calibration = o.weights + 4 * ae_net_n_params(&m->net);
 	o.detector = o.calibration + 16 + 16 * (size_t) m->calibration.n_points;
@@ -387,7 +387,7 @@ check_front(const AeModel *m, const uint8_t *b, size_t length, const Offsets *o)
 	assert_true(sample_get(b, o->net, 4) == m->net.n_layers);
 	assert_true(sample_get(b, o->net + 4, 4) == m->net.n_encoder);
 	assert_true(sample_get(b, o->net + 8, 4) == m->net.top_k);
-	assert_true(sample_get(b, o->net + 12, 4) == m->net.gated);
+	assert_true(sample_get(b, o->net + 12, 4) == m->net.gated + 2 * m->net.skip);
 	assert_true(sample_get(b, o->net + 16, 4) == m->net.n_target);
 	assert_true(sample_get(b, o->net + 20 + 4, 4) == m->net.width[1]);
 	assert_true(b[o->options - 1] == m->net.activation[m->net.n_layers - 1]);
@@ -429,6 +429,9 @@ check_back(const AeModel *m, const uint8_t *b, const Offsets *o)
 	assert_true(sample_get(b, o->options + 216, 8) == m->options.seed);
 	assert_true(sample_get(b, o->options + 224, 4) == m->options.batch_top_k);
 	assert_true(sample_get(b, o->options + 228, 8) == m->options.pretrain_updates);
+	assert_true(get_f64(b, o->options + 236) == m->options.neighbours_weight);
+	assert_true(sample_get(b, o->options + 244, 4) == m->options.neighbours_k);
+	assert_true(b[o->options + 248] == m->options.neighbours_metric);
 	assert_true(b[o->outcome] == m->state);
 	assert_true(b[o->outcome + 1] == m->filling);
 	assert_true(sample_get(b, o->outcome + 4, 8) == m->n_rows);
@@ -1028,6 +1031,11 @@ refuse_options(const uint8_t *b, size_t length, size_t at)
 	refuses(b, length, at + 176, 3, 8, at);     /* epochs and updates */
 	refuses(b, length, at + 184, 0, 8, at);     /* neither */
 	refuses(b, length, at + 224, 65537, 4, at); /* batch_top_k */
+	refuses(b, length, at + 236, minus_one, 8, at);
+	refuses(b, length, at + 236, nan_bits, 8, at + 236);
+	refuses(b, length, at + 244, 1024, 4, at); /* neighbours_k */
+	refuses(b, length, at + 248, AE_METRIC_COUNT, 1, at + 248);
+	refuses(b, length, at + 249, 1, 1, at + 249);
 }
 
 static void
@@ -1048,7 +1056,7 @@ test_refused_rest(void **state)
 	refuses(b, length, o.net + 4, 0, 4, o.net);
 	refuses(b, length, o.net + 4, 3, 4, o.net);
 	refuses(b, length, o.net + 8, s->model.net.width[s->model.net.n_encoder] + 1, 4, o.net);
-	refuses(b, length, o.net + 12, 2, 4, o.net);
+	refuses(b, length, o.net + 12, 4, 4, o.net + 12);
 	refuses(b, length, o.net + 16, AE_MAX_WIDTH + 1, 4, o.net + 16);
 	refuses(b, length, o.net + 16, 1, 4, o.net + 16); /* without a target */
 	refuses(b, length, o.net + 20, 3, 4, o.net);
@@ -1603,7 +1611,7 @@ static void
 test_misfits(void **state)
 {
 	(void) state;
-	for (uint32_t change = 0; change < 4; change++)
+	for (uint32_t change = 0; change < 5; change++)
 		for (uint32_t at = 1; at < 4; at++)
 		{
 			Sample *samples[4];
@@ -1625,6 +1633,8 @@ test_misfits(void **state)
 				net->top_k ^= 1;
 			else if (change == 2)
 				net->n_target ^= 1;
+			else if (change == 4)
+				net->skip ^= 1;
 			else
 				samples[at]->model.schema.has_target ^= 1;
 			assert_non_null(ae_bundle_misfit(models, 1, 4));

@@ -319,6 +319,83 @@ rank(void **state)
 	free(memory);
 }
 
+/*
+ * A network with a linear path beside its layers begins as its components: codes, outputs and so
+ * the loss are theirs, whatever the layers are.
+ */
+static void
+paths_begin_as_components(void **state)
+{
+	enum
+	{
+		N = 60,
+		CODE = 2
+	};
+	AeBlock blocks[3];
+	AeNet flat = {.n_layers = 2, .n_encoder = 1, .width = {8, CODE, 7}}, net;
+	AeReal cells[N * 5], params[512], flat_params[64];
+	void *memory;
+	AePca pca;
+
+	(void) state;
+	flat.layout = mixed_layout(blocks);
+	mixed_rows(cells, N);
+	pca = components(&memory, cells, N, &flat.layout, CODE);
+	ae_pca_install(flat_params, &flat, &pca);
+	for (int i = 0; i < 3; i++)
+	{
+		AePass pass[2];
+		AeCells rows = {.at = cells, .n_rows = N};
+		char *room = NULL;
+		AeArena arena = {0};
+
+		/* hidden layers in both halves, or in one of them */
+		net = (AeNet){.n_layers = i == 0 ? 4 : 3,
+					  .n_encoder = i == 2 ? 1 : 2,
+					  .skip = 1,
+					  .layout = flat.layout,
+					  .activation = {AE_GELU, AE_IDENTITY, AE_GELU}};
+		memcpy(net.width,
+			   i == 0   ? (uint32_t[]){8, 6, CODE, 5, 7}
+			   : i == 1 ? (uint32_t[]){8, 6, CODE, 7, 0}
+						: (uint32_t[]){8, CODE, 6, 7, 0},
+			   5 * sizeof(uint32_t));
+		if (i > 0)
+			net.activation[i == 2 ? 0 : 2] = AE_IDENTITY, net.activation[i == 2 ? 1 : 0] = AE_GELU;
+		if (i == 2)
+			net.activation[2] = AE_IDENTITY;
+		assert_int_equal(ae_net_check(&net, NULL), AE_OK);
+		assert_true(ae_net_n_params(&net) < 512);
+		ae_net_init(params, &net, 3, NULL);
+		ae_pca_install(params, &net, &pca);
+		for (int counted = 0; counted < 2; counted++)
+		{
+			room = counted ? malloc(arena.used + AE_ALIGN) : NULL;
+			arena = (AeArena){.base = counted ? ae_arena_align(room) : NULL};
+			for (int which = 0; which < 2; which++)
+			{
+				unit_place(&pass[which], &arena, which ? &net : &flat, N, false);
+				ae_inputs_place(&pass[which].inputs, &arena, &net.layout, N, false, true);
+			}
+		}
+		for (int which = 0; which < 2; which++)
+		{
+			ae_loss_inputs(&pass[which].inputs, &rows, &net.layout, NULL, ae_kernels_best());
+			ae_net_forward(&pass[which], which ? params : flat_params, AE_PASS_SCORE);
+		}
+		for (size_t j = 0; j < N * CODE; j++)
+			assert_true(fabs((double) pass[0].h[1][j] - (double) pass[1].h[net.n_encoder][j]) <
+						1e-5);
+		for (size_t j = 0; j < N * 7; j++)
+			assert_true(fabs((double) pass[0].h[2][j] - (double) pass[1].h[net.n_layers][j]) <
+						1e-5);
+		free(room);
+	}
+	flat.skip = 1;
+	assert_int_equal(ae_net_check(&flat, NULL), AE_ERR_LIMIT);
+	free(memory);
+}
+
 /* Missing cells enter as 0; what overflows is told. */
 static void
 odd_cells(void **state)
@@ -346,13 +423,21 @@ odd_cells(void **state)
 	free(other);
 }
 
+/* OpenBLAS's own, which no header of BLAS declares: threads would only wait for each other. */
+extern void openblas_set_num_threads(int n_threads);
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(by_hand), cmocka_unit_test(golden),    cmocka_unit_test(solves_every_kind),
-		cmocka_unit_test(rank),    cmocka_unit_test(odd_cells),
+		cmocka_unit_test(by_hand),
+		cmocka_unit_test(golden),
+		cmocka_unit_test(solves_every_kind),
+		cmocka_unit_test(rank),
+		cmocka_unit_test(paths_begin_as_components),
+		cmocka_unit_test(odd_cells),
 	};
 
+	openblas_set_num_threads(1);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -124,17 +124,21 @@ static void
 reference_pass(double *code, double *r, const AeModel *model, const AeReal *cells)
 {
 	const AeNet *net = &model->net;
-	double h[SAMPLE_INPUTS], y[SAMPLE_INPUTS];
+	double x[SAMPLE_INPUTS], h[SAMPLE_INPUTS], y[SAMPLE_INPUTS];
 
-	reference_inputs(h, net, cells);
+	reference_inputs(x, net, cells);
+	memcpy(h, x, sizeof h);
 	for (uint32_t l = 0; l < net->n_layers; l++)
 	{
 		const AeReal *w = model->params + ae_net_offset(net, l);
 		uint32_t n_in = net->width[l], n_out = net->width[l + 1];
+		const double *beside = l < net->n_encoder ? x : code;
 
 		for (uint32_t o = 0; o < n_out; o++)
 		{
-			y[o] = w[(size_t) n_in * n_out + o];
+			y[o] = model->params[ae_net_bias_offset(net, l) + o];
+			for (uint32_t i = 0; i < ae_net_beside(net, l); i++)
+				y[o] += beside[i] * w[(size_t) (n_in + i) * n_out + o];
 			for (uint32_t i = 0; i < n_in; i++)
 				y[o] += h[i] * w[(size_t) i * n_out + o];
 			if (l + 1 < net->n_layers || ae_loss_is_distance(block_of(net, o)->loss))

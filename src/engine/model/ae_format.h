@@ -72,13 +72,14 @@
  *  0  u32      n_layers         2 .. 64, encoder and decoder
  *  4  u32      n_encoder        1 .. n_layers - 1: layers up to the code
  *  8  u32      top_k            units of the code that are kept, at most its width; 0: all
- * 12  u32      gated            1: thresholds follow the weights, without top_k; 0: none
+ * 12  u32      flags            bit 0: thresholds follow the weights, without top_k; 1: a linear
+ *                               path beside the layers, of which there are more than 2
  * 16  u32      n_target         outputs of the head of the target: 1 of a number, 2 of a boolean,
  *                               the levels of a category; 0 without a target
  * 20  u32 x (n_layers + 1)      width: 1 .. 65536; the first and the last as the layout says
  *     u8 x n_layers             activation: a number of AeActivation (ae_activation.h)
  * ---- options, as resolved; ranges in ae_train.h
- *  0  u8       optimizer        0 sgd, 1 adam, 2 adamw, 3 lbfgs
+ *  0  u8       optimizer        0 sgd, 1 adam, 2 adamw, 3 lbfgs, 4 pca
  *  1  u8       schedule         0 constant, 1 cosine, 2 step
  *  2  u8       sparse           0 none, 1 l1, 2 student_t, 3 log, 4 kl, 5 jumprelu
  *  3  u8       flags            bit 0: sparse on every hidden layer; 1: tied; 2: batch_norm;
@@ -99,6 +100,10 @@
  *216  u64      seed
  *224  u32      batch_top_k
  *228  u64      pretrain_updates
+ *236  f64      neighbours_weight
+ *244  u32      neighbours_k
+ *248  u8       neighbours_metric 0 euclidean, 1 cosine
+ *249  u8 x 7   0
  * ---- outcome; counts are <= 2^53
  *  0  u8       state            0 running, 1 finished, 2 converged, 3 early, 4 stopped,
  *                               5 diverged

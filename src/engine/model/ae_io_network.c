@@ -43,12 +43,18 @@ ae_io_net(AeIo *io, AeModel *model, AeArena *arena)
 {
 	AeNet *net = &model->net;
 	size_t start = io->at;
+	uint32_t flags;
 	AeError error = {0};
 
 	ae_io_u32(io, &net->n_layers);
 	ae_io_u32(io, &net->n_encoder);
 	ae_io_u32(io, &net->top_k);
-	ae_io_u32(io, &net->gated);
+	flags = net->gated | net->skip << 1;
+	ae_io_u32(io, &flags);
+	if (io->in && !ae_io_within(io, start + 12, "flags of the network", flags, 0, 3))
+		return;
+	net->gated = flags & 1;
+	net->skip = flags >> 1 & 1;
 	ae_io_u32(io, &net->n_target);
 	if (!ae_io_within(io, start, "number of layers", net->n_layers, 2, AE_MAX_LAYERS))
 		return;

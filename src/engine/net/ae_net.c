@@ -41,6 +41,8 @@ ae_net_check_shape(const AeNet *net, AeError *error)
 		return ae_fail(error, AE_ERR_LIMIT, "top_k", net->top_k, 0, net->width[net->n_encoder]);
 	if (net->gated > (net->top_k == 0))
 		return ae_fail(error, AE_ERR_LIMIT, "gate of the code", net->gated, 0, net->top_k == 0);
+	if (net->skip > (net->n_layers > 2))
+		return ae_fail(error, AE_ERR_LIMIT, "linear path", net->skip, 0, net->n_layers > 2);
 	if (net->n_target > AE_MAX_WIDTH)
 		return ae_fail(error, AE_ERR_LIMIT, "outputs of the target", net->n_target, 0,
 					   AE_MAX_WIDTH);
@@ -49,8 +51,8 @@ ae_net_check_shape(const AeNet *net, AeError *error)
 		if ((unsigned) net->activation[l] >= AE_ACTIVATION_COUNT)
 			return ae_fail(error, AE_ERR_ARGUMENT, "activation", net->activation[l], 0,
 						   AE_ACTIVATION_COUNT - 1);
-		/* at most 2^32 + 2^16 a layer: the sum of 66 cannot overflow */
-		n_params += (size_t) net->width[l] * net->width[l + 1] + net->width[l + 1];
+		/* at most 2^33 + 2^16 a layer: the sum of 66 cannot overflow */
+		n_params += ae_net_n_weights(net, l) + net->width[l + 1];
 	}
 	n_params += ((size_t) net->width[net->n_encoder] + 1) * net->n_target;
 	n_params += net->gated ? net->width[net->n_encoder] : 0;
@@ -68,13 +70,23 @@ ae_net_check(const AeNet *net, AeError *error)
 	return status == AE_OK ? ae_layout_check(&net->layout, error) : status;
 }
 
+uint32_t
+ae_net_beside(const AeNet *net, uint32_t layer)
+{
+	if (!net->skip)
+		return 0;
+	if (layer > 0 && layer + 1 == net->n_encoder)
+		return net->width[0];
+	return layer > net->n_encoder && layer + 1 == net->n_layers ? net->width[net->n_encoder] : 0;
+}
+
 size_t
 ae_net_offset(const AeNet *net, uint32_t layer)
 {
 	size_t offset = 0;
 
 	for (uint32_t l = 0; l < layer; l++)
-		offset += (size_t) net->width[l] * net->width[l + 1] + net->width[l + 1];
+		offset += ae_net_n_weights(net, l) + net->width[l + 1];
 	return offset;
 }
 
@@ -83,7 +95,7 @@ ae_net_n_weights(const AeNet *net, uint32_t layer)
 {
 	if (layer == net->n_layers)
 		return (size_t) net->width[net->n_encoder] * net->n_target;
-	return (size_t) net->width[layer] * net->width[layer + 1];
+	return ((size_t) net->width[layer] + ae_net_beside(net, layer)) * net->width[layer + 1];
 }
 
 size_t
@@ -116,7 +128,7 @@ ae_net_macs(const AeNet *net)
 	double macs = 0;
 
 	for (uint32_t l = 0; l < net->n_layers; l++)
-		macs += (double) net->width[l] * net->width[l + 1];
+		macs += (double) ae_net_n_weights(net, l);
 	return macs + (double) net->width[net->n_encoder] * net->n_target;
 }
 
@@ -153,7 +165,7 @@ ae_net_init(AeReal *params, const AeNet *net, uint64_t seed, AeCheck check)
 		AeRng rng;
 
 		ae_rng_init(&rng, seed, AE_STREAM_INIT, l);
-		for (size_t i = 0; i < n_in * n_out; i++)
+		for (size_t i = 0; i < ae_net_n_weights(net, l); i++)
 		{
 			if (i % AE_CHECK_NUMBERS == 0)
 				ae_check(check);
@@ -194,6 +206,9 @@ ae_net_place(AePass *pass, AeArena *arena, const AeNet *net, uint32_t n_layers, 
 		return;
 	if (net->n_target > 0)
 		pass->d_target = ae_arena_place_rows(arena, n_rows, net->n_target, sizeof(AeReal));
+	if (ae_net_beside(net, net->n_layers - 1) > 0 && n_layers == net->n_layers)
+		pass->d_skip =
+			ae_arena_place_rows(arena, n_rows, net->width[net->n_encoder], sizeof(AeReal));
 	pass->d[0] = ae_arena_place_rows(arena, n_rows, widest, sizeof(AeReal));
 	pass->d[1] = ae_arena_place_rows(arena, n_rows, widest, sizeof(AeReal));
 }
@@ -208,7 +223,7 @@ ae_net_hook(AePass *pass, const AeHooks *hooks, void *state)
 bool
 ae_net_is_mirrored(const AeNet *net)
 {
-	if (net->n_layers != 2 * net->n_encoder)
+	if (net->n_layers != 2 * net->n_encoder || net->skip)
 		return false;
 	for (uint32_t l = 1; l < net->n_encoder; l++)
 		if (net->width[l] != net->width[net->n_layers - l])
@@ -298,9 +313,9 @@ activate_output(AePass *pass, const AeReal *bias, bool slopes)
 
 /* y_i += the row of w that belongs to each level of row i. */
 static void
-add_levels(AeReal *y, const AeReal *w, const AePass *pass)
+add_levels(AeReal *y, const AeReal *w, const AePass *pass, size_t n_out)
 {
-	size_t n_categories = pass->net->layout.n_categories, n_out = pass->net->width[1];
+	size_t n_categories = pass->net->layout.n_categories;
 
 	for (size_t i = 0; i < pass->n_rows; i++)
 		for (size_t c = 0; c < n_categories; c++)
@@ -312,49 +327,48 @@ add_levels(AeReal *y, const AeReal *w, const AePass *pass)
 		}
 }
 
-/* The input of layer l: the numbers that enter, or what it sees of the units below. */
+/* The input of layer l > 0: what it sees of the units below. */
 static AeMatrix
 input_of(const AePass *pass, uint32_t l, bool training)
 {
-	const AeNet *net = pass->net;
-
-	if (l == 0)
-		return ae_matrix(pass->inputs.x, pass->n_rows, ae_layout_dense_inputs(&net->layout));
 	return ae_matrix(training && pass->seen[l] ? pass->seen[l] : pass->h[l], pass->n_rows,
-					 net->width[l]);
+					 pass->net->width[l]);
+}
+
+/* The numbers that enter. */
+static AeMatrix
+inputs_of(const AePass *pass)
+{
+	return ae_matrix(pass->inputs.x, pass->n_rows, ae_layout_dense_inputs(&pass->net->layout));
 }
 
 /*
- * h[l + 1] = input W_l, w being W_l; of the first layer numbers by multiplication, then a row of
+ * y: n_rows x n_out (+)= x w, of all inputs of the network: numbers by multiplication, then a row of
  * weights for each level.
  */
 static void
-layer_product(AePass *pass, uint32_t l, const AeReal *w, bool training)
+inputs_product(AeReal *y, const AePass *pass, const AeReal *w, size_t n_out, bool add)
 {
-	AeMatrix x = input_of(pass, l, training);
-	size_t n_out = pass->net->width[l + 1];
+	AeMatrix x = inputs_of(pass);
 
 	if (x.n_cols > 0)
-		ae_multiply(pass->h[l + 1], n_out, 1, x, ae_matrix(w, x.n_cols, n_out), 0, &pass->compute);
-	else
-		memset(pass->h[l + 1], 0, pass->n_rows * n_out * sizeof(AeReal));
-	if (l == 0)
-		add_levels(pass->h[1], w, pass);
+		ae_multiply(y, n_out, 1, x, ae_matrix(w, x.n_cols, n_out), add ? 1 : 0, &pass->compute);
+	else if (!add)
+		memset(y, 0, pass->n_rows * n_out * sizeof(AeReal));
+	add_levels(y, w, pass, n_out);
 }
 
-/* Gradient of W_l from D_l = d; shaped as layer_product. */
+/* Gradient by w of the same, from d; shaped as inputs_product. */
 static void
-layer_product_backward(AeReal *grads, const AePass *pass, uint32_t l, const AeReal *d,
-					   bool accumulate)
+inputs_product_backward(AeReal *grads, const AePass *pass, const AeReal *d, size_t n_out,
+						bool accumulate)
 {
-	AeMatrix x = input_of(pass, l, true);
-	size_t n_out = pass->net->width[l + 1], n_categories = pass->net->layout.n_categories;
+	AeMatrix x = inputs_of(pass);
+	size_t n_categories = pass->net->layout.n_categories;
 
 	if (x.n_cols > 0)
 		ae_multiply(grads, n_out, 1, ae_transposed(x), ae_matrix(d, pass->n_rows, n_out),
 					accumulate ? 1 : 0, &pass->compute);
-	if (l > 0)
-		return;
 	if (!accumulate)
 		memset(grads + x.n_cols * n_out, 0, pass->net->layout.n_levels * n_out * sizeof(AeReal));
 	for (size_t i = 0; i < pass->n_rows; i++)
@@ -366,6 +380,73 @@ layer_product_backward(AeReal *grads, const AePass *pass, uint32_t l, const AeRe
 				pass->compute.kernels->axpy(grads + (size_t) level * n_out, 1, d + i * n_out,
 											n_out);
 		}
+}
+
+/* The code as a matrix. */
+static AeMatrix
+code_of(const AePass *pass)
+{
+	uint32_t l = pass->net->n_encoder;
+
+	return ae_matrix(pass->h[l], pass->n_rows, pass->net->width[l]);
+}
+
+/* h[l + 1] = what layer l sees times W_l = w. */
+static void
+layer_product(AePass *pass, uint32_t l, const AeReal *w, bool training)
+{
+	const AeNet *net = pass->net;
+	size_t n_out = net->width[l + 1], beside = ae_net_beside(net, l);
+	AeReal *y = pass->h[l + 1];
+	AeMatrix x;
+
+	if (l == 0)
+	{
+		inputs_product(y, pass, w, n_out, false);
+		return;
+	}
+	x = input_of(pass, l, training);
+	ae_multiply(y, n_out, 1, x, ae_matrix(w, x.n_cols, n_out), 0, &pass->compute);
+	w += x.n_cols * n_out;
+	if (beside > 0 && l < net->n_encoder)
+		inputs_product(y, pass, w, n_out, true);
+	else if (beside > 0)
+		ae_multiply(y, n_out, 1, code_of(pass), ae_matrix(w, beside, n_out), 1, &pass->compute);
+}
+
+/* Gradient of W_l from D_l = d; shaped as layer_product. */
+static void
+layer_product_backward(AeReal *grads, const AePass *pass, uint32_t l, const AeReal *d,
+					   bool accumulate)
+{
+	const AeNet *net = pass->net;
+	size_t n_out = net->width[l + 1], beside = ae_net_beside(net, l);
+	AeMatrix x, by = ae_matrix(d, pass->n_rows, n_out);
+	AeReal beta = accumulate ? 1 : 0;
+
+	if (l == 0)
+	{
+		inputs_product_backward(grads, pass, d, n_out, accumulate);
+		return;
+	}
+	x = input_of(pass, l, true);
+	ae_multiply(grads, n_out, 1, ae_transposed(x), by, beta, &pass->compute);
+	grads += x.n_cols * n_out;
+	if (beside > 0 && l < net->n_encoder)
+		inputs_product_backward(grads, pass, d, n_out, accumulate);
+	else if (beside > 0)
+		ae_multiply(grads, n_out, 1, ae_transposed(code_of(pass)), by, beta, &pass->compute);
+}
+
+/* What the outputs say to the code along the linear path, whose weights are w. */
+static void
+skip_backward(AePass *pass, const AeReal *d, const AeReal *w)
+{
+	const AeNet *net = pass->net;
+	size_t n_code = net->width[net->n_encoder], n_out = net->width[net->n_layers];
+
+	ae_multiply(pass->d_skip, n_code, 1, ae_matrix(d, pass->n_rows, n_out),
+				ae_transposed(ae_matrix(w, n_code, n_out)), 0, &pass->compute);
 }
 
 /* The units of the code that are kept when rows are scored, the others 0. */
@@ -420,15 +501,6 @@ run_before_back(AeDescent *at)
 	for (uint32_t i = at->pass->n_hooks; i-- > 0;)
 		if (at->pass->hooked[i].hooks->before_back)
 			at->pass->hooked[i].hooks->before_back(at->pass->hooked[i].state, at);
-}
-
-/* The code as a matrix. */
-static AeMatrix
-code_of(const AePass *pass)
-{
-	uint32_t l = pass->net->n_encoder;
-
-	return ae_matrix(pass->h[l], pass->n_rows, pass->net->width[l]);
 }
 
 /* Outputs of the head, whose parameters start at w. */
@@ -521,6 +593,8 @@ hidden_backward(AeDescent *at)
 	size_t head = ae_net_head_offset(net);
 	bool code = l + 1 == net->n_encoder;
 
+	if (code && pass->d_skip)
+		pass->compute.kernels->axpy(at->d, 1, pass->d_skip, pass->n_rows * net->width[l + 1]);
 	if (code && net->n_target > 0)
 		head_backward(at->grads + head, at->d, pass, at->params + head, at->accumulate);
 	run_after_back(at);
@@ -550,6 +624,8 @@ ae_net_backward(AeReal *grads, AePass *pass, const AeReal *params, bool accumula
 		run_before_back(&at);
 		ae_check(pass->compute.check);
 		layer_product_backward(grads + offset, pass, l, at.d, accumulate);
+		if (l + 1 == net->n_layers && pass->d_skip)
+			skip_backward(pass, at.d, params + offset + n_in * n_out);
 		if (!at.biased)
 			pass->compute.kernels->column_sum(grads + ae_net_bias_offset(net, l), at.d, accumulate,
 											  pass->n_rows, n_out);

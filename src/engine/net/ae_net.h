@@ -6,8 +6,13 @@
  * reconstruction r = h_{n_layers}.  Inputs of categories are one-hot: the first layer
  * adds a row of W_0 for each instead of multiplying by zeros.
  *
- * Parameters are one array: for each layer W (width[l] x width[l+1], row-major)
- * and then b (width[l+1]); behind them the head's W (code x n_target) and b (n_target), and
+ * With a linear path beside the layers (skip), the code's layer also sees the inputs and the last
+ * layer the code, where other layers lie between; W_l has rows for these behind its others:
+ *
+ *     code = act(h_{n_encoder - 1} W_l + x W'_l + b_l)
+ *
+ * Parameters are one array: for each layer W (width[l] and what it sees beside, x width[l+1],
+ * row-major) and then b (width[l+1]); behind them the head's W (code x n_target) and b (n_target), and
  * the thresholds of a gated code, one for each unit.
  */
 #ifndef AE_NET_H
@@ -25,6 +30,7 @@ typedef struct AeNet
 	uint32_t n_encoder; /* layers up to the code, 1 .. n_layers - 1 */
 	uint32_t top_k;     /* units of the code that are kept, the others becoming 0; 0: all */
 	uint32_t gated;     /* 1: units of the code become 0 up to a threshold each; 0: they do not */
+	uint32_t skip;      /* 1: a linear path beside the layers, 0: none */
 	uint32_t n_target;  /* outputs of the head that predicts the target from the code; 0: none */
 	uint32_t width[AE_MAX_LAYERS + 1];
 	AeActivation activation[AE_MAX_LAYERS]; /* of layer l; the last for distances only */
@@ -44,6 +50,9 @@ size_t ae_net_n_params(const AeNet *net);
 
 /* Multiply-adds of one row's forward pass. */
 double ae_net_macs(const AeNet *net);
+
+/* Rows of W_l for what layer l sees beside h_l: inputs of the network, or units of the code; or 0. */
+uint32_t ae_net_beside(const AeNet *net, uint32_t layer);
 
 /* Offsets of W_l in the parameters, and of b_l, which follows it. */
 size_t ae_net_offset(const AeNet *net, uint32_t layer);
@@ -122,6 +131,7 @@ struct AePass
 	AeReal *h[AE_MAX_LAYERS + 1]; /* h[0] unused: the inputs stand there */
 	AeReal *slope[AE_MAX_LAYERS]; /* NULL where not needed */
 	AeReal *d[2];                 /* two gradients, ping and pong */
+	AeReal *d_skip;               /* gradient by the code along the linear path, or NULL */
 	AeReal *target;               /* n_rows x n_target: outputs of the head, */
 	AeReal *d_target;             /* and their gradient, before a backward pass; NULL without */
 	/* set by parts: */
@@ -147,7 +157,10 @@ void ae_net_place(AePass *pass, AeArena *arena, const AeNet *net, uint32_t n_lay
 /* Lets a part take part in passes, behind those that hooked in before. */
 void ae_net_hook(AePass *pass, const AeHooks *hooks, void *state);
 
-/* Whether the hidden layers of the decoder have the widths of the encoder's, backwards. */
+/*
+ * Whether the hidden layers of the decoder have the widths of the encoder's, backwards, and nothing
+ * lies beside them.
+ */
 bool ae_net_is_mirrored(const AeNet *net);
 
 /* The same of inputs and outputs too, as tied weights need. */

@@ -29,24 +29,57 @@ numbers_of_layer(const AeNet *net, uint32_t l)
 
 /* ---- packed weights ---- */
 
+/* Where weights are packed: panels of layers, of the linear paths, and of the head. */
+typedef struct Panels
+{
+	AeReal *layer[AE_MAX_LAYERS];
+	AeReal *skip[2];
+	AeReal *head;
+} Panels;
+
+/* The layer where the linear path of the encoder, or of the decoder, ends. */
+static uint32_t
+end_of_path(const AeNet *net, int decoder)
+{
+	return decoder ? net->n_layers - 1 : net->n_encoder - 1;
+}
+
+/* Inputs along it that are numbers. */
+static size_t
+numbers_of_path(const AeNet *net, int decoder)
+{
+	return decoder ? net->width[net->n_encoder] : ae_layout_dense_inputs(&net->layout);
+}
+
 /* Places (or counts, with arena->base NULL) everything a packed network owns. */
 static void
-place_packed(AePacked *packed, AeReal *panels[AE_MAX_LAYERS], AeReal **head_panels, AeArena *arena,
-			 const AeModel *model)
+place_packed(AePacked *packed, Panels *panels, AeArena *arena, const AeModel *model)
 {
 	const AeNet *net = &model->net;
 	const AeLayout *layout = &net->layout;
 
 	for (uint32_t l = 0; l < net->n_layers; l++)
-		panels[l] = ae_arena_place(
+		panels->layer[l] = ae_arena_place(
 			arena, ae_kernel_packed_count(numbers_of_layer(net, l), net->width[l + 1]),
 			sizeof(AeReal));
+	for (int half = 0; half < 2; half++)
+	{
+		uint32_t l = end_of_path(net, half);
+
+		packed->no_bias[half] = panels->skip[half] = NULL;
+		if (ae_net_beside(net, l) == 0)
+			continue;
+		panels->skip[half] = ae_arena_place(
+			arena, ae_kernel_packed_count(numbers_of_path(net, half), net->width[l + 1]),
+			sizeof(AeReal));
+		packed->no_bias[half] = ae_arena_place(arena, net->width[l + 1], sizeof(AeReal));
+	}
 	packed->layout = ae_arena_place(arena, 1, sizeof(AeLayout));
 	packed->blocks = ae_arena_place(arena, layout->n_blocks, sizeof(AeBlock));
 	ae_distance_place(&packed->distance, arena, &model->prototypes, layout);
-	*head_panels = NULL;
+	panels->head = NULL;
 	if (net->n_target > 0)
-		*head_panels =
+		panels->head =
 			ae_arena_place(arena, ae_kernel_packed_count(net->width[net->n_encoder], net->n_target),
 						   sizeof(AeReal));
 }
@@ -55,10 +88,10 @@ AeStatus
 ae_packed_size(size_t *bytes, const AeModel *model, AeError *error)
 {
 	AePacked packed;
-	AeReal *panels[AE_MAX_LAYERS], *head_panels;
+	Panels panels;
 	AeArena arena = {NULL, 0, false};
 
-	place_packed(&packed, panels, &head_panels, &arena, model);
+	place_packed(&packed, &panels, &arena, model);
 	if (arena.overflow || !ae_size_add(bytes, arena.used, AE_ALIGN))
 		return ae_fail(error, AE_ERR_LIMIT, "packed weights", (double) ae_net_n_params(&model->net),
 					   1.0, (double) AE_MAX_MODEL);
@@ -70,26 +103,40 @@ ae_packed_init(AePacked *packed, void *block, const AeModel *model, const AeKern
 			   AeCheck check)
 {
 	const AeNet *net = &model->net;
-	AeReal *panels[AE_MAX_LAYERS], *head_panels;
+	Panels panels;
 	AeArena arena = {ae_arena_align(block), 0, false};
 
 	packed->model = model;
 	packed->check = check;
 	packed->kernels = kernels;
-	place_packed(packed, panels, &head_panels, &arena, model);
+	place_packed(packed, &panels, &arena, model);
 	ae_layout_scored(packed->layout, packed->blocks, &net->layout);
 	ae_distance_init(&packed->distance, &model->prototypes, &net->layout, kernels);
 	for (uint32_t l = 0; l < net->n_layers; l++)
 	{
 		const AeReal *weights = model->params + ae_net_offset(net, l);
 
-		ae_kernel_pack(panels[l], weights, numbers_of_layer(net, l), net->width[l + 1], check);
-		packed->panels[l] = panels[l];
+		ae_kernel_pack(panels.layer[l], weights, numbers_of_layer(net, l), net->width[l + 1],
+					   check);
+		packed->panels[l] = panels.layer[l];
 		packed->bias[l] = model->params + ae_net_bias_offset(net, l);
 	}
-	packed->head_panels = head_panels;
+	for (int half = 0; half < 2; half++)
+	{
+		uint32_t l = end_of_path(net, half);
+
+		packed->skip_panels[half] = panels.skip[half];
+		packed->skip[half] =
+			model->params + ae_net_offset(net, l) + (size_t) net->width[l] * net->width[l + 1];
+		if (!panels.skip[half])
+			continue;
+		ae_kernel_pack(panels.skip[half], packed->skip[half], numbers_of_path(net, half),
+					   net->width[l + 1], check);
+		memset(packed->no_bias[half], 0, net->width[l + 1] * sizeof(AeReal));
+	}
+	packed->head_panels = panels.head;
 	if (net->n_target > 0)
-		ae_kernel_pack(head_panels, model->params + ae_net_head_offset(net),
+		ae_kernel_pack(panels.head, model->params + ae_net_head_offset(net),
 					   net->width[net->n_encoder], net->n_target, check);
 }
 
@@ -123,6 +170,9 @@ place_scorer(AeScorer *scorer, AeArena *arena, const AePacked *members, uint32_t
 	ae_nearest_place(&scorer->nearest, arena, n_prototypes, layout);
 	scorer->h[0] = ae_arena_place_rows(arena, batch, widest, sizeof(AeReal));
 	scorer->h[1] = ae_arena_place_rows(arena, batch, widest, sizeof(AeReal));
+	scorer->beside = NULL;
+	if (net->skip)
+		scorer->beside = ae_arena_place_rows(arena, batch, widest, sizeof(AeReal));
 	scorer->head = NULL;
 	if (net->n_target > 0)
 		scorer->head = ae_arena_place_rows(arena, batch, net->n_target, sizeof(AeReal));
@@ -212,12 +262,11 @@ activate_blocks(const AeScorer *scorer, AeReal *h, size_t n_rows, bool (*applies
 	}
 }
 
-/* y += the rows of the first layer's weights that belong to the levels of n_rows rows. */
+/* y: n_rows x n_out += the rows of w that belong to the levels of rows. */
 static void
-add_levels(const AeScorer *scorer, AeReal *y, size_t n_rows)
+add_levels(const AeScorer *scorer, AeReal *y, const AeReal *w, size_t n_rows, size_t n_out)
 {
-	const AeNet *net = &scorer->model->net;
-	size_t n_out = net->width[1], n_categories = net->layout.n_categories;
+	size_t n_categories = scorer->model->net.layout.n_categories;
 
 	for (size_t r = 0; r < n_rows; r++)
 		for (size_t c = 0; c < n_categories; c++)
@@ -225,20 +274,18 @@ add_levels(const AeScorer *scorer, AeReal *y, size_t n_rows)
 			int32_t level = scorer->inputs.levels[r * n_categories + c];
 
 			if (level >= 0)
-				scorer->kernels->axpy(y + r * n_out, 1,
-									  scorer->model->params + (size_t) level * n_out, n_out);
+				scorer->kernels->axpy(y + r * n_out, 1, w + (size_t) level * n_out, n_out);
 		}
 }
 
 /*
- * Layer l's products, without what belongs to levels: y: n_rows x n_out.  A large one in parts, as no
- * output knows of another.
+ * Products of a layer, or along a path, without what belongs to levels: y: n_rows x n_out.  A large
+ * one in parts, as no output knows of another.
  */
 static void
-dense(const AeScorer *scorer, AeReal *y, const AeReal *x, uint32_t l, size_t n_rows)
+dense(const AeScorer *scorer, AeReal *y, size_t n_out, const AeReal *x, size_t n_in,
+	  const AeReal *panels, const AeReal *bias, size_t n_rows)
 {
-	const AePacked *packed = scorer->network;
-	size_t n_in = numbers_of_layer(&packed->model->net, l), n_out = packed->model->net.width[l + 1];
 	size_t rows = n_rows > FEW_ROWS ? n_rows : FEW_ROWS; /* the weights of few take time, too */
 	size_t part = AE_CHECK_MACS / rows / (n_in > 0 ? n_in : 1);
 
@@ -248,10 +295,30 @@ dense(const AeScorer *scorer, AeReal *y, const AeReal *x, uint32_t l, size_t n_r
 		size_t n = n_out - col < part ? n_out - col : part;
 
 		if (n_out > part)
-			ae_check(packed->check);
-		scorer->kernels->dense(y + col, n_out, x, n_in, packed->panels[l] + col * n_in,
-							   packed->bias[l] + col, n_rows, n_in, n);
+			ae_check(scorer->network->check);
+		scorer->kernels->dense(y + col, n_out, x, n_in, panels + col * n_in, bias + col, n_rows,
+							   n_in, n);
 	}
+}
+
+/*
+ * scorer->beside = what the linear path makes of x, inputs or codes.  Before the layers run: x may
+ * lie where they write.  False where there is none.
+ */
+static bool
+run_path(AeScorer *scorer, const AeReal *x, size_t n_rows, int decoder)
+{
+	const AeNet *net = &scorer->model->net;
+	const AePacked *network = scorer->network;
+	size_t n_out = net->width[end_of_path(net, decoder) + 1];
+
+	if (!network->skip_panels[decoder])
+		return false;
+	dense(scorer, scorer->beside, n_out, x, numbers_of_path(net, decoder),
+		  network->skip_panels[decoder], network->no_bias[decoder], n_rows);
+	if (!decoder)
+		add_levels(scorer, scorer->beside, network->skip[decoder], n_rows, n_out);
+	return true;
 }
 
 /* Layers first .. end - 1 on x: n_rows x width[first]; the result lies in one of scorer->h. */
@@ -263,6 +330,7 @@ run_layers(AeScorer *scorer, const AeReal *x, size_t n_rows, uint32_t first, uin
 	uintptr_t h0 = (uintptr_t) scorer->h[0];
 	uintptr_t h1 = (uintptr_t) scorer->h[1];
 	int into = at >= h0 && at < h1; /* not where x lies: h[1] was placed behind h[0] */
+	bool beside = run_path(scorer, x, n_rows, first > 0);
 	AeReal *y = NULL;
 
 	for (uint32_t l = first; l < end; l++)
@@ -270,9 +338,12 @@ run_layers(AeScorer *scorer, const AeReal *x, size_t n_rows, uint32_t first, uin
 		size_t n_out = net->width[l + 1];
 
 		y = scorer->h[into];
-		dense(scorer, y, x, l, n_rows);
+		dense(scorer, y, n_out, x, numbers_of_layer(net, l), scorer->network->panels[l],
+			  scorer->network->bias[l], n_rows);
 		if (l == 0)
-			add_levels(scorer, y, n_rows);
+			add_levels(scorer, y, scorer->model->params, n_rows, n_out);
+		if (beside && l + 1 == end)
+			scorer->kernels->axpy(y, 1, scorer->beside, n_rows * n_out);
 		if (l + 1 == net->n_layers)
 			activate_blocks(scorer, y, n_rows, ae_loss_is_distance, net->activation[l]);
 		else

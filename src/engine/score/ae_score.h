@@ -21,6 +21,10 @@ typedef struct AePacked
 	AeBlock *blocks;
 	const AeReal *panels[AE_MAX_LAYERS]; /* packed weights */
 	const AeReal *bias[AE_MAX_LAYERS];
+	/* of the linear paths of encoder and decoder: packed, as they are, and a bias of 0; or NULL */
+	const AeReal *skip_panels[2];
+	const AeReal *skip[2];
+	AeReal *no_bias[2];
 	const AeReal *head_panels; /* of the target's head; NULL without a target */
 	AeDistance distance;       /* to the prototypes */
 } AePacked;
@@ -54,6 +58,7 @@ typedef struct AeScorer
 	AeNearest nearest;
 	AeMeasure measure; /* of the loss */
 	AeReal *h[2];      /* batch x widest layer, ping and pong */
+	AeReal *beside;    /* batch x widest layer: what came along the linear path; NULL without */
 	AeReal *head;      /* batch x n_target; NULL without a target */
 } AeScorer;
 

@@ -325,7 +325,7 @@ check(const AeNet *net, const AeTrainOptions *o, AeError *error)
 
 	if (!used(net, o))
 		return AE_OK;
-	if (o->dropout > 0 || o->batch_norm || o->batch_top_k > 0 ||
+	if (o->dropout > 0 || o->batch_norm || o->batch_top_k > 0 || net->skip ||
 		(estimate && o->optimizer == AE_OPTIMIZER_LBFGS))
 		return ae_fail(error, AE_ERR_ARGUMENT, "contract_weight", o->contract_weight, 0, 0);
 	return ae_contract_check(net, error);

@@ -3,6 +3,11 @@
  */
 #include "ae_options.h"
 
+const char *const ae_metric_name[AE_METRIC_COUNT] = {
+	[AE_METRIC_EUCLIDEAN] = "euclidean",
+	[AE_METRIC_COSINE] = "cosine",
+};
+
 const char *const ae_pretrain_name[AE_PRETRAIN_COUNT] = {
 	[AE_PRETRAIN_NONE] = "none",
 	[AE_PRETRAIN_PLAIN] = "plain",
@@ -82,6 +87,12 @@ const AeOptionInfo ae_option_info[] = {
 	 NULL, NULL},
 	{"pretrain_updates", AE_OPTION_COUNT64, AT(pretrain_updates), 1, 1e12, false, 0, AE_FOR_STEPS,
 	 NULL, "pretrain"},
+	{"neighbours_weight", AE_OPTION_REAL, AT(neighbours_weight), 0, 1, false, 0, AE_FOR_STEPS, NULL,
+	 NULL},
+	{"neighbours_k", AE_OPTION_COUNT32, AT(neighbours_k), 1, 1023, false, 0, AE_FOR_STEPS, NULL,
+	 "neighbours_weight"},
+	{"neighbours_metric", AE_OPTION_ENUM, AT(neighbours_metric), 0, AE_METRIC_COUNT - 1, false,
+	 AE_METRIC_EUCLIDEAN, AE_FOR_STEPS, ae_metric_name, "neighbours_weight"},
 };
 
 _Static_assert(sizeof(ae_option_info) / sizeof(ae_option_info[0]) <= AE_MAX_OPTIONS,

@@ -15,6 +15,14 @@
 #include "ae_prior.h"
 #include "ae_status.h"
 
+/* Neighbours of rows and codes: nearest by distance, or by the cosine of their angle. */
+typedef enum AeMetric
+{
+	AE_METRIC_EUCLIDEAN = 0,
+	AE_METRIC_COSINE = 1,
+	AE_METRIC_COUNT
+} AeMetric;
+
 /* The numbers of these enums are part of the byte format. */
 typedef enum AeOptimizer
 {
@@ -43,6 +51,7 @@ typedef enum AePretrain
 	AE_PRETRAIN_COUNT
 } AePretrain;
 
+extern const char *const ae_metric_name[AE_METRIC_COUNT];
 extern const char *const ae_pretrain_name[AE_PRETRAIN_COUNT];
 extern const char *const ae_optimizer_name[AE_OPTIMIZER_COUNT];
 extern const char *const ae_schedule_name[AE_SCHEDULE_COUNT];
@@ -82,12 +91,16 @@ typedef struct AeTrainOptions
 	uint32_t batch_top_k;   /* units kept for each row of a minibatch on the average; 0: all */
 	double aux_weight;      /* of the loss that dead units of the code are trained by, >= 0 */
 	double target_weight;   /* of the supervised loss, >= 0 */
-	AePretrain pretrain;    /* layer by layer before the whole */
-	uint64_t pretrain_updates; /* of each layer */
-	uint64_t epochs;           /* passes over the training rows, or 0 */
-	uint64_t updates;          /* updates of the weights (L-BFGS: iterations), or 0; one is set */
-	uint32_t batch_size;       /* rows in a minibatch, >= 1; unused by L-BFGS */
-	double validation;         /* share of rows held out, [0, 1) */
+	double
+		neighbours_weight; /* of the neighbours that a code keeps, the rest being the loss', [0, 1] */
+	uint32_t neighbours_k;      /* whose distance is the scale of the others */
+	AeMetric neighbours_metric; /* what is near */
+	AePretrain pretrain;        /* layer by layer before the whole */
+	uint64_t pretrain_updates;  /* of each layer */
+	uint64_t epochs;            /* passes over the training rows, or 0 */
+	uint64_t updates;           /* updates of the weights (L-BFGS: iterations), or 0; one is set */
+	uint32_t batch_size;        /* rows in a minibatch, >= 1; unused by L-BFGS */
+	double validation;          /* share of rows held out, [0, 1) */
 	uint32_t patience; /* epochs without a better validation loss before stopping; 0: never */
 	double time_limit; /* seconds; 0: none; kept by the caller (ae_trainer_stop) */
 	uint64_t seed;

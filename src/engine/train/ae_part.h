@@ -150,7 +150,8 @@ typedef struct AePart
 	PART(auxiliary)                                                                                \
 	PART(contract)                                                                                 \
 	PART(dropout)                                                                                  \
-	PART(gating)
+	PART(gating)                                                                                   \
+	PART(neighbours)
 
 #define AE_DECLARE_PART(name) extern const AePart ae_##name##_part;
 #define AE_NUMBER_PART(name) AE_PART_##name,

@@ -404,39 +404,76 @@ ae_pca_loss(const AePca *pca)
 	return fmax(left, 0) / pca->layout->n_columns;
 }
 
-void
-ae_pca_install(AeReal *params, const AeNet *net, const AePca *pca)
+/*
+ * Where the linear part of layer l stands in its W: behind what the layer sees of the one below,
+ * which becomes 0; or all of W, if l is the first one of its half.
+ */
+static AeReal *
+linear_part(AeReal *params, const AeNet *net, uint32_t l)
 {
-	const AeLayout *layout = &net->layout;
-	uint32_t last = net->n_layers - 1;
-	size_t n = pca->n_inputs, n_out = net->width[net->n_layers];
-	size_t k = pca->n_components, n_code = net->width[net->n_encoder];
-	AeReal *encoder = params + ae_net_offset(net, 0);
-	AeReal *code_bias = params + ae_net_bias_offset(net, net->n_encoder - 1);
-	AeReal *decoder = params + ae_net_offset(net, last);
-	AeReal *bias = params + ae_net_bias_offset(net, last);
+	AeReal *w = params + ae_net_offset(net, l);
+	size_t own = (size_t) net->width[l] * net->width[l + 1];
 
-	memset(params, 0, ae_net_n_params(net) * sizeof(AeReal));
-	for (size_t i = 0; i < k; i++)
+	if (ae_net_beside(net, l) == 0)
+		return w;
+	memset(w, 0, own * sizeof(AeReal));
+	return w + own;
+}
+
+/* W = diag(s) V, b = -(s m) V of the encoder. */
+static void
+install_encoder(AeReal *w, AeReal *bias, size_t n_code, const AePca *pca)
+{
+	size_t n = pca->n_inputs;
+
+	memset(w, 0, n * n_code * sizeof(AeReal));
+	memset(bias, 0, n_code * sizeof(AeReal));
+	for (size_t i = 0; i < pca->n_components && i < n_code; i++)
 	{
 		const double *v = pca->vector + i * n;
 		double at_mean = 0;
 
 		for (size_t j = 0; j < n; j++)
 		{
-			encoder[j * n_code + i] = (AeReal) (pca->scale[j] * v[j]);
+			w[j * n_code + i] = (AeReal) (pca->scale[j] * v[j]);
 			at_mean += pca->scale[j] * v[j] * pca->mean[j];
 		}
-		code_bias[i] = (AeReal) -at_mean;
+		bias[i] = (AeReal) -at_mean;
 	}
-	for (size_t o = 0; o < n_out; o++)
-	{
-		/* indicators are inputs without an output */
-		size_t j = o < layout->n_dense ? o : o + layout->n_indicators;
+}
 
-		for (size_t i = 0; i < k; i++)
-			decoder[i * n_out + o] =
-				pca->scale[j] > 0 ? (AeReal) (pca->vector[i * n + j] / pca->scale[j]) : 0;
+/* W = V^T diag(1 / s), b = m of the outputs of a block. */
+static void
+install_block(AeReal *w, AeReal *bias, const AeBlock *block, size_t n_out, const AePca *pca)
+{
+	/* indicators are inputs without an output */
+	size_t skipped = ae_loss_is_category(block->loss) ? pca->layout->n_indicators : 0;
+
+	for (size_t o = block->first; o < block->first + block->count; o++)
+	{
+		size_t j = o + skipped;
+
+		for (size_t i = 0; i < pca->n_components; i++)
+			if (pca->scale[j] > 0)
+				w[i * n_out + o] = (AeReal) (pca->vector[i * pca->n_inputs + j] / pca->scale[j]);
 		bias[o] = (AeReal) pca->mean[j];
 	}
+}
+
+void
+ae_pca_install(AeReal *params, const AeNet *net, const AePca *pca)
+{
+	const AeLayout *layout = pca->layout;
+	uint32_t code = net->n_encoder - 1, last = net->n_layers - 1;
+	size_t n_code = net->width[net->n_encoder], n_out = net->width[net->n_layers];
+	AeReal *bias = params + ae_net_bias_offset(net, last), *w;
+
+	install_encoder(linear_part(params, net, code), params + ae_net_bias_offset(net, code), n_code,
+					pca);
+	w = linear_part(params, net, last);
+	memset(w, 0, n_code * n_out * sizeof(AeReal));
+	memset(bias, 0, n_out * sizeof(AeReal));
+	for (uint32_t b = 0; b < layout->n_blocks; b++)
+		if (ae_loss_is_distance(layout->blocks[b].loss) || layout->blocks[b].loss == AE_LOSS_ONEHOT)
+			install_block(w, bias, &layout->blocks[b], n_out, pca);
 }

@@ -97,8 +97,10 @@ bool ae_pca_fits(const AeLayout *layout);
 double ae_pca_loss(const AePca *pca);
 
 /*
- * params (ae_net_n_params) = the linear network of one layer on either side.  Units of the code
- * beyond the components are 0.
+ * Puts the components into params (ae_net_n_params), which ae_net_init has drawn: into the linear
+ * path beside the layers (ae_net.h), or into the layer that there is without hidden ones.  What
+ * the layers that a path ends in see of those below begins at 0, so that the network does what the
+ * components do.  Units of the code beyond the components, and logits of the last layer, begin at 0.
  */
 void ae_pca_install(AeReal *params, const AeNet *net, const AePca *pca);
 

@@ -29,6 +29,13 @@ reconstruction_loss(void *state, AeSlice *slice)
 	return sum;
 }
 
+/* The code keeps neighbours at the cost of the rest (ae_neighbours.c). */
+static double
+reconstruction_factor(const AeTrainOptions *options)
+{
+	return 1 - options->neighbours_weight;
+}
+
 static double
 reconstruction_validate(void *state, const AeSlice *slice)
 {
@@ -39,6 +46,7 @@ reconstruction_validate(void *state, const AeSlice *slice)
 
 const AePart ae_reconstruction_part = {
 	.name = "reconstruction",
+	.factor = reconstruction_factor,
 	.loss = reconstruction_loss,
 	.validate = reconstruction_validate,
 };

@@ -190,6 +190,8 @@ is_on(const AeModel *model, const char *option)
 		return train->weight_decay > 0;
 	if (strcmp(option, "pretrain") == 0)
 		return train->pretrain != AE_PRETRAIN_NONE;
+	if (strcmp(option, "neighbours_weight") == 0)
+		return train->neighbours_weight > 0;
 	if (strcmp(option, "hash_bits") == 0)
 		return train->code_noise > 0;
 	return strcmp(option, "target") == 0 && model->schema.has_target;
@@ -268,6 +270,8 @@ add_options(StringInfo out, const PgaeModels *models)
 	/* of several members the first has half of what was asked for */
 	add_number(out, "noise", models->n_members > 1 ? 2 * options->noise : options->noise);
 	add_corruption_options(out, options);
+	if (model->net.skip)
+		add_flag(out, "skip", true);
 	if (model->net.top_k > 0)
 		add_count(out, "top_k", model->net.top_k);
 	if (options->code_noise > 0)

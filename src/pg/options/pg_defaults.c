@@ -124,6 +124,7 @@ resolve_widths(AeNet *net, const PgaeOptions *options, AePurpose purpose, const 
 		net->width[l++] = (uint32_t) decoder[i];
 	net->width[l] = n_outputs;
 	net->n_layers = l;
+	net->skip = options->skip && net->n_layers > 2;
 }
 
 static void
@@ -318,6 +319,8 @@ resolve_training(AeModel *model, const PgaeOptions *options, size_t n_rows, size
 	if (options->hash_bits > 0 && train->optimizer != AE_OPTIMIZER_LBFGS &&
 		!PGAE_GIVEN(options, train.code_noise))
 		train->code_noise = DEFAULT_HASH_NOISE;
+	if (train->neighbours_weight > 0 && train->neighbours_k == 0)
+		train->neighbours_k = PGAE_DEFAULT_NEIGHBOURS;
 	if (train->pretrain != AE_PRETRAIN_NONE && train->pretrain_updates == 0)
 		train->pretrain_updates = 500;
 	resolve_validation(train, options, model, n_rows, n_unseen > 0);
@@ -449,6 +452,9 @@ pgae_options_notice(const AeModel *model, const PgaeOptions *options, const AeMo
 	if (train->batch_norm && model->net.n_layers == 2)
 		ereport(NOTICE,
 				(errmsg("option \"batch_norm\" has no effect: the only hidden layer is the code")));
+	if (options->skip && !model->net.skip)
+		ereport(NOTICE,
+				(errmsg("option \"skip\" has no effect: there is no hidden layer but the code")));
 	if (options->train.pretrain != AE_PRETRAIN_NONE && train->pretrain == AE_PRETRAIN_NONE)
 		ereport(NOTICE,
 				(errmsg("option \"pretrain\" has no effect: the encoder has a single layer"),

@@ -82,6 +82,7 @@ static const PgaeOptionInfo own_info[] = {
 	{"code", PGAE_OPTION_INT, AT(code), 1, AE_MAX_WIDTH, .optimizers = AE_FOR_ALL},
 	{"hidden", PGAE_OPTION_WIDTHS, AT(hidden), 1, AE_MAX_WIDTH, .optimizers = AE_FOR_ALL},
 	{"decoder", PGAE_OPTION_WIDTHS, AT(decoder), 1, AE_MAX_WIDTH, .optimizers = AE_FOR_ALL},
+	{"skip", PGAE_OPTION_FLAG, AT(skip), .optimizers = AE_FOR_STEPS},
 	{"activation", PGAE_OPTION_CHOICE, AT(activation), ONE_OF(ae_activation_name),
 	 .optimizers = AE_FOR_STEPS},
 	{"code_activation", PGAE_OPTION_CHOICE, AT(code_activation), ONE_OF(ae_activation_name),
@@ -528,7 +529,9 @@ pgae_options_purpose(const PgaeOptions *options)
 {
 	if (PGAE_GIVEN(options, purpose))
 		return (AePurpose) options->purpose;
-	return pgae_options_code(options) > 0 ? AE_PURPOSE_COMPRESS : AE_PURPOSE_DETECT;
+	return pgae_options_code(options) > 0 || options->train.neighbours_weight > 0
+			   ? AE_PURPOSE_COMPRESS
+			   : AE_PURPOSE_DETECT;
 }
 
 bool

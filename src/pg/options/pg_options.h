@@ -46,6 +46,7 @@ typedef struct PgaeOptions
 	int hidden[AE_MAX_LAYERS];
 	int n_decoder;
 	int decoder[AE_MAX_LAYERS];
+	bool skip;
 	int activation; /* AeActivation, as the next two */
 	int code_activation;
 	int output_activation;
@@ -69,6 +70,9 @@ typedef struct PgaeOptions
 	int hash_bits;
 	AeTrainOptions train;
 } PgaeOptions;
+
+/* Whose distance is the scale of a row's neighbours, where it was not given. */
+#define PGAE_DEFAULT_NEIGHBOURS 8
 
 /* Whether the option of that field was given. */
 #define PGAE_GIVEN(options, field) pgae_option_given(options, offsetof(PgaeOptions, field))

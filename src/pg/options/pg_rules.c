@@ -38,6 +38,7 @@ typedef struct Rule
 	"L-BFGS needs a loss that does not change between evaluations; use adam to train with noise."
 #define NO_CHANGE "L-BFGS needs a loss that does not change between evaluations; use adam."
 #define NO_JUMP "The derivatives of the code jump where a unit is left out."
+#define NEAR_JUMP "Distances of codes jump where a unit is left out."
 #define LBFGS                                                                                      \
 	{                                                                                              \
 		"optimizer", IS, AE_OPTIMIZER_LBFGS                                                        \
@@ -59,6 +60,9 @@ static const Rule rules[] = {
 	{LBFGS, {"pretrain", IS, AE_PRETRAIN_DENOISING}, NO_NOISE},
 	{LBFGS, {"sparse", IS, AE_PENALTY_JUMPRELU}, NO_CHANGE},
 	{LBFGS, {"batch_top_k", GIVEN}, NO_CHANGE},
+	{LBFGS,
+	 {"neighbours_weight", POSITIVE},
+	 "L-BFGS needs one loss, but encoder and decoder have one each; use adam."},
 	{LBFGS, {"aux_weight", POSITIVE}, NO_CHANGE},
 	{PCA, {"loss", IS_NOT, AE_LOSS_MSE}, CLOSED},
 	{PCA, {"category_loss", IS_NOT, AE_LOSS_ONEHOT}, CLOSED},
@@ -72,6 +76,15 @@ static const Rule rules[] = {
 	{{"batch_norm", IS, 1},
 	 LBFGS,
 	 "Layers are normalised over minibatches, which L-BFGS does not have."},
+	{{"skip", IS, 1},
+	 {"tied", IS, 1},
+	 "The linear path beside the layers has no mirror to share weights with."},
+	{{"skip", IS, 1},
+	 {"pretrain", GIVEN},
+	 "Principal components are what a network with a linear path begins with."},
+	{{"contract_weight", CONTRACTS},
+	 {"skip", IS, 1},
+	 "The derivatives are those of a chain of layers, without a path beside them."},
 	{{"batch_norm", IS, 1},
 	 {"tied", IS, 1},
 	 "Both layers of a pair would have to absorb the same normalisation."},
@@ -115,6 +128,12 @@ static const Rule rules[] = {
 	 "Bits are a code: use purpose compress."},
 	{{"hash_bits", VALUED}, {"folds", IS, 2}, "Codes of two networks cannot be compared."},
 	{{"hash_bits", VALUED}, {"quality", IS, 1}, "Codes of several networks cannot be compared."},
+	{{"neighbours_weight", POSITIVE},
+	 {"purpose", IS, AE_PURPOSE_DETECT},
+	 "Neighbours are kept by a code to search by: give \"code\", or another purpose."},
+	{{"neighbours_weight", POSITIVE}, {"top_k", GIVEN}, NEAR_JUMP},
+	{{"neighbours_weight", POSITIVE}, {"batch_top_k", GIVEN}, NEAR_JUMP},
+	{{"neighbours_weight", POSITIVE}, {"sparse", IS, AE_PENALTY_JUMPRELU}, NEAR_JUMP},
 	{{"contract_weight", CONTRACTS},
 	 {"top_k", GIVEN},
 	 "The derivatives of the code jump where another unit is kept."},
@@ -459,6 +478,21 @@ check_contract(const PgaeOptions *options)
 		refuse_kink("activation", options->activation, "");
 }
 
+/* A row of a minibatch has no more neighbours than there are other rows. */
+static void
+check_neighbours(const PgaeOptions *options)
+{
+	const AeTrainOptions *train = &options->train;
+	uint32 k =
+		PGAE_GIVEN(options, train.neighbours_k) ? train->neighbours_k : PGAE_DEFAULT_NEIGHBOURS;
+
+	if (train->batch_size > k || !(train->neighbours_weight > 0))
+		return;
+	refuse_pair(psprintf("\"neighbours_k\" = %u", k),
+				psprintf("\"batch_size\" = %u", train->batch_size),
+				"Neighbours are those within a minibatch, which must have more rows.");
+}
+
 /* Options that change the network or the loss, so that there is no closed form. */
 static void
 check_closed_form(const PgaeOptions *options)
@@ -509,6 +543,7 @@ pgae_options_check(const PgaeOptions *options, bool notices)
 	check_mirrors(options);
 	check_contract(options);
 	check_target(options);
+	check_neighbours(options);
 	check_closed_form(options);
 	if (notices)
 		notice_unused(options);
@@ -657,6 +692,9 @@ check_contract_init(const AeNet *net)
 	for (uint32_t l = 0; l < net->n_encoder; l++)
 		refuse_kink(l + 1 == net->n_encoder ? "code_activation" : "activation",
 					(int) net->activation[l], " of the model to start from");
+	if (net->skip)
+		refuse_pair("\"contract_weight\" > 0", "\"skip\" of the model to start from",
+					"The derivatives are those of a chain of layers, without a path beside them.");
 	if (net->top_k > 0 || net->gated)
 		refuse_pair("\"contract_weight\" > 0",
 					net->top_k > 0 ? "\"top_k\" of the model to start from"
@@ -705,6 +743,8 @@ add_network_contradictions(StringInfo names, const PgaeOptions *options, const A
 						  widths_differ(options->decoder, options->n_decoder, width + code + 1,
 										net->n_layers - code - 1),
 					  "decoder");
+	add_contradiction(names, PGAE_GIVEN(options, skip) && options->skip != (bool) net->skip,
+					  "skip");
 	add_contradiction(names,
 					  PGAE_GIVEN(options, activation) &&
 						  hidden_activation_differs(options->activation, net),

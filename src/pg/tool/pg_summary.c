@@ -63,7 +63,8 @@ summarize_network(StringInfo out, const AeModel *model)
 	for (uint32_t l = 0; l < net->n_layers; l++)
 		appendStringInfo(out, "%s%s", l ? "-" : "", ae_activation_name[net->activation[l]]);
 	appendStringInfo(
-		out, ", %zu weights%s%s\n", ae_net_n_params(net),
+		out, ", %zu weights%s%s%s\n", ae_net_n_params(net),
+		net->skip ? ", with a linear path beside the layers" : "",
 		model->options.tied ? ", the decoder's tied to the encoder's" : "",
 		model->options.batch_norm && net->n_layers > 2 ? ", trained with batch normalisation" : "");
 }

@@ -82,7 +82,8 @@ find_components(PgaeJob *job, AePca *pca, size_t n, const char *phase)
 bool
 pgae_pca_starts(const PgaeJob *job)
 {
-	return job->init[job->member] == NULL && job->model->options.optimizer == AE_OPTIMIZER_PCA;
+	return job->init[job->member] == NULL &&
+		   (job->model->options.optimizer == AE_OPTIMIZER_PCA || job->model->net.skip);
 }
 
 /* Whether the network is of a kind to be compared with principal components. */
@@ -108,7 +109,8 @@ notice_rank(const PgaeJob *job, const AePca *pca)
 {
 	uint32 n_code = job->model->net.width[job->model->net.n_encoder];
 
-	if (pca->rank == n_code || job->number > 0 || !pgae_voice_may(job->voice, PGAE_NOTICE_OPTIONS))
+	if (pca->rank == n_code || job->model->net.skip || job->number > 0 ||
+		!pgae_voice_may(job->voice, PGAE_NOTICE_OPTIONS))
 		return;
 	ereport(NOTICE, (errmsg_plural("%sthe rows have %zu principal component, fewer than the %u "
 								   "units of the code",
@@ -131,6 +133,7 @@ pgae_pca_start(PgaeJob *job)
 
 	block = find_components(job, &pca, job->rows.n_rows - held_out, "finding principal components");
 	notice_rank(job, &pca);
+	ae_net_init(params, net, job->model->options.seed, pgae_compute().check);
 	ae_pca_install(params, net, &pca);
 	pfree(block);
 	return params;
