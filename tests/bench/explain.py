@@ -117,7 +117,7 @@ def explained(adult, n):
     lines = bench.psql("""
         SELECT id, string_agg(feature, ' ' ORDER BY place)
         FROM bench_changed t, bench_model m, LATERAL ae.explain(m.model, t) WITH ORDINALITY AS
-            e(feature, value, expected, error, share, probability, place)
+            e(feature, value, expected, error, share, probability, reason, place)
         GROUP BY id ORDER BY id""").split("\n")
     if len(lines) != n:
         raise RuntimeError(f"{len(lines)} rows are explained, not {n}")

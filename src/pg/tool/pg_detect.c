@@ -49,8 +49,9 @@ static const char statement[] =
 	"pg_catalog.array_agg(pg_catalog.format('%%s (%%s %%%%)', f.reason, pg_catalog.round((f.share "
 	"OPERATOR(pg_catalog.*) 100)::pg_catalog.numeric)) ORDER BY f.o) AS reasons, "
 	"(pg_catalog.array_agg(pg_catalog.concat(f.feature, CASE WHEN f.probability IS NOT NULL THEN "
-	"pg_catalog.concat(' is ', f.value) END, pg_catalog.substring(f.reason, "
-	"'above|below|expected|: ')) ORDER BY f.o))[1] AS kind "
+	"pg_catalog.concat(' is ', f.value) END, pg_catalog.sign(pg_catalog.strpos(f.reason, ', above "
+	"')), pg_catalog.sign(pg_catalog.strpos(f.reason, ', below ')), "
+	"pg_catalog.sign(pg_catalog.strpos(f.reason, ' expected'))) ORDER BY f.o))[1] AS kind "
 	"FROM (SELECT x.*, pg_catalog.row_number() OVER (ORDER BY x.share "
 	"OPERATOR(pg_catalog.<) " LEAST_SHARE
 	", x.n) AS o FROM ae.explain((SELECT m FROM ae_model), t.r) WITH ORDINALITY AS "
