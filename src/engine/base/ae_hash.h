@@ -79,6 +79,13 @@ ae_hash_number(double value)
 	return bits;
 }
 
+/* What rows are put in order by: another order for every seed. */
+static inline uint64_t
+ae_hash_key(uint64_t hash, uint64_t seed)
+{
+	return ae_hash_mix(hash + seed * UINT64_C(0x9E3779B97F4A7C15));
+}
+
 /* The fold of a row, 0 or 1. */
 static inline unsigned
 ae_hash_fold(uint64_t hash)

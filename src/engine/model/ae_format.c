@@ -123,6 +123,7 @@ io_model(AeIo *io, AeModel *model, AeArena *arena, size_t length)
 	ae_io_calibration(io, &model->calibration, arena);
 	ae_io_detector(io, &columns, model, arena);
 	ae_io_extremes(io, model, arena);
+	ae_io_frequent(io, model, arena);
 	ae_io_pairs(io, model, arena);
 	ae_io_history(io, model, arena);
 	if (io->in && io->at != io->limit)

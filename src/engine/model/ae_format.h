@@ -146,6 +146,8 @@
  *     f64      extreme_weight   0 .. 1; 0: the arrays that follow are not there
  *     f32 x n_dense             centres of cells without their farthest value, scaled units
  *     f32 x n_dense             spreads likewise, >= 0; 0: the cell is not judged
+ *     u32      n_frequent       0 .. 20: rows that training had very often
+ *     u64 x n                   their keys (ae_frequent.h), ascending
  * ---- pairs
  *  0  u32      n_slots          0, or a power of two up to 2^20 where there is a wide category
  *     u32 x n                   see ae_pairs.h

@@ -1,6 +1,6 @@
 /*
  * ae_io_detector.c: what a model scores by beside its network, in its bytes: calibration, prototypes,
- * extremes, pairs; and the history of its training.
+ * extremes, frequent rows, pairs; and the history of its training.
  */
 #include <math.h>
 #include <string.h>
@@ -169,6 +169,33 @@ ae_io_extremes(AeIo *io, AeModel *model, AeArena *arena)
 		return;
 	io_cells(io, &extremes->centre, n_dense, true, arena);
 	io_cells(io, &extremes->spread, n_dense, false, arena);
+}
+
+void
+ae_io_frequent(AeIo *io, AeModel *model, AeArena *arena)
+{
+	AeFrequent *frequent = &model->frequent;
+	size_t at = io->at;
+	uint64_t last = 0;
+
+	ae_io_u32(io, &frequent->n);
+	if (!ae_io_within(io, at, "number of frequent rows", frequent->n, 0, AE_MAX_FREQUENT) ||
+		!ae_io_holds(io, frequent->n, 8))
+		return;
+	if (io->in)
+		frequent->keys = ae_arena_place(arena, frequent->n, sizeof(uint64_t));
+	for (uint32_t i = 0; i < frequent->n && io->status == AE_OK; i++)
+	{
+		uint64_t key = io->in ? 0 : frequent->keys[i];
+
+		at = io->at;
+		ae_io_u64(io, &key);
+		if (i > 0 && key <= last)
+			ae_io_fault(io, at, "order of frequent rows");
+		last = key;
+		if (io->in && frequent->keys && io->status == AE_OK)
+			frequent->keys[i] = key;
+	}
 }
 
 void

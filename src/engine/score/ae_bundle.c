@@ -10,16 +10,24 @@
 
 #include "ae_hash.h"
 
-uint32_t
-ae_bundle_fold(const AeBundle *bundle, uint64_t hash)
-{
-	return bundle->n_folds > 1 ? ae_hash_fold(hash) : 0;
-}
-
 static const AePacked *
 members_of(const AeBundle *bundle, uint32_t fold)
 {
 	return &bundle->networks[fold * bundle->n_members];
+}
+
+uint32_t
+ae_bundle_fold(const AeBundle *bundle, uint64_t hash)
+{
+	uint32_t fold = ae_hash_fold(hash);
+	const AeModel *other;
+
+	if (bundle->n_folds == 1)
+		return 0;
+	other = members_of(bundle, 1 - fold)->model;
+	if (ae_frequent_has(&other->frequent, ae_hash_key(hash, other->options.seed)))
+		return 1 - fold;
+	return fold;
 }
 
 AeStatus

@@ -21,7 +21,10 @@ typedef struct AeBundle
 	const AePacked *networks; /* fold * n_members + member; those of a fold fit (ae_model_pairs) */
 } AeBundle;
 
-/* The fold of a row by its hash. */
+/*
+ * The fold whose networks score a row: its own by its hash, or the other one, whose networks have
+ * learnt it, of a very frequent row (ae_frequent.h).
+ */
 uint32_t ae_bundle_fold(const AeBundle *bundle, uint64_t hash);
 
 /* A row: its values as the schema of its fold has them. */

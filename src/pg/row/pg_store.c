@@ -467,8 +467,7 @@ void
 pgae_store_add(PgaeStore *store, uint64 hash)
 {
 	Chunk *chunk = store->chunks;
-	/* another order for every seed */
-	uint64 key = ae_hash_mix(hash + store->seed * UINT64CONST(0x9E3779B97F4A7C15));
+	uint64 key = ae_hash_key(hash, store->seed);
 
 	memcpy(chunk->bytes + chunk->n * store->stride, &key, KEY_BYTES);
 	count_record(store);

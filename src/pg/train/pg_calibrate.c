@@ -119,7 +119,10 @@ fill_terms(AeTerms *terms, AeScorer *scorer, const AeReal *codes, size_t n)
 		terms[i] = ae_scorer_terms(scorer, i, errors[i]);
 }
 
-/* Terms of the rows that calibrate, distances 0 without prototypes; codes, and the target. */
+/*
+ * Terms of the rows that calibrate and, behind them, of frequent rows of training; distances 0
+ * without prototypes.  Codes, and the target.
+ */
 static void
 score_sample(PgaeJob *job, AeTerms *terms)
 {
@@ -147,6 +150,13 @@ score_sample(PgaeJob *job, AeTerms *terms)
 			tally_target(&target, scorer, codes, labels, count);
 		fill_terms(terms + first, scorer, codes, count);
 	}
+	for (uint32 i = 0; i < job->frequent.n; i++)
+	{
+		const PgaeRow *row = pgae_codec_unpack(job->codec, job->frequent.records[i]);
+
+		ae_scorer_take(scorer, 0, row->values, row->missing);
+		fill_terms(terms + sample.n + i, scorer, ae_scorer_encode(scorer, 1), 1);
+	}
 	ae_code_tally_keep(model, &tally);
 	model->target_loss = pgae_finite_or_nan(ae_target_mean_loss(&target));
 	model->target_accuracy = pgae_finite_or_nan(ae_target_accuracy(&target, model->net.n_target));
@@ -159,11 +169,11 @@ pgae_job_score_rows(PgaeJob *job)
 {
 	bool normed = job->unseen || job->n_members > 1 || job->models[0].prototypes.n > 0;
 	PgaeSample sample = pgae_sample_begin(job);
-	AeTerms *terms =
-		MemoryContextAllocHuge(CurrentMemoryContext, Max(sample.n, 1) * sizeof(AeTerms));
+	size_t n = sample.n + job->frequent.n;
+	AeTerms *terms = MemoryContextAllocHuge(CurrentMemoryContext, Max(n, 1) * sizeof(AeTerms));
 
-	job->scores = MemoryContextAllocExtended(
-		CurrentMemoryContext, Max(sample.n, 1) * sizeof(double), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	job->scores = MemoryContextAllocExtended(CurrentMemoryContext, Max(n, 1) * sizeof(double),
+											 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	price_unseen(job);
 	for (job->member = 0; job->member < job->n_members; job->member++)
 	{
@@ -171,10 +181,10 @@ pgae_job_score_rows(PgaeJob *job)
 		pgae_job_set_where(job);
 		score_sample(job, terms);
 		ae_calibrate_norms(job->model, terms, sample.n, normed);
-		ae_calibrate_add(job->scores, job->model, terms, sample.n, job->n_members);
+		ae_calibrate_add(job->scores, job->model, terms, n, job->n_members);
 	}
 	pfree(terms);
-	job->n_scores = sample.n;
+	job->n_scores = job->unseen ? pgae_job_weigh_frequent(job, sample.n) : sample.n;
 	job->scores_unseen = sample.unseen;
 	job->model = &job->models[0];
 }

@@ -7,9 +7,6 @@
 /* Without validation rows, so many training rows calibrate. */
 #define MAX_SEEN_SCORES 10000
 
-/* Rows that calibrate a crossed network at most. */
-#define MAX_UNSEEN_SCORES ((size_t) 262144)
-
 /* Rows held out for validation that calibrate at most. */
 #define MAX_HELD_OUT_SCORES ((size_t) 1024 * 1024)
 
@@ -38,7 +35,7 @@ pgae_sample_begin(const PgaeJob *job)
 	sample.unseen = job->unseen != NULL || job->progress->n_validation > 0;
 	if (job->unseen)
 	{
-		sample.n = Min(pgae_store_count(job->unseen), MAX_UNSEEN_SCORES);
+		sample.n = Min(pgae_store_count(job->unseen), PGAE_MAX_UNSEEN_SCORES);
 		pgae_store_rewind(job->unseen);
 	}
 	else if (sample.unseen)

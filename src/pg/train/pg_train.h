@@ -30,6 +30,15 @@ extern const char *pgae_position_step(const PgaePosition *at, uint64 *done, uint
 /* ---- from sorted rows to trained networks: what the phases share ---- */
 typedef struct PgaeTrack PgaeTrack; /* pg_track.c */
 
+/* Rows of a store that come very often, by their keys (ae_frequent.h). */
+typedef struct PgaeFrequent
+{
+	uint32 n;
+	uint64 keys[AE_MAX_FREQUENT];   /* ascending */
+	uint64 copies[AE_MAX_FREQUENT]; /* among the first PGAE_MAX_UNSEEN_SCORES rows */
+	char *records[AE_MAX_FREQUENT]; /* one of each */
+} PgaeFrequent;
+
 typedef struct PgaeJob
 {
 	/* set by the caller */
@@ -48,6 +57,7 @@ typedef struct PgaeJob
 	/* what comes out */
 	size_t n_rows;
 	AeModel *models; /* n_members */
+	PgaeFrequent frequent; /* of the rows trained on */
 	double *scores;  /* raw scores of the rows that calibrate, the mean of the members' */
 	size_t n_scores;
 	bool scores_unseen;    /* of rows that training did not see */
@@ -68,6 +78,9 @@ typedef struct PgaeJob
 	double last_report;   /* of this network: seconds since start, ... */
 	uint64_t last_update; /* ... and updates by then */
 } PgaeJob;
+
+/* Rows that calibrate a crossed network at most. */
+#define PGAE_MAX_UNSEEN_SCORES ((size_t) 262144)
 
 /* Cells of all prototypes together. */
 #define PGAE_PROTOTYPE_CELLS (1024 * 1024)
@@ -156,6 +169,17 @@ extern AeReal *pgae_pca_start(PgaeJob *job);
  * nothing to compare, or where that would take too much time or memory, whatever the settings.
  */
 extern void pgae_job_compare_with_pca(PgaeJob *job);
+
+/* ---- pg_frequent.c: rows that come very often ---- */
+
+/* Of the rows that the job is trained on, where it is crossed; its models know them from then on. */
+extern void pgae_job_find_frequent(PgaeJob *job);
+/*
+ * job->scores of a crossed job, of n unseen rows and behind them one of each of its frequent rows,
+ * become those that calibrate: unseen rows that the other job scores go, and of frequent ones there
+ * are as many as copies.  Gives how many there are.
+ */
+extern size_t pgae_job_weigh_frequent(PgaeJob *job, size_t n);
 
 /* ---- pg_extras.c: what a model has beside its networks ---- */
 
