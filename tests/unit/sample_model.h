@@ -46,6 +46,8 @@ typedef struct Sample
 	char texts[SAMPLE_COLUMNS][SAMPLE_LEVELS][SAMPLE_NAME];
 	AeReal *params;
 	AeReal prototypes[SAMPLE_PROTOTYPES * SAMPLE_INPUTS];
+	AeReal widths[SAMPLE_PROTOTYPES];
+	uint64_t keys[4]; /* of frequent rows */
 	AeReal centre[SAMPLE_INPUTS];
 	AeReal spread[SAMPLE_INPUTS];
 	uint32_t slots[SAMPLE_SLOTS];
@@ -498,11 +500,17 @@ sample_prototypes(Sample *s, uint32_t n)
 				layout->blocks[layout->n_blocks - layout->n_categories + cell - layout->n_dense]
 					.count);
 	}
+	for (uint32_t k = 0; k < n; k++)
+		s->widths[k] = (AeReal) (float) sample_real(&draw, 0.1, 2.0);
 	s->model.prototypes.n = n;
 	s->model.prototypes.cells = s->prototypes;
+	s->model.prototypes.width = s->widths;
 	s->model.error_norm = sample_real(&draw, 0.25, 4.0);
 	s->model.distance_norm = n > 0 ? sample_real(&draw, 0.25, 4.0) : 1.0;
 	sample_extremes(s, n % 2 ? sample_real(&draw, 0.0, 1.0) : 0.0);
+	for (uint32_t i = 0; i < n % 4; i++)
+		s->keys[i] = i * (UINT64_MAX / 3);
+	s->model.frequent = (AeFrequent){n % 4, s->keys};
 }
 
 /* A target of that kind, its head by draws of its own; the model has its net, and names. */
@@ -577,6 +585,7 @@ sample_of(uint64_t seed, bool mixed, uint32_t n_columns, uint32_t n_layers, uint
 	s->model.target_loss = s->model.target_accuracy = NAN;
 	s->model.error_norm = s->model.distance_norm = 1.0;
 	s->model.prototypes.cells = s->prototypes;
+	s->model.prototypes.width = s->widths;
 	return s;
 }
 

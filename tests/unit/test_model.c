@@ -202,8 +202,15 @@ assert_same_model(const AeModel *a, const AeModel *b)
 	assert_true(a->error_norm == b->error_norm && a->distance_norm == b->distance_norm);
 	assert_true(a->prototypes.n == b->prototypes.n);
 	if (a->prototypes.n > 0)
+	{
 		assert_memory_equal(a->prototypes.cells, b->prototypes.cells,
 							a->prototypes.n * ae_layout_cells(&a->net.layout) * sizeof(AeReal));
+		assert_memory_equal(a->prototypes.width, b->prototypes.width,
+							a->prototypes.n * sizeof(AeReal));
+	}
+	assert_int_equal(a->frequent.n, b->frequent.n);
+	if (a->frequent.n > 0)
+		assert_memory_equal(a->frequent.keys, b->frequent.keys, a->frequent.n * sizeof(uint64_t));
 	assert_true(a->extremes.weight == b->extremes.weight);
 	for (uint32_t j = 0; a->extremes.weight > 0 && j < a->net.layout.n_dense; j++)
 		assert_true(a->extremes.centre[j] == b->extremes.centre[j] &&
@@ -274,7 +281,8 @@ test_wrong_sizes(void **state)
 typedef struct Offsets
 {
 	size_t column[SAMPLE_COLUMNS + 1]; /* and the target */
-	size_t net, options, outcome, weights, calibration, detector, extremes, pairs, history, end;
+	size_t net, options, outcome, weights, calibration, detector, widths, extremes, frequent;
+	size_t pairs, history, end;
 } Offsets;
 
 static Offsets
@@ -303,10 +311,12 @@ offsets_of(const AeModel *m)
 	o.weights = o.outcome + 116 + (m->schema.has_target ? 16 : 0);
 	o.calibration = o.weights + 4 * ae_net_n_params(&m->net);
 	o.detector = o.calibration + 16 + 16 * (size_t) m->calibration.n_points;
-	o.extremes = o.detector + 20 + 4 * (size_t) m->prototypes.n * ae_layout_cells(&m->net.layout);
-	o.pairs = o.extremes + 8;
+	o.widths = o.detector + 20 + 4 * (size_t) m->prototypes.n * ae_layout_cells(&m->net.layout);
+	o.extremes = o.widths + 4 * (size_t) m->prototypes.n;
+	o.frequent = o.extremes + 8;
 	if (m->extremes.weight > 0)
-		o.pairs += 8 * (size_t) m->net.layout.n_dense;
+		o.frequent += 8 * (size_t) m->net.layout.n_dense;
+	o.pairs = o.frequent + 4 + 8 * (size_t) m->frequent.n;
 	o.history = o.pairs + 4 + 4 * (size_t) m->pairs.n_slots;
 	o.end = o.history + 4 + 12 * (size_t) m->n_history;
 	return o;
@@ -463,6 +473,15 @@ check_back(const AeModel *m, const uint8_t *b, const Offsets *o)
 		memcpy(&weight, &bits, 4);
 		assert_true(weight == (float) m->prototypes.cells[i]);
 	}
+	for (size_t k = 0; k < m->prototypes.n; k++)
+	{
+		bits = (uint32_t) sample_get(b, o->widths + 4 * k, 4);
+		memcpy(&weight, &bits, 4);
+		assert_true(weight == (float) m->prototypes.width[k]);
+	}
+	assert_true(sample_get(b, o->frequent, 4) == m->frequent.n);
+	for (size_t i = 0; i < m->frequent.n; i++)
+		assert_true(sample_get(b, o->frequent + 4 + 8 * i, 8) == m->frequent.keys[i]);
 	assert_true(get_f64(b, o->extremes) == m->extremes.weight);
 	for (size_t j = 0; m->extremes.weight > 0 && j < m->net.layout.n_dense; j++)
 	{
@@ -1222,6 +1241,7 @@ test_refused_detector(void **state)
 	const uint64_t bad_norms[] = {0x7ff8000000000000u, 0x7ff0000000000000u};
 	const uint64_t low_norms[] = {0, 0x8000000000000000u, 0xbff0000000000000u};
 	const uint32_t bad_cells[] = {0x7fc00000u, 0x7f800000u, 0xff800000u};
+	const uint32_t bad_widths[] = {0, 0x80000000u, 0xbf800000u, 0x7fc00000u, 0x7f800000u};
 	/* of four levels: -1, -2^-149, 0.5, 4, 2^32, 2^40, 2^127 */
 	const uint32_t bad_levels[] = {0xbf800000u, 0x80000001u, 0x3f000000u, 0x40800000u,
 								   0x4f800000u, 0x53800000u, 0x7f000000u};
@@ -1249,7 +1269,7 @@ test_refused_detector(void **state)
 	refuses(b, length, o.detector + 16, AE_MAX_PROTOTYPES, 4, length);
 	refuses(b, length, o.detector + 16, 0xffffffffu, 4, o.detector + 16);
 	last = o.detector + 20 + 4 * (2 * (size_t) ae_layout_cells(layout) - 1);
-	assert_true(last + 4 == o.extremes && layout->n_categories == 1);
+	assert_true(last + 4 == o.widths && layout->n_categories == 1);
 	for (size_t at = o.detector + 20; at <= last; at += 4)
 		for (int i = 0; i < 3; i++)
 			refuses(b, length, at, bad_cells[i], 4, at);
@@ -1264,6 +1284,13 @@ test_refused_detector(void **state)
 		assert_int_equal(error.offset, last);
 		length = o.end;
 	}
+	for (size_t k = 0; k < 2; k++)
+		for (int i = 0; i < 5; i++)
+			refuses(b, length, o.widths + 4 * k, bad_widths[i], 4, o.widths + 4 * k);
+	s->prototypes[2 * ae_layout_cells(layout) - 1] = 0;
+	s->widths[1] = 0;
+	assert_int_equal(ae_model_written_size(&length, &s->model, &error), AE_ERR_CORRUPT);
+	assert_int_equal(error.offset, o.widths + 4);
 	s->prototypes[0] = (AeReal) NAN;
 	assert_int_equal(ae_model_written_size(&length, &s->model, &error, NULL), AE_ERR_CORRUPT);
 	assert_int_equal(error.offset, o.detector + 20);
@@ -1272,6 +1299,36 @@ test_refused_detector(void **state)
 	s->model.prototypes.n = 0;
 	s->model.error_norm = 0;
 	assert_int_equal(ae_model_written_size(&length, &s->model, &error, NULL), AE_ERR_CORRUPT);
+	free(b);
+	sample_free(s);
+}
+
+/* Keys of frequent rows ascend, and are not too many. */
+static void
+test_frequent(void **state)
+{
+	Sample *s = rich_model();
+	AeError error = {0};
+	Offsets o;
+	size_t length;
+	uint8_t *b;
+
+	(void) state;
+	sample_prototypes(s, 3);
+	o = offsets_of(&s->model);
+	b = sample_write(&s->model, &length, &error);
+	assert_non_null(b);
+	assert_int_equal(judge(b, length, &error), AE_OK);
+	refuses(b, length, o.frequent, AE_MAX_FREQUENT + 1, 4, o.frequent);
+	refuses(b, length, o.frequent + 12, 0, 8, o.frequent + 12);
+	refuses(b, length, o.frequent + 12, UINT64_MAX, 8, o.frequent + 20);
+	s->keys[2] = s->keys[1];
+	assert_int_equal(ae_model_written_size(&length, &s->model, &error), AE_ERR_CORRUPT);
+	assert_int_equal(error.offset, o.frequent + 20);
+	assert_true(ae_frequent_has(&s->model.frequent, s->keys[1]));
+	assert_false(ae_frequent_has(&s->model.frequent, s->keys[1] + 1));
+	assert_true(ae_frequent_is(10, 200) && ae_frequent_is(11, 220) && ae_frequent_is(10, 10));
+	assert_false(ae_frequent_is(10, 201) || ae_frequent_is(9, 20) || ae_frequent_is(0, 0));
 	free(b);
 	sample_free(s);
 }
@@ -2048,6 +2105,7 @@ main(void)
 		cmocka_unit_test(test_refused_sketches),
 		cmocka_unit_test(test_refused_rest),
 		cmocka_unit_test(test_refused_detector),
+		cmocka_unit_test(test_frequent),
 		cmocka_unit_test(test_refused_target),
 		cmocka_unit_test(test_no_target_of_arrays),
 		cmocka_unit_test(test_target_pairs),

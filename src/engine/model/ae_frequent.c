@@ -6,7 +6,8 @@
 bool
 ae_frequent_is(uint64_t n_copies, uint64_t n_rows)
 {
-	return n_copies >= AE_FREQUENT_ROWS && n_copies >= n_rows / AE_FREQUENT_SHARE + (n_rows % AE_FREQUENT_SHARE != 0);
+	return n_copies >= AE_FREQUENT_ROWS &&
+		   n_copies >= n_rows / AE_FREQUENT_SHARE + (n_rows % AE_FREQUENT_SHARE != 0);
 }
 
 bool

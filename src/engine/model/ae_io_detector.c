@@ -2,6 +2,7 @@
  * ae_io_detector.c: what a model scores by beside its network, in its bytes: calibration, prototypes,
  * extremes, frequent rows, pairs; and the history of its training.
  */
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -63,16 +64,13 @@ ae_io_calibration(AeIo *io, AeCalibration *calibration, AeArena *arena)
 	io_points(io, calibration);
 }
 
-/* Cell i of the prototypes, as it stands in the bytes or will stand there. */
+/* The float at an offset of what is read. */
 static float
-prototype_cell(const AeIo *io, const AePrototypes *prototypes, size_t i, size_t start)
+load_cell(const AeIo *io, size_t at)
 {
-	uint32_t bits;
+	uint32_t bits = ae_io_load_u32(io->in + at);
 	float cell;
 
-	if (!io->in)
-		return (float) prototypes->cells[i];
-	bits = ae_io_load_u32(io->in + start + 4 * i);
 	memcpy(&cell, &bits, sizeof cell);
 	return cell;
 }
@@ -86,7 +84,7 @@ check_prototypes(AeIo *io, const AeIoColumns *columns, const AeModel *model, siz
 
 	for (size_t i = 0; i < n; i++)
 	{
-		float cell = prototype_cell(io, &model->prototypes, i, start);
+		float cell = io->in ? load_cell(io, start + 4 * i) : (float) model->prototypes.cells[i];
 		size_t c = i % n_cells;
 		bool good = isfinite(cell);
 
@@ -100,6 +98,32 @@ check_prototypes(AeIo *io, const AeIoColumns *columns, const AeModel *model, siz
 		ae_io_fault(io, start + 4 * i, "cell of a prototype");
 		return;
 	}
+}
+
+/* n numbers: weights, none of them below low. */
+static void
+io_cells(AeIo *io, AeReal **cells, size_t n, float low, const char *what, AeArena *arena)
+{
+	size_t start;
+
+	if (!ae_io_advance(io, &start, 4 * n))
+		return;
+	if (!io->in)
+		ae_io_write_weights(io, *cells, n, start);
+	else
+	{
+		*cells = ae_arena_place(arena, n, sizeof(AeReal));
+		ae_io_check_weights(io, io->in + start, n, start);
+	}
+	for (size_t i = 0; i < n && io->status == AE_OK; i++)
+	{
+		float cell = io->in ? load_cell(io, start + 4 * i) : (float) (*cells)[i];
+
+		if (!(cell >= low) || (low == 0.0f && signbit(cell)))
+			ae_io_fault(io, start + 4 * i, what);
+	}
+	if (io->in && *cells && io->status == AE_OK)
+		ae_io_read_weights(io, *cells, io->in + start, n);
 }
 
 void
@@ -117,43 +141,11 @@ ae_io_detector(AeIo *io, const AeIoColumns *columns, AeModel *model, AeArena *ar
 	if (!ae_io_within(io, at, "number of prototypes", p->n, 0, AE_MAX_PROTOTYPES))
 		return;
 	n = (size_t) p->n * ae_layout_cells(&model->net.layout);
-	if (!ae_io_advance(io, &start, 4 * n))
-		return;
-	check_prototypes(io, columns, model, n, start);
-	if (!io->in)
-	{
-		ae_io_write_weights(io, p->cells, n, start);
-		return;
-	}
-	p->cells = ae_arena_place(arena, n, sizeof(AeReal));
-	if (p->cells && io->status == AE_OK)
-		ae_io_read_weights(io, p->cells, io->in + start, n);
-}
-
-/* n numbers: weights, none of them negative where that is asked for. */
-static void
-io_cells(AeIo *io, AeReal **cells, size_t n, bool negative, AeArena *arena)
-{
-	size_t start;
-
-	if (!ae_io_advance(io, &start, 4 * n))
-		return;
-	if (!io->in)
-		ae_io_write_weights(io, *cells, n, start);
-	else
-	{
-		*cells = ae_arena_place(arena, n, sizeof(AeReal));
-		ae_io_check_weights(io, io->in + start, n, start);
-	}
-	for (size_t i = 0; !negative && i < n && io->status == AE_OK; i++)
-	{
-		uint32_t bits = io->in ? ae_io_load_u32(io->in + start + 4 * i) : 0;
-
-		if (io->in ? bits >> 31 != 0 : signbit((float) (*cells)[i]))
-			ae_io_fault(io, start + 4 * i, "spread of a cell");
-	}
-	if (io->in && *cells && io->status == AE_OK)
-		ae_io_read_weights(io, *cells, io->in + start, n);
+	start = io->at;
+	io_cells(io, &p->cells, n, -FLT_MAX, "cell of a prototype", arena);
+	if (io->status == AE_OK)
+		check_prototypes(io, columns, model, n, start);
+	io_cells(io, &p->width, p->n, FLT_MIN, "width of a prototype", arena);
 }
 
 void
@@ -167,8 +159,8 @@ ae_io_extremes(AeIo *io, AeModel *model, AeArena *arena)
 		ae_io_fault(io, start, "weight of extremes");
 	if (io->status != AE_OK || !(extremes->weight > 0.0))
 		return;
-	io_cells(io, &extremes->centre, n_dense, true, arena);
-	io_cells(io, &extremes->spread, n_dense, false, arena);
+	io_cells(io, &extremes->centre, n_dense, -FLT_MAX, "centre of a cell", arena);
+	io_cells(io, &extremes->spread, n_dense, 0.0f, "spread of a cell", arena);
 }
 
 void

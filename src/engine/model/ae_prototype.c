@@ -3,13 +3,16 @@
  *
  * Of a row that misses nothing all distances are one matrix product: with cells weighted by
  * the square roots of their weights, D^2 n_columns = |x|^2 - 2 (x p - |p|^2 / 2) + the
- * categories, whose 2 w [levels differ] is 2 w - 2 w [levels agree].  A row that misses cells
- * goes the slow way, cell by cell.  Knows no BLAS and no libm but sqrt.
+ * categories, whose 2 w [levels differ] is 2 w - 2 w [levels agree].  Rounding may be more than a
+ * width: of the prototype found by it the distance is taken again, cell by cell.  So goes a row
+ * that misses cells, of all prototypes.  Knows no BLAS and no libm but sqrt.
  */
 #include "ae_prototype.h"
 
 #include <math.h>
 #include <string.h>
+
+#include "ae_math.h"
 
 void
 ae_distance_place(AeDistance *distance, AeArena *arena, const AePrototypes *prototypes,
@@ -165,96 +168,93 @@ all_squares(AeNearest *nearest, const AeDistance *distance, const AeReal *cells)
 		nearest->square[k] = length - 2.0 * (double) nearest->y[k];
 }
 
-static void
-squares_one_by_one(AeNearest *nearest, const AeDistance *distance, const AeReal *cells)
+/* The same of one prototype, cell by cell. */
+static double
+square_of(const AeDistance *distance, const AeReal *cells, uint32_t k)
 {
-	for (uint32_t k = 0; k < distance->prototypes->n; k++)
-	{
-		double sum = 0.0;
+	double sum = 0.0;
 
-		for (uint32_t b = 0; b < distance->layout->n_blocks; b++)
-			sum += ae_distance_block(distance, cells, k, b);
-		nearest->square[k] = sum;
-	}
+	for (uint32_t b = 0; b < distance->layout->n_blocks; b++)
+		sum += ae_distance_block(distance, cells, k, b);
+	return sum;
 }
 
-/* The nearest of n, by square and then number, in order. */
-static void
-find_nearest(AeNearest *nearest, uint32_t n)
+#define TANGENT_FROM 3.0
+#define TANGENT 20.085536923187668 /* e^3 */
+
+/* w h(D^2 / w) */
+static double
+term_of(double square, double width)
 {
-	const double *square = nearest->square;
-	uint32_t *number = nearest->number;
+	double ratio = square > 0.0 ? square / width : 0.0;
 
-	for (uint32_t k = 0; k < n; k++)
-	{
-		uint32_t at = nearest->n;
-
-		if (at == AE_NEAREST && !(square[k] < square[number[AE_NEAREST - 1]]))
-			continue;
-		if (at < AE_NEAREST)
-			nearest->n++;
-		else
-			at = AE_NEAREST - 1;
-		for (; at > 0 && square[k] < square[number[at - 1]]; at--)
-			number[at] = number[at - 1];
-		number[at] = k;
-	}
+	if (ratio < TANGENT_FROM)
+		return width * ae_e(ratio);
+	return TANGENT * (square - (TANGENT_FROM - 1.0) * width);
 }
 
 double
 ae_distance_term(AeNearest *nearest, const AeDistance *distance, const AeReal *cells)
 {
 	const AeLayout *layout = distance->layout;
+	const AePrototypes *prototypes = distance->prototypes;
 	uint32_t n_columns;
-	double sum = 0.0;
+	double least = INFINITY;
+	bool whole;
 
-	nearest->n = 0;
-	if (distance->prototypes->n == 0)
+	nearest->found = false;
+	nearest->number = 0;
+	if (prototypes->n == 0)
 		return 0.0;
 	n_columns = ae_loss_observed(cells, layout);
 	if (n_columns == 0)
 		return 0.0;
-	if (n_columns == layout->n_columns && !ae_loss_any_missing(cells, ae_layout_cells(layout)))
+	nearest->found = true;
+	whole = n_columns == layout->n_columns && !ae_loss_any_missing(cells, ae_layout_cells(layout));
+	if (whole)
 		all_squares(nearest, distance, cells);
-	else
-		squares_one_by_one(nearest, distance, cells);
-	find_nearest(nearest, distance->prototypes->n);
-	for (uint32_t i = 0; i < nearest->n; i++)
+	for (uint32_t k = 0; k < prototypes->n; k++)
 	{
-		double square = nearest->square[nearest->number[i]] / n_columns;
+		double term;
 
-		sum += square > 0.0 ? sqrt(square) : 0.0;
+		if (!whole)
+			nearest->square[k] = square_of(distance, cells, k);
+		term = term_of(nearest->square[k] / n_columns, (double) prototypes->width[k]);
+		if (!(term < least))
+			continue;
+		least = term;
+		nearest->number = k;
 	}
-	sum /= nearest->n;
-	return sum * sum;
+	return term_of(square_of(distance, cells, nearest->number) / n_columns,
+				   (double) prototypes->width[nearest->number]);
 }
 
-/* ---- clusters ---- */
+/* ---- groups ---- */
+
+/* Of the median width, and of a column's variance, beside a group's own: none is without width. */
+#define WIDTH_OF_MEDIAN 0.1
+#define LEAST_WIDTH 1e-6
 
 static void
-place_clusters(AeClusters *clusters, AeArena *arena)
+place_groups(AeGroups *groups, AeArena *arena, uint32_t n, size_t n_rows)
 {
-	const AeLayout *layout = clusters->layout;
-	size_t n = clusters->n, n_dense = layout->n_dense, n_levels = layout->n_levels;
+	const AeLayout *layout = groups->layout;
 
-	clusters->cells = ae_arena_place(arena, n * ae_layout_cells(layout), sizeof(AeReal));
-	clusters->sum = ae_arena_place(arena, n * n_dense, sizeof(double));
-	clusters->count = ae_arena_place(arena, n * n_dense, sizeof(uint32_t));
-	clusters->level = ae_arena_place(arena, n * n_levels, sizeof(uint32_t));
-	clusters->n_rows = ae_arena_place(arena, n, sizeof(uint32_t));
-	clusters->centres.n = clusters->n;
-	clusters->centres.cells = clusters->cells;
-	ae_distance_place(&clusters->distance, arena, &clusters->centres, layout);
-	ae_nearest_place(&clusters->nearest, arena, clusters->n, layout);
+	groups->prototypes.cells =
+		ae_arena_place(arena, n * (size_t) ae_layout_cells(layout), sizeof(AeReal));
+	groups->prototypes.width = ae_arena_place(arena, n, sizeof(AeReal));
+	groups->order = ae_arena_place(arena, n_rows, sizeof(uint32_t));
+	groups->end = ae_arena_place(arena, n, sizeof(uint32_t));
+	groups->count = ae_arena_place(arena, layout->n_levels, sizeof(uint32_t));
 }
 
 AeStatus
-ae_clusters_size(size_t *bytes, uint32_t n, const AeLayout *layout, AeError *error)
+ae_groups_size(size_t *bytes, uint32_t n, size_t n_rows, const AeLayout *layout, AeError *error)
 {
-	AeClusters clusters = {.layout = layout, .n = n};
+	AeGroups groups = {.layout = layout};
 	AeArena arena = {NULL, AE_ALIGN, false};
 
-	place_clusters(&clusters, &arena);
+	place_groups(&groups, &arena, n, n_rows);
 	if (arena.overflow)
 		return ae_fail(error, AE_ERR_LIMIT, "number of prototypes", n, 0, AE_MAX_PROTOTYPES);
 	*bytes = arena.used;
@@ -262,73 +262,80 @@ ae_clusters_size(size_t *bytes, uint32_t n, const AeLayout *layout, AeError *err
 }
 
 void
-ae_clusters_init(AeClusters *clusters, void *block, uint32_t n, const AeReal *seeds,
-				 const AeLayout *layout)
+ae_groups_init(AeGroups *groups, void *block, uint32_t n, const AeReal *rows, size_t n_rows,
+			   const AeLayout *layout)
 {
 	AeArena arena = {ae_arena_align(block), 0, false};
-	size_t n_cells = ae_layout_cells(layout);
+	size_t least = n_rows / n;
 
-	clusters->layout = layout;
-	clusters->n = n;
-	place_clusters(clusters, &arena);
-	for (size_t i = 0; i < n * n_cells; i++)
+	groups->layout = layout;
+	groups->rows = rows;
+	groups->least = least < AE_MIN_GROUP ? AE_MIN_GROUP : least;
+	groups->most = n;
+	place_groups(groups, &arena, n, n_rows);
+	for (size_t i = 0; i < n_rows; i++)
+		groups->order[i] = (uint32_t) i;
+	groups->begin = 0;
+	groups->end[0] = (uint32_t) n_rows;
+	groups->n_open = 1;
+	groups->prototypes.n = 0;
+}
+
+/* What a row has in a cell; what is missing is 0, the mean. */
+static AeReal
+cell_of(const AeGroups *groups, uint32_t row, uint32_t cell)
+{
+	AeReal x = groups->rows[row * (size_t) ae_layout_cells(groups->layout) + cell];
+
+	return x == x ? x : 0;
+}
+
+/* Sums over the rows of a group of one cell that are observed. */
+typedef struct Spread
+{
+	uint32_t observed;
+	double mean;
+	double square; /* sum of squares around the mean */
+} Spread;
+
+static Spread
+dense_spread(const AeGroups *groups, const uint32_t *order, uint32_t n, uint32_t cell)
+{
+	size_t n_cells = ae_layout_cells(groups->layout);
+	Spread s = {0};
+
+	for (uint32_t i = 0; i < n; i++)
 	{
-		size_t c = i % n_cells;
-		bool tag = c >= layout->n_dense + layout->n_categories;
-		bool unknown = c >= layout->n_dense && seeds[i] < 0;
+		AeReal x = groups->rows[order[i] * n_cells + cell];
+		double from_mean = (double) x - s.mean;
 
-		clusters->cells[i] = seeds[i] != seeds[i] || unknown || tag ? 0 : seeds[i];
-	}
-}
-
-void
-ae_clusters_begin(AeClusters *clusters, const AeKernels *kernels)
-{
-	size_t n = clusters->n, n_dense = clusters->layout->n_dense;
-
-	memset(clusters->sum, 0, n * n_dense * sizeof(double));
-	memset(clusters->count, 0, n * n_dense * sizeof(uint32_t));
-	memset(clusters->level, 0, n * clusters->layout->n_levels * sizeof(uint32_t));
-	memset(clusters->n_rows, 0, n * sizeof(uint32_t));
-	ae_distance_init(&clusters->distance, &clusters->centres, clusters->layout, kernels);
-}
-
-/* How often each level of a category occurs in cluster k. */
-static uint32_t *
-level_counts(const AeClusters *clusters, size_t k, const AeBlock *category)
-{
-	const AeLayout *layout = clusters->layout;
-
-	return clusters->level + k * layout->n_levels + category->first - layout->n_dense;
-}
-
-void
-ae_clusters_add(AeClusters *clusters, const AeReal *cells)
-{
-	const AeLayout *layout = clusters->layout;
-	size_t n_dense = layout->n_dense;
-	uint32_t k;
-
-	ae_distance_term(&clusters->nearest, &clusters->distance, cells);
-	if (clusters->nearest.n == 0)
-		return;
-	k = clusters->nearest.number[0];
-	clusters->n_rows[k]++;
-	for (size_t j = 0; j < n_dense; j++)
-	{
-		if (cells[j] != cells[j])
+		if (x != x)
 			continue;
-		clusters->sum[k * n_dense + j] += (double) cells[j];
-		clusters->count[k * n_dense + j]++;
+		s.mean += from_mean / ++s.observed;
+		s.square += from_mean * ((double) x - s.mean);
 	}
-	for (uint32_t c = 0; c < layout->n_categories; c++)
-	{
-		const AeBlock *block = &layout->blocks[first_category(layout) + c];
-		AeReal level = cells[n_dense + c];
+	return s;
+}
 
-		if (level >= 0)
-			level_counts(clusters, k, block)[(size_t) level]++;
+/* Fills groups->count for a category; returns how many rows have a level of their own. */
+static uint32_t
+count_levels(AeGroups *groups, const uint32_t *order, uint32_t n, uint32_t c)
+{
+	const AeLayout *layout = groups->layout;
+	size_t n_cells = ae_layout_cells(layout);
+	uint32_t counted = 0;
+
+	memset(groups->count, 0, layout->blocks[first_category(layout) + c].count * sizeof(uint32_t));
+	for (uint32_t i = 0; i < n; i++)
+	{
+		AeReal level = groups->rows[order[i] * n_cells + layout->n_dense + c];
+
+		if (!(level >= 0))
+			continue;
+		groups->count[(size_t) level]++;
+		counted++;
 	}
+	return counted;
 }
 
 static uint32_t
@@ -342,68 +349,167 @@ most_frequent(const uint32_t *count, uint32_t n)
 	return best;
 }
 
-void
-ae_clusters_end(AeClusters *clusters)
+/* Half of the mean D^2 n_columns of two rows of a group, by one category. */
+static double
+category_spread(AeGroups *groups, const uint32_t *order, uint32_t n, uint32_t c)
 {
-	const AeLayout *layout = clusters->layout;
-	size_t n_dense = layout->n_dense, n_cells = ae_layout_cells(layout);
+	const AeBlock *block = &groups->layout->blocks[first_category(groups->layout) + c];
+	uint32_t counted = count_levels(groups, order, n, c);
+	double equal = 0.0;
 
-	for (size_t k = 0; k < clusters->n; k++)
+	for (uint32_t l = 0; counted > 0 && l < block->count; l++)
+		equal += ((double) groups->count[l] / counted) * ((double) groups->count[l] / counted);
+	return counted > 0 ? block->weight * (1.0 - equal) : 0.0;
+}
+
+/* The cell by which a group spreads most; false where its rows are all the same. */
+static bool
+widest_cell(uint32_t *cell, AeGroups *groups, const uint32_t *order, uint32_t n)
+{
+	const AeLayout *layout = groups->layout;
+	double widest = 0.0;
+
+	for (uint32_t b = 0; b < first_category(layout); b++)
 	{
-		AeReal *centre = clusters->cells + k * n_cells;
+		const AeBlock *block = &layout->blocks[b];
 
-		if (clusters->n_rows[k] == 0)
-			continue; /* stays where it is, and will be dropped */
-		for (size_t j = 0; j < n_dense; j++)
+		for (uint32_t j = block->first; j < block->first + block->count; j++)
 		{
-			uint32_t count = clusters->count[k * n_dense + j];
+			double spread = dense_spread(groups, order, n, j).square / n;
 
-			centre[j] = count > 0 ? (AeReal) (clusters->sum[k * n_dense + j] / count) : 0;
+			spread /= block->grouped ? block->count : 1;
+			if (!(spread > widest))
+				continue;
+			widest = spread;
+			*cell = j;
 		}
-		for (uint32_t c = 0; c < layout->n_categories; c++)
-		{
-			const AeBlock *block = &layout->blocks[first_category(layout) + c];
+	}
+	for (uint32_t c = 0; c < layout->n_categories; c++)
+	{
+		double spread = category_spread(groups, order, n, c);
 
-			centre[n_dense + c] =
-				(AeReal) most_frequent(level_counts(clusters, k, block), block->count);
-		}
+		if (!(spread > widest))
+			continue;
+		widest = spread;
+		*cell = layout->n_dense + c;
+	}
+	return widest > 0.0;
+}
+
+/* Whether row a comes before row b, by a cell and then by number. */
+static bool
+comes_before(const AeGroups *groups, uint32_t a, uint32_t b, uint32_t cell)
+{
+	AeReal x = cell_of(groups, a, cell), y = cell_of(groups, b, cell);
+
+	return x < y || (x == y && a < b);
+}
+
+/* order[root] sinks to its place in a heap of n whose largest is on top. */
+static void
+sink(const AeGroups *groups, uint32_t *order, uint32_t n, uint32_t root, uint32_t cell)
+{
+	uint32_t row = order[root];
+
+	for (uint32_t child = 2 * root + 1; child < n; child = 2 * root + 1)
+	{
+		if (child + 1 < n && comes_before(groups, order[child], order[child + 1], cell))
+			child++;
+		if (!comes_before(groups, row, order[child], cell))
+			break;
+		order[root] = order[child];
+		root = child;
+	}
+	order[root] = row;
+}
+
+/* Heapsort: as bounded for any rows as for random ones. */
+static void
+sort_rows(const AeGroups *groups, uint32_t *order, uint32_t n, uint32_t cell)
+{
+	for (uint32_t root = n / 2; root-- > 0;)
+		sink(groups, order, n, root, cell);
+	for (uint32_t last = n - 1; last > 0; last--)
+	{
+		uint32_t row = order[last];
+
+		order[last] = order[0];
+		order[0] = row;
+		sink(groups, order, last, 0, cell);
 	}
 }
 
-/* What fewer rows than AE_MIN_CLUSTER say of a centre is forgotten: the mean, or level 0. */
 static void
-forget_rare(AeClusters *clusters, size_t k)
+make_prototype(AeGroups *groups, const uint32_t *order, uint32_t n)
 {
-	const AeLayout *layout = clusters->layout;
-	size_t n_dense = layout->n_dense;
-	AeReal *centre = clusters->cells + k * ae_layout_cells(layout);
+	const AeLayout *layout = groups->layout;
+	uint32_t k = groups->prototypes.n++;
+	AeReal *centre = groups->prototypes.cells + k * (size_t) ae_layout_cells(layout);
+	double width = 0.0;
 
-	for (size_t j = 0; j < n_dense; j++)
-		if (clusters->count[k * n_dense + j] < AE_MIN_CLUSTER)
-			centre[j] = 0;
+	for (uint32_t b = 0; b < first_category(layout); b++)
+	{
+		const AeBlock *block = &layout->blocks[b];
+
+		for (uint32_t j = block->first; j < block->first + block->count; j++)
+		{
+			Spread s = dense_spread(groups, order, n, j);
+
+			centre[j] = s.observed < AE_MIN_GROUP ? 0 : (AeReal) (float) s.mean;
+			if (s.observed > 0)
+				width += s.square / s.observed / (block->grouped ? block->count : 1);
+		}
+	}
 	for (uint32_t c = 0; c < layout->n_categories; c++)
 	{
 		const AeBlock *block = &layout->blocks[first_category(layout) + c];
+		uint32_t counted = count_levels(groups, order, n, c);
+		uint32_t level = most_frequent(groups->count, block->count);
 
-		if (level_counts(clusters, k, block)[(size_t) centre[n_dense + c]] < AE_MIN_CLUSTER)
-			centre[n_dense + c] = 0;
+		centre[layout->n_dense + c] = groups->count[level] < AE_MIN_GROUP ? 0 : (AeReal) level;
+		if (counted > 0)
+			width += 2.0 * block->weight * (1.0 - (double) groups->count[level] / counted);
 	}
+	for (uint32_t c = layout->n_dense + layout->n_categories; c < ae_layout_cells(layout); c++)
+		centre[c] = 0;
+	groups->prototypes.width[k] = (AeReal) (float) (width / layout->n_columns);
 }
 
-uint32_t
-ae_clusters_settle(AeClusters *clusters)
+/* A share of the median of all widths is added to each. */
+static void
+settle_widths(AeGroups *groups)
 {
-	size_t n_cells = ae_layout_cells(clusters->layout);
-	uint32_t kept = 0;
+	AePrototypes *p = &groups->prototypes;
+	const AeLayout single = {.n_dense = 1};
+	AeGroups widths = {.layout = &single, .rows = p->width};
+	double added;
 
-	for (uint32_t k = 0; k < clusters->n; k++)
+	for (uint32_t k = 0; k < p->n; k++)
+		groups->end[k] = k;
+	sort_rows(&widths, groups->end, p->n, 0);
+	added = WIDTH_OF_MEDIAN * (double) p->width[groups->end[p->n / 2]] + LEAST_WIDTH;
+	for (uint32_t k = 0; k < p->n; k++)
+		p->width[k] = (AeReal) (float) ((double) p->width[k] + added);
+}
+
+bool
+ae_groups_step(AeGroups *groups)
+{
+	uint32_t *end = &groups->end[groups->n_open - 1], n = *end - groups->begin, cell = 0;
+	uint32_t *order = groups->order + groups->begin;
+
+	if (n >= 2 * groups->least && groups->n_open + groups->prototypes.n < groups->most &&
+		widest_cell(&cell, groups, order, n))
 	{
-		if (clusters->n_rows[k] < AE_MIN_CLUSTER)
-			continue;
-		forget_rare(clusters, k);
-		memmove(clusters->cells + kept * n_cells, clusters->cells + k * n_cells,
-				n_cells * sizeof(AeReal));
-		kept++;
+		sort_rows(groups, order, n, cell);
+		end[1] = groups->begin + n / 2;
+		groups->n_open++;
+		return true;
 	}
-	return kept;
+	make_prototype(groups, order, n);
+	groups->begin = *end;
+	if (--groups->n_open > 0)
+		return true;
+	settle_widths(groups);
+	return false;
 }

@@ -1,14 +1,19 @@
 /*
  * ae_prototype.h: the second view of a row: how far it lies from at most 256 prototypes of
- * the training rows.
+ * the training rows, where these are dense.
  *
  * D^2(x, p) = the mean over the observed source columns of x of the column's squared
  * distance: of numbers in scaled units, a mean over a column's cells where it has several;
  * of a category 2 / (1 - sum of squared frequencies) if the levels differ, which is its
- * weighted squared error between one-hot forms; those of a wide one always do.  The term of the score is
- * (the mean of D to the AE_NEAREST nearest prototypes)^2, of the order of a squared error.
+ * weighted squared error between one-hot forms; those of a wide one always do.  A prototype stands
+ * for rows that lie around it at a mean D^2 of w, its width, and the term of the score is
  *
- * Prototypes are centres of clusters of training rows, not rows.
+ *     min over the prototypes of w h(D^2 / w)     h(r) = e^r up to r = 3, then its tangent
+ *
+ * -2/d ln of the largest of Gaussian densities around them is ln of w e^(D^2 / w), but for a constant:
+ * so between dense rows a short way counts for much.  Far from all it is the squared distance.
+ *
+ * Prototypes are centres of groups of training rows, not rows.
  *
  * On the scoring path: the same bits everywhere, see ae_kernel.h.
  */
@@ -20,12 +25,12 @@
 #include "ae_status.h"
 
 #define AE_MAX_PROTOTYPES 256
-#define AE_NEAREST 5
 
 typedef struct AePrototypes
 {
 	uint32_t n;
 	AeReal *cells; /* n x n_cells, none missing */
+	AeReal *width; /* n, > 0 */
 } AePrototypes;
 
 /* Prototypes made ready for distances; read-only once they are. */
@@ -48,8 +53,8 @@ typedef struct AeNearest
 	AeReal *x;      /* dense cells: the weighted row */
 	AeReal *y;      /* n */
 	double *square; /* n: D^2 n_columns */
-	uint32_t n;     /* fewer than AE_NEAREST where there are fewer; 0: nothing is observed */
-	uint32_t number[AE_NEAREST]; /* the nearest prototypes, in order */
+	bool found;      /* something is observed, and there are prototypes */
+	uint32_t number; /* of the one that makes the term */
 } AeNearest;
 
 /* Places the arrays; counts them with arena->base NULL. */
@@ -74,42 +79,38 @@ double ae_distance_block(const AeDistance *distance, const AeReal *cells, uint32
 double ae_distance_cell(const AeDistance *distance, const AeReal *cells, uint32_t k, uint32_t cell);
 
 /* Fewer rows than this make no prototype: it would be too like each of them. */
-#define AE_MIN_CLUSTER 5
+#define AE_MIN_GROUP 5
 
 /*
- * Clusters of rows by k-means (Lloyd 1982): seeds, then passes over the rows.  The centre of a
- * cluster has the mean of each dense cell and the most frequent level of each category.
+ * Groups of rows that are near to each other, and a prototype of each: all rows are halved at the
+ * median of the cell that spreads most, and so are the halves, as long as a half has AE_MIN_GROUP
+ * rows and the number of groups allows (Bentley, CACM 18, 1975).  So they are small where rows are
+ * dense.  The prototype has the mean of each dense cell and the most frequent level of each
+ * category; of a cell that fewer rows than AE_MIN_GROUP have a value for, or share a level in, 0.
  */
-typedef struct AeClusters
+typedef struct AeGroups
 {
 	const AeLayout *layout;
-	uint32_t n;
-	AeReal *cells;    /* n x n_cells: centres */
-	double *sum;      /* n x dense cells */
-	uint32_t *count;  /* n x dense cells: observed */
-	uint32_t *level;  /* n x levels: rows of each */
-	uint32_t *n_rows; /* n */
-	AeDistance distance;
-	AeNearest nearest;
-	AePrototypes centres;
-} AeClusters;
+	const AeReal *rows; /* n_rows x n_cells, the caller's */
+	size_t least;       /* rows of a group */
+	uint32_t most;      /* groups */
+	uint32_t *order;    /* n_rows: numbers of rows, those of a group side by side */
+	uint32_t *end;      /* of the groups that are not yet halved or made; the last one is next */
+	uint32_t n_open;
+	uint32_t begin;  /* of the next one */
+	uint32_t *count; /* levels of a category */
+	AePrototypes prototypes;
+} AeGroups;
 
-/* Bytes of the block for ae_clusters_init. */
-AeStatus ae_clusters_size(size_t *bytes, uint32_t n, const AeLayout *layout, AeError *error);
+/* Bytes of the block for ae_groups_init: at most n groups. */
+AeStatus ae_groups_size(size_t *bytes, uint32_t n, size_t n_rows, const AeLayout *layout,
+						AeError *error);
 
-/* n clusters whose centres are the rows of seeds: n x n_cells, missing cells as 0 or level 0. */
-void ae_clusters_init(AeClusters *clusters, void *block, uint32_t n, const AeReal *seeds,
-					  const AeLayout *layout);
+/* rows: n_rows, at least AE_MIN_GROUP and fewer than 2^32, must outlive the groups. */
+void ae_groups_init(AeGroups *groups, void *block, uint32_t n, const AeReal *rows, size_t n_rows,
+					const AeLayout *layout);
 
-/* A pass: begin, add every row (cells: n_cells), end, which moves the centres. */
-void ae_clusters_begin(AeClusters *clusters, const AeKernels *kernels);
-void ae_clusters_add(AeClusters *clusters, const AeReal *cells);
-void ae_clusters_end(AeClusters *clusters);
-
-/*
- * The centres of clusters of AE_MIN_CLUSTER rows or more, moved to the front; how many.  A cell
- * that fewer rows have a value for, or share a level in, becomes 0.  Ends the clusters.
- */
-uint32_t ae_clusters_settle(AeClusters *clusters);
+/* Halves a group, or makes its prototype.  At the end, false, groups->prototypes is there. */
+bool ae_groups_step(AeGroups *groups);
 
 #endif

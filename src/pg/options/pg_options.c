@@ -110,7 +110,7 @@ static const PgaeOptionInfo own_info[] = {
 
 /* Networks of each fold where quality is accurate, and prototypes where there are folds. */
 #define ACCURATE_MEMBERS 2
-#define DEFAULT_PROTOTYPES 64
+#define DEFAULT_PROTOTYPES AE_MAX_PROTOTYPES
 
 /* Bytes of a name or value that a message repeats. */
 #define TEXT_SHOWN 60

@@ -8,10 +8,8 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-/* Clusters: rows they are made of, passes over them, rows for each at least on the average. */
-#define CLUSTER_ROWS ((size_t) 16384)
-#define CLUSTER_PASSES 3
-#define CLUSTER_SHARE 5
+/* Rows that prototypes are made of. */
+#define GROUP_ROWS ((size_t) 16384)
 
 /* ---- pairs ---- */
 
@@ -72,38 +70,31 @@ void
 pgae_job_make_prototypes(PgaeJob *job)
 {
 	AeModel *model = &job->models[0];
-	size_t width = job->rows.width, n_train = job->progress->n_train;
-	size_t n_rows = Min(n_train, CLUSTER_ROWS);
+	size_t width = job->rows.width;
+	size_t n_rows = Min(job->progress->n_train, Min(GROUP_ROWS, PGAE_PROTOTYPE_CELLS / width));
 	uint32 n = pgae_options_prototypes(job->options, job->unseen ? 2 : 1);
-	AeClusters clusters;
-	AeReal *cells;
+	AeGroups groups;
+	AeReal *rows;
 	size_t bytes;
 	AeError error;
 
-	n = (uint32) Min(n, Min(n_train / CLUSTER_SHARE, PGAE_PROTOTYPE_CELLS / width));
+	n = (uint32) Min(n, n_rows / AE_MIN_GROUP);
 	if (n == 0)
 		return;
-	cells = palloc(Max(n, 1) * width * sizeof(AeReal));
-	pgae_job_read_training(job, cells, 0, n, n);
-	pgae_raise_unless_ok(ae_clusters_size(&bytes, n, &model->net.layout, &error), &error, NULL);
-	ae_clusters_init(&clusters, MemoryContextAllocHuge(CurrentMemoryContext, bytes), n, cells,
-					 &model->net.layout);
-	for (int pass = 0; pass < CLUSTER_PASSES; pass++)
+	rows = MemoryContextAllocHuge(CurrentMemoryContext, n_rows * width * sizeof(AeReal));
+	for (size_t i = 0; i < n_rows; i++)
 	{
-		ae_clusters_begin(&clusters, pgae_kernels());
-		for (size_t i = 0; i < n_rows; i++)
-		{
-			if (i % PGAE_ROWS_PER_CHECK == 0)
-				pgae_report_step(job->report, "making prototypes", i, n_rows);
-			pgae_job_read_training(job, cells, i, 1, n_rows);
-			ae_clusters_add(&clusters, cells);
-		}
-		ae_clusters_end(&clusters);
+		if (i % PGAE_ROWS_PER_CHECK == 0)
+			pgae_report_step(job->report, "making prototypes", i, n_rows);
+		pgae_job_read_training(job, rows + i * width, i, 1, n_rows);
 	}
+	pgae_raise_unless_ok(ae_groups_size(&bytes, n, n_rows, &model->net.layout, &error), &error,
+						 NULL);
+	ae_groups_init(&groups, MemoryContextAllocHuge(CurrentMemoryContext, bytes), n, rows, n_rows,
+				   &model->net.layout);
+	while (ae_groups_step(&groups))
+		CHECK_FOR_INTERRUPTS();
+	pfree(rows);
 	for (uint32 m = 0; m < job->n_members; m++)
-	{
-		job->models[m].prototypes.n =
-			m == 0 ? ae_clusters_settle(&clusters) : job->models[0].prototypes.n;
-		job->models[m].prototypes.cells = clusters.cells;
-	}
+		job->models[m].prototypes = groups.prototypes;
 }

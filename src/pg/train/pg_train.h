@@ -56,9 +56,9 @@ typedef struct PgaeJob
 	uint32 n_networks;
 	/* what comes out */
 	size_t n_rows;
-	AeModel *models; /* n_members */
+	AeModel *models;       /* n_members */
 	PgaeFrequent frequent; /* of the rows trained on */
-	double *scores;  /* raw scores of the rows that calibrate, the mean of the members' */
+	double *scores;        /* raw scores of the rows that calibrate, the mean of the members' */
 	size_t n_scores;
 	bool scores_unseen;    /* of rows that training did not see */
 	AeSketch *sketches;    /* of the columns; of the first job alone */
