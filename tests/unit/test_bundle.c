@@ -137,11 +137,18 @@ test_by_hand(void **state)
 	free_bed(&bed);
 }
 
-/* A row's fold is that of its hash, where there are two. */
+/*
+ * A row's fold is that of its hash, where there are two; the other one of rows that its networks had
+ * very often, and of no others.
+ */
 static void
 test_fold(void **state)
 {
-	const AeBundle one = {.n_folds = 1, .n_members = 3}, two = {.n_folds = 2, .n_members = 1};
+	uint64_t key = ae_hash_key(ae_hash_mix(ae_hash_word(0, 7)), 5);
+	AeModel models[2] = {{.options.seed = 5}, {.options.seed = 5}};
+	const AePacked networks[2] = {{.model = &models[0]}, {.model = &models[1]}};
+	const AeBundle one = {.n_folds = 1, .n_members = 3, .networks = networks};
+	const AeBundle two = {.n_folds = 2, .n_members = 1, .networks = networks};
 	uint32_t n = 0;
 
 	(void) state;
@@ -154,6 +161,19 @@ test_fold(void **state)
 		n += ae_bundle_fold(&two, hash);
 	}
 	assert_true(n > 400 && n < 600);
+	for (uint32_t f = 0; f < 2; f++)
+	{
+		models[f].frequent = (AeFrequent){1, &key};
+		for (uint64_t i = 0; i < 1000; i++)
+		{
+			uint64_t hash = ae_hash_mix(ae_hash_word(0, i));
+			uint32_t own = ae_hash_fold(hash), other = i == 7 && own != f ? 1 - own : own;
+
+			assert_int_equal(ae_bundle_fold(&two, hash), other);
+			assert_int_equal(ae_bundle_fold(&one, hash), 0);
+		}
+		models[f].frequent.n = 0;
+	}
 }
 
 /* ---- any mix of rows ---- */

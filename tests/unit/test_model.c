@@ -1289,7 +1289,7 @@ test_refused_detector(void **state)
 			refuses(b, length, o.widths + 4 * k, bad_widths[i], 4, o.widths + 4 * k);
 	s->prototypes[2 * ae_layout_cells(layout) - 1] = 0;
 	s->widths[1] = 0;
-	assert_int_equal(ae_model_written_size(&length, &s->model, &error), AE_ERR_CORRUPT);
+	assert_int_equal(ae_model_written_size(&length, &s->model, &error, NULL), AE_ERR_CORRUPT);
 	assert_int_equal(error.offset, o.widths + 4);
 	s->prototypes[0] = (AeReal) NAN;
 	assert_int_equal(ae_model_written_size(&length, &s->model, &error, NULL), AE_ERR_CORRUPT);
@@ -1323,7 +1323,7 @@ test_frequent(void **state)
 	refuses(b, length, o.frequent + 12, 0, 8, o.frequent + 12);
 	refuses(b, length, o.frequent + 12, UINT64_MAX, 8, o.frequent + 20);
 	s->keys[2] = s->keys[1];
-	assert_int_equal(ae_model_written_size(&length, &s->model, &error), AE_ERR_CORRUPT);
+	assert_int_equal(ae_model_written_size(&length, &s->model, &error, NULL), AE_ERR_CORRUPT);
 	assert_int_equal(error.offset, o.frequent + 20);
 	assert_true(ae_frequent_has(&s->model.frequent, s->keys[1]));
 	assert_false(ae_frequent_has(&s->model.frequent, s->keys[1] + 1));

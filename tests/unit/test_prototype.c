@@ -446,8 +446,9 @@ test_nearest(void **state)
 	x = (AeReal) (2 - sqrt(3));
 	assert_true(fabs(ae_distance_term(&bed.nearest, &bed.distance, &x) - exp(3)) < 1e-4);
 	x = 1000;
-	assert_true(fabs(ae_distance_term(&bed.nearest, &bed.distance, &x) / (exp(3) * (996.0 * 996 - 2)) - 1) <
-				1e-6);
+	assert_true(
+		fabs(ae_distance_term(&bed.nearest, &bed.distance, &x) / (exp(3) * (996.0 * 996 - 2)) - 1) <
+		1e-6);
 	free(bed.block);
 	/* the wide one has the farther row */
 	width[0] = 10;
@@ -711,7 +712,7 @@ test_groups_of_samples(void **state)
 		for (uint32_t k = 0; k < p->n; k++)
 			assert_true(p->width[k] > 0 && isfinite(p->width[k]));
 		s->model.prototypes = *p;
-		assert_int_equal(ae_model_written_size(&bytes, &s->model, &error), AE_OK);
+		assert_int_equal(ae_model_written_size(&bytes, &s->model, &error, NULL), AE_OK);
 		free(g.block);
 		sample_free(s);
 	}

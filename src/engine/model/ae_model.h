@@ -82,7 +82,7 @@ typedef struct AeModel
 	AePairs pairs;
 	AeExtremes extremes;
 	AeFrequent frequent; /* rows that it was trained on; in a fold of its first member, for all */
-	double error_norm; /* raw score = error / error_norm + distance / distance_norm + extreme */
+	double error_norm;   /* raw score = error / error_norm + distance / distance_norm + extreme */
 	double distance_norm;
 	uint32_t n_history;
 	AeEpoch *history;

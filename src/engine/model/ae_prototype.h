@@ -50,9 +50,9 @@ typedef struct AeDistance
 /* How far a row lies from the prototypes, and room to find that out; one row at a time. */
 typedef struct AeNearest
 {
-	AeReal *x;      /* dense cells: the weighted row */
-	AeReal *y;      /* n */
-	double *square; /* n: D^2 n_columns */
+	AeReal *x;       /* dense cells: the weighted row */
+	AeReal *y;       /* n */
+	double *square;  /* n: D^2 n_columns */
 	bool found;      /* something is observed, and there are prototypes */
 	uint32_t number; /* of the one that makes the term */
 } AeNearest;

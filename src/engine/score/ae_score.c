@@ -575,10 +575,9 @@ ae_scorer_column_distances(double *parts, AeScorer *scorer)
 {
 	const AeSchema *schema = &scorer->model->schema;
 	const AeNearest *nearest = &scorer->nearest;
-	double term =
-		ae_distance_term(&scorer->nearest, &scorer->network->distance, scorer->cells), sum = 0.0;
-	double width =
-		nearest->found ? (double) scorer->model->prototypes.width[nearest->number] : 0.0;
+	double term = ae_distance_term(&scorer->nearest, &scorer->network->distance, scorer->cells),
+		   sum = 0.0;
+	double width = nearest->found ? (double) scorer->model->prototypes.width[nearest->number] : 0.0;
 
 	for (uint32_t c = 0, end; c < schema->n_columns; c = end)
 	{
