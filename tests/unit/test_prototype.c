@@ -74,7 +74,7 @@ plain_height(double square, double width)
 {
 	double r = square / width;
 
-	return width * (r < 3 ? exp(r) : exp(3) * (r - 2));
+	return width * (r < 3 ? exp(r) : exp(3) + r - 3);
 }
 
 /* The term, and how far rounding may take it: to that of a prototype about as near. */
@@ -424,7 +424,7 @@ test_by_hand(void **state)
 static AeBlock line_block = {.first = 0, .count = 1, .loss = AE_LOSS_MSE};
 static const AeLayout line = {.n_dense = 1, .n_columns = 1, .n_blocks = 1, .blocks = &line_block};
 
-/* The first of equal ones; a tangent from 3 widths on, without a step; many prototypes; none. */
+/* The first of equal ones; a straight line from 3 widths on, without a step; many prototypes; none. */
 static void
 test_nearest(void **state)
 {
@@ -441,13 +441,13 @@ test_nearest(void **state)
 	}
 	cells[1] = -2;
 	make_bed(&bed, &prototypes, &line, ae_kernels_best());
-	assert_true(fabs(nearest_of(&bed, &x, &nearest) - 2 * exp(3)) < 1e-5);
+	assert_true(fabs(nearest_of(&bed, &x, &nearest) - (exp(3) + 1)) < 1e-5);
 	assert_int_equal(nearest, 0);
 	x = (AeReal) (2 - sqrt(3));
 	assert_true(fabs(ae_distance_term(&bed.nearest, &bed.distance, &x) - exp(3)) < 1e-4);
 	x = 1000;
 	assert_true(
-		fabs(ae_distance_term(&bed.nearest, &bed.distance, &x) / (exp(3) * (996.0 * 996 - 2)) - 1) <
+		fabs(ae_distance_term(&bed.nearest, &bed.distance, &x) / (996.0 * 996 + exp(3) - 3) - 1) <
 		1e-6);
 	free(bed.block);
 	/* the wide one has the farther row */

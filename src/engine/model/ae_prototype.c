@@ -179,8 +179,8 @@ square_of(const AeDistance *distance, const AeReal *cells, uint32_t k)
 	return sum;
 }
 
-#define TANGENT_FROM 3.0
-#define TANGENT 20.085536923187668 /* e^3 */
+#define NEAR 3.0
+#define RISE (20.085536923187668 - NEAR) /* e^3 - 3 */
 
 /* w h(D^2 / w) */
 static double
@@ -188,9 +188,7 @@ term_of(double square, double width)
 {
 	double ratio = square > 0.0 ? square / width : 0.0;
 
-	if (ratio < TANGENT_FROM)
-		return width * ae_e(ratio);
-	return TANGENT * (square - (TANGENT_FROM - 1.0) * width);
+	return ratio < NEAR ? width * ae_e(ratio) : width * RISE + square;
 }
 
 double

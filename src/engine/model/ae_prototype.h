@@ -8,10 +8,10 @@
  * weighted squared error between one-hot forms; those of a wide one always do.  A prototype stands
  * for rows that lie around it at a mean D^2 of w, its width, and the term of the score is
  *
- *     min over the prototypes of w h(D^2 / w)     h(r) = e^r up to r = 3, then its tangent
+ *     min over the prototypes of w h(D^2 / w)     h(r) = e^r up to r = 3, then e^3 + r - 3
  *
  * -2/d ln of the largest of Gaussian densities around them is ln of w e^(D^2 / w), but for a constant:
- * so between dense rows a short way counts for much.  Far from all it is the squared distance.
+ * so between dense rows a short way counts for much.  Beyond that it is the squared distance.
  *
  * Prototypes are centres of groups of training rows, not rows.
  *
