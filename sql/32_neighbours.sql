@@ -22,6 +22,16 @@ SELECT l.o, round((d->>'train_loss')::numeric / (d->>'mean_loss')::numeric, 1) <
 FROM (SELECT *, ae.describe(m)->'training' AS d FROM m) l, m b WHERE b.o = 'plain' AND l.o IN ('neighbours', 'half') ORDER BY l.o;
 SELECT ae.describe(m)->'options'->'purpose' AS purpose, ae.describe(m)->'options'->'neighbours_k' AS k, ae.describe(m)->'options'->'neighbours_metric' AS metric,
        ae.describe(m)->'options'->'neighbours_weight' AS weight FROM m WHERE o IN ('half', 'cosine') ORDER BY o;
+-- the short way
+SELECT d->'neighbours_weight' AS weight, d->'neighbours_k' AS k, d->'batch_size' AS batch, d->'skip' AS skip, d->'scaling' AS scaling
+FROM (SELECT ae.describe(ae.train(v, ae.options(code => 2, purpose => 'search', updates => 5)))->'options' AS d FROM roll) q;
+SELECT d->'neighbours_weight' AS weight, d->'batch_size' AS batch, d->'skip' AS skip, d->'scaling' AS scaling
+FROM (SELECT ae.describe(ae.train(r, ae.options(purpose => 'search', updates => 5, skip => false, batch_size => 64) || ae.neighbours(0.25)))->'options' AS d FROM (SELECT v[1] AS a, v[2] AS b FROM roll) r) q;
+SELECT d->'purpose' AS purpose, d->'neighbours_weight' AS weight, d->'scaling' AS scaling
+FROM (SELECT ae.describe(ae.train(v, ae.options(code => 2, purpose => 'search', optimizer => 'pca')))->'options' AS d FROM roll) q;
+SELECT ae.train(v, ae.options(code => 4, purpose => 'search', optimizer => 'lbfgs')) FROM roll;
+SELECT ae.train(v, ae.options(code => 4, purpose => 'search') || ae.sparse(top_k => 2)) FROM roll;
+SELECT ae.train(v, ae.options(code => 4, purpose => 'search', folds => 2)) FROM roll;
 -- the same bytes from any order of rows
 SELECT count(DISTINCT m) AS models FROM (
   SELECT ae.train(v, o ORDER BY id) AS m FROM roll, (SELECT ae.options(code => 2, updates => 20) || ae.neighbours() AS o) q
@@ -36,7 +46,7 @@ SELECT ae.train(r, ae.options(code => 1, updates => 5) || ae.neighbours(1, 5)) I
 SELECT ae.train(v, ae.options(code => 2) || ae.neighbours(1.5)) FROM roll;
 \echo :LAST_ERROR_SQLSTATE
 SELECT ae.train(v, ae.options(code => 2) || ae.neighbours(1, 0)) FROM roll;
-SELECT ae.train(v, ae.options(code => 2) || ae.neighbours(1, 128)) FROM roll;
+SELECT ae.train(v, ae.options(code => 2) || ae.neighbours(1, 512)) FROM roll;
 SELECT ae.train(v, ae.options(code => 2, batch_size => 8) || ae.neighbours()) FROM roll;
 SELECT ae.train(v, ae.options(code => 2) || ae.neighbours(1, metric => 'manhattan')) FROM roll;
 SELECT ae.train(v, ae.options(code => 2) || ae.neighbours(NULL, 5)) FROM roll;

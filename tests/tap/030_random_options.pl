@@ -116,7 +116,7 @@ my @columns = qw(id f8 f4 i4 i2 i8 num flag word words fixed feeling uuid at day
 
 # What an option may be; mostly valid.
 my %draw = (
-	purpose => sub { word(qw(detect compress)) },
+	purpose => sub { word(qw(detect compress search)) },
 	folds => sub { whole(1, 2) },
 	prototypes => sub { any(0, 1, 3, 64, 256) },
 	quality => sub { word(qw(standard accurate)) },

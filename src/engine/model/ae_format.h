@@ -19,7 +19,7 @@
  * 24  u32      checksum         CRC-32C of bytes 0 .. 23 and 28 .. length - 1
  * 28  u32      0
  * ---- schema
- *  0  u8       purpose          0 detect, 1 compress
+ *  0  u8       purpose          0 detect, 1 compress, 2 search
  *  1  u8       loss             of numbers: one of AeLoss (ae_loss.h)
  *  2  u8       category_loss    of categories: likewise
  *  3  u8       target           1: behind the values comes the column of a target, never where

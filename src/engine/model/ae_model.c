@@ -8,6 +8,7 @@
 const char *const ae_purpose_name[AE_PURPOSE_COUNT] = {
 	[AE_PURPOSE_DETECT] = "detect",
 	[AE_PURPOSE_COMPRESS] = "compress",
+	[AE_PURPOSE_SEARCH] = "search",
 };
 
 const char *const ae_filling_name[AE_FILLING_COUNT] = {

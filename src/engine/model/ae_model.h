@@ -27,6 +27,7 @@ typedef enum AePurpose
 {
 	AE_PURPOSE_DETECT = 0,
 	AE_PURPOSE_COMPRESS = 1,
+	AE_PURPOSE_SEARCH = 2,
 	AE_PURPOSE_COUNT
 } AePurpose;
 

@@ -124,7 +124,7 @@ resolve_widths(AeNet *net, const PgaeOptions *options, AePurpose purpose, const 
 		net->width[l++] = (uint32_t) decoder[i];
 	net->width[l] = n_outputs;
 	net->n_layers = l;
-	net->skip = options->skip && net->n_layers > 2;
+	net->skip = pgae_options_skip(options) && net->n_layers > 2;
 }
 
 static void
@@ -319,8 +319,15 @@ resolve_training(AeModel *model, const PgaeOptions *options, size_t n_rows, size
 	if (options->hash_bits > 0 && train->optimizer != AE_OPTIMIZER_LBFGS &&
 		!PGAE_GIVEN(options, train.code_noise))
 		train->code_noise = DEFAULT_HASH_NOISE;
-	if (train->neighbours_weight > 0 && train->neighbours_k == 0)
-		train->neighbours_k = PGAE_DEFAULT_NEIGHBOURS;
+	if (pgae_options_neighbours(options))
+	{
+		if (!PGAE_GIVEN(options, train.neighbours_weight))
+			train->neighbours_weight = 1;
+		if (!PGAE_GIVEN(options, train.neighbours_k))
+			train->neighbours_k = PGAE_DEFAULT_NEIGHBOURS;
+		if (!PGAE_GIVEN(options, train.batch_size))
+			train->batch_size = PGAE_NEIGHBOURS_BATCH;
+	}
 	if (train->pretrain != AE_PRETRAIN_NONE && train->pretrain_updates == 0)
 		train->pretrain_updates = 500;
 	resolve_validation(train, options, model, n_rows, n_unseen > 0);
@@ -445,7 +452,8 @@ pgae_options_notice(const AeModel *model, const PgaeOptions *options, const AeMo
 	const AeTrainOptions *train = &model->options;
 
 	if (!init)
-		notice_squashed_outputs(&model->net, model->loss, pgae_options_scaling(options));
+		notice_squashed_outputs(&model->net, model->loss,
+								pgae_options_scaling(options, model->schema.is_array));
 	if (train->dropout > 0 && model->net.n_layers == 2)
 		ereport(NOTICE,
 				(errmsg("option \"dropout\" has no effect: the only hidden layer is the code")));

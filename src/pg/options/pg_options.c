@@ -584,11 +584,33 @@ pgae_options_category_loss(const PgaeOptions *options)
 }
 
 AeScaling
-pgae_options_scaling(const PgaeOptions *options)
+pgae_options_scaling(const PgaeOptions *options, bool is_array)
 {
 	if (PGAE_GIVEN(options, scaling) && options->scalings == NIL)
 		return (AeScaling) options->scaling;
-	return pgae_options_loss(options) == AE_LOSS_BCE ? AE_SCALING_MINMAX : AE_SCALING_STANDARD;
+	if (pgae_options_loss(options) == AE_LOSS_BCE)
+		return AE_SCALING_MINMAX;
+	/* distances of arrays are searched by as they are */
+	return is_array && pgae_options_purpose(options) == AE_PURPOSE_SEARCH ? AE_SCALING_NONE
+																		  : AE_SCALING_STANDARD;
+}
+
+bool
+pgae_options_neighbours(const PgaeOptions *options)
+{
+	if (PGAE_GIVEN(options, train.neighbours_weight) ||
+		options->train.optimizer == AE_OPTIMIZER_PCA)
+		return options->train.neighbours_weight > 0;
+	return pgae_options_purpose(options) == AE_PURPOSE_SEARCH;
+}
+
+bool
+pgae_options_skip(const PgaeOptions *options)
+{
+	if (PGAE_GIVEN(options, skip))
+		return options->skip;
+	return pgae_options_purpose(options) == AE_PURPOSE_SEARCH && !options->train.tied &&
+		   options->train.pretrain == AE_PRETRAIN_NONE && !pgae_options_contractive(options);
 }
 
 /* ---- all of them ---- */

@@ -38,6 +38,7 @@ typedef struct Rule
 	"L-BFGS needs a loss that does not change between evaluations; use adam to train with noise."
 #define NO_CHANGE "L-BFGS needs a loss that does not change between evaluations; use adam."
 #define NO_JUMP "The derivatives of the code jump where a unit is left out."
+#define NO_HALVES "L-BFGS needs one loss, but encoder and decoder have one each; use adam."
 #define NEAR_JUMP "Distances of codes jump where a unit is left out."
 #define LBFGS                                                                                      \
 	{                                                                                              \
@@ -60,9 +61,7 @@ static const Rule rules[] = {
 	{LBFGS, {"pretrain", IS, AE_PRETRAIN_DENOISING}, NO_NOISE},
 	{LBFGS, {"sparse", IS, AE_PENALTY_JUMPRELU}, NO_CHANGE},
 	{LBFGS, {"batch_top_k", GIVEN}, NO_CHANGE},
-	{LBFGS,
-	 {"neighbours_weight", POSITIVE},
-	 "L-BFGS needs one loss, but encoder and decoder have one each; use adam."},
+	{LBFGS, {"neighbours_weight", POSITIVE}, NO_HALVES},
 	{LBFGS, {"aux_weight", POSITIVE}, NO_CHANGE},
 	{PCA, {"loss", IS_NOT, AE_LOSS_MSE}, CLOSED},
 	{PCA, {"category_loss", IS_NOT, AE_LOSS_ONEHOT}, CLOSED},
@@ -131,6 +130,10 @@ static const Rule rules[] = {
 	{{"neighbours_weight", POSITIVE},
 	 {"purpose", IS, AE_PURPOSE_DETECT},
 	 "Neighbours are kept by a code to search by: give \"code\", or another purpose."},
+	{{"purpose", IS, AE_PURPOSE_SEARCH}, {"top_k", GIVEN}, NEAR_JUMP},
+	{{"purpose", IS, AE_PURPOSE_SEARCH}, {"batch_top_k", GIVEN}, NEAR_JUMP},
+	{{"purpose", IS, AE_PURPOSE_SEARCH}, {"sparse", IS, AE_PENALTY_JUMPRELU}, NEAR_JUMP},
+	{{"purpose", IS, AE_PURPOSE_SEARCH}, LBFGS, NO_HALVES},
 	{{"neighbours_weight", POSITIVE}, {"top_k", GIVEN}, NEAR_JUMP},
 	{{"neighbours_weight", POSITIVE}, {"batch_top_k", GIVEN}, NEAR_JUMP},
 	{{"neighbours_weight", POSITIVE}, {"sparse", IS, AE_PENALTY_JUMPRELU}, NEAR_JUMP},
@@ -274,7 +277,9 @@ detects(const PgaeOptions *options)
 static void
 check_one_network(const PgaeOptions *options)
 {
-	const char *code = PGAE_GIVEN(options, purpose) ? "\"purpose\" = compress" : "\"code\"";
+	const char *code = PGAE_GIVEN(options, purpose)
+						   ? psprintf("\"purpose\" = %s", ae_purpose_name[options->purpose])
+						   : "\"code\"";
 
 	if (detects(options))
 		return;
@@ -486,10 +491,12 @@ check_neighbours(const PgaeOptions *options)
 	uint32 k =
 		PGAE_GIVEN(options, train.neighbours_k) ? train->neighbours_k : PGAE_DEFAULT_NEIGHBOURS;
 
-	if (train->batch_size > k || !(train->neighbours_weight > 0))
+	uint32 batch =
+		PGAE_GIVEN(options, train.batch_size) ? train->batch_size : PGAE_NEIGHBOURS_BATCH;
+
+	if (batch > k || !pgae_options_neighbours(options))
 		return;
-	refuse_pair(psprintf("\"neighbours_k\" = %u", k),
-				psprintf("\"batch_size\" = %u", train->batch_size),
+	refuse_pair(psprintf("\"neighbours_k\" = %u", k), psprintf("\"batch_size\" = %u", batch),
 				"Neighbours are those within a minibatch, which must have more rows.");
 }
 

@@ -263,7 +263,7 @@ schema_alloc(PgaeCodec *codec, uint32 n)
 	for (uint32 i = 0; i < n; i++)
 	{
 		schema->columns[i].kind = AE_KIND_NUMBER;
-		schema->columns[i].scaling = pgae_options_scaling(codec->options);
+		schema->columns[i].scaling = pgae_options_scaling(codec->options, codec->is_array);
 		schema->columns[i].indicator = codec->options->null_indicators;
 		schema->columns[i].cell = -1;
 		schema->columns[i].scale = 1;
