@@ -791,7 +791,7 @@ test_refused_schema(void **state)
 
 	(void) state;
 	assert_non_null(b);
-	refuses(b, length, 32, 2, 1, 32);
+	refuses(b, length, 32, AE_PURPOSE_COUNT, 1, 32);
 	refuses(b, length, 33, 2, 1, 33);
 	refuses(b, length, 34, 0, 1, 34);
 	refuses(b, length, 34, 1, 1, 34);
