@@ -69,3 +69,8 @@ SELECT round(((ae.describe(m)->'training'->>'pca_loss')::float8 / (ae.describe(p
 FROM (SELECT ae.train(v, ae.options(code => 2, hidden => '{}', updates => 2)) AS m, ae.train(v, ae.options(code => 2, optimizer => 'pca')) AS p
       FROM (SELECT array_agg(sin(i * 0.7) * (j % 7) + cos(i * 1.3) * (j % 5) + sin(i * j) ORDER BY j) AS v
             FROM generate_series(1, 40) i, generate_series(1, 600) j GROUP BY i) q) r;
+
+-- LAPACK cannot be cancelled: of very many inputs there are not as many components
+SELECT ae.train(v, ae.options(code => 2040, optimizer => 'pca'))
+FROM (SELECT ARRAY(SELECT sin(i * j) FROM generate_series(1, 2100) j) AS v FROM generate_series(1, 5) i) s;
+\echo :LAST_ERROR_SQLSTATE

@@ -27,7 +27,8 @@ extern void dsyevr_(const char *jobz, const char *range, const char *uplo, const
 					const int *lda, const double *vl, const double *vu, const int *il,
 					const int *iu, const double *abstol, int *m, double *w, double *z,
 					const int *ldz, int *isuppz, double *work, const int *lwork, int *iwork,
-					const int *liwork, int *info);
+					const int *liwork, int *info, size_t jobz_len, size_t range_len,
+					size_t uplo_len);
 
 static const AeBlas unit_blas = {
 #ifdef AE_DOUBLE

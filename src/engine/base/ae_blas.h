@@ -20,11 +20,13 @@ typedef struct AeBlas
 	/* for principal components, in double whatever AeReal is */
 	__typeof__(cblas_dgemm) *dgemm;
 	__typeof__(cblas_dsyrk) *dsyrk;
-	/* LAPACK: eigenvectors of a symmetric matrix, in Fortran's calling convention */
+	/* LAPACK: eigenvectors of a symmetric matrix, in Fortran's calling convention, with the lengths
+	 * of its texts at the end; NULL in a library without LAPACK */
 	void (*dsyevr)(const char *jobz, const char *range, const char *uplo, const int *n, double *a,
 				   const int *lda, const double *vl, const double *vu, const int *il, const int *iu,
 				   const double *abstol, int *m, double *w, double *z, const int *ldz, int *isuppz,
-				   double *work, const int *lwork, int *iwork, const int *liwork, int *info);
+				   double *work, const int *lwork, int *iwork, const int *liwork, int *info,
+				   size_t jobz_len, size_t range_len, size_t uplo_len);
 } AeBlas;
 
 #endif

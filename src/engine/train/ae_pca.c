@@ -37,7 +37,7 @@ place(AePca *pca, AeArena *arena, const AeLayout *layout, size_t n_components)
 	pca->n_inputs = n;
 	pca->n_components = n_components;
 	if (n > AE_PCA_WHOLE)
-		pca->n_subspace = smaller(n_components + n_components / 2 + MORE_DIMENSIONS, n);
+		pca->n_subspace = smaller(n_components + n_components / 2 + MORE_DIMENSIONS, AE_PCA_WHOLE);
 	m = pca->n_subspace;
 	solved = m ? m : n;
 	rows = BLOCK_MACS / ((double) n * (double) (m ? 2 * m : n));
@@ -63,6 +63,14 @@ place(AePca *pca, AeArena *arena, const AeLayout *layout, size_t n_components)
 	pca->vector = ae_arena_place_rows(arena, n_components, n, sizeof(double));
 }
 
+size_t
+ae_pca_most(const AeLayout *layout)
+{
+	size_t n = ae_layout_inputs(layout);
+
+	return n > AE_PCA_WHOLE ? AE_PCA_WHOLE - MORE_DIMENSIONS : n;
+}
+
 AeStatus
 ae_pca_size(size_t *bytes, const AeLayout *layout, size_t n_components, AeError *error)
 {
@@ -70,9 +78,9 @@ ae_pca_size(size_t *bytes, const AeLayout *layout, size_t n_components, AeError 
 	AePca pca;
 	AeArena arena = {.base = NULL, .used = AE_ALIGN, .overflow = false};
 
-	if (n_components < 1 || n_components > n)
+	if (n_components < 1 || n_components > ae_pca_most(layout))
 		return ae_fail(error, AE_ERR_ARGUMENT, "number of components", (double) n_components, 1,
-					   (double) n);
+					   (double) ae_pca_most(layout));
 	place(&pca, &arena, layout, n_components);
 	if (arena.overflow)
 		return ae_fail(error, AE_ERR_LIMIT, "number of inputs", (double) n, 1, AE_MAX_WIDTH);
@@ -255,7 +263,7 @@ solve(double *vectors, double *matrix, size_t n, size_t k, AePca *pca, const AeB
 
 	blas->dsyevr("V", "I", "L", &order, matrix, &order, &unused, &unused, &first, &order, &unused,
 				 &found, pca->value, vectors, &order, pca->iwork + n_integers, pca->work, &n_work,
-				 pca->iwork, &n_integers, &info);
+				 pca->iwork, &n_integers, &info, 1, 1, 1);
 	if (info != 0 || (size_t) found != k)
 		return false;
 	/* ascending as they come */

@@ -72,8 +72,14 @@ typedef struct AePca
 } AePca;
 
 /*
+ * Components at most: one for each input.  Beyond AE_PCA_WHOLE inputs fewer than that, as LAPACK
+ * cannot be interrupted.
+ */
+size_t ae_pca_most(const AeLayout *layout);
+
+/*
  * Bytes of the block for ae_pca_init.  AE_ERR_ARGUMENT for less than one component, or more than
- * inputs; AE_ERR_LIMIT.
+ * ae_pca_most; AE_ERR_LIMIT.
  */
 AeStatus ae_pca_size(size_t *bytes, const AeLayout *layout, size_t n_components, AeError *error);
 

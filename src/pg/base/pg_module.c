@@ -167,10 +167,11 @@ pgae_blas(void)
 	blas.gemm = find_symbol(handle, "cblas_sgemm");
 	blas.dgemm = find_symbol(handle, "cblas_dgemm");
 	blas.dsyrk = find_symbol(handle, "cblas_dsyrk");
-	blas.dsyevr = find_symbol(handle, "dsyevr_");
 	blas_set_threads = find_symbol(handle, "openblas_set_num_threads");
 	blas_get_threads = find_symbol(handle, "openblas_get_num_threads");
 	blas_get_corename = find_symbol(handle, "openblas_get_corename");
+	/* some builds have no LAPACK: only principal components need it */
+	blas.dsyevr = dlsym(handle, "dsyevr_");
 	blas_handle = handle;
 	return &blas;
 }

@@ -79,6 +79,25 @@ find_components(PgaeJob *job, AePca *pca, size_t n, const char *phase)
 	return block;
 }
 
+/* 58P01 without LAPACK; 22023 for a code that is too large. */
+static void
+check_can_start(const AeNet *net)
+{
+	if (pgae_blas()->dsyevr == NULL)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FILE),
+						errmsg("the OpenBLAS library \"%s\" has no LAPACK", AE_OPENBLAS_SONAME),
+						errdetail("Principal components need its function \"dsyevr_\"."),
+						errhint("Install an OpenBLAS with LAPACK, or train without optimizer "
+								"\"pca\" and option \"skip\".")));
+	if (n_components(net) > ae_pca_most(&net->layout))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a code of %zu units is too large for principal components of %u inputs",
+						n_components(net), ae_layout_inputs(&net->layout)),
+				 errhint("With more than %d inputs, set \"code\" to at most %zu.", AE_PCA_WHOLE,
+						 ae_pca_most(&net->layout))));
+}
+
 bool
 pgae_pca_starts(const PgaeJob *job)
 {
@@ -92,7 +111,8 @@ is_comparable(const AeModel *model)
 {
 	const AeNet *net = &model->net;
 
-	return model->options.optimizer != AE_OPTIMIZER_PCA &&
+	return model->options.optimizer != AE_OPTIMIZER_PCA && pgae_blas()->dsyevr != NULL &&
+		   n_components(net) <= ae_pca_most(&net->layout) &&
 		   net->width[net->n_encoder] < net->width[net->n_layers] && ae_pca_fits(&net->layout) &&
 		   size_of(net) <= COMPARED_BYTES;
 }
@@ -100,6 +120,8 @@ is_comparable(const AeModel *model)
 size_t
 pgae_pca_memory(const PgaeJob *job)
 {
+	if (pgae_pca_starts(job))
+		check_can_start(&job->model->net);
 	return pgae_pca_starts(job) || is_comparable(job->model) ? size_of(&job->model->net) : 0;
 }
 
