@@ -62,6 +62,7 @@ typedef struct Part
 	uint32 levels; /* of a category: place of texts, one for each level */
 	uint32 n_levels;
 	Counts values;
+	uint32 error_cut; /* the same of its errors */
 	Counts errors;
 	double mean_then, sd_then; /* of a number */
 	double missing_then, missing_now;
@@ -159,7 +160,6 @@ put_part(Builder *builder, const AeSchema *schema, uint32 c, uint32 source)
 {
 	const AeColumn *column = &schema->columns[c];
 	Part *part = &builder->parts[c];
-	uint32 unused;
 
 	part->column = put_text(builder, pgae_column_name(schema, source));
 	part->name = put_text(builder, pgae_value_name(schema, c));
@@ -176,7 +176,7 @@ put_part(Builder *builder, const AeSchema *schema, uint32 c, uint32 source)
 	for (uint32 i = 0; i < part->n_levels; i++)
 		put_text(builder, pgae_level_text(schema, &column->levels[i], true));
 	if (column->errors)
-		put_sketch(builder, &part->errors, &unused, column->errors);
+		put_sketch(builder, &part->errors, &part->error_cut, column->errors);
 	part->error_then = column->mean_error;
 }
 
@@ -247,20 +247,26 @@ begin(const PgaeCached *cached, MemoryContext context)
 
 /* ---- rows ---- */
 
+/* Bins of numbers, between cuts that start at that place. */
+static void
+count_number(Drift *drift, const Counts *counts, uint32 cut, double value)
+{
+	AeSketch sketch = {.n_cuts = counts->n_bins - 1, .cut = number_at(drift, cut)};
+
+	number_at(drift, counts->now)[ae_sketch_bin(&sketch, value)]++;
+}
+
 static void
 count_value(Drift *drift, Part *part, double value)
 {
-	AeSketch sketch = {.n_bins = part->values.n_bins};
-	double *now = number_at(drift, part->values.now);
-
 	if (part->kind == AE_KIND_CATEGORY)
 	{
-		now[ae_sketch_level(&sketch, ae_value_level(value))]++;
+		AeSketch sketch = {.n_bins = part->values.n_bins};
+
+		number_at(drift, part->values.now)[ae_sketch_level(&sketch, ae_value_level(value))]++;
 		return;
 	}
-	sketch.n_cuts = sketch.n_bins - 1;
-	sketch.cut = number_at(drift, part->cut);
-	now[ae_sketch_bin(&sketch, value)]++;
+	count_number(drift, &part->values, part->cut, value);
 	if (!isfinite(value))
 		return;
 	part->n++;
@@ -275,7 +281,7 @@ count_value(Drift *drift, Part *part, double value)
  * values cost, as in training.
  */
 static void
-count_errors(Drift *drift, AeScorer *scorer, const AeSchema *schema)
+count_errors(Drift *drift, AeScorer *scorer)
 {
 	double *errors = palloc0(sizeof(double) * drift->n_parts);
 	double *scratch = palloc(sizeof(double) * drift->n_parts);
@@ -288,7 +294,7 @@ count_errors(Drift *drift, AeScorer *scorer, const AeSchema *schema)
 
 		if (part->errors.n_bins == 0 || count[c] == 0)
 			continue;
-		number_at(drift, part->errors.now)[ae_sketch_bin(schema->columns[c].errors, errors[c])]++;
+		count_number(drift, &part->errors, part->error_cut, errors[c]);
 		if (!isfinite(errors[c]) || scorer->parts[c] > 0)
 			continue;
 		part->error_sum += errors[c];
@@ -327,7 +333,7 @@ count_score(Drift *drift, PgaeCached *cached, const AeBundleRow *row)
 	if (drift->scores.n_bins > 0)
 		number_at(drift, drift->scores.now)[low]++;
 	if (score.sight == AE_SIGHT_SEEN)
-		count_errors(drift, ae_bundle_take(&sight, &cached->scorer, row), &model->schema);
+		count_errors(drift, ae_bundle_take(&sight, &cached->scorer, row));
 }
 
 /* The row's values, with the levels of the first fold. */
@@ -369,6 +375,32 @@ check_same_model(bool same)
 						errhint("One call judges one model: use GROUP BY to judge several.")));
 }
 
+/*
+ * Whether the state was made for a model of this form.  A checksum does not tell: bytes can be made
+ * to have any.
+ */
+static bool
+is_made_for(Drift *drift, const AeModel *model)
+{
+	const AeSchema *schema = &model->schema;
+	const AeCalibration *calibration = &model->calibration;
+
+	if (drift->n_parts != schema->n_columns ||
+		drift->scores.n_bins != (calibration->unseen ? calibration->n_points + 1 : 0))
+		return false;
+	for (uint32 c = 0; c < schema->n_columns; c++)
+	{
+		const AeColumn *column = &schema->columns[c];
+		const Part *part = &parts_of(drift)[c];
+
+		if (part->kind != column->kind || column->sketch == NULL ||
+			part->values.n_bins != column->sketch->n_bins ||
+			part->errors.n_bins != (column->errors ? column->errors->n_bins : 0))
+			return false;
+	}
+	return true;
+}
+
 Datum
 pg_ae_drift_transfn(PG_FUNCTION_ARGS)
 {
@@ -387,7 +419,7 @@ pg_ae_drift_transfn(PG_FUNCTION_ARGS)
 	if (drift == NULL)
 		drift = begin(cached, context);
 	check_same_model(drift->checksum == cached->parsed.checksum &&
-					 drift->n_parts == pgae_cached_fold(cached, 0)->schema.n_columns);
+					 is_made_for(drift, pgae_cached_fold(cached, 0)));
 	drift->n_rows++;
 	count_score(drift, cached, &row);
 	count_values(drift, cached, PG_GETARG_DATUM(2));
@@ -403,6 +435,31 @@ copy_state(const Drift *drift, MemoryContext context)
 
 	memcpy(copy, drift, drift->size);
 	return copy;
+}
+
+static bool
+are_alike(const Counts *a, const Counts *b)
+{
+	return a->n_bins == b->n_bins && a->now == b->now;
+}
+
+/* Whether both states have the same numbers at the same places. */
+static bool
+have_same_form(Drift *a, Drift *b)
+{
+	if (a->size != b->size || a->n_parts != b->n_parts || a->numbers != b->numbers ||
+		a->texts != b->texts || !are_alike(&a->scores, &b->scores))
+		return false;
+	for (uint32 c = 0; c < a->n_parts; c++)
+	{
+		const Part *x = &parts_of(a)[c];
+		const Part *y = &parts_of(b)[c];
+
+		if (x->kind != y->kind || !are_alike(&x->values, &y->values) ||
+			!are_alike(&x->errors, &y->errors))
+			return false;
+	}
+	return true;
 }
 
 static void
@@ -448,7 +505,7 @@ pg_ae_drift_combinefn(PG_FUNCTION_ARGS)
 	}
 	if (to == NULL)
 		PG_RETURN_POINTER(copy_state(from, context));
-	check_same_model(to->checksum == from->checksum && to->size == from->size);
+	check_same_model(to->checksum == from->checksum && have_same_form(to, from));
 	to->n_rows += from->n_rows;
 	to->n_scored += from->n_scored;
 	to->n_flagged += from->n_flagged;
