@@ -108,6 +108,10 @@ SELECT ae.drift('customers', n) = d AS same FROM new_customers n, alone GROUP BY
 SELECT count(*) FROM ae.drift_report('customers', 'TABLE new_customers');
 SELECT ae.drop_model('customers');
 
+-- many rows of few contents, in folds of different sizes: the rows of training themselves
+CREATE TABLE repeated AS SELECT i % 4 AS a, i / 4 % 3 AS b, (i / 12 % 2)::text AS c FROM generate_series(1, 48000) i;
+SELECT ae.drift(m.model, r) -> 'drifted' AS drifted FROM (SELECT ae.train(r, ae.options(updates => 20)) AS model FROM repeated r) m, repeated r;
+
 -- arrays; rows of one network, whose errors are compared where rows were held out, and not where none were
 CREATE TABLE vectors AS SELECT id, ARRAY[age, twice, balance] AS v FROM customers;
 CREATE TABLE vector_models AS SELECT 'held out' AS name, ae.train(v, ae.options(code => 1, updates => 200)) AS model FROM vectors WHERE id <= 2000

@@ -10,13 +10,17 @@
 /* Rows held out for validation that calibrate at most. */
 #define MAX_HELD_OUT_SCORES ((size_t) 1024 * 1024)
 
+size_t
+pgae_spread(size_t k, size_t n, size_t of)
+{
+	return (size_t) ((double) k * (double) of / (double) n);
+}
+
 /* The k-th of n rows picked evenly from the training rows. */
 static size_t
 spread_row(const PgaeJob *job, size_t k, size_t n)
 {
-	size_t n_train = job->progress->n_train;
-
-	return job->progress->n_validation + (size_t) ((double) k * (double) n_train / (double) n);
+	return job->progress->n_validation + pgae_spread(k, n, job->progress->n_train);
 }
 
 void
@@ -42,7 +46,41 @@ pgae_sample_begin(const PgaeJob *job)
 		sample.n = Min(job->progress->n_validation, MAX_HELD_OUT_SCORES);
 	else
 		sample.n = Min(job->progress->n_train, MAX_SEEN_SCORES);
+	sample.of = sample.unseen ? sample.n : job->progress->n_train;
 	return sample;
+}
+
+PgaeSample
+pgae_sample_spread(const PgaeJob *job, size_t n)
+{
+	PgaeSample sample = pgae_sample_begin(job);
+
+	if (sample.unseen)
+		sample.of = sample.store ? pgae_store_count(sample.store) : job->progress->n_validation;
+	sample.n = Min(n, sample.of);
+	return sample;
+}
+
+/* Row k of the sample, of those that are scaled. */
+static size_t
+scaled_row(const PgaeJob *job, const PgaeSample *sample, size_t k)
+{
+	return (sample->unseen ? 0 : job->progress->n_validation) +
+		   pgae_spread(k, sample->n, sample->of);
+}
+
+/* Row k of the sample, of the other fold's; row k - 1 was the last one that was read. */
+static const PgaeRow *
+stored_row(const PgaeJob *job, const PgaeSample *sample, size_t k)
+{
+	size_t at = k == 0 ? 0 : pgae_spread(k - 1, sample->n, sample->of) + 1;
+
+	for (size_t end = pgae_spread(k, sample->n, sample->of); at < end; at++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		pgae_store_next(sample->store);
+	}
+	return pgae_codec_unpack(job->codec, pgae_store_next(sample->store));
 }
 
 /* As pgae_sample_next, where rows have a target. */
@@ -52,23 +90,18 @@ next_labelled(const PgaeJob *job, const PgaeSample *sample, AeScorer *scorer, Ae
 {
 	const AeSchema *schema = &job->model->schema;
 
-	if (!sample->store && sample->unseen)
-	{
-		pgae_store_read_labelled(&job->rows, scorer->cells, labels, first, count);
-		return;
-	}
 	for (size_t i = 0; i < count; i++)
 	{
 		if (sample->store)
 		{
-			const PgaeRow *row = pgae_codec_unpack(job->codec, pgae_store_next(sample->store));
+			const PgaeRow *row = stored_row(job, sample, first + i);
 
 			ae_scorer_take(scorer, i, row->values, row->missing);
 			labels[i] = ae_target_cell(&schema->target, row->target, row->target_missing);
 		}
 		else
 			pgae_store_read_labelled(&job->rows, scorer->cells + i * job->rows.width, labels + i,
-									 spread_row(job, first + i, sample->n), 1);
+									 scaled_row(job, sample, first + i), 1);
 	}
 }
 
@@ -81,18 +114,16 @@ pgae_sample_next(const PgaeJob *job, const PgaeSample *sample, AeScorer *scorer,
 		next_labelled(job, sample, scorer, labels, first, count);
 		return;
 	}
-	if (!sample->store)
-	{
-		if (sample->unseen)
-			pgae_store_read(&job->rows, scorer->cells, first, count);
-		else
-			pgae_job_read_training(job, scorer->cells, first, count, sample->n);
-		return;
-	}
 	for (size_t i = 0; i < count; i++)
 	{
-		const PgaeRow *row = pgae_codec_unpack(job->codec, pgae_store_next(sample->store));
+		if (sample->store)
+		{
+			const PgaeRow *row = stored_row(job, sample, first + i);
 
-		ae_scorer_take(scorer, i, row->values, row->missing);
+			ae_scorer_take(scorer, i, row->values, row->missing);
+		}
+		else
+			pgae_store_read(&job->rows, scorer->cells + i * job->rows.width,
+							scaled_row(job, sample, first + i), 1);
 	}
 }

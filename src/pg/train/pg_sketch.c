@@ -2,8 +2,9 @@
  * pg_sketch.c: what the columns of a training looked like, and how large their errors were, for
  * ae.drift to compare later rows with: see ae_sketch.h.
  *
- * Values are of all rows, errors of rows that their network did not see.  Of large tables the first
- * ones of the canonical order stand for all, which a hash puts there.
+ * Values are of all rows, errors of rows that their network did not see.  Of large tables rows picked
+ * evenly from the canonical order stand for all: equal rows are neighbours there, and the first ones
+ * would be a few rows many times.
  */
 #include "pg_train.h"
 
@@ -13,10 +14,10 @@
 #include "ae_bundle.h"
 #include "miscadmin.h"
 
-/* Rows of a fold that are looked at, and numbers of them that are kept at a time. */
-#define VALUE_ROWS ((size_t) 65536)
-#define ERROR_ROWS ((size_t) 2048)
-#define MAX_KEPT ((size_t) 2 * 1024 * 1024)
+/* Rows that are looked at, and numbers of them that are kept at a time. */
+#define VALUE_ROWS ((size_t) 32768)
+#define ERROR_ROWS ((size_t) 4096)
+#define MAX_KEPT ((size_t) 1024 * 1024)
 
 /* Few rows, or rows of very many values, get few cuts: a model is to stay small. */
 #define FINE_ROWS 1000
@@ -46,14 +47,20 @@ static void
 gather_rows(Gathered *gathered, PgaeJob *job, PgaeStore *store, size_t n_rows)
 {
 	const AeSchema *schema = &job->models[0].schema;
+	size_t of = pgae_store_count(store), n = 0;
 
 	pgae_store_rewind(store);
-	for (size_t i = 0; i < n_rows; i++)
+	for (size_t i = 0; i < of && n < n_rows; i++)
 	{
-		const PgaeRow *row = pgae_codec_unpack(job->codec, pgae_store_next(store));
+		const char *record = pgae_store_next(store);
+		const PgaeRow *row;
 
 		if (i % ROWS_PER_CHECK == 0)
-			pgae_report_step(job->report, "sketching", i, n_rows);
+			pgae_report_step(job->report, "sketching", i, of);
+		if (i < pgae_spread(n, n_rows, of))
+			continue;
+		row = pgae_codec_unpack(job->codec, record);
+		n++;
 		for (uint32 c = 0; c < schema->n_columns; c++)
 		{
 			AeSketch *sketch = &gathered->sketches[c];
@@ -91,19 +98,28 @@ is_coarse(const AeSchema *schema, size_t n)
 	return schema->n_columns > FINE_COLUMNS || n < FINE_ROWS;
 }
 
+/* The part of a fold of n rows in `limit` rows of all folds, which may be of different sizes. */
+static size_t
+share_of(const PgaeJob *job, size_t n, size_t limit)
+{
+	size_t total = job->n_rows + pgae_job_other_rows(job);
+
+	return total <= limit ? n : pgae_spread(n, total, limit);
+}
+
 /* Sketches of all columns, over the rows of both folds, with the levels of this job's. */
 static AeSketch *
 sketch_values(PgaeJob *job)
 {
 	const AeSchema *schema = &job->models[0].schema;
 	PgaeStore *stores[] = {job->store, job->unseen};
-	size_t limit = Min(VALUE_ROWS, MAX_KEPT / 2 / schema->n_columns), n_rows[2] = {0}, room;
+	size_t limit = Min(VALUE_ROWS, MAX_KEPT / schema->n_columns), n_rows[2] = {0}, room;
 	Gathered gathered = {palloc0(schema->n_columns * sizeof(AeSketch)),
 						 palloc0(schema->n_columns * sizeof(double *)),
 						 palloc0(schema->n_columns * sizeof(size_t))};
 
 	for (int s = 0; s < 2 && stores[s]; s++)
-		n_rows[s] = Min(pgae_store_count(stores[s]), limit);
+		n_rows[s] = share_of(job, pgae_store_count(stores[s]), limit);
 	room = Max(n_rows[0] + n_rows[1], 1) * sizeof(double);
 	for (uint32 c = 0; c < schema->n_columns; c++)
 	{
@@ -164,8 +180,10 @@ static void
 measure_errors(PgaeJob *job)
 {
 	uint32 n_columns = job->models[0].schema.n_columns;
-	PgaeSample sample = pgae_sample_begin(job);
-	size_t n = sample.unseen ? Min(sample.n, Min(ERROR_ROWS, MAX_KEPT / n_columns)) : 0;
+	size_t limit = Min(ERROR_ROWS, MAX_KEPT / n_columns);
+	PgaeSample sample = pgae_sample_spread(
+		job, job->unseen ? share_of(job, pgae_job_other_rows(job), limit) : limit);
+	size_t n = sample.unseen ? sample.n : 0;
 	PgaePanel *panel;
 	uint64 *count;
 	double *scratch;

@@ -142,11 +142,18 @@ extern void pgae_job_train(PgaeJob *job);
 typedef struct PgaeSample
 {
 	size_t n;
+	size_t of; /* rows that these are picked evenly from */
 	bool unseen;
 	PgaeStore *store; /* of the other fold, or NULL */
 } PgaeSample;
 
+/* The place of the k-th of n picked evenly from `of` things. */
+extern size_t pgae_spread(size_t k, size_t n, size_t of);
 extern PgaeSample pgae_sample_begin(const PgaeJob *job);
+/*
+ * At most n of all those rows, picked evenly: equal rows are neighbours.
+ */
+extern PgaeSample pgae_sample_spread(const PgaeJob *job, size_t n);
 /*
  * The next count rows of the sample, the first of them number first, into the scorer; with labels
  * not NULL theirs too.
