@@ -152,6 +152,19 @@ test_by_hand(void **state)
 	near(above, 1);
 }
 
+/* One row of 20 is above the bin that all others share, and 5 of 2000: that is no wonder. */
+static void
+test_rank_of_ties(void **state)
+{
+	const double now[] = {19, 1}, then[] = {1995, 5}, turned[] = {1, 19}, all[] = {5, 1995};
+	double above;
+
+	(void) state;
+	assert_true(ae_drift_rank(&above, now, then, 2) > 0.058);
+	near(above, 0.5 + (0.05 - 0.0025) / 2);
+	assert_true(ae_drift_rank(&above, turned, all, 2) > 0.058);
+}
+
 /* A twentieth of `then` is a bin of its own for levels only; the rest is joined. */
 static void
 test_joined_bins(void **state)
@@ -239,10 +252,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_cuts),    cmocka_unit_test(test_atom),
-		cmocka_unit_test(test_levels),  cmocka_unit_test(test_exact),
-		cmocka_unit_test(test_by_hand), cmocka_unit_test(test_joined_bins),
-		cmocka_unit_test(test_holm),    cmocka_unit_test(test_level),
+		cmocka_unit_test(test_cuts),         cmocka_unit_test(test_atom),
+		cmocka_unit_test(test_levels),       cmocka_unit_test(test_exact),
+		cmocka_unit_test(test_by_hand),      cmocka_unit_test(test_joined_bins),
+		cmocka_unit_test(test_holm),         cmocka_unit_test(test_level),
+		cmocka_unit_test(test_rank_of_ties),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,7 +41,8 @@ double ae_drift_psi(const double *now, const double *then, size_t n_bins, bool o
 
 /*
  * Mann and Whitney's test of bins in an order, ties counted half; *above: the chance that a row of
- * now lies above one of then.  Normal approximation with the variance of ties; two-sided.
+ * now lies above one of then.  Normal approximation with the variance of ties; two-sided.  Where few
+ * rows lie outside the largest bin, p is at least twice the exact one of those below or above it.
  */
 double ae_drift_rank(double *above, const double *now, const double *then, size_t n_bins);
 
