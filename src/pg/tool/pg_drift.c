@@ -66,8 +66,9 @@ typedef struct Part
 	Counts errors;
 	double mean_then, sd_then; /* of a number */
 	double missing_then, missing_now;
-	double n, sum, squares, min, max; /* of the rows' values that are finite numbers */
-	double error_then;                /* means; the sum of error_n rows */
+	double n, min, max;  /* of the rows' values that are finite numbers, ... */
+	double sum, squares; /* ... of their differences to mean_then */
+	double error_then;   /* means; the sum of error_n rows */
 	double error_sum, error_n;
 } Part;
 
@@ -270,8 +271,8 @@ count_value(Drift *drift, Part *part, double value)
 	if (!isfinite(value))
 		return;
 	part->n++;
-	part->sum += value;
-	part->squares += value * value;
+	part->sum += value - part->mean_then;
+	part->squares += (value - part->mean_then) * (value - part->mean_then);
 	part->min = Min(part->min, value);
 	part->max = Max(part->max, value);
 }
@@ -687,8 +688,9 @@ number_reason(Drift *drift, const Part *part)
 {
 	const double *now = number_at(drift, part->values.now);
 	double n = Max(sum_of(now, part->values.n_bins), 1);
-	double mean = part->n > 0 ? part->sum / part->n : 0;
-	double variance = part->n > 0 ? part->squares / part->n - mean * mean : 0;
+	double moved = part->n > 0 ? part->sum / part->n : 0;
+	double variance = part->n > 0 ? part->squares / part->n - moved * moved : 0;
+	double mean = part->mean_then + moved;
 	double beyond = 100 * (now[0] + now[part->values.n_bins - 1]) / n;
 
 	if (part->kind == AE_KIND_TIME)
