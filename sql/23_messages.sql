@@ -78,7 +78,8 @@ SELECT to_char(i * 1.37, 'FM$9,999.00') AS price, (i * 37 % 1000)::text AS numbe
 	   to_char(date '2024-01-01' + i % 365, 'MM/DD/YYYY') AS us, to_char(date '2024-01-01' + i % 365, 'DD.MM.YYYY') AS "Eu day",
 	   to_char(date '2024-01-01' + i % 365, 'YYYY-MM-DD') AS iso, to_char(timestamp '2024-01-01' + i % 999 * interval '7 h', 'YYYY-MM-DD HH24:MI') AS at,
 	   to_char(time '00:00' + i % 500 * interval '1 min', 'HH24:MI') AS clock, md5((i % 700)::text) AS id,
-	   'word ' || i % 150 AS word, (i % 30)::text AS code, sin(i) AS a
+	   'word ' || i % 150 AS word, (i % 30)::text AS code, lpad((1 + i % 12)::text, 2, '0') || '.0' || (1 + i % 9) || '.2024' AS dots,
+	   replace((i % 300 / 8.0)::numeric(6, 2)::text, '.', ',') AS comma, sin(i) AS a
 FROM generate_series(1, 1000) i;
 SELECT ae.train(t, '{"updates": 1, "min_frequency": 2}') IS NOT NULL AS model FROM imported t;
 -- what the hints say works

@@ -357,7 +357,7 @@ reason_of(const Part *parts, uint32 n, uint32 i, const AeScorer *scorer, const T
 		return psprintf("%s (p = %.3f), unusual with the other columns", what, part->probability);
 	if (part->expected == NULL)
 		return psprintf("%s, unusual with the other columns", what);
-	if (part->as_expected)
+	if (part->as_expected || part->probability >= 0.5)
 		return NULL;
 	if (i < N_SEARCHES && now >= LEAST_ODD)
 		partner = find_partner(parts, n, i, now, trial);
@@ -366,10 +366,10 @@ reason_of(const Part *parts, uint32 n, uint32 i, const AeScorer *scorer, const T
 						  shown(partner->actual));
 	if (isnan(part->probability))
 		return psprintf("%s, expected %s%s", what, shown(part->expected), beside);
-	return psprintf("%s, %s expected%s, rather %s", what,
+	return psprintf("%s (probability %s), expected %s%s", what,
 					part->probability < 0.001 ? "under 0.1 %"
 											  : psprintf("%.1f %%", 100 * part->probability),
-					beside, shown(part->expected));
+					shown(part->expected), beside);
 }
 
 /* The columns that explain a row in its fold's scorer; returns how many.  palloc'd. */

@@ -216,6 +216,7 @@ typedef struct Looks
 	int n;
 	int of[N_LOOKS];
 	bool decorated;  /* numbers: a currency, or separators of thousands */
+	bool comma;      /* numbers: it separates decimals */
 	char separator;  /* dates: the last one's */
 	bool year_first; /* the same */
 	bool with_time;  /* some */
@@ -242,7 +243,7 @@ skip_spaces(const char *at, const char *end)
 static Look
 look_at_number(Looks *looks, const char *at, const char *end)
 {
-	const char *begin = at, *first;
+	const char *begin = at, *first, *comma = NULL;
 	bool decorated = false;
 
 	while (at < end && !isdigit((unsigned char) *at) && *at != '.' && at - begin < 6)
@@ -254,10 +255,10 @@ look_at_number(Looks *looks, const char *at, const char *end)
 	}
 	first = at;
 	while ((at = skip_digits(at, end)) < end && *at == ',' && at > first)
-	{
-		decorated = true;
-		at++;
-	}
+		comma = at++;
+	/* thousands are groups of three digits */
+	decorated |= comma && at - comma == 4;
+	looks->comma |= comma && at - comma != 4;
 	if (at < end && *at == '.')
 		at = skip_digits(at + 1, end);
 	if (at == first || (at == first + 1 && *first == '.'))
@@ -345,16 +346,19 @@ cast_of(const Looks *looks, Look look, const char *column)
 {
 	const char *name = quote_identifier(column);
 	const char *time = looks->with_time ? " HH24:MI:SS" : "";
+	const char *number = looks->comma ? psprintf("replace(%s, ',', '.')", name) : name;
 	char s = looks->separator;
+	/* dots stand between day, month and year */
+	bool day_first = looks->largest[0] > 12 || (s == '.' && looks->largest[1] <= 12);
 
 	switch (look)
 	{
 		case LOOK_NUMBER:
 			return looks->decorated
-					   ? psprintf("regexp_replace(%s, '[^0-9.-]', '', 'g')::numeric", name)
-					   : psprintf("%s::numeric", name);
+					   ? psprintf("regexp_replace(%s, '[^0-9.-]', '', 'g')::numeric", number)
+					   : psprintf("%s::numeric", number);
 		case LOOK_PERCENTAGE:
-			return psprintf("rtrim(%s, ' %%')::numeric", name);
+			return psprintf("rtrim(%s, ' %%')::numeric", number);
 		case LOOK_TIME:
 			return psprintf("%s::time", name);
 		default:
@@ -363,8 +367,7 @@ cast_of(const Looks *looks, Look look, const char *column)
 	if (looks->year_first)
 		return psprintf("%s::%s", name, looks->with_time ? "timestamp" : "date");
 	return psprintf("%s(%s, '%s%c%s%cYYYY%s')", looks->with_time ? "to_timestamp" : "to_date", name,
-					looks->largest[0] > 12 ? "DD" : "MM", s, looks->largest[0] > 12 ? "MM" : "DD",
-					s, time);
+					day_first ? "DD" : "MM", s, day_first ? "MM" : "DD", s, time);
 }
 
 /* "36 % of the rows"; of less than one percent, "3 of 1000 rows". */
@@ -380,11 +383,16 @@ rows_text(uint64 n, uint64 of)
 static void
 notice_look(const char *prefix, const char *name, const Looks *looks, Look look, const char *rare)
 {
-	ereport(NOTICE, (errmsg("%scolumn \"%s\" is a category, but its texts look like %s", prefix,
-							name, look_name[look]),
-					 rare ? errdetail("%s have one of the rarer texts.", rare) : 0,
-					 errhint("Convert it in a subquery: %s AS %s.", cast_of(looks, look, name),
-							 quote_identifier(name))));
+	ereport(NOTICE,
+			(errmsg("%scolumn \"%s\" is a category, but its texts look like %s", prefix, name,
+					look_name[look]),
+			 rare ? errdetail("%s have one of the rarer texts.", rare) : 0,
+			 errhint("Convert it in a subquery: %s AS %s.%s", cast_of(looks, look, name),
+					 quote_identifier(name),
+					 look == LOOK_DATE && !looks->year_first &&
+							 Max(looks->largest[0], looks->largest[1]) <= 12
+						 ? "  Check which comes first, day or month: the texts do not show it."
+						 : "")));
 }
 
 /* A category whose levels do not all have inputs. */
