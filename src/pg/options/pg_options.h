@@ -73,7 +73,7 @@ typedef struct PgaeOptions
 
 /* Whose distance is the scale of a row's neighbours, where it was not given. */
 #define PGAE_DEFAULT_NEIGHBOURS 8
-/* Rows of a minibatch whose neighbours are kept (measured: .73 of ten neighbours, .70 with half). */
+/* Rows of a minibatch whose neighbours are kept (chosen on Fashion-MNIST). */
 #define PGAE_NEIGHBOURS_BATCH 512
 
 /* Whether the option of that field was given. */
