@@ -4,6 +4,8 @@
  */
 #include "unit_data.h"
 
+#include <math.h>
+
 #include "ae_impute.h"
 #include "sample_model.h"
 #include "sample_score.h"
@@ -192,7 +194,9 @@ test_any_model(void **state)
 		assert_memory_equal(scorer.cells, before, n_cells * sizeof(AeReal));
 		once = ae_scorer_decode(&scorer, ae_scorer_encode(&scorer, 1), 1);
 		ae_scorer_finish(&scorer, once, 1);
-		assert_memory_equal(outputs, once, n_outputs * sizeof(AeReal));
+		/* bounds may turn -0 into 0 */
+		for (size_t j = 0; j < n_outputs; j++)
+			assert_true(outputs[j] == once[j] || (isnan(outputs[j]) && isnan(once[j])));
 		first = error_of_filled(&scorer, missing, outputs);
 		for (int way = AE_FILLING_PASSES; way < AE_FILLING_COUNT; way++)
 		{

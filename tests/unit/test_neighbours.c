@@ -1,9 +1,9 @@
+/* build: double */
 /*
  * Proves: the divergence of neighbours of rows and codes is that of plain loops, by hand, with
  * gaps, categories and by cosine; its gradient is that of central differences; codes that are the
  * rows cost nothing.
  */
-/* build: double */
 #include "unit_data.h"
 
 #include "ae_part.h"

@@ -294,7 +294,7 @@ test_same_bits(void **state)
 		for (size_t k = 0; k < 2 * N_KERNELS; k++)
 		{
 			const AeKernels *kernels = ae_kernels_find(kernel_names[k / 2]);
-			size_t batch = k % 2 ? ROWS : 1, bytes;
+			size_t batch = k % 2 ? ROWS : 1;
 			AeScorer scorer;
 			SampleScorer *block;
 
