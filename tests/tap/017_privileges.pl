@@ -67,9 +67,12 @@ my @actions = (
 	[use => q(SELECT ae.predict('m'::ae.model, t), ae.predict_proba('m'::ae.model, t) FROM t LIMIT 1)],
 	[use => q(SELECT ae.row_expression('m'::ae.model))],
 	[use => q(SELECT ae.evaluate('m'::ae.model, t) FROM t)],
+	[use => q(SELECT ae.drift('m'::ae.model, t) FROM t)],
+	[use => q(SELECT ae.drift_report('m'::ae.model, 't'))],
+	[use => q(SELECT ae.sprt(0.5), ae.alarm_rate(0.01, 2, 3))],
 	[use => q(SELECT ae.compare_models('m'::ae.model, 'm'::ae.model, 't'))],
 	[use => q(SELECT ae.train(t, ae.options(exclude => '{i}', updates => 2) || ae.sparse(top_k => 1)) FROM t)],
-	[use => q(SELECT ae.contract(), ae.denoise('swap'), ae.hash(8), ae.pretrain(), ae.target('even'))],
+	[use => q(SELECT ae.contract(), ae.denoise('swap'), ae.hash(8), ae.neighbours(), ae.pretrain(), ae.target('even'))],
 	[use => q(SELECT ae.detect('SELECT a, b FROM t', '{"updates": 2}'))],
 	[use => q(SELECT ae.version())],
 	[use => q(SELECT * FROM ae.model_list)],
@@ -129,7 +132,7 @@ for my $role (@roles)
 # Every function that a user can call by name stands in the table.
 for my $function (split /\n/, $node->query('postgres', <<'END'))
 SELECT DISTINCT proname FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
-WHERE pronamespace = 'ae'::regnamespace AND proname !~ '_(transfn|finalfn)$|^model_(in|out|recv|send|eq|ne|lt|le|gt|ge|cmp|hash|hash_extended)$' AND proname <> 'models_guard' ORDER BY 1
+WHERE pronamespace = 'ae'::regnamespace AND proname !~ '_(transfn|finalfn|combinefn|serialfn|deserialfn)$|^model_(in|out|recv|send|eq|ne|lt|le|gt|ge|cmp|hash|hash_extended)$' AND proname <> 'models_guard' ORDER BY 1
 END
 {
 	ok((grep { $_->[1] =~ /ae\.$function\(/ } @actions), "ae.$function is in the table");
