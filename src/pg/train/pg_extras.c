@@ -46,7 +46,7 @@ void
 pgae_job_make_pairs(PgaeJob *job)
 {
 	const AeLayout *layout = &job->models[0].net.layout;
-	size_t n = job->n_rows + (job->unseen ? pgae_store_count(job->unseen) : 0), bytes;
+	size_t n = pgae_job_all_rows(job), bytes;
 	AePairCounts counts;
 	AePairs pairs;
 	void *block;

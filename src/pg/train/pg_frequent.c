@@ -6,13 +6,6 @@
 
 #include "miscadmin.h"
 
-/* Rows of all folds. */
-static uint64
-all_rows(const PgaeJob *job)
-{
-	return job->n_rows + pgae_job_other_rows(job);
-}
-
 /* The run of equal rows that ends here: kept where it is long enough without `less` of its rows. */
 static void
 end_run(PgaeFrequent *found, uint64 key, uint64 length, uint64 copies, uint64 less, uint64 n_rows)
@@ -45,14 +38,14 @@ find(PgaeFrequent *found, const PgaeJob *job, PgaeStore *store, uint64 less)
 			pgae_report_step(job->report, "looking for frequent rows", n, pgae_store_count(store));
 		if (length > 0 && next != key)
 		{
-			end_run(found, key, length, copies, less, all_rows(job));
+			end_run(found, key, length, copies, less, pgae_job_all_rows(job));
 			length = copies = 0;
 		}
 		key = next;
 		length++;
 		copies += n < PGAE_MAX_UNSEEN_SCORES;
 	}
-	end_run(found, key, length, copies, less, all_rows(job));
+	end_run(found, key, length, copies, less, pgae_job_all_rows(job));
 }
 
 static bool

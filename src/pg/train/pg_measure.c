@@ -127,6 +127,12 @@ ascending(const void *a, const void *b)
 	return x < y ? -1 : x > y ? 1 : 0;
 }
 
+void
+pgae_sort_numbers(double *numbers, size_t n)
+{
+	qsort(numbers, n, sizeof(double), ascending);
+}
+
 /* Statistics of every column, in canonical order: sums depend on it. */
 static void
 measure_columns(Measures *measures, PgaeJob *job)
@@ -168,7 +174,7 @@ measure_columns(Measures *measures, PgaeJob *job)
 		AeStatistics *s = &measures->statistics[c];
 
 		if (s->sample)
-			qsort(s->sample, s->n_sample, sizeof(double), ascending);
+			pgae_sort_numbers(s->sample, s->n_sample);
 	}
 }
 

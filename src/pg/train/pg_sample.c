@@ -4,6 +4,8 @@
  */
 #include "pg_train.h"
 
+#include "miscadmin.h"
+
 /* Without validation rows, so many training rows calibrate. */
 #define MAX_SEEN_SCORES 10000
 
@@ -14,6 +16,19 @@ size_t
 pgae_spread(size_t k, size_t n, size_t of)
 {
 	return (size_t) ((double) k * (double) of / (double) n);
+}
+
+const char *
+pgae_spread_record(PgaeStore *store, size_t k, size_t n, size_t of)
+{
+	size_t at = k == 0 ? 0 : pgae_spread(k - 1, n, of) + 1;
+
+	for (size_t end = pgae_spread(k, n, of); at < end; at++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		pgae_store_next(store);
+	}
+	return pgae_store_next(store);
 }
 
 /* The k-th of n rows picked evenly from the training rows. */
@@ -69,24 +84,9 @@ scaled_row(const PgaeJob *job, const PgaeSample *sample, size_t k)
 		   pgae_spread(k, sample->n, sample->of);
 }
 
-/* Row k of the sample, of the other fold's; row k - 1 was the last one that was read. */
-static const PgaeRow *
-stored_row(const PgaeJob *job, const PgaeSample *sample, size_t k)
-{
-	size_t at = k == 0 ? 0 : pgae_spread(k - 1, sample->n, sample->of) + 1;
-
-	for (size_t end = pgae_spread(k, sample->n, sample->of); at < end; at++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		pgae_store_next(sample->store);
-	}
-	return pgae_codec_unpack(job->codec, pgae_store_next(sample->store));
-}
-
-/* As pgae_sample_next, where rows have a target. */
-static void
-next_labelled(const PgaeJob *job, const PgaeSample *sample, AeScorer *scorer, AeReal *labels,
-			  size_t first, size_t count)
+void
+pgae_sample_next(const PgaeJob *job, const PgaeSample *sample, AeScorer *scorer, AeReal *labels,
+				 size_t first, size_t count)
 {
 	const AeSchema *schema = &job->model->schema;
 
@@ -94,34 +94,16 @@ next_labelled(const PgaeJob *job, const PgaeSample *sample, AeScorer *scorer, Ae
 	{
 		if (sample->store)
 		{
-			const PgaeRow *row = stored_row(job, sample, first + i);
+			const PgaeRow *row = pgae_codec_unpack(
+				job->codec, pgae_spread_record(sample->store, first + i, sample->n, sample->of));
 
 			ae_scorer_take(scorer, i, row->values, row->missing);
-			labels[i] = ae_target_cell(&schema->target, row->target, row->target_missing);
+			if (labels)
+				labels[i] = ae_target_cell(&schema->target, row->target, row->target_missing);
 		}
-		else
+		else if (labels)
 			pgae_store_read_labelled(&job->rows, scorer->cells + i * job->rows.width, labels + i,
 									 scaled_row(job, sample, first + i), 1);
-	}
-}
-
-void
-pgae_sample_next(const PgaeJob *job, const PgaeSample *sample, AeScorer *scorer, AeReal *labels,
-				 size_t first, size_t count)
-{
-	if (labels)
-	{
-		next_labelled(job, sample, scorer, labels, first, count);
-		return;
-	}
-	for (size_t i = 0; i < count; i++)
-	{
-		if (sample->store)
-		{
-			const PgaeRow *row = stored_row(job, sample, first + i);
-
-			ae_scorer_take(scorer, i, row->values, row->missing);
-		}
 		else
 			pgae_store_read(&job->rows, scorer->cells + i * job->rows.width,
 							scaled_row(job, sample, first + i), 1);

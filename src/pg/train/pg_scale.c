@@ -60,7 +60,7 @@ fit_extremes(PgaeJob *job, const AeMoments *cells)
 
 	extremes->weight = 0;
 	if (job->model->purpose == AE_PURPOSE_DETECT)
-		extremes->weight = ae_extremes_weight(job->n_rows + pgae_job_other_rows(job));
+		extremes->weight = ae_extremes_weight(pgae_job_all_rows(job));
 	if (extremes->weight == 0)
 		return;
 	extremes->centre = palloc(n * sizeof(AeReal));

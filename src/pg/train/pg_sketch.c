@@ -12,7 +12,6 @@
 #include <math.h>
 
 #include "ae_bundle.h"
-#include "miscadmin.h"
 
 /* Rows that are looked at, and numbers of them that are kept at a time. */
 #define VALUE_ROWS ((size_t) 32768)
@@ -22,18 +21,6 @@
 /* Few rows, or rows of very many values, get few cuts: a model is to stay small. */
 #define FINE_ROWS 1000
 #define FINE_COLUMNS 256
-
-#define ROWS_PER_CHECK 256
-
-static int
-ascending(const void *a, const void *b)
-{
-	double x = *(const double *) a;
-	double y = *(const double *) b;
-
-	CHECK_FOR_INTERRUPTS();
-	return x < y ? -1 : x > y ? 1 : 0;
-}
 
 /* Values of one fold's rows, or of both, as they are gathered. */
 typedef struct Gathered
@@ -47,20 +34,16 @@ static void
 gather_rows(Gathered *gathered, PgaeJob *job, PgaeStore *store, size_t n_rows)
 {
 	const AeSchema *schema = &job->models[0].schema;
-	size_t of = pgae_store_count(store), n = 0;
+	size_t of = pgae_store_count(store);
 
 	pgae_store_rewind(store);
-	for (size_t i = 0; i < of && n < n_rows; i++)
+	for (size_t i = 0; i < n_rows; i++)
 	{
-		const char *record = pgae_store_next(store);
-		const PgaeRow *row;
+		const PgaeRow *row =
+			pgae_codec_unpack(job->codec, pgae_spread_record(store, i, n_rows, of));
 
-		if (i % ROWS_PER_CHECK == 0)
-			pgae_report_step(job->report, "sketching", i, of);
-		if (i < pgae_spread(n, n_rows, of))
-			continue;
-		row = pgae_codec_unpack(job->codec, record);
-		n++;
+		if (i % PGAE_ROWS_PER_CHECK == 0)
+			pgae_report_step(job->report, "sketching", i, n_rows);
 		for (uint32 c = 0; c < schema->n_columns; c++)
 		{
 			AeSketch *sketch = &gathered->sketches[c];
@@ -82,7 +65,7 @@ fit_sketch(AeSketch *sketch, double *numbers, size_t n, bool coarse)
 	double cut[AE_MAX_CUTS];
 	uint32 count[AE_MAX_CUTS + 1];
 
-	qsort(numbers, n, sizeof(double), ascending);
+	pgae_sort_numbers(numbers, n);
 	sketch->cut = cut;
 	sketch->count = count;
 	ae_sketch_fit(sketch, numbers, n, coarse);
@@ -102,7 +85,7 @@ is_coarse(const AeSchema *schema, size_t n)
 static size_t
 share_of(const PgaeJob *job, size_t n, size_t limit)
 {
-	size_t total = job->n_rows + pgae_job_other_rows(job);
+	size_t total = pgae_job_all_rows(job);
 
 	return total <= limit ? n : pgae_spread(n, total, limit);
 }

@@ -92,6 +92,13 @@ pgae_job_other_rows(const PgaeJob *job)
 	return job->unseen ? pgae_store_count(job->unseen) : 0;
 }
 
+/* Rows of all folds. */
+static inline size_t
+pgae_job_all_rows(const PgaeJob *job)
+{
+	return job->n_rows + pgae_job_other_rows(job);
+}
+
 /* A number as the model keeps it: NaN stands for one that could not be had. */
 static inline double
 pgae_finite_or_nan(double value)
@@ -123,6 +130,8 @@ extern size_t pgae_job_room_for_rows(const PgaeJob *job);
 
 /* ---- pg_measure.c: columns and options ---- */
 
+/* Sorts numbers, none of them NaN, ascending; looks at interrupts. */
+extern void pgae_sort_numbers(double *numbers, size_t n);
 /* The columns as the models will know them; false if none of them varies. */
 extern bool pgae_job_fit_columns(PgaeJob *job);
 
@@ -149,6 +158,8 @@ typedef struct PgaeSample
 
 /* The place of the k-th of n picked evenly from `of` things. */
 extern size_t pgae_spread(size_t k, size_t n, size_t of);
+/* The record of that place in a store of `of` rows; the last one read was of k - 1. */
+extern const char *pgae_spread_record(PgaeStore *store, size_t k, size_t n, size_t of);
 extern PgaeSample pgae_sample_begin(const PgaeJob *job);
 /*
  * At most n of all those rows, picked evenly: equal rows are neighbours.
