@@ -10,6 +10,7 @@
 #include "access/tupdesc.h"
 #include "fmgr.h"
 #include "lib/ilist.h"
+#include "nodes/execnodes.h"
 #include "portability/instr_time.h"
 #include "utils/array.h"
 #include "utils/jsonb.h"
@@ -111,5 +112,11 @@ extern struct _SPI_plan *pgae_prepare_query(const char *query, const char *funct
  * ae_input.  Call tuplestore_end on the store before SPI_finish.
  */
 extern struct Tuplestorestate *pgae_name_rows(const char *query, const char *function);
+/*
+ * All of that for a function that returns a set: the rows of a statement of ours, with n parameters,
+ * on those of the query.  How many there are.
+ */
+extern uint64 pgae_set_of_query(ReturnSetInfo *result, const char *query, const char *function,
+								const char *text, int n, Oid *types, Datum *values);
 
 #endif

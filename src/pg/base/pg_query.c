@@ -253,4 +253,28 @@ pgae_run_quietly(const char *text, int n, Oid *types, Datum *values)
 	PG_END_TRY();
 }
 
-/* ---- ae.detect ---- */
+uint64
+pgae_set_of_query(ReturnSetInfo *result, const char *query, const char *function, const char *text,
+				  int n, Oid *types, Datum *values)
+{
+	Tuplestorestate *rows;
+	int n_columns = result->setDesc->natts;
+	Datum *columns = palloc(n_columns * sizeof(Datum));
+	bool *nulls = palloc(n_columns * sizeof(bool));
+	uint64 n_rows;
+
+	SPI_connect();
+	rows = pgae_name_rows(query, function);
+	pgae_run_quietly(text, n, types, values);
+	n_rows = SPI_processed;
+	for (uint64 i = 0; i < n_rows; i++)
+	{
+		for (int c = 0; c < n_columns; c++)
+			columns[c] =
+				SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, c + 1, &nulls[c]);
+		tuplestore_putvalues(result->setResult, result->setDesc, columns, nulls);
+	}
+	tuplestore_end(rows);
+	SPI_finish();
+	return n_rows;
+}

@@ -10,15 +10,11 @@
 
 #include <ctype.h>
 
-#include "executor/spi.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
-#include "utils/tuplestore.h"
 
 PG_FUNCTION_INFO_V1(pg_ae_detect);
-
-#define N_COLUMNS 6
 
 /* The reasons that a row is given: so many, but for the first none of a smaller share. */
 #define N_REASONS "3"
@@ -68,34 +64,6 @@ static const char statement[] =
 	"coalesce(reasons, ARRAY['unusual as a whole'::pg_catalog.text]), pg_catalog.to_jsonb(r), n "
 	"FROM ae_grouped WHERE place OPERATOR(pg_catalog.=) 1 ORDER BY k LIMIT %3$d";
 
-/* Runs the statement; rows go into result.  Returns how many. */
-static uint64
-run(ReturnSetInfo *result, const char *query, const char *options, int32 top, bool groups)
-{
-	Tuplestorestate *rows;
-	uint64 n;
-
-	SPI_connect();
-	rows = pgae_name_rows(query, "ae.detect");
-	pgae_run_quietly(psprintf(statement, options, groups ? Max(top, GROUPED_ROWS) : top, top,
-							  groups ? "true" : "false"),
-					 0, NULL, NULL);
-	n = SPI_processed;
-	for (uint64 i = 0; i < n; i++)
-	{
-		Datum values[N_COLUMNS];
-		bool nulls[N_COLUMNS];
-
-		for (int c = 0; c < N_COLUMNS; c++)
-			values[c] =
-				SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, c + 1, &nulls[c]);
-		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-	}
-	tuplestore_end(rows);
-	SPI_finish();
-	return n;
-}
-
 /* How to do the same and keep the model; options: a literal, or NULL. */
 static void
 notice_model(const char *query, const char *options)
@@ -114,8 +82,9 @@ notice_model(const char *query, const char *options)
 Datum
 pg_ae_detect(PG_FUNCTION_ARGS)
 {
-	char *query, *options = NULL;
+	char *query, *sql, *options = NULL;
 	int32 top = PG_ARGISNULL(2) ? DEFAULT_TOP : PG_GETARG_INT32(2);
+	bool groups = !PG_ARGISNULL(3) && PG_GETARG_BOOL(3);
 
 	if (PG_ARGISNULL(0))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
@@ -130,8 +99,9 @@ pg_ae_detect(PG_FUNCTION_ARGS)
 	if (top < 1)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("argument \"top\" of ae.detect is %d, must be at least 1", top)));
-	if (run(pgae_begin_set(fcinfo), query, options ? options : "NULL", top,
-			!PG_ARGISNULL(3) && PG_GETARG_BOOL(3)) == 0)
+	sql = psprintf(statement, options ? options : "NULL", groups ? Max(top, GROUPED_ROWS) : top,
+				   top, groups ? "true" : "false");
+	if (pgae_set_of_query(pgae_begin_set(fcinfo), query, "ae.detect", sql, 0, NULL, NULL) == 0)
 		ereport(NOTICE, (errmsg("no row has a score")));
 	else
 		notice_model(query, options);

@@ -15,12 +15,10 @@
 #include "ae_drift.h"
 #include "catalog/pg_type.h"
 #include "common/shortest_dec.h"
-#include "executor/spi.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/memutils.h"
-#include "utils/tuplestore.h"
 
 PG_FUNCTION_INFO_V1(pg_ae_drift_transfn);
 PG_FUNCTION_INFO_V1(pg_ae_drift_combinefn);
@@ -949,8 +947,6 @@ pg_ae_drift_finalfn(PG_FUNCTION_ARGS)
 
 /* ---- a query ---- */
 
-#define N_COLUMNS 9
-
 static const char statement[] =
 	"WITH ae_drift AS MATERIALIZED (SELECT ae.drift($1, r) AS j FROM ae_input), "
 	"ae_found AS (SELECT c.key AS feature, c.value AS j FROM ae_drift d, "
@@ -974,26 +970,8 @@ pg_ae_drift_report(PG_FUNCTION_ARGS)
 	ReturnSetInfo *result = pgae_begin_set(fcinfo);
 	Oid type = get_fn_expr_argtype(fcinfo->flinfo, 0);
 	Datum model = PG_GETARG_DATUM(0);
-	Tuplestorestate *rows;
-	uint64 n;
 
-	SPI_connect();
-	rows = pgae_name_rows(query, "ae.drift_report");
-	pgae_run_quietly(statement, 1, &type, &model);
-	n = SPI_processed;
-	for (uint64 i = 0; i < n; i++)
-	{
-		Datum values[N_COLUMNS];
-		bool nulls[N_COLUMNS];
-
-		for (int c = 0; c < N_COLUMNS; c++)
-			values[c] =
-				SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, c + 1, &nulls[c]);
-		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-	}
-	tuplestore_end(rows);
-	SPI_finish();
-	if (n == 0)
+	if (pgae_set_of_query(result, query, "ae.drift_report", statement, 1, &type, &model) == 0)
 		ereport(NOTICE, (errmsg("the query gave no rows")));
 	return (Datum) 0;
 }
