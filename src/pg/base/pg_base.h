@@ -10,6 +10,7 @@
 #include "access/tupdesc.h"
 #include "fmgr.h"
 #include "lib/ilist.h"
+#include "lib/stringinfo.h"
 #include "nodes/execnodes.h"
 #include "portability/instr_time.h"
 #include "utils/array.h"
@@ -74,6 +75,18 @@ extern char *pgae_target_name(const AeSchema *schema);
 extern char *pgae_column_name(const AeSchema *schema, uint32 column);
 /* The same of one value: 'name[i]' of an element of an array column. */
 extern char *pgae_value_name(const AeSchema *schema, uint32 column);
+
+/* ---- pg_json.c: a writer of JSON ---- */
+
+/* The key of what is appended next, with a comma where one is due; NULL: an element of an array. */
+extern void pgae_json_key(StringInfo out, const char *key);
+extern void pgae_json_open(StringInfo out, const char *key, char bracket);
+/* text: NULL for null. */
+extern void pgae_json_text(StringInfo out, const char *key, const char *text);
+extern void pgae_json_count(StringInfo out, const char *key, uint64 count);
+extern void pgae_json_flag(StringInfo out, const char *key, bool flag);
+/* Every digit that counts; null for what JSON has no number for. */
+extern void pgae_json_number(StringInfo out, const char *key, double number);
 
 /* ---- pg_file.c: temporary files ---- */
 typedef struct PgaeFile PgaeFile;

@@ -7,90 +7,21 @@
 
 #include <math.h>
 
-#include "common/shortest_dec.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
-#include "utils/json.h"
 
 PG_FUNCTION_INFO_V1(pg_ae_describe);
 
-/* ---- a writer of JSON, a key at a time ---- */
-
-static void
-add_key(StringInfo out, const char *key)
-{
-	char last = out->len ? out->data[out->len - 1] : '{';
-
-	if (last != '{' && last != '[')
-		appendStringInfoChar(out, ',');
-	if (key)
-		appendStringInfo(out, "\"%s\":", key);
-}
-
-static void
-add_text(StringInfo out, const char *key, const char *text)
-{
-	add_key(out, key);
-	escape_json(out, text);
-}
-
-static void
-add_count(StringInfo out, const char *key, uint64 count)
-{
-	add_key(out, key);
-	appendStringInfo(out, UINT64_FORMAT, count);
-}
-
-static void
-add_flag(StringInfo out, const char *key, bool flag)
-{
-	add_key(out, key);
-	appendStringInfoString(out, flag ? "true" : "false");
-}
-
-/* Every digit that counts; null for what JSON has no number for. */
-static void
-add_number(StringInfo out, const char *key, double number)
-{
-	char digits[DOUBLE_SHORTEST_DECIMAL_LEN];
-
-	add_key(out, key);
-	if (!isfinite(number))
-		appendStringInfoString(out, "null");
-	else
-	{
-		double_to_shortest_decimal_buf(number, digits);
-		appendStringInfoString(out, digits);
-	}
-}
-
-static void
-add_open(StringInfo out, const char *key, char bracket)
-{
-	add_key(out, key);
-	appendStringInfoChar(out, bracket);
-}
+/* ---- parts of ae.describe ---- */
 
 static void
 add_widths(StringInfo out, const char *key, const uint32_t *width, uint32_t n)
 {
-	add_open(out, key, '[');
+	pgae_json_open(out, key, '[');
 	for (uint32_t i = 0; i < n; i++)
-		add_count(out, NULL, width[i]);
+		pgae_json_count(out, NULL, width[i]);
 	appendStringInfoChar(out, ']');
 }
-
-/* A key that needs escaping. */
-static void
-add_named_text(StringInfo out, const char *key, const char *text)
-{
-	add_key(out, NULL);
-	escape_json(out, key);
-	appendStringInfoChar(out, ':');
-	escape_json(out, text);
-}
-
-/* ---- parts of ae.describe ---- */
 
 /* How values become inputs. */
 static void
@@ -102,38 +33,38 @@ add_scaling_options(StringInfo out, const AeSchema *schema)
 	bool indicators = false;
 
 	if (scaling)
-		add_text(out, "scaling", scaling);
+		pgae_json_text(out, "scaling", scaling);
 	else
 	{
-		add_open(out, "scaling", '{');
+		pgae_json_open(out, "scaling", '{');
 		for (uint32_t c = 0; c < schema->n_columns; c = ae_schema_source_end(schema, c))
 		{
 			if (ae_kind_is_scaled(schema->columns[c].kind))
-				add_named_text(out, pgae_column_name(schema, c),
+				pgae_json_text(out, pgae_column_name(schema, c),
 							   ae_scaling_name[schema->columns[c].scaling]);
 		}
 		appendStringInfoChar(out, '}');
 	}
 	if (schema->clip > 0)
-		add_number(out, "clip", schema->clip);
+		pgae_json_number(out, "clip", schema->clip);
 	if (schema->n_categories > 0)
 	{
-		add_count(out, "max_levels", schema->max_levels);
-		add_count(out, "min_frequency", schema->min_frequency);
+		pgae_json_count(out, "max_levels", schema->max_levels);
+		pgae_json_count(out, "min_frequency", schema->min_frequency);
 	}
 	for (uint32_t c = 0; c < schema->n_columns; c++)
 	{
 		parts |= schema->columns[c].parts;
 		indicators |= schema->columns[c].indicator;
 	}
-	add_flag(out, "null_indicators", indicators);
+	pgae_json_flag(out, "null_indicators", indicators);
 	if (parts == 0)
 		return;
-	add_open(out, "time_parts", '[');
+	pgae_json_open(out, "time_parts", '[');
 	for (int i = 0; i < (int) lengthof(part_name); i++)
 	{
 		if (parts & (1u << i))
-			add_text(out, NULL, part_name[i]);
+			pgae_json_text(out, NULL, part_name[i]);
 	}
 	appendStringInfoChar(out, ']');
 }
@@ -148,19 +79,19 @@ add_network_options(StringInfo out, const AeModel *model)
 
 	if (!schema->is_array)
 	{
-		add_open(out, "columns", '[');
+		pgae_json_open(out, "columns", '[');
 		for (uint32_t c = 0; c < schema->n_columns; c = ae_schema_source_end(schema, c))
-			add_text(out, NULL, pgae_column_name(schema, c));
+			pgae_json_text(out, NULL, pgae_column_name(schema, c));
 		appendStringInfoChar(out, ']');
-		add_open(out, "kinds", '{');
+		pgae_json_open(out, "kinds", '{');
 		for (uint32_t c = 0; c < schema->n_columns; c = ae_schema_source_end(schema, c))
-			add_named_text(out, pgae_column_name(schema, c), ae_kind_name[schema->columns[c].kind]);
+			pgae_json_text(out, pgae_column_name(schema, c), ae_kind_name[schema->columns[c].kind]);
 		if (schema->has_target)
-			add_named_text(out, pgae_target_name(schema), ae_kind_name[schema->target.kind]);
+			pgae_json_text(out, pgae_target_name(schema), ae_kind_name[schema->target.kind]);
 		appendStringInfoChar(out, '}');
 	}
-	add_text(out, "purpose", ae_purpose_name[model->purpose]);
-	add_count(out, "code", net->width[code]);
+	pgae_json_text(out, "purpose", ae_purpose_name[model->purpose]);
+	pgae_json_count(out, "code", net->width[code]);
 	add_widths(out, "hidden", net->width + 1, code - 1);
 	add_widths(out, "decoder", net->width + code + 1, net->n_layers - code - 1);
 	for (uint32_t l = 0; l + 1 < net->n_layers; l++)
@@ -168,13 +99,14 @@ add_network_options(StringInfo out, const AeModel *model)
 		/* all hidden layers have the same */
 		if (l + 1 == code)
 			continue;
-		add_text(out, "activation", ae_activation_name[net->activation[l]]);
+		pgae_json_text(out, "activation", ae_activation_name[net->activation[l]]);
 		break;
 	}
-	add_text(out, "code_activation", ae_activation_name[net->activation[code - 1]]);
-	add_text(out, "output_activation", ae_activation_name[net->activation[net->n_layers - 1]]);
-	add_text(out, "loss", ae_loss_info[model->loss].name);
-	add_text(out, "category_loss", ae_loss_info[model->category_loss].name);
+	pgae_json_text(out, "code_activation", ae_activation_name[net->activation[code - 1]]);
+	pgae_json_text(out, "output_activation",
+				   ae_activation_name[net->activation[net->n_layers - 1]]);
+	pgae_json_text(out, "loss", ae_loss_info[model->loss].name);
+	pgae_json_text(out, "category_loss", ae_loss_info[model->category_loss].name);
 	add_scaling_options(out, schema);
 }
 
@@ -228,14 +160,14 @@ add_training_options(StringInfo out, const AeModel *model)
 		if (!took_part(model, info, value))
 			continue;
 		if (info->names)
-			add_text(out, info->name, info->names[(int) value]);
+			pgae_json_text(out, info->name, info->names[(int) value]);
 		else if (info->type == AE_OPTION_FLAG)
-			add_flag(out, info->name, value != 0);
+			pgae_json_flag(out, info->name, value != 0);
 		else if (info->type == AE_OPTION_COUNT64)
-			add_count(out, info->name,
-					  *(const uint64 *) ((const char *) &model->options + info->offset));
+			pgae_json_count(out, info->name,
+							*(const uint64 *) ((const char *) &model->options + info->offset));
 		else
-			add_number(out, info->name, value);
+			pgae_json_number(out, info->name, value);
 	}
 }
 
@@ -247,12 +179,15 @@ add_corruption_options(StringInfo out, const AeTrainOptions *options)
 	bool masking = level == 0 && options->emphasis > 0;
 
 	if (!masking)
-		add_number(out, "masking", options->masking);
+		pgae_json_number(out, "masking", options->masking);
 	if (level == 0 && !masking)
 		return;
-	add_text(out, "denoise", options->swap > 0 ? "swap" : masking ? "masking" : "salt_pepper");
-	add_number(out, "denoise_level", masking ? options->masking : level);
-	add_number(out, "denoise_emphasis", options->emphasis);
+	pgae_json_text(out, "denoise",
+				   options->swap > 0 ? "swap"
+				   : masking         ? "masking"
+									 : "salt_pepper");
+	pgae_json_number(out, "denoise_level", masking ? options->masking : level);
+	pgae_json_number(out, "denoise_emphasis", options->emphasis);
 }
 
 /* All options as they were resolved: given to ae.train again, they train the same model. */
@@ -262,22 +197,22 @@ add_options(StringInfo out, const PgaeModels *models)
 	const AeModel *model = models->models[0];
 	const AeTrainOptions *options = &model->options;
 
-	add_open(out, "options", '{');
+	pgae_json_open(out, "options", '{');
 	add_network_options(out, model);
-	add_count(out, "folds", models->n_folds);
-	add_count(out, "prototypes", model->prototypes.n);
-	add_text(out, "quality", models->n_members > 1 ? "accurate" : "standard");
+	pgae_json_count(out, "folds", models->n_folds);
+	pgae_json_count(out, "prototypes", model->prototypes.n);
+	pgae_json_text(out, "quality", models->n_members > 1 ? "accurate" : "standard");
 	/* of several members the first has half of what was asked for */
-	add_number(out, "noise", models->n_members > 1 ? 2 * options->noise : options->noise);
+	pgae_json_number(out, "noise", models->n_members > 1 ? 2 * options->noise : options->noise);
 	add_corruption_options(out, options);
 	if (model->net.skip)
-		add_flag(out, "skip", true);
+		pgae_json_flag(out, "skip", true);
 	if (model->net.top_k > 0)
-		add_count(out, "top_k", model->net.top_k);
+		pgae_json_count(out, "top_k", model->net.top_k);
 	if (options->code_noise > 0)
-		add_count(out, "hash_bits", pgae_code_width(model));
+		pgae_json_count(out, "hash_bits", pgae_code_width(model));
 	if (model->schema.has_target)
-		add_text(out, "target", pgae_target_name(&model->schema));
+		pgae_json_text(out, "target", pgae_target_name(&model->schema));
 	add_training_options(out, model);
 	appendStringInfoChar(out, '}');
 }
@@ -287,14 +222,14 @@ add_network(StringInfo out, const AeModel *model)
 {
 	const AeNet *net = &model->net;
 
-	add_open(out, "network", '{');
-	add_count(out, "inputs", net->width[0]);
+	pgae_json_open(out, "network", '{');
+	pgae_json_count(out, "inputs", net->width[0]);
 	add_widths(out, "widths", net->width, net->n_layers + 1);
-	add_open(out, "activations", '[');
+	pgae_json_open(out, "activations", '[');
 	for (uint32_t l = 0; l < net->n_layers; l++)
-		add_text(out, NULL, ae_activation_name[net->activation[l]]);
+		pgae_json_text(out, NULL, ae_activation_name[net->activation[l]]);
 	appendStringInfoChar(out, ']');
-	add_count(out, "weights", ae_net_n_params(net));
+	pgae_json_count(out, "weights", ae_net_n_params(net));
 	appendStringInfoChar(out, '}');
 }
 
@@ -307,28 +242,28 @@ add_target(StringInfo out, const PgaeModels *models)
 
 	if (!model->schema.has_target)
 		return;
-	add_open(out, "target", '{');
-	add_text(out, "column", pgae_target_name(&model->schema));
-	add_text(out, "kind", ae_kind_name[target->kind]);
-	add_count(out, "labelled_rows", pgae_n_labelled_rows(models));
+	pgae_json_open(out, "target", '{');
+	pgae_json_text(out, "column", pgae_target_name(&model->schema));
+	pgae_json_text(out, "kind", ae_kind_name[target->kind]);
+	pgae_json_count(out, "labelled_rows", pgae_n_labelled_rows(models));
 	if (target->kind == AE_KIND_CATEGORY)
 	{
-		add_open(out, "levels", '[');
+		pgae_json_open(out, "levels", '[');
 		for (uint32_t i = 0; i < target->n_levels; i++)
 		{
 			char *text = pgae_level_text(&model->schema, &target->levels[i], true);
 
-			add_text(out, NULL, text ? text : "?");
+			pgae_json_text(out, NULL, text ? text : "?");
 		}
 		appendStringInfoChar(out, ']');
 	}
 	if (target->kind == AE_KIND_NUMBER)
 	{
-		add_number(out, "mean", target->mean);
-		add_number(out, "sd", target->sd);
+		pgae_json_number(out, "mean", target->mean);
+		pgae_json_number(out, "sd", target->sd);
 	}
-	add_number(out, "loss", pgae_mean_of(models, offsetof(AeModel, target_loss)));
-	add_number(out, "accuracy", pgae_mean_of(models, offsetof(AeModel, target_accuracy)));
+	pgae_json_number(out, "loss", pgae_mean_of(models, offsetof(AeModel, target_loss)));
+	pgae_json_number(out, "accuracy", pgae_mean_of(models, offsetof(AeModel, target_accuracy)));
 	appendStringInfoChar(out, '}');
 }
 
@@ -337,35 +272,36 @@ add_outcome(StringInfo out, const PgaeModels *models)
 {
 	const AeModel *model = models->models[0];
 
-	add_open(out, "training", '{');
-	add_text(out, "state", ae_train_state_name[model->state]);
-	add_count(out, "networks", pgae_n_networks(models));
-	add_count(out, "rows", pgae_n_rows(models));
-	add_count(out, "validation_rows", model->n_validation * models->n_folds);
-	add_count(out, "updates", model->n_updates);
-	add_count(out, "epochs", model->n_epochs);
-	add_count(out, "best_epoch", model->best_epoch);
-	add_number(out, "train_loss", pgae_mean_of(models, offsetof(AeModel, train_loss)));
-	add_number(out, "validation_loss", pgae_mean_of(models, offsetof(AeModel, validation_loss)));
-	add_number(out, "mean_loss", pgae_mean_of(models, offsetof(AeModel, mean_loss)));
-	add_number(out, "pca_loss", pgae_mean_of(models, offsetof(AeModel, pca_loss)));
-	add_text(out, "imputes", ae_filling_name[model->filling]);
-	add_count(out, "dead_code_units", model->n_dead);
-	add_number(out, "code_zeros", model->code_zeros);
-	add_number(out, "code_mean", model->code_mean);
+	pgae_json_open(out, "training", '{');
+	pgae_json_text(out, "state", ae_train_state_name[model->state]);
+	pgae_json_count(out, "networks", pgae_n_networks(models));
+	pgae_json_count(out, "rows", pgae_n_rows(models));
+	pgae_json_count(out, "validation_rows", model->n_validation * models->n_folds);
+	pgae_json_count(out, "updates", model->n_updates);
+	pgae_json_count(out, "epochs", model->n_epochs);
+	pgae_json_count(out, "best_epoch", model->best_epoch);
+	pgae_json_number(out, "train_loss", pgae_mean_of(models, offsetof(AeModel, train_loss)));
+	pgae_json_number(out, "validation_loss",
+					 pgae_mean_of(models, offsetof(AeModel, validation_loss)));
+	pgae_json_number(out, "mean_loss", pgae_mean_of(models, offsetof(AeModel, mean_loss)));
+	pgae_json_number(out, "pca_loss", pgae_mean_of(models, offsetof(AeModel, pca_loss)));
+	pgae_json_text(out, "imputes", ae_filling_name[model->filling]);
+	pgae_json_count(out, "dead_code_units", model->n_dead);
+	pgae_json_number(out, "code_zeros", model->code_zeros);
+	pgae_json_number(out, "code_mean", model->code_mean);
 	if (model->options.contract_weight > 0)
-		add_number(out, "jacobian", pgae_mean_of(models, offsetof(AeModel, jacobian)));
-	add_number(out, "weight_penalty", pgae_weight_penalty(models));
-	add_number(out, "log_posterior", pgae_log_posterior(models));
+		pgae_json_number(out, "jacobian", pgae_mean_of(models, offsetof(AeModel, jacobian)));
+	pgae_json_number(out, "weight_penalty", pgae_weight_penalty(models));
+	pgae_json_number(out, "log_posterior", pgae_log_posterior(models));
 	appendStringInfoChar(out, '}');
 
-	add_open(out, "calibration", '{');
-	add_count(out, "rows", models->models[0]->calibration.n);
-	add_flag(out, "unseen", model->calibration.unseen);
-	add_number(out, "median", pgae_upper_quantile(models, 0.5));
-	add_number(out, "p95", pgae_upper_quantile(models, 0.05));
-	add_number(out, "p99", pgae_upper_quantile(models, 0.01));
-	add_number(out, "max", pgae_upper_quantile(models, 0));
+	pgae_json_open(out, "calibration", '{');
+	pgae_json_count(out, "rows", models->models[0]->calibration.n);
+	pgae_json_flag(out, "unseen", model->calibration.unseen);
+	pgae_json_number(out, "median", pgae_upper_quantile(models, 0.5));
+	pgae_json_number(out, "p95", pgae_upper_quantile(models, 0.05));
+	pgae_json_number(out, "p99", pgae_upper_quantile(models, 0.01));
+	pgae_json_number(out, "max", pgae_upper_quantile(models, 0));
 	appendStringInfoChar(out, '}');
 }
 
@@ -378,13 +314,14 @@ pgae_describe(struct varlena *bytes)
 
 	initStringInfo(&out);
 	appendStringInfoChar(&out, '{');
-	add_count(&out, "format", model->format);
-	add_count(&out, "arithmetic", model->arithmetic);
-	add_count(&out, "server_version", model->server_version);
-	add_count(&out, "bytes", VARSIZE_ANY_EXHDR(bytes));
-	add_text(&out, "row_type", model->schema.is_array ? "array" : "composite");
-	add_count(&out, "columns",
-			  model->schema.is_array ? model->schema.n_columns : pgae_n_sources(&model->schema));
+	pgae_json_count(&out, "format", model->format);
+	pgae_json_count(&out, "arithmetic", model->arithmetic);
+	pgae_json_count(&out, "server_version", model->server_version);
+	pgae_json_count(&out, "bytes", VARSIZE_ANY_EXHDR(bytes));
+	pgae_json_text(&out, "row_type", model->schema.is_array ? "array" : "composite");
+	pgae_json_count(&out, "columns",
+					model->schema.is_array ? model->schema.n_columns
+										   : pgae_n_sources(&model->schema));
 	add_options(&out, models);
 	add_network(&out, model);
 	add_target(&out, models);

@@ -6,11 +6,9 @@
 
 #include <math.h>
 
-#include "common/shortest_dec.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
-#include "utils/json.h"
 #include "utils/memutils.h"
 
 #define DEFAULT_CONTAMINATION 0.01
@@ -127,8 +125,6 @@ static Datum
 column_errors(const EvaluateState *state)
 {
 	StringInfoData out;
-	char digits[DOUBLE_SHORTEST_DECIMAL_LEN];
-	bool first = true;
 
 	initStringInfo(&out);
 	appendStringInfoChar(&out, '{');
@@ -136,14 +132,8 @@ column_errors(const EvaluateState *state)
 	{
 		double mean = state->column_n[c] > 0 ? state->column_sum[c] / state->column_n[c] : NAN;
 
-		if (state->names[c] == NULL || !isfinite(mean))
-			continue;
-		if (!first)
-			appendStringInfoChar(&out, ',');
-		first = false;
-		escape_json(&out, state->names[c]);
-		double_to_shortest_decimal_buf(mean, digits);
-		appendStringInfo(&out, ":%s", digits);
+		if (state->names[c] != NULL && isfinite(mean))
+			pgae_json_number(&out, state->names[c], mean);
 	}
 	appendStringInfoChar(&out, '}');
 	return DirectFunctionCall1(jsonb_in, CStringGetDatum(out.data));

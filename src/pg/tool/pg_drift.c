@@ -14,10 +14,8 @@
 
 #include "ae_drift.h"
 #include "catalog/pg_type.h"
-#include "common/shortest_dec.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
-#include "utils/json.h"
 #include "utils/memutils.h"
 
 PG_FUNCTION_INFO_V1(pg_ae_drift_transfn);
@@ -738,47 +736,12 @@ reason_of(Drift *drift, const Finding *finding)
 /* ---- as jsonb ---- */
 
 static void
-put_key(StringInfo out, const char *key)
-{
-	char last = out->len > 0 ? out->data[out->len - 1] : '{';
-
-	if (last != '{')
-		appendStringInfoChar(out, ',');
-	escape_json(out, key);
-	appendStringInfoChar(out, ':');
-}
-
-/* NaN and what is not there: null. */
-static void
-put_double(StringInfo out, const char *key, double value)
-{
-	char digits[DOUBLE_SHORTEST_DECIMAL_LEN];
-
-	put_key(out, key);
-	if (!isfinite(value))
-	{
-		appendStringInfoString(out, "null");
-		return;
-	}
-	double_to_shortest_decimal_buf(value, digits);
-	appendStringInfoString(out, digits);
-}
-
-static void
-put_string(StringInfo out, const char *key, const char *value)
-{
-	put_key(out, key);
-	if (value)
-		escape_json(out, value);
-	else
-		appendStringInfoString(out, "null");
-}
-
-static void
 put_bool(StringInfo out, const char *key, bool value, bool known)
 {
-	put_key(out, key);
-	appendStringInfoString(out, !known ? "null" : value ? "true" : "false");
+	if (known)
+		pgae_json_flag(out, key, value);
+	else
+		pgae_json_text(out, key, NULL);
 }
 
 static void
@@ -789,26 +752,26 @@ put_finding(StringInfo out, Drift *drift, const Finding *finding)
 	bool errors = first->errors.n_bins > 0;
 
 	appendStringInfoChar(out, '{');
-	put_string(out, "kind", ae_kind_name[first->kind]);
+	pgae_json_text(out, "kind", ae_kind_name[first->kind]);
 	put_bool(out, "drifted", finding->drifted, !isnan(finding->p));
-	put_double(out, "p_value", finding->p);
-	put_double(out, "psi", finding->psi);
-	put_double(out, category ? "tv" : "ks", finding->distance);
-	put_double(out, "nulls_was", first->missing_then / Max(rows_then(drift, first), 1));
-	put_double(out, "nulls_now", first->missing_now / drift->n_rows);
+	pgae_json_number(out, "p_value", finding->p);
+	pgae_json_number(out, "psi", finding->psi);
+	pgae_json_number(out, category ? "tv" : "ks", finding->distance);
+	pgae_json_number(out, "nulls_was", first->missing_then / Max(rows_then(drift, first), 1));
+	pgae_json_number(out, "nulls_now", first->missing_now / drift->n_rows);
 	if (category)
 	{
 		uint32 last = first->values.n_bins - 1;
 		const double *then = number_at(drift, first->values.then);
 		const double *now = number_at(drift, first->values.now);
 
-		put_double(out, "unseen_was", then[last] / Max(sum_of(then, last + 1), 1));
-		put_double(out, "unseen_now", now[last] / Max(sum_of(now, last + 1), 1));
+		pgae_json_number(out, "unseen_was", then[last] / Max(sum_of(then, last + 1), 1));
+		pgae_json_number(out, "unseen_now", now[last] / Max(sum_of(now, last + 1), 1));
 	}
-	put_double(out, "error_was", errors ? first->error_then : NAN);
-	put_double(out, "error_now", errors ? mean_error(first) : NAN);
-	put_double(out, "strength", finding->psi + finding->error_psi);
-	put_string(out, "reason", finding->drifted ? reason_of(drift, finding) : NULL);
+	pgae_json_number(out, "error_was", errors ? first->error_then : NAN);
+	pgae_json_number(out, "error_now", errors ? mean_error(first) : NAN);
+	pgae_json_number(out, "strength", finding->psi + finding->error_psi);
+	pgae_json_text(out, "reason", finding->drifted ? reason_of(drift, finding) : NULL);
 	appendStringInfoChar(out, '}');
 }
 
@@ -861,21 +824,21 @@ put_whole(StringInfo out, Drift *drift, const Whole *whole)
 {
 	appendStringInfoChar(out, '{');
 	put_bool(out, "drifted", whole->drifted, !isnan(whole->p));
-	put_double(out, "p_value", whole->p);
-	put_double(out, "psi", whole->psi);
-	put_double(out, "share_flagged",
-			   drift->n_scored > 0 ? drift->n_flagged / drift->n_scored : NAN);
-	put_double(out, "rank", whole->above);
-	put_double(out, "error_was", whole->error_was);
-	put_double(out, "error_now", whole->error_now);
-	put_double(out, "strength", whole->psi);
-	put_string(out, "reason",
-			   whole->drifted
-				   ? psprintf("scores of rows are %s than in training: %.3g %% flagged "
-							  "at 1 %%, above a row of training in %.3g %% of pairs",
-							  whole->above > 0.5 ? "higher" : "lower",
-							  100 * drift->n_flagged / drift->n_scored, 100 * whole->above)
-				   : NULL);
+	pgae_json_number(out, "p_value", whole->p);
+	pgae_json_number(out, "psi", whole->psi);
+	pgae_json_number(out, "share_flagged",
+					 drift->n_scored > 0 ? drift->n_flagged / drift->n_scored : NAN);
+	pgae_json_number(out, "rank", whole->above);
+	pgae_json_number(out, "error_was", whole->error_was);
+	pgae_json_number(out, "error_now", whole->error_now);
+	pgae_json_number(out, "strength", whole->psi);
+	pgae_json_text(out, "reason",
+				   whole->drifted
+					   ? psprintf("scores of rows are %s than in training: %.3g %% flagged "
+								  "at 1 %%, above a row of training in %.3g %% of pairs",
+								  whole->above > 0.5 ? "higher" : "lower",
+								  100 * drift->n_flagged / drift->n_scored, 100 * whole->above)
+					   : NULL);
 	appendStringInfoChar(out, '}');
 }
 
@@ -930,15 +893,15 @@ pg_ae_drift_finalfn(PG_FUNCTION_ARGS)
 
 	initStringInfo(&out);
 	appendStringInfoChar(&out, '{');
-	put_double(&out, "n_rows", drift->n_rows);
+	pgae_json_number(&out, "n_rows", drift->n_rows);
 	put_bool(&out, "drifted", any, drift->n_rows >= MIN_ROWS);
-	put_key(&out, "rows");
+	pgae_json_key(&out, "rows");
 	put_whole(&out, drift, &whole);
-	put_key(&out, "columns");
+	pgae_json_key(&out, "columns");
 	appendStringInfoChar(&out, '{');
 	for (uint32 i = 0; i < n; i++)
 	{
-		put_key(&out, text_at(drift, findings[i].first->column));
+		pgae_json_key(&out, text_at(drift, findings[i].first->column));
 		put_finding(&out, drift, &findings[i]);
 	}
 	appendStringInfoString(&out, "}}");
