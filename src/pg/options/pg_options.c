@@ -389,11 +389,11 @@ parse_map(const PgaeOptionInfo *info, const JsonbValue *value)
 	return choices;
 }
 
-/* A List of char *. */
+/* The elements of an array: a List of JsonbValue *. */
 static List *
-parse_names(const PgaeOptionInfo *info, const JsonbValue *value)
+parse_array(const PgaeOptionInfo *info, const JsonbValue *value)
 {
-	List *names = NIL;
+	List *elements = NIL;
 	JsonbIterator *it;
 	JsonbIteratorToken token;
 	JsonbValue element;
@@ -403,11 +403,27 @@ parse_names(const PgaeOptionInfo *info, const JsonbValue *value)
 	it = JsonbIteratorInit(value->val.binary.data);
 	while ((token = JsonbIteratorNext(&it, &element, true)) != WJB_DONE)
 	{
-		if (token != WJB_ELEM)
-			continue;
-		if (element.type != jbvString)
-			refuse_type(info, &element, true);
-		names = lappend(names, pnstrdup(element.val.string.val, element.val.string.len));
+		if (token == WJB_ELEM)
+			elements =
+				lappend(elements, memcpy(palloc(sizeof(element)), &element, sizeof(element)));
+	}
+	return elements;
+}
+
+/* A List of char *. */
+static List *
+parse_names(const PgaeOptionInfo *info, const JsonbValue *value)
+{
+	List *names = NIL;
+	ListCell *cell;
+
+	foreach (cell, parse_array(info, value))
+	{
+		const JsonbValue *element = lfirst(cell);
+
+		if (element->type != jbvString)
+			refuse_type(info, element, true);
+		names = lappend(names, pnstrdup(element->val.string.val, element->val.string.len));
 	}
 	return names;
 }
@@ -435,22 +451,15 @@ static int
 parse_widths(const PgaeOptionInfo *info, const JsonbValue *value, int *widths)
 {
 	int n = 0;
-	JsonbIterator *it;
-	JsonbIteratorToken token;
-	JsonbValue element;
+	ListCell *cell;
 
-	if (value->type != jbvBinary || !JsonContainerIsArray(value->val.binary.data))
-		refuse_type(info, value, false);
-	it = JsonbIteratorInit(value->val.binary.data);
-	while ((token = JsonbIteratorNext(&it, &element, true)) != WJB_DONE)
+	foreach (cell, parse_array(info, value))
 	{
-		if (token != WJB_ELEM)
-			continue;
 		if (n == AE_MAX_LAYERS - 2)
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 							errmsg("option \"%s\" has more than %d elements", info->name,
 								   AE_MAX_LAYERS - 2)));
-		widths[n++] = (int) parse_number(info, &element, true);
+		widths[n++] = (int) parse_number(info, lfirst(cell), true);
 	}
 	return n;
 }
