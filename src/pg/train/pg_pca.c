@@ -120,9 +120,13 @@ is_comparable(const AeModel *model)
 size_t
 pgae_pca_memory(const PgaeJob *job)
 {
+	const AeNet *net = &job->model->net;
+
 	if (pgae_pca_starts(job))
-		check_can_start(&job->model->net);
-	return pgae_pca_starts(job) || is_comparable(job->model) ? size_of(&job->model->net) : 0;
+		check_can_start(net);
+	else if (!is_comparable(job->model))
+		return 0;
+	return size_of(net);
 }
 
 /* Units of the code that have nothing to carry. */
