@@ -622,6 +622,41 @@ sample_random(uint64_t seed)
 	return s;
 }
 
+/* A model to work by hand: 2-1-2, linear, code = (x0 + x1) / 2, both outputs gain x code. */
+typedef struct SampleMean
+{
+	AeModel model;
+	AeColumn columns[2];
+	AeBlock blocks[2];
+	uint32_t indicators[2];
+	AeReal params[7];
+} SampleMean;
+
+static inline void
+sample_mean(SampleMean *t, AeReal gain)
+{
+	const AeReal params[] = {0.5, 0.5, 0, gain, gain, 0, 0};
+	AeNet *net = &t->model.net;
+
+	memset(t, 0, sizeof *t);
+	memcpy(t->params, params, sizeof params);
+	for (int c = 0; c < 2; c++)
+		t->columns[c] =
+			(AeColumn){.kind = AE_KIND_NUMBER, .varies = true, .scale = 1, .min = -10, .max = 10};
+	t->model.schema.n_columns = 2;
+	t->model.schema.columns = t->columns;
+	t->model.params = t->params;
+	ae_schema_layout(&t->model.schema);
+	ae_schema_blocks(&net->layout, t->blocks, t->indicators, &t->model.schema, AE_LOSS_MSE,
+					 AE_LOSS_SOFTMAX);
+	net->n_layers = 2;
+	net->n_encoder = 1;
+	net->width[0] = net->width[2] = 2;
+	net->width[1] = 1;
+	if (ae_net_check(net, NULL) != AE_OK)
+		abort();
+}
+
 static inline void
 sample_free(Sample *s)
 {

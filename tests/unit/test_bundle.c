@@ -17,40 +17,12 @@ static const char *const kernel_names[] = {"generic", "avx2", "avx512"};
 
 /* ---- worked by hand ---- */
 
-/* 2-1-2, linear: code = (x0 + x1) / 2, both outputs gain x code. */
-typedef struct Hand
-{
-	AeModel model;
-	AeColumn columns[2];
-	AeBlock blocks[2];
-	uint32_t indicators[2];
-	AeReal params[7];
-} Hand;
-
 static void
-hand_model(Hand *t, AeReal gain, double norm)
+hand_model(SampleMean *t, AeReal gain, double norm)
 {
-	const AeReal params[] = {0.5, 0.5, 0, gain, gain, 0, 0};
-	AeNet *net = &t->model.net;
-
-	memset(t, 0, sizeof *t);
-	memcpy(t->params, params, sizeof params);
-	for (int c = 0; c < 2; c++)
-		t->columns[c] =
-			(AeColumn){.kind = AE_KIND_NUMBER, .varies = true, .scale = 1, .min = -10, .max = 10};
-	t->model.schema.n_columns = 2;
-	t->model.schema.columns = t->columns;
-	t->model.params = t->params;
+	sample_mean(t, gain);
 	t->model.error_norm = norm;
 	t->model.distance_norm = 1;
-	ae_schema_layout(&t->model.schema);
-	ae_schema_blocks(&net->layout, t->blocks, t->indicators, &t->model.schema, AE_LOSS_MSE,
-					 AE_LOSS_SOFTMAX);
-	net->n_layers = 2;
-	net->n_encoder = 1;
-	net->width[0] = net->width[2] = 2;
-	net->width[1] = 1;
-	assert_int_equal(ae_net_check(net, NULL), AE_OK);
 }
 
 /* Models packed, and a scorer of so many rows at a time. */
@@ -103,7 +75,7 @@ test_by_hand(void **state)
 	static const bool none[] = {false, false}, all[] = {true, true};
 	const AeBundleRow rows[] = {{ones, none, 1}, {ones, none, 0}, {odd, none, 0},
 								{ones, all, 1},  {ones, none, 1}, {ones, none, 0}};
-	Hand hand[4];
+	SampleMean hand[4];
 	const AeModel *models[4];
 	AeScore scores[6];
 	AeReal outputs[2];
@@ -430,7 +402,7 @@ test_together(void **state)
 static void
 test_members_read_the_same_cells(void **state)
 {
-	Hand a, b;
+	SampleMean a, b;
 
 	(void) state;
 	hand_model(&a, 1, 1);

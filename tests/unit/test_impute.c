@@ -12,43 +12,9 @@
 
 /* ---- worked by hand ---- */
 
-/* 2-1-2, linear: code = (x0 + x1) / 2, both outputs gain x code. */
-typedef struct Mean
-{
-	AeModel model;
-	AeColumn columns[2];
-	AeBlock blocks[2];
-	uint32_t indicators[2];
-	AeReal params[7];
-} Mean;
-
-static void
-mean_model(Mean *t, AeReal gain)
-{
-	const AeReal params[] = {0.5, 0.5, 0, gain, gain, 0, 0};
-	AeNet *net = &t->model.net;
-
-	memset(t, 0, sizeof *t);
-	memcpy(t->params, params, sizeof params);
-	for (int c = 0; c < 2; c++)
-		t->columns[c] =
-			(AeColumn){.kind = AE_KIND_NUMBER, .varies = true, .scale = 1, .min = -10, .max = 10};
-	t->model.schema.n_columns = 2;
-	t->model.schema.columns = t->columns;
-	t->model.params = t->params;
-	ae_schema_layout(&t->model.schema);
-	ae_schema_blocks(&net->layout, t->blocks, t->indicators, &t->model.schema, AE_LOSS_MSE,
-					 AE_LOSS_SOFTMAX);
-	net->n_layers = 2;
-	net->n_encoder = 1;
-	net->width[0] = net->width[2] = 2;
-	net->width[1] = 1;
-	assert_int_equal(ae_net_check(net, NULL), AE_OK);
-}
-
 /* What x0 is filled with where x1 is 1. */
 static double
-filled(const Mean *t, AeFilling filling)
+filled(const SampleMean *t, AeFilling filling)
 {
 	const bool missing[2] = {true, false};
 	AeReal scratch[8], outputs[2];
@@ -72,14 +38,14 @@ filled(const Mean *t, AeFilling filling)
 static void
 test_by_hand(void **state)
 {
-	Mean t;
+	SampleMean t;
 
 	(void) state;
-	mean_model(&t, 1);
+	sample_mean(&t, 1);
 	assert_true(filled(&t, AE_FILLING_ONCE) == 0.5);
 	assert_true(filled(&t, AE_FILLING_PASSES) == 0.9375);
 	assert_true(filled(&t, AE_FILLING_STARTS) == 1.125);
-	mean_model(&t, 2);
+	sample_mean(&t, 2);
 	assert_true(filled(&t, AE_FILLING_ONCE) == 1);
 	assert_true(filled(&t, AE_FILLING_PASSES) == 1);
 }
@@ -105,9 +71,9 @@ test_trial(void **state)
 		AeTrials trials = {0}, backwards = {0};
 		AeScorer scorer;
 		SampleScorer *block;
-		Mean t;
+		SampleMean t;
 
-		mean_model(&t, (AeReal) gain);
+		sample_mean(&t, (AeReal) gain);
 		block = sample_scorer(&scorer, &t.model, 1, ae_kernels_best());
 		for (int i = 0; i < 400; i++)
 			try_row(&trials, &scorer, i);
