@@ -82,15 +82,12 @@ ae_calibration_fit(AeCalibration *calibration, const double *scores, uint64_t n)
 	calibration->n_points = n_points;
 }
 
-double
-ae_calibration_p(const AeCalibration *calibration, double score)
+uint32_t
+ae_calibration_place(const AeCalibration *calibration, double score)
 {
 	uint32_t low = 0;
 	uint32_t high = calibration->n_points;
-	uint64_t n_above;
 
-	if (isnan(score))
-		score = INFINITY;
 	while (low < high) /* the first point below score */
 	{
 		uint32_t middle = low + (high - low) / 2;
@@ -100,7 +97,15 @@ ae_calibration_p(const AeCalibration *calibration, double score)
 		else
 			high = middle;
 	}
-	n_above = low > 0 ? calibration->n_above[low - 1] : 0;
+	return low;
+}
+
+double
+ae_calibration_p(const AeCalibration *calibration, double score)
+{
+	uint32_t place = ae_calibration_place(calibration, isnan(score) ? INFINITY : score);
+	uint64_t n_above = place > 0 ? calibration->n_above[place - 1] : 0;
+
 	return (1.0 + (double) n_above) / ((double) calibration->n + 1.0);
 }
 

@@ -33,6 +33,9 @@ typedef struct AeCalibration
  */
 void ae_calibration_fit(AeCalibration *calibration, const double *scores, uint64_t n);
 
+/* How many points are not below a score, which are the first ones. */
+uint32_t ae_calibration_place(const AeCalibration *calibration, double score);
+
 /*
  * p in (0, 1]: never below the exact p-value, and above it by less than the ratio of
  * one range of ranks; without calibration scores 1.  A NaN counts as +Infinity.

@@ -15,6 +15,7 @@
 #include "ae_drift.h"
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -152,13 +153,14 @@ put_sketch(Builder *builder, Counts *counts, uint32 *cut, const AeSketch *sketch
 	put_zeros(builder, counts, sketch->n_bins);
 }
 
+/* source: the first part of its column, whose name is at that place. */
 static void
-put_part(Builder *builder, const AeSchema *schema, uint32 c, uint32 source)
+put_part(Builder *builder, const AeSchema *schema, uint32 c, uint32 source, uint32 name)
 {
 	const AeColumn *column = &schema->columns[c];
 	Part *part = &builder->parts[c];
 
-	part->column = put_text(builder, pgae_column_name(schema, source));
+	part->column = name;
 	part->name = put_text(builder, pgae_value_name(schema, c));
 	part->source = source;
 	part->kind = column->kind;
@@ -221,11 +223,15 @@ begin(const PgaeCached *cached, MemoryContext context)
 	builder.parts = MemoryContextAllocExtended(CurrentMemoryContext, parts_bytes, MCXT_ALLOC_ZERO);
 	initStringInfo(&builder.numbers);
 	initStringInfo(&builder.texts);
-	for (uint32 c = 0, end; c < schema->n_columns; c = end)
+	for (uint32 c = 0, end, name; c < schema->n_columns; c = end)
 	{
 		end = schema->is_array ? c + 1 : ae_schema_source_end(schema, c);
+		name = put_text(&builder, pgae_column_name(schema, c));
 		for (uint32 e = c; e < end; e++)
-			put_part(&builder, schema, e, c);
+		{
+			CHECK_FOR_INTERRUPTS();
+			put_part(&builder, schema, e, c, name);
+		}
 	}
 	put_scores(&builder, &model->calibration);
 	builder.head.numbers = MAXALIGN(sizeof(Drift)) + parts_bytes;
@@ -309,28 +315,16 @@ count_score(Drift *drift, PgaeCached *cached, const AeBundleRow *row)
 	const AeModel *model = pgae_cached_fold(cached, 0);
 	const AeCalibration *calibration = &model->calibration;
 	AeScore score;
-	AeSight sight;
-	uint32 low = 0, high = calibration->n_points;
 
 	ae_bundle_score(&score, &cached->scorer, row, 1);
 	if (score.sight == AE_SIGHT_UNOBSERVED)
 		return;
 	drift->n_scored++;
 	drift->n_flagged += ae_calibration_p(calibration, score.raw) <= CONTAMINATION;
-	/* points descend: so many are not below the score */
-	while (low < high)
-	{
-		uint32 middle = low + (high - low) / 2;
-
-		if (calibration->score[middle] >= score.raw)
-			low = middle + 1;
-		else
-			high = middle;
-	}
 	if (drift->scores.n_bins > 0)
-		number_at(drift, drift->scores.now)[low]++;
+		number_at(drift, drift->scores.now)[ae_calibration_place(calibration, score.raw)]++;
 	if (score.sight == AE_SIGHT_SEEN)
-		count_errors(drift, ae_bundle_take(&sight, &cached->scorer, row));
+		count_errors(drift, &cached->scorer.fold[row->fold]);
 }
 
 /* The row's values, with the levels of the first fold. */
