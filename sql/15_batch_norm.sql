@@ -23,7 +23,7 @@ SELECT norm, abs(avg(ae.reconstruction_error(model, t)) / (ae.describe(model) ->
 FROM models, data t GROUP BY norm, model ORDER BY norm;
 SELECT norm, ae.describe(model) -> 'options' -> 'batch_norm' AS described, ae.summary(model) ~ ', trained with batch normalisation' AS summary,
 	ae.describe(model) -> 'network' = (SELECT ae.describe(model) -> 'network' FROM models WHERE NOT norm) AS same_network,
-	length(model) = (SELECT length(model) FROM models WHERE NOT norm) AS same_size
+	length(model) - (SELECT length(model) FROM models WHERE NOT norm) AS larger_by
 FROM models ORDER BY norm;
 SELECT norm, ae.train(t, ae.describe(model) -> 'options') = model AS trains_the_same FROM models, data t GROUP BY norm, model ORDER BY norm;
 

@@ -307,7 +307,10 @@ offsets_of(const AeModel *m)
 	}
 	o.net = at;
 	o.options = o.net + 20 + 4 * (m->net.n_layers + 1) + m->net.n_layers;
-	o.outcome = o.options + 256;
+	o.outcome = o.options + 4;
+	for (size_t i = 0; i < ae_n_options; i++)
+		if (ae_option_value(&m->options, &ae_option_info[i]) != ae_option_info[i].otherwise)
+			o.outcome += 9;
 	o.weights = o.outcome + 116 + (m->schema.has_target ? 16 : 0);
 	o.calibration = o.weights + 4 * ae_net_n_params(&m->net);
 	o.detector = o.calibration + 16 + 16 * (size_t) m->calibration.n_points;
@@ -403,6 +406,53 @@ check_front(const AeModel *m, const uint8_t *b, size_t length, const Offsets *o)
 	assert_true(b[o->options - 1] == m->net.activation[m->net.n_layers - 1]);
 }
 
+/* Where the value of an option stands, or 0: it has its default. */
+static size_t
+option_at(const uint8_t *b, const Offsets *o, const char *name)
+{
+	for (size_t at = o->options + 4; at < o->outcome; at += 9)
+		if (strcmp(ae_option_info[b[at]].name, name) == 0)
+			return at + 1;
+	return 0;
+}
+
+static double
+option_real(const uint8_t *b, const Offsets *o, const char *name)
+{
+	size_t at = option_at(b, o, name);
+
+	return at == 0 ? 0 : get_f64(b, at);
+}
+
+static uint64_t
+option_count(const uint8_t *b, const Offsets *o, const char *name)
+{
+	size_t at = option_at(b, o, name);
+
+	return at == 0 ? 0 : sample_get(b, at, 8);
+}
+
+/* Some of each type by hand; that all come back, `same` tells. */
+static void
+check_options(const AeTrainOptions *options, const uint8_t *b, const Offsets *o)
+{
+	assert_int_equal(sample_get(b, o->options, 4), (o->outcome - o->options - 4) / 9);
+	assert_true(option_real(b, o, "noise") == options->noise);
+	assert_true(option_real(b, o, "sparse_target") == options->sparse_target);
+	assert_true(option_real(b, o, "neighbours_weight") == options->neighbours_weight);
+	assert_true(option_count(b, o, "sparse") == options->sparse);
+	assert_true(option_count(b, o, "weight_prior") == options->weight_prior);
+	assert_true(option_count(b, o, "neighbours_metric") == options->neighbours_metric);
+	assert_true(option_count(b, o, "tied") == options->tied);
+	assert_true(option_count(b, o, "contract_exact") == options->contract_exact);
+	assert_true(option_count(b, o, "updates") == options->updates);
+	assert_true(option_count(b, o, "seed") == options->seed);
+	assert_true(option_count(b, o, "neighbours_k") == options->neighbours_k);
+	/* those that have their default are not there */
+	assert_true(option_at(b, o, "epochs") == 0);
+	assert_true(option_at(b, o, "batch_size") == 0);
+}
+
 static void
 check_back(const AeModel *m, const uint8_t *b, const Offsets *o)
 {
@@ -410,38 +460,7 @@ check_back(const AeModel *m, const uint8_t *b, const Offsets *o)
 	uint32_t bits = (uint32_t) sample_get(b, o->weights, 4);
 	float weight;
 
-	assert_true(b[o->options] == m->options.optimizer);
-	assert_true(get_f64(b, o->options + 8) == m->options.learning_rate);
-	assert_true(get_f64(b, o->options + 80) == m->options.noise);
-	assert_true(get_f64(b, o->options + 88) == m->options.masking);
-	assert_true(get_f64(b, o->options + 96) == m->options.sparse_weight);
-	assert_true(get_f64(b, o->options + 104) == m->options.sparse_target);
-	assert_true(get_f64(b, o->options + 112) == m->options.dropout);
-	assert_true(get_f64(b, o->options + 120) == m->options.salt_pepper);
-	assert_true(get_f64(b, o->options + 128) == m->options.swap);
-	assert_true(get_f64(b, o->options + 136) == m->options.emphasis);
-	assert_true(get_f64(b, o->options + 144) == m->options.contract_weight);
-	assert_true(get_f64(b, o->options + 152) == m->options.code_noise);
-	assert_true(get_f64(b, o->options + 160) == m->options.aux_weight);
-	assert_true(get_f64(b, o->options + 168) == m->options.target_weight);
-	assert_true(b[o->options + 2] == m->options.sparse);
-	assert_int_equal(b[o->options + 3], m->options.sparse_hidden + 2 * m->options.tied +
-											4 * m->options.batch_norm +
-											8 * m->options.contract_exact);
-	assert_true(b[o->options + 4] == m->options.weight_prior);
-	assert_true(b[o->options + 5] == m->options.pretrain);
-	assert_true(sample_get(b, o->options + 176, 8) == m->options.epochs);
-	assert_true(sample_get(b, o->options + 184, 8) == m->options.updates);
-	assert_true(sample_get(b, o->options + 192, 4) == m->options.batch_size);
-	assert_true(sample_get(b, o->options + 196, 4) == m->options.patience);
-	assert_true(get_f64(b, o->options + 200) == m->options.validation);
-	assert_true(get_f64(b, o->options + 208) == m->options.time_limit);
-	assert_true(sample_get(b, o->options + 216, 8) == m->options.seed);
-	assert_true(sample_get(b, o->options + 224, 4) == m->options.batch_top_k);
-	assert_true(sample_get(b, o->options + 228, 8) == m->options.pretrain_updates);
-	assert_true(get_f64(b, o->options + 236) == m->options.neighbours_weight);
-	assert_true(sample_get(b, o->options + 244, 4) == m->options.neighbours_k);
-	assert_true(b[o->options + 248] == m->options.neighbours_metric);
+	check_options(&m->options, b, o);
 	assert_true(b[o->outcome] == m->state);
 	assert_true(b[o->outcome + 1] == m->filling);
 	assert_true(sample_get(b, o->outcome + 4, 8) == m->n_rows);
@@ -1027,34 +1046,29 @@ test_range_of_knots(void **state)
 }
 
 static void
-refuse_options(const uint8_t *b, size_t length, size_t at)
+refuse_options(const uint8_t *b, size_t length, const Offsets *o)
 {
-	const uint64_t nan_bits = 0x7ff8000000000000u;
-	const uint64_t one = 0x3ff0000000000000u, minus_one = 0xbff0000000000000u;
+	const uint64_t nan_bits = 0x7ff8000000000000u, minus_one = 0xbff0000000000000u;
+	size_t first = o->options + 4, second = first + 9;
 
-	refuses(b, length, at, AE_OPTIMIZER_COUNT, 1, at);
-	refuses(b, length, at + 1, AE_SCHEDULE_COUNT, 1, at + 1);
-	refuses(b, length, at + 2, AE_PENALTY_COUNT, 1, at + 2);
-	refuses(b, length, at + 3, 64, 1, at + 3);
-	refuses(b, length, at + 4, AE_PRIOR_COUNT, 1, at + 4);
-	refuses(b, length, at + 5, AE_PRETRAIN_COUNT, 1, at + 5);
-	refuses(b, length, at + 6, 1, 1, at + 6);
-	for (size_t field = 8; field < 176; field += 8)
-		refuses(b, length, at + field, nan_bits, 8, at + field);
-	refuses(b, length, at + 8, 0, 8, at); /* learning_rate */
-	for (size_t field = 88; field <= 168; field += 8)
-		refuses(b, length, at + field, minus_one, 8, at);
-	for (size_t field = 104; field <= 128; field += 8) /* sparse_target, dropout, swap, ... */
-		refuses(b, length, at + field, one, 8, at);
-	refuses(b, length, at + 88, one, 8, at);    /* masking */
-	refuses(b, length, at + 176, 3, 8, at);     /* epochs and updates */
-	refuses(b, length, at + 184, 0, 8, at);     /* neither */
-	refuses(b, length, at + 224, 65537, 4, at); /* batch_top_k */
-	refuses(b, length, at + 236, minus_one, 8, at);
-	refuses(b, length, at + 236, nan_bits, 8, at + 236);
-	refuses(b, length, at + 244, 1024, 4, at); /* neighbours_k */
-	refuses(b, length, at + 248, AE_METRIC_COUNT, 1, at + 248);
-	refuses(b, length, at + 249, 1, 1, at + 249);
+	refuses(b, length, first, ae_n_options, 1, first); /* no option */
+	refuses(b, length, second, b[first], 1, second);   /* twice */
+	for (size_t at = first; at < o->outcome; at += 9)
+	{
+		const AeOptionInfo *info = &ae_option_info[b[at]];
+		bool real = info->type == AE_OPTION_REAL;
+		uint64_t bits;
+
+		memcpy(&bits, &info->otherwise, sizeof bits);
+		refuses(b, length, at + 1, real ? bits : (uint64_t) info->otherwise, 8, at);
+		if (real)
+		{
+			refuses(b, length, at + 1, nan_bits, 8, at + 1);
+			refuses(b, length, at + 1, minus_one, 8, o->options);
+		}
+		else if (info->type != AE_OPTION_COUNT64)
+			refuses(b, length, at + 1, (uint64_t) 1 << 32, 8, at + 1);
+	}
 }
 
 static void
@@ -1084,7 +1098,7 @@ test_refused_rest(void **state)
 	refuses(b, length, o.net + 24, AE_MAX_WIDTH, 4, length);
 	refuses(b, length, o.net + 32, 1, 4, o.net);
 	refuses(b, length, o.options - 1, AE_ACTIVATION_COUNT, 1, o.options - 1);
-	refuse_options(b, length, o.options);
+	refuse_options(b, length, &o);
 	refuses(b, length, o.outcome, AE_TRAIN_STATE_COUNT, 1, o.outcome);
 	refuses(b, length, o.outcome + 4, ((uint64_t) 1 << 53) + 1, 8, o.outcome + 4);
 	refuses(b, length, o.outcome + 12, s->model.n_rows + 1, 8, o.outcome + 12);

@@ -78,32 +78,12 @@
  *                               the levels of a category; 0 without a target
  * 20  u32 x (n_layers + 1)      width: 1 .. 65536; the first and the last as the layout says
  *     u8 x n_layers             activation: a number of AeActivation (ae_activation.h)
- * ---- options, as resolved; ranges in ae_train.h
- *  0  u8       optimizer        0 sgd, 1 adam, 2 adamw, 3 lbfgs, 4 pca
- *  1  u8       schedule         0 constant, 1 cosine, 2 step
- *  2  u8       sparse           0 none, 1 l1, 2 student_t, 3 log, 4 kl, 5 jumprelu
- *  3  u8       flags            bit 0: sparse on every hidden layer; 1: tied; 2: batch_norm;
- *                               3: contract_exact
- *  4  u8       weight_prior     0 gaussian, 1 laplace
- *  5  u8       pretrain         0 none, 1 plain, 2 denoising
- *  6  u8 x 2   0
- *  8  f64 x 21 learning_rate, final_rate, warmup, momentum, beta1, beta2, epsilon,
- *              weight_decay, clip_norm, noise, masking, sparse_weight, sparse_target,
- *              dropout, salt_pepper, swap, emphasis, contract_weight, code_noise,
- *              aux_weight, target_weight
- *176  u64      epochs
- *184  u64      updates
- *192  u32      batch_size
- *196  u32      patience
- *200  f64      validation
- *208  f64      time_limit
- *216  u64      seed
- *224  u32      batch_top_k
- *228  u64      pretrain_updates
- *236  f64      neighbours_weight
- *244  u32      neighbours_k
- *248  u8       neighbours_metric 0 euclidean, 1 cosine
- *249  u8 x 7   0
+ * ---- options, as resolved: those of the table in ae_options.c whose value is not its default
+ *  0  u32      n_options
+ * then for each, ascending:
+ *  0  u8       number           its place in the table, from 0
+ *  1  u64 or   value            f64 of a real; u64 of a count, a flag or a choice; in range, and
+ *     f64                       other than the default
  * ---- outcome; counts are <= 2^53
  *  0  u8       state            0 running, 1 finished, 2 converged, 3 early, 4 stopped,
  *                               5 diverged

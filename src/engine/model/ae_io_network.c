@@ -75,74 +75,76 @@ ae_io_net(AeIo *io, AeModel *model, AeArena *arena)
 
 /* ---- options and outcome ---- */
 
-/* Options that take a byte: an enum, or a run of flags, which share one. */
-static bool
-is_small(const AeOptionInfo *info)
+/* The value of an option that is no real. */
+static uint64_t
+whole_value(const AeTrainOptions *options, const AeOptionInfo *info)
 {
-	return info->type == AE_OPTION_ENUM || info->type == AE_OPTION_FLAG;
+	const void *at = (const char *) options + info->offset;
+
+	return info->type == AE_OPTION_COUNT64 ? *(const uint64_t *) at
+										   : (uint64_t) (int64_t) ae_option_value(options, info);
 }
 
-/* The flags from option i on; returns how many there are. */
-static size_t
-io_flags(AeIo *io, AeTrainOptions *options, size_t i)
+/* The value of an option, of whatever type, in eight bytes. */
+static void
+io_option_value(AeIo *io, AeTrainOptions *options, const AeOptionInfo *info)
 {
-	int bits = 0;
-	size_t n = 0;
-
-	while (i + n < ae_n_options && ae_option_info[i + n].type == AE_OPTION_FLAG)
-	{
-		bits |= (ae_option_value(options, &ae_option_info[i + n]) != 0) << n;
-		n++;
-	}
-	bits = ae_io_enum(io, bits, 1 << n, "flags of options");
-	for (size_t k = 0; k < n; k++)
-		ae_option_set(options, &ae_option_info[i + k], bits >> k & 1);
-	return n;
-}
-
-/* The option i, or the flags from it on; returns how many that were. */
-static size_t
-io_option(AeIo *io, AeTrainOptions *options, size_t i)
-{
-	const AeOptionInfo *info = &ae_option_info[i];
 	void *at = (char *) options + info->offset;
+	size_t start = io->at;
+	uint64_t value;
 
-	switch (info->type)
+	if (info->type == AE_OPTION_REAL)
 	{
-		case AE_OPTION_ENUM:
-			*(int *) at = ae_io_enum(io, *(int *) at, (int) info->high + 1, info->name);
-			return 1;
-		case AE_OPTION_FLAG:
-			return io_flags(io, options, i);
-		case AE_OPTION_REAL:
-			ae_io_f64(io, at, AE_IO_FINITE, info->name);
-			return 1;
-		case AE_OPTION_COUNT32:
-			ae_io_u32(io, at);
-			return 1;
-		case AE_OPTION_COUNT64:
-			ae_io_u64(io, at);
-			return 1;
-		case AE_OPTION_TYPE_COUNT:
-			break;
+		ae_io_f64(io, at, AE_IO_FINITE, info->name);
+		return;
 	}
-	return 1;
+	value = ae_io_uint(io, io->in ? 0 : whole_value(options, info), 8);
+	if (info->type == AE_OPTION_COUNT64)
+		*(uint64_t *) at = value;
+	else if (ae_io_within(io, start, info->name, value, 0,
+						  info->type == AE_OPTION_COUNT32 ? UINT32_MAX : (uint64_t) info->high))
+		ae_option_set(options, info, (double) value);
+}
+
+/* Whether an option has another value than that of one which was not given. */
+static bool
+is_given(const AeTrainOptions *options, const AeOptionInfo *info)
+{
+	return ae_option_value(options, info) != info->otherwise;
+}
+
+/* The first option from number `least` on that was given; returns the number after it. */
+static uint32_t
+io_option(AeIo *io, AeTrainOptions *options, uint32_t least)
+{
+	size_t start = io->at;
+	uint32_t number = least;
+
+	while (!io->in && !is_given(options, &ae_option_info[number]))
+		number++;
+	number = (uint32_t) ae_io_uint(io, number, 1);
+	if (!ae_io_within(io, start, "number of an option", number, least, ae_n_options - 1))
+		return least;
+	io_option_value(io, options, &ae_option_info[number]);
+	if (!is_given(options, &ae_option_info[number]))
+		ae_io_fault(io, start, ae_option_info[number].name);
+	return number + 1;
 }
 
 void
 ae_io_options(AeIo *io, AeTrainOptions *options)
 {
 	size_t start = io->at;
+	uint32_t n = 0;
 	AeError error = {0};
 
-	for (size_t i = 0; i < ae_n_options;)
-	{
-		bool small = is_small(&ae_option_info[i]);
-
-		i += io_option(io, options, i);
-		if (small && (i == ae_n_options || !is_small(&ae_option_info[i])))
-			ae_io_reserved(io, (8 - (io->at - start) % 8) % 8);
-	}
+	if (io->in)
+		ae_train_options_init(options);
+	for (size_t i = 0; i < ae_n_options; i++)
+		n += is_given(options, &ae_option_info[i]);
+	ae_io_u32(io, &n);
+	for (uint32_t k = 0, next = 0; k < n && io->status == AE_OK; k++)
+		next = io_option(io, options, next);
 	if (io->status == AE_OK)
 		ae_io_judged(io, start, ae_train_options_check(options, &error), &error);
 }
