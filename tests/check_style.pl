@@ -37,7 +37,7 @@ my @ENGINE_ORDER = (
 	[ 'train', 'contract' ],
 	[ 'train', 'train optim lbfgs pretrain' ],
 	[ 'model', 'calibration' ],
-	[ 'model', 'prototype extreme frequent' ],
+	[ 'model', 'prototype extreme frequent verdict' ],
 	[ 'model', 'model' ],
 	[ 'model', 'io' ],
 	[ 'model', 'io_model io_schema io_network io_detector' ],

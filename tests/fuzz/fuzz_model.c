@@ -18,7 +18,7 @@
 
 #include "ae_crc32c.h"
 #include "ae_format.h"
-#include "ae_score.h"
+#include "ae_bundle.h"
 
 #define N_ROWS 7
 #define MAX_PARAMS 1000000
@@ -225,7 +225,11 @@ score_rows(double *errors, uint64_t *heads, const AeModel *model, int first, int
 	ae_scorer_finish(&scorer, outputs, (size_t) n_rows);
 	for (int r = 0; r < n_rows; r++)
 	{
-		errors[r] = check_raw(&scorer, (size_t) r, errors[r]);
+		double factor = ae_members_judge(&scorer, (size_t) r, false);
+
+		REQUIRE(factor > 0.6 && factor < 7.4);
+		REQUIRE(factor == 1.0 || ae_verdicts_count(&model->verdicts) > 0);
+		errors[r] = check_raw(&scorer, (size_t) r, errors[r]) * factor;
 		check_scores(model, errors[r]);
 	}
 	ask(&scorer, outputs);

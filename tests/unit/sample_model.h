@@ -25,6 +25,7 @@
 #define SAMPLE_NAME 24
 #define SAMPLE_PROTOTYPES 16
 #define SAMPLE_SLOTS 4096
+#define SAMPLE_VERDICTS 4
 #define SAMPLE_CUTS 5 /* fewer than bins of a category */
 
 /* Where the parts of model bytes begin, by the table in ae_format.h. */
@@ -48,6 +49,8 @@ typedef struct Sample
 	AeReal prototypes[SAMPLE_PROTOTYPES * SAMPLE_INPUTS];
 	AeReal widths[SAMPLE_PROTOTYPES];
 	uint64_t keys[4]; /* of frequent rows */
+	AeReal judged[SAMPLE_VERDICTS * SAMPLE_INPUTS];
+	double reach[SAMPLE_VERDICTS];
 	AeReal centre[SAMPLE_INPUTS];
 	AeReal spread[SAMPLE_INPUTS];
 	uint32_t slots[SAMPLE_SLOTS];
@@ -477,6 +480,37 @@ sample_extremes(Sample *s, double weight)
 		s->spread[j] = (AeReal) (float) sample_real(&draw, -0.02, 0.25);
 		s->spread[j] = s->spread[j] > 0 ? s->spread[j] : 0;
 	}
+}
+
+/* Verdicts, by draws of their own, some cells missing; the model has its layout. */
+static inline void
+sample_verdicts(Sample *s, uint32_t n_confirmed, uint32_t n_dismissed)
+{
+	const AeLayout *layout = &s->model.net.layout;
+	Sample draw = {.seed = s->seed ^ 0x76657264696374u};
+	uint32_t n_cells = ae_layout_cells(layout);
+
+	for (uint32_t i = 0; i < (n_confirmed + n_dismissed) * n_cells; i++)
+	{
+		uint32_t cell = i % n_cells;
+
+		s->judged[i] = (AeReal) (float) sample_real(&draw, -2.0, 2.0);
+		if (cell >= layout->n_dense + layout->n_categories)
+			s->judged[i] = (AeReal) sample_below(&draw, 6);
+		else if (cell >= layout->n_dense)
+		{
+			uint32_t block = layout->n_blocks - layout->n_categories + cell - layout->n_dense;
+
+			s->judged[i] =
+				(AeReal) ((double) sample_below(&draw, layout->blocks[block].count + 1) - 1.0);
+		}
+		if (sample_below(&draw, 8) == 0)
+			s->judged[i] = (AeReal) NAN;
+	}
+	for (uint32_t i = 0; i < n_confirmed; i++)
+		s->reach[i] = sample_real(&draw, 0.01, 1.0);
+	s->model.verdicts =
+		(AeVerdicts){n_confirmed, n_dismissed, s->reach, sample_real(&draw, 0.1, 1.0), s->judged};
 }
 
 /* n prototypes, and norms, by draws of their own; the model has its layout. */

@@ -215,6 +215,20 @@ assert_same_model(const AeModel *a, const AeModel *b)
 	for (uint32_t j = 0; a->extremes.weight > 0 && j < a->net.layout.n_dense; j++)
 		assert_true(a->extremes.centre[j] == b->extremes.centre[j] &&
 					a->extremes.spread[j] == b->extremes.spread[j]);
+	assert_true(a->verdicts.n_confirmed == b->verdicts.n_confirmed);
+	assert_true(a->verdicts.n_dismissed == b->verdicts.n_dismissed);
+	for (uint32_t i = 0; i < a->verdicts.n_confirmed; i++)
+		assert_true(a->verdicts.reach[i] == b->verdicts.reach[i]);
+	if (ae_verdicts_count(&a->verdicts) > 0)
+	{
+		size_t n = ae_verdicts_count(&a->verdicts) * ae_layout_cells(&a->net.layout);
+
+		assert_true(a->verdicts.dismissed_reach == b->verdicts.dismissed_reach);
+		for (size_t i = 0; i < n; i++)
+			assert_true(a->verdicts.cells[i] == b->verdicts.cells[i] ||
+						(a->verdicts.cells[i] != a->verdicts.cells[i] &&
+						 b->verdicts.cells[i] != b->verdicts.cells[i]));
+	}
 	assert_true(a->n_history == b->n_history);
 	for (uint32_t i = 0; i < a->n_history; i++)
 		assert_true(a->history[i].epoch == b->history[i].epoch &&
@@ -282,7 +296,7 @@ typedef struct Offsets
 {
 	size_t column[SAMPLE_COLUMNS + 1]; /* and the target */
 	size_t net, options, outcome, weights, calibration, detector, widths, extremes, frequent;
-	size_t pairs, history, end;
+	size_t pairs, verdicts, history, end;
 } Offsets;
 
 static Offsets
@@ -320,7 +334,11 @@ offsets_of(const AeModel *m)
 	if (m->extremes.weight > 0)
 		o.frequent += 8 * (size_t) m->net.layout.n_dense;
 	o.pairs = o.frequent + 4 + 8 * (size_t) m->frequent.n;
-	o.history = o.pairs + 4 + 4 * (size_t) m->pairs.n_slots;
+	o.verdicts = o.pairs + 4 + 4 * (size_t) m->pairs.n_slots;
+	o.history = o.verdicts;
+	if (ae_verdicts_count(&m->verdicts) > 0)
+		o.history += 16 + 8 * (size_t) m->verdicts.n_confirmed +
+					 4 * (size_t) ae_verdicts_count(&m->verdicts) * ae_layout_cells(&m->net.layout);
 	o.end = o.history + 4 + 12 * (size_t) m->n_history;
 	return o;
 }
@@ -384,7 +402,8 @@ check_front(const AeModel *m, const uint8_t *b, size_t length, const Offsets *o)
 						"AEM\r\n\x1a\n",
 						8);
 	assert_true(sample_get(b, 8, 2) == 1 && sample_get(b, 10, 2) == 1);
-	assert_int_equal(sample_get(b, 12, 4), m->schema.is_array + 2 * m->schema.raw_names);
+	assert_int_equal(sample_get(b, 12, 4), m->schema.is_array + 2 * m->schema.raw_names +
+											   8 * (ae_verdicts_count(&m->verdicts) > 0));
 	assert_true(sample_get(b, 16, 8) == length && sample_get(b, 28, 4) == 0);
 	assert_true(b[32] == m->purpose && b[33] == m->loss && b[34] == m->category_loss);
 	assert_int_equal(b[35], m->schema.has_target);
@@ -535,6 +554,8 @@ test_byte_table(void **state)
 
 		if (seed % 3 > 0)
 			sample_prototypes(s, seed % 5);
+		if (seed % 4 > 1)
+			sample_verdicts(s, seed % 4 - 1, seed % 3);
 		o = offsets_of(&s->model);
 		bytes = sample_write(&s->model, &length, &error);
 		assert_non_null(bytes);
@@ -560,6 +581,8 @@ test_truncations(void **state)
 		uint8_t *bytes;
 
 		sample_prototypes(s, seed % 3);
+		if (seed % 2)
+			sample_verdicts(s, 1, 1 + seed % 3 / 2);
 		bytes = sample_write(&s->model, &length, &error);
 		for (size_t n = 0; n < length; n++)
 		{
@@ -599,6 +622,8 @@ test_byte_flips(void **state)
 		uint8_t *bytes, *bad;
 
 		sample_prototypes(s, seed % 3);
+		if (seed % 2)
+			sample_verdicts(s, 1, 1 + seed % 3 / 2);
 		bytes = sample_write(&s->model, &length, &error);
 		bad = copy_of(bytes, length);
 
@@ -644,6 +669,7 @@ test_wild_damage(void **state)
 		uint8_t *bytes, *bad;
 
 		sample_prototypes(s, 3);
+		sample_verdicts(s, 1, 1);
 		bytes = sample_write(&s->model, &length, &error);
 		bad = copy_of(bytes, length);
 
@@ -1343,6 +1369,66 @@ test_frequent(void **state)
 	assert_false(ae_frequent_has(&s->model.frequent, s->keys[1] + 1));
 	assert_true(ae_frequent_is(10, 200) && ae_frequent_is(11, 220) && ae_frequent_is(10, 10));
 	assert_false(ae_frequent_is(10, 201) || ae_frequent_is(9, 20) || ae_frequent_is(0, 0));
+	free(b);
+	sample_free(s);
+}
+
+static void
+test_refused_verdicts(void **state)
+{
+	/* 0, below and above what a reach may be, infinite, NaN */
+	const uint64_t bad_reach[] = {0, 0x3d719799812dea10u, 0x54b249ad2594c37eu, 0x7ff0000000000000u,
+								  0x7ff8000000000000u};
+	/* infinite; NaNs that are not the one */
+	const uint32_t bad_cells[] = {0x7f800000u, 0xff800000u, 0xffc00000u, 0x7fc00001u};
+	/* of four levels: -2, -0.5, 0.5, 4, 2^32, 2^127 */
+	const uint32_t bad_levels[] = {0xc0000000u, 0xbf000000u, 0x3f000000u,
+								   0x40800000u, 0x4f800000u, 0x7f000000u};
+	Sample *s = rich_model();
+	const AeLayout *layout = &s->model.net.layout;
+	size_t n_cells = ae_layout_cells(layout), length, cells;
+	AeError error = {0};
+	Offsets o;
+	uint8_t *b;
+
+	(void) state;
+	assert_true(layout->n_categories == 1 && layout->n_wide == 0);
+	sample_verdicts(s, 2, 1);
+	for (size_t i = 0; i < 3 * n_cells; i++)
+		s->judged[i] = 0;
+	o = offsets_of(&s->model);
+	b = sample_write(&s->model, &length, &error);
+	assert_non_null(b);
+	assert_true(b[12] & 8);
+	assert_int_equal(judge(b, length, &error), AE_OK);
+	refuses(b, length, o.verdicts, AE_MAX_VERDICTS + 1, 4, o.verdicts);
+	refuses(b, length, o.verdicts, 0xffffffffu, 4, o.verdicts); /* plus 1 is 0 */
+	refuses(b, length, o.verdicts, AE_MAX_VERDICTS, 4, o.verdicts + 4);
+	refuses(b, length, o.verdicts + 4, AE_MAX_VERDICTS, 4, o.verdicts + 4);
+	refuses(b, length, o.verdicts + 4, AE_MAX_VERDICTS - 2, 4, length);
+	for (size_t at = o.verdicts + 8; at < o.verdicts + 32; at += 8)
+		for (int i = 0; i < 5; i++)
+			refuses(b, length, at, bad_reach[i], 8, at);
+	cells = o.verdicts + 32;
+	assert_true(cells + 12 * n_cells == o.history);
+	for (size_t at = cells; at < o.history; at += 4)
+		for (int i = 0; i < 4; i++)
+			refuses(b, length, at, bad_cells[i], 4, at);
+	for (int i = 0; i < 6; i++)
+		refuses(b, length, o.history - 4, bad_levels[i], 4, o.history - 4);
+	/* none of them, but the flag */
+	sample_put(b, o.verdicts, 0, 8);
+	sample_seal(b, length);
+	assert_int_equal(judge(b, length, &error), AE_ERR_CORRUPT);
+	assert_int_equal(error.offset, o.verdicts + 4);
+	/* nor is it written */
+	s->judged[0] = (AeReal) INFINITY;
+	assert_int_equal(ae_model_written_size(&length, &s->model, &error, NULL), AE_ERR_CORRUPT);
+	s->judged[0] = 0;
+	s->reach[1] = 0;
+	assert_int_equal(ae_model_written_size(&length, &s->model, &error, NULL), AE_ERR_CORRUPT);
+	s->model.verdicts.n_dismissed = AE_MAX_VERDICTS;
+	assert_int_equal(ae_model_written_size(&length, &s->model, &error, NULL), AE_ERR_LIMIT);
 	free(b);
 	sample_free(s);
 }
@@ -2120,6 +2206,7 @@ main(void)
 		cmocka_unit_test(test_refused_rest),
 		cmocka_unit_test(test_refused_detector),
 		cmocka_unit_test(test_frequent),
+		cmocka_unit_test(test_refused_verdicts),
 		cmocka_unit_test(test_refused_target),
 		cmocka_unit_test(test_no_target_of_arrays),
 		cmocka_unit_test(test_target_pairs),

@@ -28,6 +28,7 @@ static const uint8_t magic[8] = {0x89, 'A', 'E', 'M', 0x0d, 0x0a, 0x1a, 0x0a};
 #define FLAG_ARRAY 1u
 #define FLAG_RAW_NAMES 2u
 #define FLAG_BUNDLE 4u
+#define FLAG_VERDICTS 8u
 
 /* ---- header ---- */
 
@@ -61,15 +62,15 @@ io_version(AeIo *io, uint16_t value, uint16_t newest, const char *what)
 }
 
 /*
- * length: of the whole, as the writer knows it; *bundle: whether a bundle is written, or, of
- * what is read, whether it is one.
+ * length: of the whole, as the writer knows it; *parts: FLAG_BUNDLE where a bundle is written,
+ * FLAG_VERDICTS where a model with verdicts is, or, of what is read, which of them it has.
  */
 static void
-io_header(AeIo *io, AeModel *model, size_t length, bool *bundle)
+io_header(AeIo *io, AeModel *model, size_t length, uint32_t *parts)
 {
 	AeSchema *schema = &model->schema;
-	uint32_t flags = (schema->is_array ? FLAG_ARRAY : 0) |
-					 (schema->raw_names ? FLAG_RAW_NAMES : 0) | (*bundle ? FLAG_BUNDLE : 0);
+	uint32_t flags =
+		(schema->is_array ? FLAG_ARRAY : 0) | (schema->raw_names ? FLAG_RAW_NAMES : 0) | *parts;
 	uint32_t crc = 0; /* the writer fills it in at the end */
 	uint64_t total = length;
 
@@ -87,9 +88,9 @@ io_header(AeIo *io, AeModel *model, size_t length, bool *bundle)
 	if (io->in && !io->verified && io->status == AE_OK &&
 		crc != checksum(io->in, length, io->check))
 		ae_io_fault(io, CHECKSUM_AT, "checksum does not match");
-	if (flags & ~(FLAG_ARRAY | FLAG_RAW_NAMES | FLAG_BUNDLE))
+	if (flags & ~(FLAG_ARRAY | FLAG_RAW_NAMES | FLAG_BUNDLE | FLAG_VERDICTS))
 		ae_io_fault(io, 12, "flags");
-	*bundle = (flags & FLAG_BUNDLE) != 0;
+	*parts = flags & (FLAG_BUNDLE | FLAG_VERDICTS);
 	/* judged last: only of intact bytes can one say that they are of a newer version */
 	if (io->status == AE_OK && model->arithmetic > AE_MODEL_ARITHMETIC)
 		io->status = ae_fail(io->error, AE_ERR_VERSION, "arithmetic version", model->arithmetic,
@@ -106,10 +107,10 @@ static AeStatus
 io_model(AeIo *io, AeModel *model, AeArena *arena, size_t length)
 {
 	AeIoColumns columns;
-	bool bundle = false;
+	uint32_t parts = ae_verdicts_count(&model->verdicts) > 0 ? FLAG_VERDICTS : 0;
 
-	io_header(io, model, length, &bundle);
-	if (bundle)
+	io_header(io, model, length, &parts);
+	if (parts & FLAG_BUNDLE)
 		ae_io_fault(io, 12, "a bundle where a single model should be");
 	if (io->status != AE_OK)
 		return io->status;
@@ -125,6 +126,8 @@ io_model(AeIo *io, AeModel *model, AeArena *arena, size_t length)
 	ae_io_extremes(io, model, arena);
 	ae_io_frequent(io, model, arena);
 	ae_io_pairs(io, model, arena);
+	if (parts & FLAG_VERDICTS)
+		ae_io_verdicts(io, &columns, model, arena);
 	ae_io_history(io, model, arena);
 	if (io->in && io->at != io->limit)
 		ae_io_fault(io, io->at, "bytes after the end");
@@ -251,7 +254,7 @@ ae_bundle_open(AeBundleBytes *bundle, const void *bytes, size_t length, AeError 
 {
 	AeIo io = {.in = bytes, .limit = length, .error = error, .check = check};
 	AeModel header;
-	bool is_bundle = false;
+	uint32_t parts = 0;
 
 	memset(bundle, 0, sizeof *bundle);
 	memset(&header, 0, sizeof header);
@@ -262,8 +265,8 @@ ae_bundle_open(AeBundleBytes *bundle, const void *bytes, size_t length, AeError 
 	if (length < HEADER_BYTES || length > AE_MAX_MODEL ||
 		!(ae_io_load_u32((const uint8_t *) bytes + 12) & FLAG_BUNDLE))
 		return AE_OK;
-	io_header(&io, &header, length, &is_bundle);
-	if (header.schema.is_array || header.schema.raw_names)
+	io_header(&io, &header, length, &parts);
+	if (header.schema.is_array || header.schema.raw_names || parts != FLAG_BUNDLE)
 		ae_io_fault(&io, 12, "flags"); /* they belong to the models */
 	io_bundle(&io, bundle);
 	return io.status;
@@ -286,9 +289,9 @@ ae_bundle_write(void *out, size_t bytes, const AeBundleBytes *bundle, AeCheck ch
 	AeIo io = {.out = out, .limit = bytes, .check = check};
 	AeModel header = {.arithmetic = AE_MODEL_ARITHMETIC};
 	AeBundleBytes copy = *bundle;
-	bool is_bundle = true;
+	uint32_t parts = FLAG_BUNDLE;
 
-	io_header(&io, &header, bytes, &is_bundle);
+	io_header(&io, &header, bytes, &parts);
 	io_bundle(&io, &copy);
 	if (io.status == AE_OK && io.at == bytes)
 		ae_io_store_u32((uint8_t *) out + CHECKSUM_AT, checksum(out, bytes, check));

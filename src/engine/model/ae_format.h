@@ -14,7 +14,8 @@
  * 10  u16      arithmetic       1: which order of operations and polynomials scores follow
  * 12  u32      flags            bit 0: rows are arrays, columns have no names;
  *                               bit 1: names are raw bytes of an SQL_ASCII database;
- *                               bit 2: a bundle: after the header come models, see below
+ *                               bit 2: a bundle: after the header come models, see below;
+ *                               bit 3: there are verdicts
  * 16  u64      length           of everything, exactly; <= 536870912 (512 MiB)
  * 24  u32      checksum         CRC-32C of bytes 0 .. 23 and 28 .. length - 1
  * 28  u32      0
@@ -132,6 +133,13 @@
  * ---- pairs
  *  0  u32      n_slots          0, or a power of two up to 2^20 where there is a wide category
  *     u32 x n                   see ae_pairs.h
+ * ---- verdicts, where flagged; see ae_verdict.h
+ *  0  u32      n_confirmed
+ *  4  u32      n_dismissed      both together 1 .. 10000
+ *  8  f64      dismissed_reach  1e-12 .. 1e100
+ * 16  f64 x n_confirmed         reach of each: likewise
+ *     f32 x (n x n_cells)       rows, the confirmed ones first: cells, or NaN; category cells -1
+ *                               or levels, or NaN; tags below 2^24, or NaN
  * ---- history
  *  0  u32      n_history        <= 1024
  * then for every epoch kept:

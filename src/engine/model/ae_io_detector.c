@@ -1,6 +1,6 @@
 /*
  * ae_io_detector.c: what a model scores by beside its network, in its bytes: calibration, prototypes,
- * extremes, frequent rows, pairs; and the history of its training.
+ * extremes, frequent rows, pairs, verdicts; and the history of its training.
  */
 #include <float.h>
 #include <math.h>
@@ -10,6 +10,9 @@
 
 #define POINT_BYTES 16
 #define EPOCH_BYTES 12
+
+/* Tags have so many values. */
+#define N_TAGS 0x1p24f
 
 /* ---- calibration ---- */
 
@@ -214,6 +217,92 @@ ae_io_pairs(AeIo *io, AeModel *model, AeArena *arena)
 		to[i] = ae_io_load_u32(io->in + start + 4 * i);
 	pairs->slots = to;
 }
+
+/* ---- verdicts ---- */
+
+static void
+io_reach(AeIo *io, double *reach)
+{
+	size_t start = io->at;
+
+	ae_io_f64(io, reach, AE_IO_FINITE, "reach of a verdict");
+	if (io->status == AE_OK && !(*reach >= AE_MIN_REACH && *reach <= AE_MAX_REACH))
+		ae_io_fault(io, start, "reach of a verdict");
+}
+
+/* Whether cell c of a row may be that. */
+static bool
+is_cell(const AeIoColumns *columns, const AeLayout *layout, size_t c, float cell)
+{
+	float end = N_TAGS, least = 0;
+
+	if (isnan(cell) || c < layout->n_dense)
+		return true;
+	if (c < layout->n_dense + layout->n_categories)
+	{
+		end = (float) columns->n_outputs[c - layout->n_dense];
+		least = -1;
+	}
+	return cell >= least && cell < end && cell == (float) (int32_t) cell;
+}
+
+/* n cells of rows that were judged. */
+static void
+io_judged(AeIo *io, const AeIoColumns *columns, AeModel *model, size_t n)
+{
+	const AeLayout *layout = &model->net.layout;
+	AeReal *cells = model->verdicts.cells;
+	size_t n_cells = ae_layout_cells(layout);
+
+	for (size_t i = 0; i < n && io->status == AE_OK; i++)
+	{
+		size_t start = io->at;
+		float cell = io->in ? 0 : (float) cells[i];
+
+		if (i % AE_CHECK_NUMBERS == 0)
+			ae_check(io->check);
+		ae_io_f32(io, &cell, AE_IO_FINITE_OR_NAN, "cell of a verdict");
+		if (!is_cell(columns, layout, i % n_cells, cell))
+			ae_io_fault(io, start, "cell of a verdict");
+		else if (io->in && cells)
+			cells[i] = (AeReal) cell;
+	}
+}
+
+void
+ae_io_verdicts(AeIo *io, const AeIoColumns *columns, AeModel *model, AeArena *arena)
+{
+	AeVerdicts *verdicts = &model->verdicts;
+	size_t start = io->at, n_cells = ae_layout_cells(&model->net.layout);
+
+	ae_io_u32(io, &verdicts->n_confirmed);
+	ae_io_u32(io, &verdicts->n_dismissed);
+	if (!ae_io_within(io, start, "number of verdicts", verdicts->n_confirmed, 0, AE_MAX_VERDICTS) ||
+		!ae_io_within(io, start + 4, "number of verdicts", ae_verdicts_count(verdicts), 1,
+					  AE_MAX_VERDICTS))
+		return;
+	io_reach(io, &verdicts->dismissed_reach);
+	if (!ae_io_holds(io, verdicts->n_confirmed, sizeof(double)))
+		return;
+	if (io->in)
+		verdicts->reach = ae_arena_place(arena, verdicts->n_confirmed, sizeof(double));
+	for (uint32_t i = 0; i < verdicts->n_confirmed && io->status == AE_OK; i++)
+	{
+		double reach = io->in ? 0.0 : verdicts->reach[i];
+
+		io_reach(io, &reach);
+		if (io->in && verdicts->reach)
+			verdicts->reach[i] = reach;
+	}
+	if (!ae_io_holds(io, ae_verdicts_count(verdicts), 4 * n_cells))
+		return;
+	if (io->in)
+		verdicts->cells =
+			ae_arena_place(arena, ae_verdicts_count(verdicts) * n_cells, sizeof(AeReal));
+	io_judged(io, columns, model, ae_verdicts_count(verdicts) * n_cells);
+}
+
+/* ---- history ---- */
 
 void
 ae_io_history(AeIo *io, AeModel *model, AeArena *arena)

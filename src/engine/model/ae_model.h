@@ -13,6 +13,7 @@
 #include "ae_scaler.h"
 #include "ae_status.h"
 #include "ae_train.h"
+#include "ae_verdict.h"
 
 #define AE_MODEL_FORMAT 1
 #define AE_MODEL_ARITHMETIC 1
@@ -83,8 +84,9 @@ typedef struct AeModel
 	AePairs pairs;
 	AeExtremes extremes;
 	AeFrequent frequent; /* rows that it was trained on; in a fold of its first member, for all */
-	double error_norm;   /* raw score = error / error_norm + distance / distance_norm + extreme */
-	double distance_norm;
+	AeVerdicts verdicts; /* in a fold of its first member, for all */
+	double error_norm;   /* raw score = error / error_norm + distance / distance_norm + extreme, */
+	double distance_norm; /* times what verdicts make of it */
 	uint32_t n_history;
 	AeEpoch *history;
 } AeModel;

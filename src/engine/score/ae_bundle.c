@@ -149,6 +149,17 @@ add_scores(AeScore *scores, AeBundleScorer *scorer, AeScorer *fold, size_t n)
 	}
 }
 
+double
+ae_members_judge(const AeScorer *scorer, size_t row, bool calibrating)
+{
+	const AePacked *first = &scorer->members[0];
+	const AeLayout *layout = &first->model->net.layout;
+
+	return ae_verdicts_factor(&first->model->verdicts,
+							  scorer->cells + row * ae_layout_cells(layout), layout, calibrating,
+							  first->check);
+}
+
 void
 ae_bundle_score(AeScore *scores, AeBundleScorer *scorer, const AeBundleRow *rows, size_t n)
 {
@@ -166,6 +177,8 @@ ae_bundle_score(AeScore *scores, AeBundleScorer *scorer, const AeBundleRow *rows
 				ae_scorer_use(fold, m);
 				add_scores(scores, scorer, fold, n_taken);
 			}
+			for (size_t i = 0; i < n_taken; i++)
+				scores[scorer->place[i]].raw *= ae_members_judge(fold, i, false);
 			ae_scorer_use(fold, 0);
 		}
 	}
@@ -313,6 +326,7 @@ uint32_t
 ae_members_explain(AeBlame *blames, AeScorer *scorer, const AeBundleRow *row, double *scratch)
 {
 	uint32_t n_columns = scorer->model->schema.n_columns, n = 0;
+	double factor = ae_members_judge(scorer, 0, false);
 
 	for (uint32_t m = 0; m < scorer->n_members; m++)
 	{
@@ -324,6 +338,11 @@ ae_members_explain(AeBlame *blames, AeScorer *scorer, const AeBundleRow *row, do
 		if (m == 0)
 			n = list_blames(blames, &scorer->model->schema, scratch);
 		add_blames(blames, n, scorer, row, scratch);
+	}
+	for (uint32_t i = 0; i < n; i++)
+	{
+		blames[i].by_error *= factor;
+		blames[i].by_distance *= factor;
 	}
 	set_shares(blames, n);
 	ae_scorer_use(scorer, 0);

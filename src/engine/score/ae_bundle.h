@@ -3,8 +3,9 @@
  *
  * A model has the networks of one fold or two, each of one member or several.  A row belongs to the
  * fold that its hash says (ae_hash.h), and the members of that fold, which did not see it in
- * training, judge it.  Their errors, raw scores, outputs and predictions are averaged.  What a
- * single network says is in ae_score.h.
+ * training, judge it.  Their errors, raw scores, outputs and predictions are averaged; then verdicts
+ * on rows like it raise or lower the raw score (ae_verdict.h).  What a single network says is in
+ * ae_score.h.
  *
  * The networks are read-only and may be shared; what they are worked with belongs to the caller.
  * Same bits for a row alone or among any others.
@@ -47,7 +48,7 @@ typedef struct AeScore
 {
 	AeSight sight;
 	double error; /* reconstruction error, the mean of the members' */
-	double raw;   /* what rows are ranked by, the mean of the members' raw scores */
+	double raw;   /* what rows are ranked by: the mean of the members' raw scores, judged */
 } AeScore;
 
 /* Room for rows of all folds.  Belongs to whoever calls. */
@@ -80,6 +81,12 @@ void ae_bundle_score(AeScore *scores, AeBundleScorer *scorer, const AeBundleRow 
 AeScorer *ae_bundle_take(AeSight *sight, AeBundleScorer *scorer, const AeBundleRow *row);
 
 /* ---- what the members of a fold say of the rows in their scorer ---- */
+
+/*
+ * What verdicts multiply the mean raw score of a row in the scorer by: ae_verdicts_factor, by those
+ * of the first member.
+ */
+double ae_members_judge(const AeScorer *scorer, size_t row, bool calibrating);
 
 /* mean[n_rows x n_outputs]: their finished outputs, on the average. */
 void ae_members_outputs(AeReal *mean, AeScorer *scorer, size_t n_rows);

@@ -1,0 +1,178 @@
+/*
+ * ae_verdict.c: distances to rows that were judged, and what they make of a score.
+ *
+ * On the scoring path, but for the fit: sums in the order of cells, no libm.
+ */
+#include "ae_verdict.h"
+
+#include <math.h>
+
+#include "ae_math.h"
+
+/* What a confirmed and a dismissed row do to the logarithm of the score of one that equals it. */
+#define CONFIRMED_GAIN 2.0
+#define DISMISSED_LOSS 0.5
+
+/* A value against NULL: two standardised values differ by as much on the average, squared. */
+#define AGAINST_NULL 2.0
+
+/* The share of rows that a confirmed one may reach. */
+#define REACHED_SHARE 0.003
+
+/* From here on the kernel is 0. */
+#define FARTHEST 708.0
+
+/* ---- distances ---- */
+
+static double
+cell_square(AeReal x, AeReal y)
+{
+	double difference = (double) x - (double) y;
+
+	if (x != x || y != y)
+		return x != x && y != y ? 0.0 : AGAINST_NULL;
+	return difference * difference;
+}
+
+static double
+category_square(const AeReal *x, const AeReal *y, uint32_t cell, const AeBlock *block)
+{
+	if (x[cell] != x[cell] || y[cell] != y[cell])
+		return cell_square(x[cell], y[cell]);
+	if (x[cell] == y[cell] && (block->tag == 0 || x[block->tag] == y[block->tag]))
+		return 0.0;
+	return 2.0 * block->weight;
+}
+
+double
+ae_verdict_square(const AeReal *x, const AeReal *y, const AeLayout *layout, double limit)
+{
+	double n = layout->n_columns > 0 ? (double) layout->n_columns : 1.0;
+	double sum = 0.0, most = limit * n;
+	uint32_t category = layout->n_dense;
+
+	for (uint32_t b = 0; b < layout->n_blocks && sum <= most; b++)
+	{
+		const AeBlock *block = &layout->blocks[b];
+		double share = block->grouped ? 1.0 / block->count : 1.0;
+
+		if (ae_loss_is_category(block->loss))
+		{
+			sum += category_square(x, y, category++, block);
+			continue;
+		}
+		for (uint32_t j = block->first; j < block->first + block->count && sum <= most; j++)
+			sum += share * cell_square(x[j], y[j]);
+	}
+	/* rounding must not bring it back to the limit */
+	return sum > most ? INFINITY : sum / n;
+}
+
+/* ---- scores ---- */
+
+/* The verdicts first .. first + n - 1 on a row. */
+typedef struct Judges
+{
+	const AeReal *cells; /* n x n_cells */
+	const double *reach; /* n; or 1, for all, */
+	bool common;         /* in that case */
+	uint32_t n;
+} Judges;
+
+/* The largest kernel value; equals: of those that equal the row too. */
+static double
+nearest_kernel(const Judges *judges, const AeReal *cells, const AeLayout *layout, bool equals,
+			   AeCheck check)
+{
+	size_t n_cells = ae_layout_cells(layout), seen = 0;
+	double least = FARTHEST; /* D^2 / (2 h^2) */
+
+	for (uint32_t i = 0; i < judges->n; i++)
+	{
+		double twice = 2.0 * judges->reach[judges->common ? 0 : i];
+		double square =
+			ae_verdict_square(cells, judges->cells + i * n_cells, layout, least * twice);
+
+		if (square / twice < least && (equals || square > 0.0))
+			least = square / twice;
+		seen += n_cells;
+		if (seen < AE_CHECK_NUMBERS)
+			continue;
+		ae_check(check);
+		seen = 0;
+	}
+	return least < FARTHEST ? ae_e(-least) : 0.0;
+}
+
+double
+ae_verdicts_factor(const AeVerdicts *verdicts, const AeReal *cells, const AeLayout *layout,
+				   bool calibrating, AeCheck check)
+{
+	size_t n_cells = ae_layout_cells(layout);
+	Judges confirmed = {verdicts->cells, verdicts->reach, false, verdicts->n_confirmed};
+	Judges dismissed = {NULL, &verdicts->dismissed_reach, true, verdicts->n_dismissed};
+
+	if (ae_verdicts_count(verdicts) == 0)
+		return 1.0;
+	dismissed.cells = verdicts->cells + verdicts->n_confirmed * n_cells;
+	return ae_e(CONFIRMED_GAIN * nearest_kernel(&confirmed, cells, layout, true, check) -
+				DISMISSED_LOSS * nearest_kernel(&dismissed, cells, layout, !calibrating, check));
+}
+
+/* ---- reach ---- */
+
+static double
+within_bounds(double reach)
+{
+	if (!(reach > AE_MIN_REACH))
+		return AE_MIN_REACH;
+	return reach < AE_MAX_REACH ? reach : AE_MAX_REACH;
+}
+
+size_t
+ae_verdicts_scratch(size_t n)
+{
+	return (size_t) (REACHED_SHARE * (double) n) + 1;
+}
+
+/* The smallest squares of rows to one of them, room for as many as scratch has; the largest of them. */
+static double
+reached_square(const AeReal *judged, const AeReal *rows, size_t n, const AeLayout *layout,
+			   double *smallest, AeCheck check)
+{
+	size_t n_cells = ae_layout_cells(layout), n_kept = ae_verdicts_scratch(n), kept = 0;
+
+	for (size_t r = 0; r < n; r++)
+	{
+		double limit = kept < n_kept ? INFINITY : smallest[n_kept - 1];
+		double square = ae_verdict_square(judged, rows + r * n_cells, layout, limit);
+		size_t at;
+
+		if (r % (AE_CHECK_NUMBERS / AE_MAX_WIDTH) == 0)
+			ae_check(check);
+		if (!(square < limit))
+			continue;
+		at = kept < n_kept ? kept++ : n_kept - 1;
+		for (; at > 0 && smallest[at - 1] > square; at--)
+			smallest[at] = smallest[at - 1];
+		smallest[at] = square;
+	}
+	return kept > 0 ? smallest[kept - 1] : INFINITY;
+}
+
+void
+ae_verdicts_fit(AeVerdicts *verdicts, const AeReal *rows, const double *terms, size_t n,
+				const AeLayout *layout, double *scratch, AeCheck check)
+{
+	size_t n_cells = ae_layout_cells(layout);
+
+	verdicts->dismissed_reach = within_bounds(n > 0 ? terms[n / 2] : 1.0);
+	for (uint32_t i = 0; i < verdicts->n_confirmed; i++)
+	{
+		double own = reached_square(verdicts->cells + i * n_cells, rows, n, layout, scratch, check);
+
+		verdicts->reach[i] = verdicts->dismissed_reach;
+		if (own < verdicts->dismissed_reach)
+			verdicts->reach[i] = within_bounds(own);
+	}
+}
