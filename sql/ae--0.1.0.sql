@@ -751,6 +751,15 @@ $$;
 COMMENT ON FUNCTION ae.target IS
 'options for a supervised task, to be joined to those of ae.options: a column that is predicted from the code';
 
+CREATE FUNCTION ae.feedback("column" text DEFAULT NULL)
+RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+	SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object('feedback', "column"))
+$$;
+COMMENT ON FUNCTION ae.feedback(text) IS
+'option for verdicts on rows, to be joined to those of ae.options: a boolean column, true of a confirmed anomaly, false of a dismissed one';
+
 CREATE FUNCTION ae.pretrain(
 	kind text DEFAULT 'plain',
 	updates bigint DEFAULT NULL)

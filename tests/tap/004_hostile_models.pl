@@ -51,6 +51,7 @@ SELECT ae.train(ARRAY[a, b]::real[], '{"code": 2, "decoder": [], "hidden": [], "
 SELECT ae.train(t, '{"hidden": [3], "epochs": 3, "kinds": {"c": "category"}, "quality": "accurate", "prototypes": 2}') FROM t;
 SELECT ae.train(t, '{"code": 1, "hidden": [], "epochs": 3, "target": "d"}') FROM (SELECT *, 'level ' || (a > 0) AS d FROM t) t;
 SELECT ae.train(t, '{"code": 1, "hidden": [], "epochs": 3, "target": "b"}') FROM t;
+SELECT ae.train(t, '{"hidden": [3], "epochs": 3, "kinds": {"c": "category"}, "feedback": "v"}') FROM (SELECT *, CASE WHEN a > 0.9 THEN b > 0 END AS v FROM t) t;
 END
 
 # One to four changes: a flipped bit, a byte or a word of a telling value, a cut, a repetition.
@@ -98,6 +99,7 @@ is($node->query('postgres', "SELECT try('\\x" . unpack('H*', $models[0]) . "')")
 is($node->query('postgres', "SELECT try('\\x" . unpack('H*', $models[2]) . "')"), ' ok' x 3 . ' 55000' x 2 . ' ok' x 11 . ' 55000' x 2, 'so is the crossed one');
 # training goes on with the target's column alone
 is($node->query('postgres', "SELECT try('\\x" . unpack('H*', $models[3]) . "')"), ' ok' x 15 . ' 42703' . ' ok' x 2, 'and the one with a target');
+is($node->query('postgres', "SELECT try('\\x" . unpack('H*', $models[5]) . "')"), ' ok' x 3 . ' 55000' x 2 . ' ok' x 11 . ' 55000' x 2, 'and the one with verdicts');
 srand 1;
 
 my %verdicts;

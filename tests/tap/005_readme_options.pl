@@ -30,6 +30,7 @@ for (map { split /\n/, AeCluster::slurp("$AeCluster::ROOT/docs/$_.md") } qw(opti
 }
 # The functions joined to ae.options, in the order of their tables, each called with all arguments.
 my @joined = (
+	[ q(ae.feedback('a')), 'feedback' ],
 	[ q(ae.sparse('l1', 1, 0.1, 'code', 1, 1, 1)), qw(sparse sparse_weight sparse_target sparse_layers top_k batch_top_k aux_weight) ],
 	[ q(ae.denoise('swap', 0.1, 0.1)), qw(denoise denoise_level denoise_emphasis) ],
 	[ q(ae.contract(1, true)), qw(contract_weight contract_exact) ],

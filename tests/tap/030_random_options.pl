@@ -174,6 +174,7 @@ my %draw = (
 	skip => sub { any(qw(true true false)) },
 	target => sub { word(qw(flag word f8 i2 feeling gap)) },
 	target_weight => sub { any(0, 0.1, 1, 1e6) },
+	feedback => sub { word(qw(flag flag flag word)) },
 	pretrain => sub { word(qw(plain denoising)) },
 	pretrain_updates => sub { any(1, 5, 20) },
 	hash_bits => sub { size() },
@@ -197,7 +198,7 @@ sub options
 	{
 		my $name = any(@names);
 
-		next if $is_array && $name =~ /^(target|time_parts|max_levels|min_frequency)/;
+		next if $is_array && $name =~ /^(target|feedback|time_parts|max_levels|min_frequency)/;
 		$value{$name} = $name eq 'target' && rand() < 0.9 ? word(@$columns) : $draw{$name}->();
 		$value{ $with{$name} } //= $draw{ $with{$name} }->() if $with{$name};
 	}

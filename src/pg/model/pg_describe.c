@@ -267,6 +267,20 @@ add_target(StringInfo out, const PgaeModels *models)
 	appendStringInfoChar(out, '}');
 }
 
+/* How many rows were judged. */
+static void
+add_feedback(StringInfo out, const AeModel *model)
+{
+	const AeVerdicts *verdicts = &model->verdicts;
+
+	if (ae_verdicts_count(verdicts) == 0)
+		return;
+	pgae_json_open(out, "feedback", '{');
+	pgae_json_count(out, "confirmed", verdicts->n_confirmed);
+	pgae_json_count(out, "dismissed", verdicts->n_dismissed);
+	appendStringInfoChar(out, '}');
+}
+
 static void
 add_outcome(StringInfo out, const PgaeModels *models)
 {
@@ -325,6 +339,7 @@ pgae_describe(struct varlena *bytes)
 	add_options(&out, models);
 	add_network(&out, model);
 	add_target(&out, models);
+	add_feedback(&out, model);
 	add_outcome(&out, models);
 	appendStringInfoChar(&out, '}');
 	return DirectFunctionCall1(jsonb_in, CStringGetDatum(out.data));

@@ -103,6 +103,7 @@ static const PgaeOptionInfo own_info[] = {
 	{"denoise_level", PGAE_OPTION_REAL, AT(denoise_level), 0, 1e6, .needs = "denoise",
 	 .optimizers = AE_FOR_STEPS},
 	{"target", PGAE_OPTION_NAME, AT(target), .optimizers = AE_FOR_STEPS},
+	{"feedback", PGAE_OPTION_NAME, AT(feedback), .optimizers = AE_FOR_ALL},
 	{"hash_bits", PGAE_OPTION_INT, AT(hash_bits), 1, AE_MAX_WIDTH, .optimizers = AE_FOR_STEPS},
 };
 

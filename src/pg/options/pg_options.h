@@ -66,7 +66,8 @@ typedef struct PgaeOptions
 	int top_k;
 	int denoise; /* PgaeDenoise */
 	double denoise_level;
-	char *target; /* column, or NULL */
+	char *target;   /* column, or NULL */
+	char *feedback; /* likewise */
 	int hash_bits;
 	AeTrainOptions train;
 } PgaeOptions;

@@ -389,21 +389,44 @@ check_denoise(const PgaeOptions *options)
 															: "cells that are corrupted")));
 }
 
-/* The options of ae.target. */
+/* A column with a role is read, and is no input; the hints of an option that names one. */
 static void
-check_target(const PgaeOptions *options)
+check_role(const PgaeOptions *options, const char *option, const char *column,
+		   const char *const hints[3])
 {
-	if (options->target == NULL)
+	const char *named = psprintf("\"%s\" = %s", option, column ? pgae_shown(column) : "");
+
+	if (column == NULL)
 		return;
-	if (pgae_options_list(options->exclude, options->target))
-		refuse_pair(psprintf("\"target\" = %s", pgae_shown(options->target)), "\"exclude\"",
-					"The target is not an input but must be read: do not exclude it.");
-	if (pgae_options_list(options->columns, options->target))
-		refuse_pair(psprintf("\"target\" = %s", pgae_shown(options->target)), "\"columns\"",
-					"The target is predicted and is not an input: do not list it.");
-	if (pgae_options_choice(options->scalings, options->target) >= 0)
-		refuse_pair(psprintf("\"target\" = %s", pgae_shown(options->target)), "\"scaling\"",
-					"A target that is a number is always standardised.");
+	if (pgae_options_list(options->exclude, column))
+		refuse_pair(named, "\"exclude\"", hints[0]);
+	if (pgae_options_list(options->columns, column))
+		refuse_pair(named, "\"columns\"", hints[1]);
+	if (pgae_options_choice(options->scalings, column) >= 0)
+		refuse_pair(named, "\"scaling\"", hints[2]);
+}
+
+/* The options of ae.target and ae.feedback. */
+static void
+check_roles(const PgaeOptions *options)
+{
+	static const char *const target[] = {
+		"The target is not an input but must be read: do not exclude it.",
+		"The target is predicted and is not an input: do not list it.",
+		"A target that is a number is always standardised."};
+	static const char *const feedback[] = {
+		"Feedback is not an input but must be read: do not exclude it.",
+		"Feedback is not an input: do not list it.", "Feedback is not scaled."};
+
+	check_role(options, "target", options->target, target);
+	check_role(options, "feedback", options->feedback, feedback);
+	if (options->feedback && pgae_options_choice(options->kinds, options->feedback) >= 0)
+		refuse_pair(psprintf("\"feedback\" = %s", pgae_shown(options->feedback)), "\"kinds\"",
+					"Feedback is boolean.");
+	if (options->feedback && options->target && strcmp(options->feedback, options->target) == 0)
+		refuse_pair(psprintf("\"feedback\" = %s", pgae_shown(options->feedback)),
+					psprintf("\"target\" = %s", pgae_shown(options->target)),
+					"A column is either predicted or says what was an anomaly.");
 }
 
 /* Whether hidden and decoder, where both are given, are each other backwards. */
@@ -549,7 +572,7 @@ pgae_options_check(const PgaeOptions *options, bool notices)
 	check_denoise(options);
 	check_mirrors(options);
 	check_contract(options);
-	check_target(options);
+	check_roles(options);
 	check_neighbours(options);
 	check_closed_form(options);
 	if (notices)
@@ -605,6 +628,18 @@ columns_differ(const PgaeOptions *options, const AeSchema *schema)
 	for (int i = 0; i < list_length(options->columns); i++)
 		n_named += pgae_options_list(options->exclude, list_nth(options->columns, i));
 	return n_named != n_sources || list_length(options->columns) != (int) n_named;
+}
+
+/* Whether an input of the schema is to have the feedback. */
+static bool
+feedback_differs(const PgaeOptions *options, const AeSchema *schema)
+{
+	for (uint32_t i = 0; options->feedback && i < schema->n_columns; i++)
+	{
+		if (schema->columns[i].name && strcmp(pgae_column_name(schema, i), options->feedback) == 0)
+			return true;
+	}
+	return options->feedback && schema->is_array;
 }
 
 /* Whether the options want another target than the schema has, or make an input of it. */
@@ -805,6 +840,7 @@ pgae_options_check_init(const PgaeOptions *options, const PgaeModels *models)
 	add_contradiction(&names, kl_differs(options, net) || gate_differs(options, init, false),
 					  "sparse");
 	add_contradiction(&names, target_differs(options, &init->schema), "target");
+	add_contradiction(&names, feedback_differs(options, &init->schema), "feedback");
 	add_contradiction(&names, options->clip > 0 && options->clip != init->schema.clip, "clip");
 	if (names.len)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -81,7 +81,7 @@ pgae_codec_alloc_row(PgaeCodec *codec, uint32 n_values, uint32 n_sources)
 void
 pgae_codec_lay_out_record(PgaeCodec *codec, const size_t *stored)
 {
-	uint32 n = codec->schema->n_columns + codec->has_target;
+	uint32 n = codec->schema->n_columns + pgae_has_role(codec, PGAE_ROLE_TARGET);
 
 	codec->stored = MemoryContextAlloc(codec->context, sizeof(size_t) * n);
 	codec->offset = MemoryContextAlloc(codec->context, sizeof(size_t) * n);
@@ -251,10 +251,9 @@ adopt_target(PgaeCodec *codec)
 	MemoryContext old = MemoryContextSwitchTo(codec->context);
 	const AeSchema *schema = codec->schema;
 	int n_schemas = codec->schemas[1] ? 2 : 1;
-	PgaeSource *source = &codec->target;
+	PgaeSource *source = &codec->roles[PGAE_ROLE_TARGET];
 	size_t *stored = palloc(sizeof(size_t) * (schema->n_columns + 1));
 
-	codec->has_target = true;
 	source->n = 1;
 	source->is_target = true;
 	source->kind = schema->target.kind;
@@ -269,11 +268,20 @@ adopt_target(PgaeCodec *codec)
 }
 
 void
-pgae_codec_start_training(PgaeCodec *codec)
+pgae_codec_start_training(PgaeCodec *codec, char *feedback)
 {
 	codec->hashing = codec->crossed = true;
 	if (codec->schema->has_target)
 		adopt_target(codec);
+	if (feedback)
+		pgae_codec_take_feedback(codec, feedback);
+}
+
+/* Rows have a column of verdicts, which no record keeps. */
+void
+pgae_codec_take_feedback(PgaeCodec *codec, char *name)
+{
+	codec->roles[PGAE_ROLE_FEEDBACK] = (PgaeSource){.n = 1, .kind = AE_KIND_BOOLEAN, .name = name};
 }
 
 void
@@ -298,6 +306,7 @@ pgae_codec_create_training(const PgaeOptions *options, Oid argtype, PgaeShare *s
 						 : options->kinds != NIL    ? "kinds"
 						 : options->scalings != NIL ? "scaling"
 						 : options->target          ? "target"
+						 : options->feedback        ? "feedback"
 													: NULL;
 
 	codec->options = options;
@@ -365,11 +374,11 @@ pgae_codec_map_levels(PgaeCodec *codec, uint32 column, const int32 *map, bool wi
 PgaeLevels *
 pgae_codec_target_levels(const PgaeCodec *codec)
 {
-	return codec->target.levels;
+	return codec->roles[PGAE_ROLE_TARGET].levels;
 }
 
 void
 pgae_codec_map_target(PgaeCodec *codec, const int32 *map)
 {
-	codec->target.map[0] = map;
+	codec->roles[PGAE_ROLE_TARGET].map[0] = map;
 }

@@ -41,7 +41,7 @@ typedef struct PgaeSource
 	uint32 first; /* AeColumn */
 	uint32 n;     /* AeColumns: more than one for an array column */
 	bool is_array;
-	bool is_target;
+	bool is_target; /* of the model: there is an AeColumn */
 	AeKind kind;
 	bool ignored;       /* scoring: always NULL in training, so that its values do not matter */
 	char *name;         /* in the server's encoding; NULL in a model of arrays */
@@ -77,8 +77,8 @@ typedef struct PgaeRowPlan
 	TupleDesc tupdesc;
 	Datum *values;
 	bool *nulls;
-	PgaePart *parts; /* one per source column */
-	PgaePart target; /* where the codec has one */
+	PgaePart *parts;              /* one per source column */
+	PgaePart roles[PGAE_N_ROLES]; /* where the codec has them */
 } PgaeRowPlan;
 
 struct PgaeCodec
@@ -101,8 +101,8 @@ struct PgaeCodec
 	void *argdomain; /* domain_check's own */
 	PgaeSource *sources;
 	uint32 n_sources;
-	bool has_target; /* in training: rows have a target; scoring asks for none */
-	PgaeSource target;
+	/* in training: columns with a role, those that rows have; scoring asks for none */
+	PgaeSource roles[PGAE_N_ROLES];
 	PgaeRow row;
 	PgaeRowPlan plan;
 	PgaePart array; /* of a model of arrays: the type of its rows */
@@ -121,6 +121,13 @@ struct PgaeCodec
 	int *lengths;
 };
 
+/* Whether rows have a column of that role. */
+static inline bool
+pgae_has_role(const PgaeCodec *codec, PgaeRole role)
+{
+	return codec->roles[role].name != NULL;
+}
+
 /* ---- pg_columns.c ---- */
 
 /* What a column of each kind is called in messages. */
@@ -137,6 +144,7 @@ extern void pgae_refuse_array(const ArrayType *array, uint32 n, const char *name
 extern void pgae_codec_check_argument(PgaeCodec *codec);
 extern void pgae_codec_alloc_row(PgaeCodec *codec, uint32 n_values, uint32 n_sources);
 extern void pgae_codec_lay_out_record(PgaeCodec *codec, const size_t *stored);
+extern void pgae_codec_take_feedback(PgaeCodec *codec, char *name);
 extern uint32 pgae_source_at(const PgaeCodec *codec, uint32 column);
 extern double pgae_fold_level(const PgaeSource *source, unsigned fold, double number);
 

@@ -76,23 +76,36 @@ check_part(const PgaeSource *source, const PgaePart *part, Form_pg_attribute att
 						errhint("Cast the column to one type in all rows.")));
 }
 
-/* Fills plan->target. */
+/* Fills plan->roles[role]. */
 static void
-compile_target(PgaeCodec *codec)
+compile_role(PgaeCodec *codec, PgaeRole role)
 {
+	static const char *const hint[PGAE_N_ROLES] = {
+		[PGAE_ROLE_TARGET] = "To train on rows without labels, give them the column as NULL.",
+		[PGAE_ROLE_FEEDBACK] = "To train on rows without verdicts, leave ae.feedback out."};
 	PgaeRowPlan *plan = &codec->plan;
-	const PgaeSource *source = &codec->target;
+	const PgaeSource *source = &codec->roles[role];
+	PgaePart *part = &plan->roles[role];
 	int number = pgae_find_attribute(plan->tupdesc, source->name, true);
 	Form_pg_attribute att;
 
 	if (number < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("row has no column \"%s\", which is the model's target", source->name),
-				 errhint("To train on rows without labels, give them the column as NULL.")));
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
+						errmsg(role == PGAE_ROLE_TARGET
+								   ? "row has no column \"%s\", which is the model's target"
+								   : "row has no column \"%s\", which is to have the feedback",
+							   source->name),
+						errhint("%s", hint[role])));
 	att = TupleDescAttr(plan->tupdesc, number);
-	pgae_part_init(&plan->target, number, att->atttypid, att->atttypmod);
-	check_part(source, &plan->target, att, codec->stored[codec->schema->n_columns], false);
+	pgae_part_init(part, number, att->atttypid, att->atttypmod);
+	if (role == PGAE_ROLE_TARGET)
+		check_part(source, part, att, codec->stored[codec->schema->n_columns], false);
+	else if (part->conv != PGAE_CONV_BOOL)
+		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+						errmsg("column \"%s\" is of type %s, feedback must be boolean",
+							   source->name, format_type_be(att->atttypid)),
+						errhint("true is a confirmed anomaly, false a dismissed one, NULL what "
+								"nobody has judged: make such a column in a subquery.")));
 }
 
 /* Fills plan->parts; the current context is the plan's. */
@@ -115,8 +128,11 @@ compile_parts(PgaeCodec *codec)
 		check_part(&codec->sources[s], &plan->parts[s], att, codec->stored[codec->sources[s].first],
 				   positional);
 	}
-	if (codec->has_target)
-		compile_target(codec);
+	for (PgaeRole role = 0; role < PGAE_N_ROLES; role++)
+	{
+		if (pgae_has_role(codec, role))
+			compile_role(codec, role);
+	}
 	plan->values = palloc(sizeof(Datum) * Max(tupdesc->natts, 1));
 	plan->nulls = palloc(sizeof(bool) * Max(tupdesc->natts, 1));
 }

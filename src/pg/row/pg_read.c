@@ -219,7 +219,8 @@ pgae_codec_overflows(PgaeCodec *codec, Datum row, uint32 column)
 		uint32 s = column == PGAE_TARGET_COLUMN ? 0 : pgae_source_at(codec, column);
 
 		pgae_codec_open_row(codec, row);
-		part = column == PGAE_TARGET_COLUMN ? &codec->plan.target : &codec->plan.parts[s];
+		part = column == PGAE_TARGET_COLUMN ? &codec->plan.roles[PGAE_ROLE_TARGET]
+											: &codec->plan.parts[s];
 		i = column - codec->sources[s].first;
 		datum = codec->plan.values[part->att];
 	}
@@ -242,13 +243,13 @@ static uint64
 hash_target(const PgaeCodec *codec)
 {
 	const PgaeRow *row = &codec->row;
-	uint64 target = codec->target.hash;
+	uint64 target = codec->roles[PGAE_ROLE_TARGET].hash;
 	uint32 words[4] = {(uint32) row->hash, (uint32) (row->hash >> 32)};
 
-	if (row->target_missing)
+	if (row->roles[PGAE_ROLE_TARGET].missing)
 		target = AE_HASH_MISSING;
-	else if (codec->target.kind != AE_KIND_CATEGORY)
-		target = ae_hash_number(row->target);
+	else if (codec->roles[PGAE_ROLE_TARGET].kind != AE_KIND_CATEGORY)
+		target = ae_hash_number(row->roles[PGAE_ROLE_TARGET].value);
 	words[2] = (uint32) target;
 	words[3] = (uint32) (target >> 32);
 	return ae_hash_words(words, 4);
@@ -291,18 +292,19 @@ hash_row(const PgaeCodec *codec)
 /* ---- a row ---- */
 
 static void
-read_target(PgaeCodec *codec)
+read_role(PgaeCodec *codec, PgaeRole role)
 {
-	const PgaePart *part = &codec->plan.target;
-	PgaeRow *row = &codec->row;
+	const PgaePart *part = &codec->plan.roles[role];
+	PgaeSource *source = &codec->roles[role];
+	PgaeRoleValue *to = &codec->row.roles[role];
 
-	row->target_missing = codec->plan.nulls[part->att];
-	if (row->target_missing)
-		row->target = 0;
-	else if (codec->target.kind == AE_KIND_CATEGORY)
-		row->target = read_level(codec, part, &codec->target, codec->plan.values[part->att]);
+	to->missing = codec->plan.nulls[part->att];
+	if (to->missing)
+		to->value = 0;
+	else if (source->kind == AE_KIND_CATEGORY)
+		to->value = read_level(codec, part, source, codec->plan.values[part->att]);
 	else
-		row->target = pgae_value_of(part->conv, codec->plan.values[part->att]);
+		to->value = pgae_value_of(part->conv, codec->plan.values[part->att]);
 }
 
 static void
@@ -338,8 +340,11 @@ read_row(PgaeCodec *codec, Datum row)
 		if (codec->seen)
 			note_values(codec, source, part->conv, plan->values[part->att]);
 	}
-	if (codec->has_target)
-		read_target(codec);
+	for (PgaeRole role = 0; role < PGAE_N_ROLES; role++)
+	{
+		if (pgae_has_role(codec, role))
+			read_role(codec, role);
+	}
 	if ((Pointer) header != DatumGetPointer(row))
 		pfree(header);
 }
@@ -375,7 +380,7 @@ pgae_codec_read(PgaeCodec *codec, Datum row)
 	}
 	if (codec->hashing)
 		codec->row.hash = codec->row.order = hash_row(codec);
-	if (codec->has_target)
+	if (pgae_has_role(codec, PGAE_ROLE_TARGET))
 		codec->row.order = hash_target(codec);
 	return &codec->row;
 }

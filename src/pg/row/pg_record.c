@@ -74,13 +74,14 @@ pgae_codec_pack(const PgaeCodec *codec, char *record)
 	const AeSchema *schema = codec->schema;
 	uint32 n = schema->n_columns;
 
-	memset(record, 0, (n + codec->has_target + 7) / 8);
+	memset(record, 0, (n + pgae_has_role(codec, PGAE_ROLE_TARGET) + 7) / 8);
 	for (uint32 i = 0; i < n; i++)
 		pack_value(codec, record, i, schema->columns[i].kind, codec->row.values[i],
 				   codec->row.missing[i]);
-	if (codec->has_target)
-		pack_value(codec, record, n, codec->target.kind, codec->row.target,
-				   codec->row.target_missing);
+	if (pgae_has_role(codec, PGAE_ROLE_TARGET))
+		pack_value(codec, record, n, codec->roles[PGAE_ROLE_TARGET].kind,
+				   codec->row.roles[PGAE_ROLE_TARGET].value,
+				   codec->row.roles[PGAE_ROLE_TARGET].missing);
 }
 
 /* The values of a record, good until the next call; levels as the map has them. */
@@ -104,11 +105,13 @@ pgae_codec_unpack(PgaeCodec *codec, const char *record)
 		if (source->map[codec->fold] && !row->missing[source->first])
 			*value = pgae_fold_level(source, codec->fold, *value);
 	}
-	if (!codec->has_target)
+	if (!pgae_has_role(codec, PGAE_ROLE_TARGET))
 		return row;
-	row->target =
-		unpack_value(codec, record, schema->n_columns, codec->target.kind, &row->target_missing);
-	if (codec->target.map[codec->fold] && !row->target_missing)
-		row->target = pgae_fold_level(&codec->target, codec->fold, row->target);
+	row->roles[PGAE_ROLE_TARGET].value =
+		unpack_value(codec, record, schema->n_columns, codec->roles[PGAE_ROLE_TARGET].kind,
+					 &row->roles[PGAE_ROLE_TARGET].missing);
+	if (codec->roles[PGAE_ROLE_TARGET].map[codec->fold] && !row->roles[PGAE_ROLE_TARGET].missing)
+		row->roles[PGAE_ROLE_TARGET].value = pgae_fold_level(
+			&codec->roles[PGAE_ROLE_TARGET], codec->fold, row->roles[PGAE_ROLE_TARGET].value);
 	return row;
 }

@@ -111,6 +111,7 @@ typedef enum PgaeNotice
 	PGAE_NOTICE_ALL_NULL,
 	PGAE_NOTICE_COLUMNS, /* anything else about columns or the target */
 	PGAE_NOTICE_LABELS,
+	PGAE_NOTICE_VERDICTS,
 	PGAE_NOTICE_OPTIONS,
 	PGAE_NOTICE_DIVERGED,
 	PGAE_NOTICE_NO_MODEL,
@@ -191,6 +192,20 @@ extern int32 *pgae_levels_choose(AeColumn *column, const PgaeLevels *levels, con
 /* ---- the row codec: a composite or array datum to values and back (pg_codec.h says how) ---- */
 typedef struct PgaeCodec PgaeCodec;
 
+/* What a column of the rows of a training is that is no input. */
+typedef enum PgaeRole
+{
+	PGAE_ROLE_TARGET,
+	PGAE_ROLE_FEEDBACK, /* true: a confirmed anomaly, false: a dismissed one */
+	PGAE_N_ROLES
+} PgaeRole;
+
+typedef struct PgaeRoleValue
+{
+	double value; /* as that of an AeColumn */
+	bool missing;
+} PgaeRoleValue;
+
 /* The values of one row, one for each AeColumn: see ae_scaler.h. */
 typedef struct PgaeRow
 {
@@ -198,9 +213,8 @@ typedef struct PgaeRow
 	bool *missing;
 	bool any_missing;
 	uint64 hash; /* of the row as it is given (ae_hash.h); in training, or of a crossed model */
-	/* in training: the value of the target, and a hash of it too, which tells records apart */
-	double target;
-	bool target_missing;
+	/* in training: what has a role, and a hash with the target too, which tells records apart */
+	PgaeRoleValue roles[PGAE_N_ROLES];
 	uint64 order;
 } PgaeRow;
 
@@ -238,8 +252,8 @@ extern PgaeCodec *pgae_codec_create_training(const PgaeOptions *options, Oid arg
  * To go on training a model: rows get a hash, and records the numbers of levels, of which
  * pgae_codec_unpack makes levels of the schema of a fold.
  */
-/* Rows must have the column of the model's target too. */
-extern void pgae_codec_start_training(PgaeCodec *codec);
+/* Rows must have the column of the model's target too, and that of feedback, if not NULL. */
+extern void pgae_codec_start_training(PgaeCodec *codec, char *feedback);
 extern void pgae_codec_set_fold(PgaeCodec *codec, unsigned fold);
 
 /*

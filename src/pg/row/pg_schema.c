@@ -66,6 +66,14 @@ choose_listed(int *chosen, TupleDesc tupdesc, const PgaeOptions *options)
 	return n;
 }
 
+/* Whether a column is there for something else than to be an input. */
+static bool
+has_role(const PgaeOptions *options, const char *name)
+{
+	return (options->target && strcmp(options->target, name) == 0) ||
+		   (options->feedback && strcmp(options->feedback, name) == 0);
+}
+
 /* Attributes to train on, into chosen (room for natts).  Returns how many. */
 static int
 choose_attributes(int *chosen, TupleDesc tupdesc, const PgaeOptions *options)
@@ -75,6 +83,8 @@ choose_attributes(int *chosen, TupleDesc tupdesc, const PgaeOptions *options)
 
 	if (options->target && pgae_find_attribute(tupdesc, options->target, true) < 0)
 		raise_unknown_option_column(tupdesc, "target", options->target);
+	if (options->feedback && pgae_find_attribute(tupdesc, options->feedback, true) < 0)
+		raise_unknown_option_column(tupdesc, "feedback", options->feedback);
 	foreach (cell, options->exclude)
 	{
 		if (pgae_find_attribute(tupdesc, lfirst(cell), false) < 0)
@@ -89,7 +99,7 @@ choose_attributes(int *chosen, TupleDesc tupdesc, const PgaeOptions *options)
 			Form_pg_attribute att = TupleDescAttr(tupdesc, i);
 
 			if (att->attisdropped || list_has_name(options->exclude, NameStr(att->attname)) ||
-				(options->target && strcmp(options->target, NameStr(att->attname)) == 0))
+				has_role(options, NameStr(att->attname)))
 				continue;
 			pgae_find_attribute(tupdesc, NameStr(att->attname), true);
 			chosen[n++] = i;
@@ -301,13 +311,13 @@ schema_set_names(const PgaeCodec *codec, AeSchema *schema)
 {
 	for (uint32 s = 0; s < codec->n_sources && GetDatabaseEncoding() == PG_SQL_ASCII; s++)
 		schema->raw_names |= !is_ascii(codec->sources[s].name);
-	if (codec->has_target && GetDatabaseEncoding() == PG_SQL_ASCII)
-		schema->raw_names |= !is_ascii(codec->target.name);
+	if (pgae_has_role(codec, PGAE_ROLE_TARGET) && GetDatabaseEncoding() == PG_SQL_ASCII)
+		schema->raw_names |= !is_ascii(codec->roles[PGAE_ROLE_TARGET].name);
 	for (uint32 s = 0; s < codec->n_sources; s++)
 		set_name(&schema->columns[codec->sources[s].first], codec->sources[s].name,
 				 schema->raw_names);
-	if (codec->has_target)
-		set_name(&schema->target, codec->target.name, schema->raw_names);
+	if (pgae_has_role(codec, PGAE_ROLE_TARGET))
+		set_name(&schema->target, codec->roles[PGAE_ROLE_TARGET].name, schema->raw_names);
 }
 
 /* Fills in source and its columns; n: values of an array, 0 for a column of one value. */
@@ -380,7 +390,7 @@ set_target(PgaeCodec *codec, AeSchema *schema, size_t *stored, TupleDesc tupdesc
 {
 	int number = pgae_find_attribute(tupdesc, codec->options->target, true);
 	Form_pg_attribute att = TupleDescAttr(tupdesc, number);
-	PgaeSource *source = &codec->target;
+	PgaeSource *source = &codec->roles[PGAE_ROLE_TARGET];
 	PgaePart part;
 
 	pgae_part_init(&part, number, att->atttypid, att->atttypmod);
@@ -393,7 +403,7 @@ set_target(PgaeCodec *codec, AeSchema *schema, size_t *stored, TupleDesc tupdesc
 		source->levels = pgae_levels_create(codec->context, false);
 		pgae_levels_start_learning(source->levels, codec->share, source->name, part.att);
 	}
-	schema->has_target = codec->has_target = true;
+	schema->has_target = true;
 	schema->target.kind = source->kind;
 	schema->target.scaling = AE_SCALING_STANDARD;
 	schema->target.scale = 1;
@@ -432,6 +442,8 @@ build_row_schema(PgaeCodec *codec, TupleDesc tupdesc, const int *chosen, int n)
 	}
 	if (codec->options->target)
 		set_target(codec, schema, stored, tupdesc, n_values);
+	if (codec->options->feedback)
+		pgae_codec_take_feedback(codec, codec->options->feedback);
 	schema_set_names(codec, schema);
 	codec->schema = schema;
 	pgae_codec_lay_out_record(codec, stored);

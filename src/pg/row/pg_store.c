@@ -779,7 +779,8 @@ pgae_store_scale(AeRows *rows, AeMoments *cells, PgaeStore *store, PgaeCodec *co
 		add_moments(cells, out, schema->n_dense);
 		if (schema->has_target)
 		{
-			out[width] = ae_target_cell(&schema->target, row->target, row->target_missing);
+			out[width] = ae_target_cell(&schema->target, row->roles[PGAE_ROLE_TARGET].value,
+										row->roles[PGAE_ROLE_TARGET].missing);
 			rows->n_labelled += ae_target_count(out + width, 1);
 		}
 		if (store->file)

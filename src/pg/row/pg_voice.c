@@ -40,6 +40,7 @@ static const char *const names[PGAE_N_NOTICES] = {
 	[PGAE_NOTICE_ALL_NULL] = "columns of NULL left out",
 	[PGAE_NOTICE_COLUMNS] = "columns to look at",
 	[PGAE_NOTICE_LABELS] = "rare labels not learnt",
+	[PGAE_NOTICE_VERDICTS] = "no verdicts",
 	[PGAE_NOTICE_DIVERGED] = "training diverged",
 	[PGAE_NOTICE_NO_MODEL] = "no model",
 };

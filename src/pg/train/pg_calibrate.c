@@ -6,13 +6,13 @@
 
 #include <math.h>
 
+#include "ae_bundle.h"
 #include "ae_calibrate.h"
 #include "ae_impute.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-/* Calibration: rows of a batch, and multiply-adds that one may take (some 20 ms). */
-#define SCORE_BATCH 64
+/* Calibration: multiply-adds that a batch may take (some 20 ms). */
 #define SCORE_MACS 5e8
 
 /* Rows that hidden cells are filled in, and multiply-adds of that (some 250 ms). */
@@ -55,7 +55,7 @@ batch_of(const AeNet *net)
 {
 	double batch = SCORE_MACS / ae_net_macs(net);
 
-	return batch < 1 ? 1 : batch > SCORE_BATCH ? SCORE_BATCH : (size_t) batch;
+	return batch < 1 ? 1 : batch > PGAE_SCORE_BATCH ? PGAE_SCORE_BATCH : (size_t) batch;
 }
 
 /* ---- unseen values ---- */
@@ -112,7 +112,7 @@ tally_target(AeTargetTally *tally, AeScorer *scorer, const AeReal *codes, const 
 static void
 fill_terms(AeTerms *terms, AeScorer *scorer, const AeReal *codes, size_t n)
 {
-	double errors[SCORE_BATCH];
+	double errors[PGAE_SCORE_BATCH];
 
 	ae_scorer_errors(errors, scorer, ae_scorer_decode(scorer, codes, n), n);
 	for (size_t i = 0; i < n; i++)
@@ -164,6 +164,32 @@ score_sample(PgaeJob *job, AeTerms *terms)
 	pfree(ranges);
 }
 
+/* What verdicts make of the raw scores. */
+static void
+judge_scores(PgaeJob *job)
+{
+	PgaeSample sample = pgae_sample_begin(job);
+	PgaePanel *panel;
+	AeScorer *scorer;
+	AeReal *labels;
+
+	if (ae_verdicts_count(&job->models[0].verdicts) == 0)
+		return;
+	panel = pgae_panel_make(job->models, 1, PGAE_SCORE_BATCH);
+	scorer = &panel->scorer;
+	labels = job->rows.has_target ? palloc(scorer->batch * sizeof(AeReal)) : NULL;
+	for (size_t first = 0; first < sample.n; first += scorer->batch)
+	{
+		size_t count = Min(scorer->batch, sample.n - first);
+
+		pgae_report_step(job->report, "calibrating", first, sample.n);
+		pgae_sample_next(job, &sample, scorer, labels, first, count);
+		for (size_t i = 0; i < count; i++)
+			job->scores[first + i] *= ae_members_judge(scorer, i, true);
+	}
+	pgae_panel_free(panel);
+}
+
 void
 pgae_job_score_rows(PgaeJob *job)
 {
@@ -187,6 +213,7 @@ pgae_job_score_rows(PgaeJob *job)
 	job->n_scores = job->unseen ? pgae_job_weigh_frequent(job, sample.n) : sample.n;
 	job->scores_unseen = sample.unseen;
 	job->model = &job->models[0];
+	judge_scores(job);
 }
 
 /* ---- imputing ---- */

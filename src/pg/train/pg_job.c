@@ -3,7 +3,7 @@
  *
  * A sequence of phases that share one PgaeJob: measure the columns and resolve the options
  * (pg_measure.c), scale the rows (pg_scale.c), train (pg_run.c), find pairs and prototypes
- * (pg_extras.c), calibrate (pg_calibrate.c), compare with principal components.  Every
+ * (pg_extras.c), weigh verdicts (pg_verdict.c), calibrate (pg_calibrate.c), compare with principal components.  Every
  * phase is a loop of short steps with a look at interrupts between them.  The networks of a
  * job, its members, share everything but their weights.
  *
@@ -74,6 +74,7 @@ pgae_job_run(PgaeJob *job)
 	pgae_job_find_frequent(job);
 	pgae_job_make_pairs(job);
 	pgae_job_make_prototypes(job);
+	pgae_job_weigh_verdicts(job);
 	pgae_job_score_rows(job);
 	pgae_job_choose_filling(job);
 	pgae_job_sketch(job);

@@ -93,11 +93,11 @@ end_measures(Measures *measures, const AeSchema *schema)
 static void
 measure_target(Measures *measures, const PgaeRow *row)
 {
-	if (row->target_missing)
+	if (row->roles[PGAE_ROLE_TARGET].missing)
 		return;
 	if (measures->target_counts)
-		measures->target_counts[(int) row->target]++;
-	ae_moments_add(&measures->target, row->target);
+		measures->target_counts[(int) row->roles[PGAE_ROLE_TARGET].value]++;
+	ae_moments_add(&measures->target, row->roles[PGAE_ROLE_TARGET].value);
 }
 
 static void
@@ -335,12 +335,13 @@ count_labels(PgaeJob *job)
 	while ((record = pgae_store_next(job->store)) != NULL)
 	{
 		const PgaeRow *row = pgae_codec_unpack(job->codec, record);
-		AeReal label = ae_target_cell(target, row->target, row->target_missing);
+		AeReal label = ae_target_cell(target, row->roles[PGAE_ROLE_TARGET].value,
+									  row->roles[PGAE_ROLE_TARGET].missing);
 
 		if (n++ % PGAE_ROWS_PER_CHECK == 0)
 			pgae_report_step(job->report, "counting labels", n, job->n_rows);
-		target->n_missing += row->target_missing;
-		target->other += !row->target_missing && ae_target_count(&label, 1) == 0;
+		target->n_missing += row->roles[PGAE_ROLE_TARGET].missing;
+		target->other += !row->roles[PGAE_ROLE_TARGET].missing && ae_target_count(&label, 1) == 0;
 	}
 }
 

@@ -87,9 +87,10 @@ planned_memory(const PgaeJob *job)
 		trainer += state;
 	}
 	trainer = Max(trainer, pgae_pca_memory(job));
-	/* what stays of each fold: its columns, and prototypes and what finds them */
+	/* what stays of each fold: its columns, verdicts, and prototypes and what finds them */
 	of_fold =
 		model->schema.n_columns * sizeof(AeColumn) +
+		pgae_job_n_verdicts(job) * rows.width * sizeof(AeReal) +
 		3 * Min((size_t) PGAE_PROTOTYPE_CELLS, AE_MAX_PROTOTYPES * rows.width) * sizeof(AeReal);
 	/* at most 8 networks of 512 MB: no sum overflows */
 	return other_folds * of_fold +

@@ -99,7 +99,8 @@ pgae_sample_next(const PgaeJob *job, const PgaeSample *sample, AeScorer *scorer,
 
 			ae_scorer_take(scorer, i, row->values, row->missing);
 			if (labels)
-				labels[i] = ae_target_cell(&schema->target, row->target, row->target_missing);
+				labels[i] = ae_target_cell(&schema->target, row->roles[PGAE_ROLE_TARGET].value,
+										   row->roles[PGAE_ROLE_TARGET].missing);
 		}
 		else if (labels)
 			pgae_store_read_labelled(&job->rows, scorer->cells + i * job->rows.width, labels + i,

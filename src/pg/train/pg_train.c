@@ -65,8 +65,9 @@ struct PgaeTraining
 	PgaeTrack *track; /* or NULL */
 	uint32 n_folds;
 	Fold folds[AE_MAX_FOLDS];
-	List *waiting;    /* of Waiting */
-	PgaeHolder waits; /* their bytes */
+	PgaeStore *judged[2]; /* dismissed, which are in the folds too, and confirmed; NULL: none */
+	List *waiting;        /* of Waiting */
+	PgaeHolder waits;     /* their bytes */
 };
 
 /* The state of one aggregate (one group). */
@@ -183,6 +184,12 @@ close_stores(PgaeTraining *training)
 			pgae_store_end(training->folds[f].store);
 		training->folds[f].store = NULL;
 	}
+	for (int verdict = 0; verdict < 2; verdict++)
+	{
+		if (training->judged[verdict])
+			pgae_store_end(training->judged[verdict]);
+		training->judged[verdict] = NULL;
+	}
 }
 
 /* Closes files; an aggregate may end without its final function. */
@@ -210,7 +217,7 @@ begin_from_model(PgaeTraining *training, struct varlena *bytes, Oid row_type)
 	training->init = init;
 	training->n_folds = init->n_folds;
 	training->codec = pgae_codec_create(schemas, (int) init->n_folds, row_type, training->context);
-	pgae_codec_start_training(training->codec);
+	pgae_codec_start_training(training->codec, training->options->feedback);
 }
 
 /* A context of its own below parent: small at first, as there may be thousands of groups. */
@@ -314,8 +321,8 @@ check_finite(PgaeTraining *training, Datum datum, const PgaeRow *row)
 		if (unlikely(!isfinite(row->values[c])))
 			raise_not_finite(training, datum, c, row->values[c]);
 	}
-	if (schema->has_target && !isfinite(row->target))
-		raise_not_finite(training, datum, PGAE_TARGET_COLUMN, row->target);
+	if (schema->has_target && !isfinite(row->roles[PGAE_ROLE_TARGET].value))
+		raise_not_finite(training, datum, PGAE_TARGET_COLUMN, row->roles[PGAE_ROLE_TARGET].value);
 }
 
 static bool
@@ -329,6 +336,53 @@ all_missing(const PgaeRow *row, uint32_t n)
 	return row->any_missing;
 }
 
+/* A store of the training's own. */
+static PgaeStore *
+begin_store(PgaeTraining *training)
+{
+	MemoryContext old = MemoryContextSwitchTo(training->context);
+	PgaeStore *store = pgae_store_begin(training->budget, pgae_codec_record_size(training->codec),
+										training->options->train.seed);
+
+	MemoryContextSwitchTo(old);
+	return store;
+}
+
+/* Puts the row just read into a store. */
+static void
+store_row(PgaeTraining *training, PgaeStore *store, const PgaeRow *row)
+{
+	pgae_codec_pack(training->codec, pgae_store_record(store));
+	pgae_store_add(store, row->order);
+}
+
+static size_t
+count_judged(const PgaeTraining *training, bool verdict)
+{
+	return training->judged[verdict] ? pgae_store_count(training->judged[verdict]) : 0;
+}
+
+/* Takes the verdict on the row just read; whether it is a confirmed anomaly. */
+static bool
+collect_verdict(PgaeTraining *training, const PgaeRow *row)
+{
+	const PgaeRoleValue *verdict = &row->roles[PGAE_ROLE_FEEDBACK];
+	bool confirmed = verdict->value != 0;
+
+	if (training->options->feedback == NULL || verdict->missing)
+		return false;
+	if (count_judged(training, false) + count_judged(training, true) == AE_MAX_VERDICTS)
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						errmsg("column \"%s\" has more than %d verdicts",
+							   training->options->feedback, AE_MAX_VERDICTS),
+						errdetail("A model keeps each of them and compares every row with it."),
+						errhint("Give the latest ones, and NULL for the others.")));
+	if (training->judged[confirmed] == NULL)
+		training->judged[confirmed] = begin_store(training);
+	store_row(training, training->judged[confirmed], row);
+	return confirmed;
+}
+
 /* Takes one row, once the schema stands. */
 static void
 collect(PgaeTraining *training, Datum datum)
@@ -338,20 +392,15 @@ collect(PgaeTraining *training, Datum datum)
 	Fold *fold = &training->folds[training->n_folds > 1 ? ae_hash_fold(row->hash) : 0];
 
 	check_finite(training, datum, row);
-	if (all_missing(row, schema->n_columns))
+	if (all_missing(row, schema->n_columns) || collect_verdict(training, row))
 		return;
 	if (fold->store == NULL)
 	{
-		MemoryContext old = MemoryContextSwitchTo(training->context);
-
-		fold->store = pgae_store_begin(training->budget, pgae_codec_record_size(training->codec),
-									   training->options->train.seed);
+		fold->store = begin_store(training);
 		fold->hash = row->hash;
-		MemoryContextSwitchTo(old);
 	}
 	fold->varies |= row->hash != fold->hash;
-	pgae_codec_pack(training->codec, pgae_store_record(fold->store));
-	pgae_store_add(fold->store, row->order);
+	store_row(training, fold->store, row);
 }
 
 /* Keeps a row until another one tells how long its arrays are. */
@@ -510,6 +559,8 @@ make_job(PgaeTraining *training, uint32 f, uint32 n_members, const instr_time *s
 	job->codec = training->codec;
 	job->store = training->folds[training->n_folds > 1 ? 1 - f : 0].store;
 	job->unseen = training->n_folds > 1 ? training->folds[f].store : NULL;
+	job->dismissed = training->judged[false];
+	job->confirmed = training->judged[true];
 	job->start = start;
 	job->track = training->track;
 	job->voice = pgae_budget_voice(training->budget);
@@ -587,6 +638,12 @@ tell_rows(PgaeTraining *training)
 		digest_rows(digest, training->folds[f].store, pgae_budget_report(training->budget));
 		n_rows += pgae_store_count(training->folds[f].store);
 	}
+	for (int verdict = 0; verdict < 2; verdict++)
+	{
+		digest[0] = ae_hash_word(digest[0], count_judged(training, verdict));
+		if (training->judged[verdict])
+			digest_rows(digest, training->judged[verdict], pgae_budget_report(training->budget));
+	}
 	pgae_track_rows(training->track, n_rows, digest);
 }
 
@@ -599,6 +656,11 @@ run_jobs(PgaeTraining *training, PgaeJob **jobs, uint32 n_members)
 	INSTR_TIME_SET_CURRENT(*start);
 	for (uint32 f = 0; f < training->n_folds; f++)
 		pgae_store_sort(training->folds[f].store);
+	for (int verdict = 0; verdict < 2; verdict++)
+	{
+		if (training->judged[verdict])
+			pgae_store_sort(training->judged[verdict]);
+	}
 	if (training->track)
 		tell_rows(training);
 	for (uint32 f = 0; f < training->n_folds; f++)
@@ -726,6 +788,19 @@ kept_result(const TrainState *state)
 	return bytes;
 }
 
+/* Where there was to be feedback, and is none. */
+static void
+notice_no_verdicts(const PgaeTraining *training)
+{
+	PgaeVoice *voice = pgae_budget_voice(training->budget);
+
+	if (training->options->feedback && !training->judged[false] && !training->judged[true] &&
+		pgae_voice_may(voice, PGAE_NOTICE_VERDICTS))
+		ereport(NOTICE, (errmsg("%scolumn \"%s\" has no verdicts: it is NULL in all rows",
+								pgae_voice_prefix(voice), training->options->feedback),
+						 errdetail("The model is as one without feedback.")));
+}
+
 /* From rows to bytes in result_context, or NULL where there is nothing to learn. */
 static bytea *
 train(PgaeTraining *training, MemoryContext result_context)
@@ -734,6 +809,7 @@ train(PgaeTraining *training, MemoryContext result_context)
 	uint32 n_members =
 		training->init ? training->init->n_members : pgae_options_members(training->options);
 
+	notice_no_verdicts(training);
 	settle_folds(training);
 	if (training->init == NULL)
 		pgae_notice_columns(training->codec, schema_of(training), training->options,
@@ -763,6 +839,14 @@ pgae_training_end(PgaeTraining *training)
 
 	if (training->folds[0].store == NULL && training->folds[1].store == NULL)
 	{
+		if (training->judged[true])
+			ereport(
+				ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("column \"%s\" is true in all rows", training->options->feedback),
+				 errdetail("Confirmed anomalies are not trained on, and no other row is there."),
+				 errhint("true is a confirmed anomaly, false a dismissed one, NULL a row that "
+						 "nobody has judged.")));
 		ereport(NOTICE, (errmsg("no rows to train on: all of them are NULL")));
 		return NULL;
 	}

@@ -46,6 +46,8 @@ typedef struct PgaeJob
 	PgaeCodec *codec;
 	PgaeStore *store;                    /* rows to train on */
 	PgaeStore *unseen;                   /* rows of the other fold, or NULL */
+	PgaeStore *confirmed;                /* anomalies of all folds, or NULL */
+	PgaeStore *dismissed;                /* rows of all folds, also among the above, or NULL */
 	const AeModel *init[AE_MAX_MEMBERS]; /* models to start from, or NULL */
 	const instr_time *start;
 	PgaeVoice *voice;
@@ -97,6 +99,23 @@ static inline size_t
 pgae_job_all_rows(const PgaeJob *job)
 {
 	return job->n_rows + pgae_job_other_rows(job);
+}
+
+/* Whether the verdicts are those of the model to start from. */
+static inline bool
+pgae_job_keeps_verdicts(const PgaeJob *job)
+{
+	return job->init[0] && job->options->feedback == NULL;
+}
+
+/* How many verdicts the model will have. */
+static inline size_t
+pgae_job_n_verdicts(const PgaeJob *job)
+{
+	if (pgae_job_keeps_verdicts(job))
+		return ae_verdicts_count(&job->init[0]->verdicts);
+	return (job->confirmed ? pgae_store_count(job->confirmed) : 0) +
+		   (job->dismissed ? pgae_store_count(job->dismissed) : 0);
 }
 
 /* A number as the model keeps it: NaN stands for one that could not be had. */
@@ -205,7 +224,15 @@ extern size_t pgae_job_weigh_frequent(PgaeJob *job, size_t n);
 extern void pgae_job_make_pairs(PgaeJob *job);
 extern void pgae_job_make_prototypes(PgaeJob *job);
 
+/* ---- pg_verdict.c: rows that were judged ---- */
+
+/* The verdicts of the model, with their reach; see ae_verdict.h. */
+extern void pgae_job_weigh_verdicts(PgaeJob *job);
+
 /* ---- pg_calibrate.c: scores of rows ---- */
+
+/* Calibration: rows of a batch. */
+#define PGAE_SCORE_BATCH 64
 
 /* Members of a job made ready to score. */
 typedef struct PgaePanel

@@ -1,0 +1,140 @@
+/*
+ * pg_verdict.c: the rows of a training that were judged, and how far that reaches: see ae_verdict.h.
+ */
+#include "pg_train.h"
+
+#include "utils/memutils.h"
+
+/* Rows by which reach is found, and cells of them all together. */
+#define FIT_ROWS ((size_t) 4096)
+#define FIT_CELLS ((size_t) 4 * 1024 * 1024)
+
+/* Where there are no prototypes, as many rows of training as this stand for them. */
+#define STAND_INS ((size_t) 64)
+
+/* Cells of the rows of a store; returns where the next ones go. */
+static AeReal *
+read_judged(AeReal *cells, PgaeJob *job, PgaeStore *store)
+{
+	const char *record;
+
+	if (store == NULL)
+		return cells;
+	pgae_store_rewind(store);
+	while ((record = pgae_store_next(store)) != NULL)
+	{
+		const PgaeRow *row = pgae_codec_unpack(job->codec, record);
+
+		CHECK_FOR_INTERRUPTS();
+		ae_scaler_apply(cells, &job->models[0].schema, row->values, row->missing);
+		cells += job->rows.width;
+	}
+	return cells;
+}
+
+static uint32
+count_judged(PgaeStore *store)
+{
+	return store ? (uint32) pgae_store_count(store) : 0;
+}
+
+/* The verdicts, without their reach. */
+static void
+gather_verdicts(PgaeJob *job, AeVerdicts *verdicts)
+{
+	size_t n_cells = pgae_job_n_verdicts(job) * job->rows.width;
+
+	if (pgae_job_keeps_verdicts(job))
+		*verdicts = job->init[0]->verdicts;
+	else if (n_cells > 0)
+	{
+		pgae_job_check_memory(job, n_cells * sizeof(AeReal));
+		verdicts->n_confirmed = count_judged(job->confirmed);
+		verdicts->n_dismissed = count_judged(job->dismissed);
+		verdicts->cells = MemoryContextAllocHuge(CurrentMemoryContext, n_cells * sizeof(AeReal));
+		read_judged(read_judged(verdicts->cells, job, job->confirmed), job, job->dismissed);
+	}
+	verdicts->reach = palloc(Max(verdicts->n_confirmed, 1) * sizeof(double));
+}
+
+/* What distance terms are measured from. */
+static void
+place_centres(AeClusters *clusters, PgaeJob *job)
+{
+	const AeModel *model = &job->models[0];
+	const AePrototypes *prototypes = &model->prototypes;
+	const AeReal *seeds = prototypes->cells;
+	uint32 n = prototypes->n;
+	size_t bytes;
+	AeError error;
+
+	if (n == 0)
+	{
+		AeReal *rows;
+
+		n = (uint32) Min(STAND_INS, Max(job->progress->n_train, 1));
+		rows = palloc(n * job->rows.width * sizeof(AeReal));
+		pgae_job_read_training(job, rows, 0, n, n);
+		seeds = rows;
+	}
+	pgae_raise_unless_ok(ae_clusters_size(&bytes, n, &model->net.layout, &error), &error, NULL);
+	ae_clusters_init(clusters, MemoryContextAllocHuge(CurrentMemoryContext, bytes), n, seeds,
+					 &model->net.layout);
+	ae_clusters_begin(clusters, pgae_kernels());
+}
+
+/* Rows that calibrate, those that come first, and their distance terms. */
+static size_t
+read_fit(AeReal *rows, double *terms, PgaeJob *job, size_t limit)
+{
+	PgaeSample sample = pgae_sample_begin(job);
+	size_t n = Min(sample.n, limit);
+	PgaePanel *panel = pgae_panel_make(job->models, 1, 1);
+	AeClusters clusters;
+	AeReal label;
+
+	place_centres(&clusters, job);
+	for (size_t i = 0; i < n; i++)
+	{
+		AeReal *row = rows + i * job->rows.width;
+
+		pgae_report_step(job->report, "weighing verdicts", i, n);
+		pgae_sample_next(job, &sample, &panel->scorer, job->rows.has_target ? &label : NULL, i, 1);
+		memcpy(row, panel->scorer.cells, job->rows.width * sizeof(AeReal));
+		terms[i] = ae_distance_term(&clusters.nearest, &clusters.distance, row);
+	}
+	pgae_panel_free(panel);
+	return n;
+}
+
+static int
+ascending(const void *a, const void *b)
+{
+	double x = *(const double *) a;
+	double y = *(const double *) b;
+
+	return x < y ? -1 : x > y ? 1 : 0;
+}
+
+void
+pgae_job_weigh_verdicts(PgaeJob *job)
+{
+	AeModel *model = &job->models[0];
+	size_t limit = Min(FIT_ROWS, FIT_CELLS / job->rows.width), n;
+	AeReal *rows;
+	double *terms, *scratch;
+
+	gather_verdicts(job, &model->verdicts);
+	if (ae_verdicts_count(&model->verdicts) == 0)
+		return;
+	rows = palloc(limit * job->rows.width * sizeof(AeReal));
+	terms = palloc(limit * sizeof(double));
+	scratch = palloc(ae_verdicts_scratch(limit) * sizeof(double));
+	n = read_fit(rows, terms, job, limit);
+	qsort(terms, n, sizeof(double), ascending);
+	ae_verdicts_fit(&model->verdicts, rows, terms, n, &model->net.layout, scratch,
+					pgae_check_interrupts);
+	pfree(rows);
+	pfree(terms);
+	pfree(scratch);
+}
