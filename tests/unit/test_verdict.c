@@ -144,6 +144,20 @@ test_fit_by_hand(void **state)
 	assert_true(verdicts.dismissed_reach == 1 && reach[0] == 1);
 }
 
+/* Distances 1, 2, 3, 4, 5 and 100 on two columns of four: the five nearest, mean 3 / 2. */
+static void
+test_term(void **state)
+{
+	AeReal centres[6 * N_CELLS] = {0}, row[N_CELLS] = {0};
+	const AeReal steps[] = {5, 100, 1, 4, 2, 3};
+
+	(void) state;
+	for (int k = 0; k < 6; k++)
+		centres[k * N_CELLS + 1] = steps[k];
+	assert_true(near(ae_verdict_term(row, centres, 6, &layout), 1.5 * 1.5));
+	assert_true(near(ae_verdict_term(row, centres, 2, &layout), 26.25 * 26.25));
+}
+
 static int
 ascending(const void *a, const void *b)
 {
@@ -208,6 +222,7 @@ main(void)
 		cmocka_unit_test(test_squares),     cmocka_unit_test(test_groups_and_tags),
 		cmocka_unit_test(test_factor),      cmocka_unit_test(test_leaving_out),
 		cmocka_unit_test(test_fit_by_hand), cmocka_unit_test(test_against_plain),
+		cmocka_unit_test(test_term),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

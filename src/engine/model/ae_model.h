@@ -83,9 +83,9 @@ typedef struct AeModel
 	AePrototypes prototypes;
 	AePairs pairs;
 	AeExtremes extremes;
-	AeFrequent frequent; /* rows that it was trained on; in a fold of its first member, for all */
-	AeVerdicts verdicts; /* in a fold of its first member, for all */
-	double error_norm;   /* raw score = error / error_norm + distance / distance_norm + extreme, */
+	AeFrequent frequent;  /* rows that it was trained on; in a fold of its first member, for all */
+	AeVerdicts verdicts;  /* in a fold of its first member, for all */
+	double error_norm;    /* raw score = error / error_norm + distance / distance_norm + extreme, */
 	double distance_norm; /* times what verdicts make of it */
 	uint32_t n_history;
 	AeEpoch *history;

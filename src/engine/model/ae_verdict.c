@@ -135,17 +135,17 @@ ae_verdicts_scratch(size_t n)
 	return (size_t) (REACHED_SHARE * (double) n) + 1;
 }
 
-/* The smallest squares of rows to one of them, room for as many as scratch has; the largest of them. */
-static double
-reached_square(const AeReal *judged, const AeReal *rows, size_t n, const AeLayout *layout,
-			   double *smallest, AeCheck check)
+/* The n_kept smallest squares of a row to others, in order; how many there are. */
+static size_t
+smallest_squares(double *smallest, size_t n_kept, const AeReal *row, const AeReal *others, size_t n,
+				 const AeLayout *layout, AeCheck check)
 {
-	size_t n_cells = ae_layout_cells(layout), n_kept = ae_verdicts_scratch(n), kept = 0;
+	size_t n_cells = ae_layout_cells(layout), kept = 0;
 
 	for (size_t r = 0; r < n; r++)
 	{
 		double limit = kept < n_kept ? INFINITY : smallest[n_kept - 1];
-		double square = ae_verdict_square(judged, rows + r * n_cells, layout, limit);
+		double square = ae_verdict_square(row, others + r * n_cells, layout, limit);
 		size_t at;
 
 		if (r % (AE_CHECK_NUMBERS / AE_MAX_WIDTH) == 0)
@@ -157,7 +157,18 @@ reached_square(const AeReal *judged, const AeReal *rows, size_t n, const AeLayou
 			smallest[at] = smallest[at - 1];
 		smallest[at] = square;
 	}
-	return kept > 0 ? smallest[kept - 1] : INFINITY;
+	return kept;
+}
+
+double
+ae_verdict_term(const AeReal *row, const AeReal *centres, size_t n, const AeLayout *layout)
+{
+	double smallest[AE_VERDICT_NEAREST], sum = 0.0;
+	size_t kept = smallest_squares(smallest, AE_VERDICT_NEAREST, row, centres, n, layout, NULL);
+
+	for (size_t i = 0; i < kept; i++)
+		sum += sqrt(smallest[i]);
+	return kept > 0 ? (sum / (double) kept) * (sum / (double) kept) : 0.0;
 }
 
 void
@@ -169,7 +180,9 @@ ae_verdicts_fit(AeVerdicts *verdicts, const AeReal *rows, const double *terms, s
 	verdicts->dismissed_reach = within_bounds(n > 0 ? terms[n / 2] : 1.0);
 	for (uint32_t i = 0; i < verdicts->n_confirmed; i++)
 	{
-		double own = reached_square(verdicts->cells + i * n_cells, rows, n, layout, scratch, check);
+		size_t kept = smallest_squares(scratch, ae_verdicts_scratch(n),
+									   verdicts->cells + i * n_cells, rows, n, layout, check);
+		double own = kept > 0 ? scratch[kept - 1] : INFINITY;
 
 		verdicts->reach[i] = verdicts->dismissed_reach;
 		if (own < verdicts->dismissed_reach)

@@ -14,8 +14,8 @@
  * frequencies) if the levels differ.  A value on one side and NULL on the other count as 2, by which
  * the values of two rows differ on the average; NULL on both sides as 0.
  *
- * The reach h^2 is the median over rows of their distance term (ae_prototype.h): as far as rows lie
- * from what is usual.  That of a confirmed row ends before it would take in more than 0.3 % of
+ * The reach h^2 is the median over rows of (the mean of D to the AE_VERDICT_NEAREST nearest
+ * prototypes)^2: as far as rows lie from what is usual.  That of a confirmed row ends before it would take in more than 0.3 % of
  * rows: h_i^2 is the 0.3 % quantile of D^2(z, c_i) over rows z, where that is less.
  *
  * On the scoring path: the same bits everywhere, no libm.
@@ -27,6 +27,7 @@
 #include "ae_status.h"
 
 #define AE_MAX_VERDICTS 10000
+#define AE_VERDICT_NEAREST 5
 
 /* No reach is less, and none is more. */
 #define AE_MIN_REACH 1e-12
@@ -57,13 +58,16 @@ double ae_verdict_square(const AeReal *x, const AeReal *y, const AeLayout *layou
 double ae_verdicts_factor(const AeVerdicts *verdicts, const AeReal *cells, const AeLayout *layout,
 						  bool calibrating, AeCheck check);
 
+/* (The mean of D from a row to the AE_VERDICT_NEAREST nearest of n centres)^2; n > 0. */
+double ae_verdict_term(const AeReal *row, const AeReal *centres, size_t n, const AeLayout *layout);
+
 /* Elements of scratch for ae_verdicts_fit over n rows. */
 size_t ae_verdicts_scratch(size_t n);
 
 /*
  * Sets reach and dismissed_reach, whose cells are there, by rows that are not confirmed.
  *
- * rows: n x n_cells; terms: n, their distance terms, ascending; scratch: ae_verdicts_scratch
+ * rows: n x n_cells; terms: n, ae_verdict_term of each, ascending; scratch: ae_verdicts_scratch
  */
 void ae_verdicts_fit(AeVerdicts *verdicts, const AeReal *rows, const double *terms, size_t n,
 					 const AeLayout *layout, double *scratch, AeCheck check);

@@ -57,43 +57,32 @@ gather_verdicts(PgaeJob *job, AeVerdicts *verdicts)
 	verdicts->reach = palloc(Max(verdicts->n_confirmed, 1) * sizeof(double));
 }
 
-/* What distance terms are measured from. */
-static void
-place_centres(AeClusters *clusters, PgaeJob *job)
+/* What the reach is measured from, n of them. */
+static const AeReal *
+find_centres(size_t *n, PgaeJob *job)
 {
-	const AeModel *model = &job->models[0];
-	const AePrototypes *prototypes = &model->prototypes;
-	const AeReal *seeds = prototypes->cells;
-	uint32 n = prototypes->n;
-	size_t bytes;
-	AeError error;
+	const AePrototypes *prototypes = &job->models[0].prototypes;
+	AeReal *rows;
 
-	if (n == 0)
-	{
-		AeReal *rows;
-
-		n = (uint32) Min(STAND_INS, Max(job->progress->n_train, 1));
-		rows = palloc(n * job->rows.width * sizeof(AeReal));
-		pgae_job_read_training(job, rows, 0, n, n);
-		seeds = rows;
-	}
-	pgae_raise_unless_ok(ae_clusters_size(&bytes, n, &model->net.layout, &error), &error, NULL);
-	ae_clusters_init(clusters, MemoryContextAllocHuge(CurrentMemoryContext, bytes), n, seeds,
-					 &model->net.layout);
-	ae_clusters_begin(clusters, pgae_kernels());
+	*n = prototypes->n;
+	if (*n > 0)
+		return prototypes->cells;
+	*n = Min(STAND_INS, Max(job->progress->n_train, 1));
+	rows = palloc(*n * job->rows.width * sizeof(AeReal));
+	pgae_job_read_training(job, rows, 0, *n, *n);
+	return rows;
 }
 
-/* Rows that calibrate, those that come first, and their distance terms. */
+/* Rows that calibrate, those that come first, and how far they lie from centres. */
 static size_t
 read_fit(AeReal *rows, double *terms, PgaeJob *job, size_t limit)
 {
 	PgaeSample sample = pgae_sample_begin(job);
-	size_t n = Min(sample.n, limit);
+	size_t n = Min(sample.n, limit), n_centres;
 	PgaePanel *panel = pgae_panel_make(job->models, 1, 1);
-	AeClusters clusters;
+	const AeReal *centres = find_centres(&n_centres, job);
 	AeReal label;
 
-	place_centres(&clusters, job);
 	for (size_t i = 0; i < n; i++)
 	{
 		AeReal *row = rows + i * job->rows.width;
@@ -101,7 +90,7 @@ read_fit(AeReal *rows, double *terms, PgaeJob *job, size_t limit)
 		pgae_report_step(job->report, "weighing verdicts", i, n);
 		pgae_sample_next(job, &sample, &panel->scorer, job->rows.has_target ? &label : NULL, i, 1);
 		memcpy(row, panel->scorer.cells, job->rows.width * sizeof(AeReal));
-		terms[i] = ae_distance_term(&clusters.nearest, &clusters.distance, row);
+		terms[i] = ae_verdict_term(row, centres, n_centres, &job->models[0].net.layout);
 	}
 	pgae_panel_free(panel);
 	return n;
