@@ -72,7 +72,7 @@ my @actions = (
 	[use => q(SELECT ae.sprt(0.5), ae.alarm_rate(0.01, 2, 3))],
 	[use => q(SELECT ae.compare_models('m'::ae.model, 'm'::ae.model, 't'))],
 	[use => q(SELECT ae.train(t, ae.options(exclude => '{i}', updates => 2) || ae.sparse(top_k => 1)) FROM t)],
-	[use => q(SELECT ae.contract(), ae.denoise('swap'), ae.hash(8), ae.neighbours(), ae.pretrain(), ae.target('even'))],
+	[use => q(SELECT ae.contract(), ae.denoise('swap'), ae.feedback(), ae.hash(8), ae.neighbours(), ae.pretrain(), ae.target('even'))],
 	[use => q(SELECT ae.detect('SELECT a, b FROM t', '{"updates": 2}'))],
 	[use => q(SELECT ae.version())],
 	[use => q(SELECT * FROM ae.model_list)],
