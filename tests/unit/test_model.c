@@ -119,6 +119,7 @@ assert_same_column(const AeColumn *x, const AeColumn *y)
 	assert_true(x->name_len == 0 || memcmp(x->name, y->name, x->name_len) == 0);
 	assert_true((x->name == NULL) == (y->name == NULL));
 	assert_true(x->scaling == y->scaling && x->parts == y->parts && x->element == y->element);
+	assert_true(x->single == y->single);
 	assert_true(x->varies == y->varies && x->observed == y->observed);
 	assert_true(x->indicator == y->indicator && x->n_missing == y->n_missing);
 	assert_true(x->unseen == y->unseen);
@@ -380,7 +381,8 @@ check_column(const AeColumn *column, const uint8_t *b, size_t at)
 {
 	assert_true(b[at] == column->kind && b[at + 1] == column->scaling);
 	assert_true(b[at + 2] == column->parts);
-	assert_int_equal(b[at + 3], column->varies + 2 * column->indicator + 4 * column->observed);
+	assert_int_equal(b[at + 3], column->varies + 2 * column->indicator + 4 * column->observed +
+									64 * column->single);
 	assert_true(sample_get(b, at + 4, 4) == column->element);
 	assert_true(sample_get(b, at + 8, 4) == column->name_len);
 	if (column->name_len > 0)
@@ -812,6 +814,7 @@ rich_model(void)
 	s->columns[1].parts = AE_PART_ALL;
 	s->columns[2].element = 1;
 	s->columns[3].element = 2;
+	s->columns[2].single = s->columns[3].single = true;
 	s->columns[4].kind = AE_KIND_CATEGORY;
 	s->columns[4].n_levels = 3;
 	s->columns[4].levels = s->levels[4];
@@ -855,8 +858,9 @@ test_refused_schema(void **state)
 	refuses(b, length, o.column[0] + 1, AE_SCALING_COUNT, 1, o.column[0] + 1);
 	refuses(b, length, o.column[0] + 2, 1, 1, o.column[0]); /* parts of a number */
 	refuses(b, length, o.column[1] + 2, 1, 1, o.column[1]);
-	refuses(b, length, o.column[0] + 3, 64, 1, o.column[0] + 3);
-	refuses(b, length, o.column[0] + 3, 1 + 4 + 8, 1, o.column[0]); /* no category is wide */
+	refuses(b, length, o.column[0] + 3, 128, 1, o.column[0] + 3);
+	refuses(b, length, o.column[1] + 3, 1 + 4 + 64, 1, o.column[1]); /* a boolean is no float */
+	refuses(b, length, o.column[0] + 3, 1 + 4 + 8, 1, o.column[0]);  /* no category is wide */
 	refuses(b, length, o.column[0] + 3, 1, 1, o.column[0]); /* varies, and was never there */
 	refuses(b, length, o.column[0] + 3, 4, 1, o.net);       /* does not vary: fewer inputs */
 	refuses(b, length, o.column[0] + 3, 7, 1, o.net);       /* an indicator: more */

@@ -83,6 +83,7 @@ typedef struct AeColumn
 	bool observed;  /* training saw a value that is not NULL */
 	bool varies;
 	bool indicator; /* an input says whether the value is missing */
+	bool single;    /* a number: its values were floats; texts of such values are read as floats */
 	int32_t cell;   /* the first one, or -1 */
 	/* of a category: a level of enough rows has no input, or `other` is the most frequent one */
 	bool wide;

@@ -36,7 +36,8 @@
  *  2  u8       parts            of a time: bit 0 hour, 1 weekday, 2 month; else 0
  *  3  u8       flags            bit 0: it varied, and has cells; 1: indicator of NULL;
  *                               2: it was not always NULL; 3: a wide category; 4: a sketch
- *                               follows; 5: and one of errors, at the first value of a column
+ *                               follows; 5: and one of errors, at the first value of a column;
+ *                               6: a number of single precision
  *  4  u32      element          0: a column; 1, 2, ...: of an array column, all numbers
  *  8  u32      name_len         1 .. 1048576; 0 where rows are arrays, and for elements > 1
  * 12  u8 x n   name             UTF-8 unless flagged raw, no zero byte, no name twice

@@ -12,6 +12,8 @@
 #define FLAG_WIDE 8u
 #define FLAG_SKETCH 16u
 #define FLAG_ERRORS 32u
+#define FLAG_SINGLE 64u
+#define FLAGS_ALL 127u
 
 #define COLUMN_BYTES 76 /* without its name */
 #define LEVEL_BYTES 12  /* without its text */
@@ -338,7 +340,7 @@ column_fault(Tally *tally, const AeSchema *schema, const AeColumn *column)
 	if (schema->is_array ? column->element != 0
 						 : column->element > 1 && column->element != tally->element + 1)
 		return "element of a column";
-	if (column->varies && !column->observed)
+	if ((column->varies && !column->observed) || (column->single && column->kind != AE_KIND_NUMBER))
 		return "column flags";
 	if (column->wide && (!category || !column->varies || column->other == 0))
 		return "column flags";
@@ -354,7 +356,8 @@ io_column(AeIo *io, Tally *tally, const AeSchema *schema, AeColumn *column, AeAr
 	size_t start = io->at;
 	uint32_t flags = (column->varies ? FLAG_VARIES : 0) | (column->indicator ? FLAG_INDICATOR : 0) |
 					 (column->observed ? FLAG_OBSERVED : 0) | (column->wide ? FLAG_WIDE : 0) |
-					 (column->sketch ? FLAG_SKETCH : 0) | (column->errors ? FLAG_ERRORS : 0);
+					 (column->sketch ? FLAG_SKETCH : 0) | (column->errors ? FLAG_ERRORS : 0) |
+					 (column->single ? FLAG_SINGLE : 0);
 	const char *problem;
 
 	column->kind = (AeKind) ae_io_enum(io, (int) column->kind, AE_KIND_COUNT, "column kind");
@@ -362,13 +365,13 @@ io_column(AeIo *io, Tally *tally, const AeSchema *schema, AeColumn *column, AeAr
 		(AeScaling) ae_io_enum(io, (int) column->scaling, AE_SCALING_COUNT, "scaling");
 	column->parts = (uint32_t) ae_io_uint(io, column->parts, 1);
 	flags = (uint32_t) ae_io_uint(io, flags, 1);
-	if (flags &
-		~(FLAG_VARIES | FLAG_INDICATOR | FLAG_OBSERVED | FLAG_WIDE | FLAG_SKETCH | FLAG_ERRORS))
+	if (flags & ~FLAGS_ALL)
 		ae_io_fault(io, start + 3, "column flags");
 	column->varies = (flags & FLAG_VARIES) != 0;
 	column->indicator = (flags & FLAG_INDICATOR) != 0;
 	column->observed = (flags & FLAG_OBSERVED) != 0;
 	column->wide = (flags & FLAG_WIDE) != 0;
+	column->single = (flags & FLAG_SINGLE) != 0;
 	ae_io_u32(io, &column->element);
 	io_name(io, tally, schema, column);
 	ae_io_f64(io, &column->shift, AE_IO_FINITE, "column shift");
@@ -424,8 +427,8 @@ io_target(AeIo *io, Tally *tally, AeSchema *schema, AeArena *arena)
 	if (io->in && io->status == AE_OK)
 		sketched = (io->in[start + 3] & (FLAG_SKETCH | FLAG_ERRORS)) != 0;
 	if (sketched || target->kind == AE_KIND_TIME || target->scaling != AE_SCALING_STANDARD ||
-		target->element != 0 || target->indicator || target->wide || !target->varies ||
-		(target->kind == AE_KIND_CATEGORY && target->n_levels < 2))
+		target->element != 0 || target->indicator || target->single || target->wide ||
+		!target->varies || (target->kind == AE_KIND_CATEGORY && target->n_levels < 2))
 		ae_io_fault(io, start, "column of the target");
 }
 

@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
@@ -11,8 +12,8 @@
 #include "pg_codec.h"
 
 /*
- * 42804 unless argtype is a composite or an array of numbers; fills is_array and array.  Of a codec
- * in use nothing changes where that fails.
+ * 42804 unless argtype is a composite, jsonb or an array of numbers; fills is_json, is_array and
+ * array.  Of a codec in use nothing changes where that fails.
  */
 void
 pgae_codec_check_argument(PgaeCodec *codec)
@@ -26,6 +27,9 @@ pgae_codec_check_argument(PgaeCodec *codec)
 						errmsg("could not determine the type of the row")));
 	base = getBaseType(codec->argtype);
 	if (type_is_rowtype(base))
+		return;
+	codec->is_json = base == JSONBOID;
+	if (codec->is_json)
 		return;
 	pgae_part_init(&array, -1, codec->argtype, -1);
 	if (array.conv == PGAE_CONV_ARRAY)
@@ -41,9 +45,11 @@ pgae_codec_check_argument(PgaeCodec *codec)
 			(errcode(ERRCODE_DATATYPE_MISMATCH),
 			 errmsg("a row must be a composite value or an array of numbers, not type %s",
 					format_type_be(codec->argtype)),
-			 errhint("Pass the alias of a table or subquery, ROW(a, b, ...), or an array such as "
-					 "real[].  If a column has the same name as the alias, the name means the "
-					 "column: choose another alias.")));
+			 base == JSONOID
+				 ? errhint("Cast it to jsonb.")
+				 : errhint("Pass the alias of a table or subquery, ROW(a, b, ...), or an array "
+						   "such as real[].  If a column has the same name as the alias, the name "
+						   "means the column: choose another alias.")));
 	ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
 					errmsg("a row array must have numbers as elements, not type %s",
 						   format_type_be(get_element_type(base))),
@@ -140,7 +146,7 @@ adopt_source(PgaeCodec *codec, PgaeSource *source, const AeSchema *const *schema
 
 	source->first = first;
 	source->n = end - first;
-	source->is_array = schema->is_array || column->element > 0;
+	source->is_array = codec->is_array || schema->is_array || column->element > 0;
 	source->kind = column->kind;
 	source->ignored = true;
 	for (uint32 i = first; i < end; i++)
@@ -148,7 +154,7 @@ adopt_source(PgaeCodec *codec, PgaeSource *source, const AeSchema *const *schema
 		for (int f = 0; f < n_schemas; f++)
 			source->ignored &= !schemas[f]->columns[i].observed;
 	}
-	source->name = schema->is_array ? NULL : pgae_column_name(schema, first);
+	source->name = codec->is_array || schema->is_array ? NULL : pgae_column_name(schema, first);
 	if (column->kind == AE_KIND_CATEGORY)
 		adopt_levels(codec, source, schemas, n_schemas);
 }
@@ -196,9 +202,38 @@ fix_values(PgaeCodec *codec)
 }
 
 /*
+ * 42804 unless rows of the codec's type can be of a model of this schema.  An array is matched by
+ * position, as ROW(...) is; 22023 where ae.nameless_rows is off.
+ */
+static void
+check_row_type(const PgaeCodec *codec, const AeSchema *schema)
+{
+	if (!codec->is_array && !codec->is_json && schema->is_array)
+		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+						errmsg("model was trained on arrays, not on rows with named columns"),
+						errhint("Pass an array such as ARRAY[a, b, ...]::real[].")));
+	if (!codec->is_array || schema->is_array)
+		return;
+	for (uint32 c = 0; c < schema->n_columns; c++)
+	{
+		const AeColumn *column = &schema->columns[c];
+
+		if (column->kind != AE_KIND_NUMBER || column->element > 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("model was trained on rows with named columns, not on arrays"),
+					 errdetail("Its column \"%s\" is %s; an array can stand for columns of "
+							   "one number each.",
+							   pgae_column_name(schema, c),
+							   column->element > 0 ? "an array" : pgae_kind_phrase[column->kind]),
+					 errhint("Pass the alias of a table or subquery, or ROW(a, b, ...).")));
+	}
+	pgae_refuse_nameless(NULL);
+}
+
+/*
  * A codec for rows of type argtype and a model of this schema, which must outlive it:
- * to score them, or to go on training.  42804 if such rows are no rows, or arrays where the model
- * has names.
+ * to score them, or to go on training.  42804 if such rows are none of that model.
  */
 PgaeCodec *
 pgae_codec_create(const AeSchema *const *schemas, int n_schemas, Oid argtype, MemoryContext context)
@@ -209,14 +244,7 @@ pgae_codec_create(const AeSchema *const *schemas, int n_schemas, Oid argtype, Me
 	uint32 n = 0;
 	size_t *stored;
 
-	if (codec->is_array && !schema->is_array)
-		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-						errmsg("model was trained on rows with named columns, not on arrays"),
-						errhint("Pass the alias of a table or subquery, or ROW(a, b, ...).")));
-	if (!codec->is_array && schema->is_array)
-		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-						errmsg("model was trained on arrays, not on rows with named columns"),
-						errhint("Pass an array such as ARRAY[a, b, ...]::real[].")));
+	check_row_type(codec, schema);
 	old = MemoryContextSwitchTo(context);
 	codec->schema = schema;
 	codec->crossed = codec->hashing = n_schemas > 1;
@@ -226,7 +254,8 @@ pgae_codec_create(const AeSchema *const *schemas, int n_schemas, Oid argtype, Me
 	stored = palloc(sizeof(size_t) * schema->n_columns);
 	for (uint32 i = 0, end; i < schema->n_columns; i = end)
 	{
-		end = schema->is_array ? schema->n_columns : ae_schema_source_end(schema, i);
+		end = codec->is_array || schema->is_array ? schema->n_columns
+												  : ae_schema_source_end(schema, i);
 		adopt_source(codec, &codec->sources[n++], schemas, n_schemas, i, end);
 	}
 	codec->n_sources = n;
@@ -267,9 +296,27 @@ adopt_target(PgaeCodec *codec)
 	MemoryContextSwitchTo(old);
 }
 
+/* 42804 for jsonb: what is not in an object would be NULL, and nobody would hear of a misspelt key. */
+static void
+refuse_json(const PgaeCodec *codec)
+{
+	if (codec->is_json)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("rows of type jsonb can be scored, but not trained on"),
+				 errhint("Say which columns they have, and of which types: "
+						 "jsonb_populate_record(NULL::my_table, ...), or jsonb_to_record(...) AS "
+						 "t(a real, b text, ...).")));
+}
+
 void
 pgae_codec_start_training(PgaeCodec *codec, char *feedback)
 {
+	refuse_json(codec);
+	if (codec->is_array && !codec->schema->is_array)
+		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+						errmsg("model was trained on rows with named columns, not on arrays"),
+						errhint("Pass the alias of a table or subquery, or ROW(a, b, ...).")));
 	codec->hashing = codec->crossed = true;
 	if (codec->schema->has_target)
 		adopt_target(codec);
@@ -313,6 +360,7 @@ pgae_codec_create_training(const PgaeOptions *options, Oid argtype, PgaeShare *s
 	codec->share = share;
 	codec->voice = voice;
 	codec->learning = codec->hashing = true;
+	refuse_json(codec);
 	if (codec->is_array && option)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("option \"%s\" needs rows with named columns, not arrays", option)));

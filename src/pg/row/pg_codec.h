@@ -5,13 +5,14 @@
  *   pg_codec.c     creates a codec, for a model or for a training
  *   pg_schema.c    builds the schema of a training from its first rows
  *   pg_compile.c   compiles the codec for a row type
+ *   pg_json.c      takes rows of jsonb apart
  *   pg_read.c      rows to values
  *   pg_form.c      values to rows, and to texts
  *   pg_record.c    values to the records of a training, and back
  *
  * Other rooms know a codec by pg_row.h alone.
  *
- * A row is a composite value or an array of numbers; the engine wants one value per AeColumn
+ * A row is a composite value, an array of numbers, or jsonb; the engine wants one value per AeColumn
  * of the model, and returns such values.  The codec knows tuples and columns; what is in a
  * datum only pg_value.c knows.
  *
@@ -26,7 +27,9 @@
  * ROW(a, b, c) has no names to match: PostgreSQL calls its fields f1, f2, f3.  A RECORD
  * with exactly these names and as many fields as the model has columns is matched
  * by position.  (A subquery that names its columns f1 ... fn looks the same; in the
- * model's own order both rules agree.)  Arrays are matched by position and by length.
+ * model's own order both rules agree.)  Arrays are matched by position and by length, also by a model
+ * whose columns have names, if all of them are numbers.  JSON objects are matched by key: a key that is
+ * not there is NULL, as JSON leaves out what there is not.  They are for scoring alone.
  */
 #ifndef PG_CODEC_H
 #define PG_CODEC_H
@@ -44,7 +47,7 @@ typedef struct PgaeSource
 	bool is_target; /* of the model: there is an AeColumn */
 	AeKind kind;
 	bool ignored;       /* scoring: always NULL in training, so that its values do not matter */
-	char *name;         /* in the server's encoding; NULL in a model of arrays */
+	char *name;         /* in the server's encoding; NULL where the row is an array */
 	PgaeLevels *levels; /* of a category */
 	uint64 hash;        /* of the level last read */
 	/* in scoring, for each fold: from the number of a level to the model's; in training [0] */
@@ -96,7 +99,8 @@ struct PgaeCodec
 	PgaeSeen *seen;   /* by column; in a training from scratch, else NULL */
 	PgaeFixed *fixed; /* by AeColumn; NULL in a training that does not start from a model */
 	Oid argtype;      /* as the call declares it, domains included */
-	bool is_array;
+	bool is_array;    /* its rows are arrays: one source has all columns */
+	bool is_json;
 	bool learning;   /* new levels get numbers */
 	void *argdomain; /* domain_check's own */
 	PgaeSource *sources;
@@ -148,10 +152,18 @@ extern void pgae_codec_take_feedback(PgaeCodec *codec, char *name);
 extern uint32 pgae_source_at(const PgaeCodec *codec, uint32 column);
 extern double pgae_fold_level(const PgaeSource *source, unsigned fold, double number);
 
+/* ---- pg_json.c ---- */
+
+/*
+ * Takes a row of jsonb apart into the plan's values and nulls, one per source, of the types that
+ * its parts have from then on.  Returns it, detoasted.
+ */
+extern struct varlena *pgae_json_open(PgaeCodec *codec, Datum row);
+
 /* ---- pg_schema.c ---- */
 extern void pgae_codec_learn_array(PgaeCodec *codec, int n);
 
 /* ---- pg_compile.c ---- */
-extern HeapTupleHeader pgae_codec_open_row(PgaeCodec *codec, Datum row);
+extern void *pgae_codec_open_row(PgaeCodec *codec, Datum row);
 
 #endif

@@ -98,16 +98,17 @@ pgae_is_anonymous(TupleDesc tupdesc)
 	return true;
 }
 
-/* 22023 for a row without names where ae.nameless_rows is off. */
+/* 22023 for a row without names, NULL: an array, where ae.nameless_rows is off. */
 void
 pgae_refuse_nameless(TupleDesc tupdesc)
 {
-	if (!pgae_nameless_rows && pgae_is_anonymous(tupdesc))
+	if (!pgae_nameless_rows && (tupdesc == NULL || pgae_is_anonymous(tupdesc)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("the columns of the row have no names, and \"ae.nameless_rows\" is off"),
-				 errdetail("A row of columns f1, f2, ... may come from ROW(...), also from one "
-						   "that another server has made of a row and sent."),
+				 tupdesc ? errdetail("A row of columns f1, f2, ... may come from ROW(...), also "
+									 "from one that another server has made of a row and sent.")
+						 : errdetail("An array is matched to the model's columns by position."),
 				 errhint("Cast the row to a composite type whose columns are named like the "
 						 "model's, ROW(a, b)::my_type, or pass the row of a table.")));
 }

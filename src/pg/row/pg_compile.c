@@ -198,14 +198,19 @@ deform_row(PgaeRowPlan *plan, HeapTupleHeader header)
 	heap_deform_tuple(&tuple, plan->tupdesc, plan->values, plan->nulls);
 }
 
-/* The header of a composite row, taken apart by a plan compiled for its type. */
-HeapTupleHeader
+/* A row, detoasted, taken apart by a plan compiled for its type. */
+void *
 pgae_codec_open_row(PgaeCodec *codec, Datum row)
 {
-	HeapTupleHeader header = DatumGetHeapTupleHeader(row);
-	Oid type = HeapTupleHeaderGetTypeId(header);
-	int32 typmod = HeapTupleHeaderGetTypMod(header);
+	HeapTupleHeader header;
+	Oid type;
+	int32 typmod;
 
+	if (codec->is_json)
+		return pgae_json_open(codec, row);
+	header = DatumGetHeapTupleHeader(row);
+	type = HeapTupleHeaderGetTypeId(header);
+	typmod = HeapTupleHeaderGetTypMod(header);
 	if (!plan_fits(&codec->plan, type, typmod))
 		compile_row(codec, type, typmod);
 	deform_row(&codec->plan, header);

@@ -213,6 +213,18 @@ form_array(PgaeCodec *codec, Datum row, const double *values, const bool *replac
 	return keep ? row : datum;
 }
 
+void
+pgae_codec_check_form(const PgaeCodec *codec)
+{
+	if (codec->is_json)
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("a row of type jsonb cannot be given back with other values"),
+			 errdetail("The model does not know of which types its columns are."),
+			 errhint("Make it a row of your table: jsonb_populate_record(NULL::my_table, ...).")));
+}
+
 /* Errors of typmods and domains name the column in their context. */
 Datum
 pgae_codec_form(PgaeCodec *codec, Datum row, const double *values, const bool *replace)
@@ -221,6 +233,7 @@ pgae_codec_form(PgaeCodec *codec, Datum row, const double *values, const bool *r
 	ErrorContextCallback callback;
 	Datum result;
 
+	pgae_codec_check_form(codec);
 	callback.callback = form_error_context;
 	callback.arg = &form;
 	callback.previous = error_context_stack;
@@ -261,7 +274,7 @@ expected_level(PgaeCodec *codec, const PgaeSource *source, double value, char *a
 	return pgae_level_text(codec->schema, level, false);
 }
 
-/* One element of a model of arrays. */
+/* One element of a row that is an array. */
 static void
 element_texts(PgaeCodec *codec, const double *values, uint32 column, char **actual, char **expected)
 {
@@ -322,7 +335,7 @@ pgae_codec_texts(PgaeCodec *codec, const double *values, uint32 column, char **a
 	const PgaePart *part;
 	bool isnull;
 
-	if (codec->is_array)
+	if (source->name == NULL)
 	{
 		element_texts(codec, values, column, actual, expected);
 		return;

@@ -310,7 +310,7 @@ read_role(PgaeCodec *codec, PgaeRole role)
 static void
 read_row(PgaeCodec *codec, Datum row)
 {
-	HeapTupleHeader header = pgae_codec_open_row(codec, row);
+	void *opened = pgae_codec_open_row(codec, row);
 	const PgaeRowPlan *plan = &codec->plan;
 
 	for (uint32 s = 0; s < codec->n_sources; s++)
@@ -345,8 +345,8 @@ read_row(PgaeCodec *codec, Datum row)
 		if (pgae_has_role(codec, role))
 			read_role(codec, role);
 	}
-	if ((Pointer) header != DatumGetPointer(row))
-		pfree(header);
+	if (opened != DatumGetPointer(row))
+		pfree(opened);
 }
 
 const PgaeRow *

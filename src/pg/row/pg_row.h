@@ -71,6 +71,8 @@ extern void pgae_part_init(PgaePart *part, int att, Oid type, int32 typmod);
 /* The kind that a column of this type has unless told otherwise, or -1. */
 extern int pgae_part_kind(const PgaePart *part);
 extern bool pgae_part_can_be(const PgaePart *part, AeKind kind);
+/* Whether its values are floats. */
+extern bool pgae_part_is_single(const PgaePart *part);
 /* The type to cast to for a column of this kind, or an array of it. */
 extern const char *pgae_usual_type(AeKind kind, bool is_array);
 /* Bytes of one value in a training record: 8 double, 4 float or number of a level, 1 boolean. */
@@ -189,7 +191,7 @@ extern char *pgae_level_text(const AeSchema *schema, const AeLevel *level, bool 
 extern int32 *pgae_levels_choose(AeColumn *column, const PgaeLevels *levels, const uint64 *counts,
 								 const AeSchema *schema);
 
-/* ---- the row codec: a composite or array datum to values and back (pg_codec.h says how) ---- */
+/* ---- the row codec: a composite, array or jsonb datum to values and back (pg_codec.h) ---- */
 typedef struct PgaeCodec PgaeCodec;
 
 /* What a column of the rows of a training is that is no input. */
@@ -232,7 +234,7 @@ typedef struct PgaeSeen
 #define PGAE_FOLDS 2
 
 /*
- * A codec that finds the model's columns in rows of this type: composites by
+ * A codec that finds the model's columns in rows of this type: composites and jsonb objects by
  * name (RECORD with f1..fn by position), arrays by length.  Cached by the caller;
  * it recompiles itself when a record's (typeid, typmod) changes.  A crossed model has a
  * schema for each fold, which agree in all but statistics and levels.
@@ -285,6 +287,8 @@ extern void pgae_codec_choose(PgaeCodec *codec, unsigned fold);
  * replace[n_columns] alone or all; other columns pass through.  A column of no value at all,
  * and a level without a name, stay as they are.
  */
+/* 0A000 for rows of jsonb, which cannot be formed. */
+extern void pgae_codec_check_form(const PgaeCodec *codec);
 extern Datum pgae_codec_form(PgaeCodec *codec, Datum row, const double *values,
 							 const bool *replace);
 

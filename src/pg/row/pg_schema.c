@@ -348,6 +348,7 @@ set_source(PgaeCodec *codec, AeSchema *schema, size_t *stored, PgaeSource *sourc
 
 		column->kind = source->kind;
 		column->element = source->is_array ? i + 1 : 0;
+		column->single = pgae_part_is_single(part);
 		if (scaling >= 0)
 			column->scaling = (AeScaling) scaling;
 		if (column->kind == AE_KIND_BOOLEAN || column->kind == AE_KIND_CATEGORY)
@@ -463,7 +464,10 @@ pgae_codec_learn_array(PgaeCodec *codec, int n)
 	codec->sources[0].n = (uint32) n;
 	codec->sources[0].is_array = true;
 	for (int i = 0; i < n; i++)
+	{
+		schema->columns[i].single = pgae_part_is_single(&codec->array);
 		stored[i] = pgae_part_stored(&codec->array, AE_KIND_NUMBER);
+	}
 	codec->schema = schema;
 	pgae_codec_lay_out_record(codec, stored);
 	pfree(stored);

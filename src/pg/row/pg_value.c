@@ -246,6 +246,12 @@ pgae_usual_type(AeKind kind, bool is_array)
 	return is_array ? "real[]" : type[kind];
 }
 
+bool
+pgae_part_is_single(const PgaePart *part)
+{
+	return (part->conv == PGAE_CONV_ARRAY ? part->element : part->conv) == PGAE_CONV_FLOAT4;
+}
+
 size_t
 pgae_part_stored(const PgaePart *part, AeKind kind)
 {

@@ -378,6 +378,7 @@ pg_ae_impute(PG_FUNCTION_ARGS)
 	AeReal *outputs, *scratch;
 	bool *missing;
 
+	pgae_codec_check_form(cached->codec);
 	if (memchr(row.missing, true, missing_bytes) == NULL)
 		PG_RETURN_DATUM(PG_GETARG_DATUM(1));
 	missing = memcpy(palloc(missing_bytes), row.missing, missing_bytes);
