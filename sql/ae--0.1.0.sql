@@ -356,13 +356,13 @@ CREATE FUNCTION ae.encode(model bytea, input anyelement) RETURNS real[]
 AS 'MODULE_PATHNAME', 'pg_ae_encode'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION ae.encode(bytea, anyelement) IS
-'code of a row, f(x); the row is a composite value or an array of numbers';
+'code of a row, f(x); the row is a composite value, jsonb or an array of numbers';
 
 CREATE FUNCTION ae.encode(model ae.model, input anyelement) RETURNS real[]
 AS 'MODULE_PATHNAME', 'pg_ae_encode'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION ae.encode(ae.model, anyelement) IS
-'code of a row, f(x); the row is a composite value or an array of numbers';
+'code of a row, f(x); the row is a composite value, jsonb or an array of numbers';
 
 CREATE FUNCTION ae.encode_bits(model bytea, input anyelement) RETURNS bit
 AS 'MODULE_PATHNAME', 'pg_ae_encode_bits'

@@ -158,7 +158,7 @@ extern double pgae_fold_level(const PgaeSource *source, unsigned fold, double nu
  * Takes a row of jsonb apart into the plan's values and nulls, one per source, of the types that
  * its parts have from then on.  Returns it, detoasted.
  */
-extern struct varlena *pgae_json_open(PgaeCodec *codec, Datum row);
+extern struct varlena *pgae_codec_open_json(PgaeCodec *codec, Datum row);
 
 /* ---- pg_schema.c ---- */
 extern void pgae_codec_learn_array(PgaeCodec *codec, int n);

@@ -207,7 +207,7 @@ pgae_codec_open_row(PgaeCodec *codec, Datum row)
 	int32 typmod;
 
 	if (codec->is_json)
-		return pgae_json_open(codec, row);
+		return pgae_codec_open_json(codec, row);
 	header = DatumGetHeapTupleHeader(row);
 	type = HeapTupleHeaderGetTypeId(header);
 	typmod = HeapTupleHeaderGetTypMod(header);

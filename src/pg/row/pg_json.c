@@ -463,7 +463,7 @@ refuse_strange_object(const PgaeCodec *codec, Jsonb *row)
 }
 
 struct varlena *
-pgae_json_open(PgaeCodec *codec, Datum datum)
+pgae_codec_open_json(PgaeCodec *codec, Datum datum)
 {
 	Jsonb *row = DatumGetJsonbP(datum);
 	PgaeRowPlan *plan = &codec->plan;
