@@ -318,6 +318,15 @@ search_object(const ObjectAddress *object, Search *search)
 
 /* ---- in all that depends on the type ---- */
 
+static int
+compare_oids(const ListCell *a, const ListCell *b)
+{
+	const ObjectAddress *x = lfirst(a), *y = lfirst(b);
+
+	return x->objectId < y->objectId ? -1 : x->objectId > y->objectId;
+}
+
+/* In the order of their numbers: the oldest first, and not as they happen to lie in the catalogue. */
 static void
 search_dependents(Oid type, Search *search)
 {
@@ -325,6 +334,8 @@ search_dependents(Oid type, Search *search)
 	ScanKeyData keys[2];
 	SysScanDesc scan;
 	HeapTuple tuple;
+	List *objects = NIL;
+	ListCell *cell;
 
 	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ,
 				ObjectIdGetDatum(TypeRelationId));
@@ -334,13 +345,16 @@ search_dependents(Oid type, Search *search)
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		Form_pg_depend row = (Form_pg_depend) GETSTRUCT(tuple);
-		ObjectAddress object;
+		ObjectAddress *object = palloc(sizeof(ObjectAddress));
 
-		ObjectAddressSubSet(object, row->classid, row->objid, row->objsubid);
-		search_object(&object, search);
+		ObjectAddressSubSet(*object, row->classid, row->objid, row->objsubid);
+		objects = lappend(objects, object);
 	}
 	systable_endscan(scan);
 	table_close(depend, AccessShareLock);
+	list_sort(objects, compare_oids);
+	foreach (cell, objects)
+		search_object(lfirst(cell), search);
 }
 
 static void
