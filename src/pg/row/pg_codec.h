@@ -164,6 +164,7 @@ extern struct varlena *pgae_codec_open_json(PgaeCodec *codec, Datum row);
 extern void pgae_codec_learn_array(PgaeCodec *codec, int n);
 
 /* ---- pg_compile.c ---- */
+extern bool pgae_codec_plan_fits(const PgaeCodec *codec, Oid type, int32 typmod);
 extern void *pgae_codec_open_row(PgaeCodec *codec, Datum row);
 
 #endif

@@ -177,9 +177,11 @@ compile_row(PgaeCodec *codec, Oid type, int32 typmod)
 }
 
 /* True if the plan was compiled for rows of this type as it is now. */
-static inline bool
-plan_fits(const PgaeRowPlan *plan, Oid type, int32 typmod)
+bool
+pgae_codec_plan_fits(const PgaeCodec *codec, Oid type, int32 typmod)
 {
+	const PgaeRowPlan *plan = &codec->plan;
+
 	return plan->type == type && plan->typmod == typmod &&
 		   plan->cast_changes == pgae_cast_changes &&
 		   (plan->entry == NULL || plan->entry->tupDesc_identifier == plan->identifier);
@@ -211,7 +213,7 @@ pgae_codec_open_row(PgaeCodec *codec, Datum row)
 	header = DatumGetHeapTupleHeader(row);
 	type = HeapTupleHeaderGetTypeId(header);
 	typmod = HeapTupleHeaderGetTypMod(header);
-	if (!plan_fits(&codec->plan, type, typmod))
+	if (!pgae_codec_plan_fits(codec, type, typmod))
 		compile_row(codec, type, typmod);
 	deform_row(&codec->plan, header);
 	return header;

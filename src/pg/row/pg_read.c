@@ -7,6 +7,7 @@
 #include <math.h>
 
 #include "access/tupmacs.h"
+#include "mb/pg_wchar.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -64,9 +65,10 @@ set_missing(PgaeCodec *codec, const PgaeSource *source)
 	codec->row.any_missing = true;
 }
 
-/* The values of an array: a row of its own, or a column. */
-static void
-read_array(PgaeCodec *codec, const PgaePart *part, const PgaeSource *source, Datum datum)
+/* The values of an array: a row of its own, or a column.  False for a wrong shape, if quiet. */
+static bool
+read_array(PgaeCodec *codec, const PgaePart *part, const PgaeSource *source, Datum datum,
+		   bool quiet)
 {
 	ArrayType *array = pgae_part_array(part, datum);
 	double *values = codec->row.values + source->first;
@@ -76,11 +78,15 @@ read_array(PgaeCodec *codec, const PgaePart *part, const PgaeSource *source, Dat
 	if (array == NULL)
 	{
 		set_missing(codec, source);
-		return;
+		return true;
 	}
 	data = ARR_DATA_PTR(array);
 	if (ARR_NDIM(array) != 1 || (uint32) ARR_DIMS(array)[0] != n)
+	{
+		if (quiet)
+			return false;
 		pgae_refuse_array(array, n, source->name, codec->options != NULL);
+	}
 	if (ARR_HASNULL(array) || part->element == PGAE_CONV_NUMERIC)
 		walk_elements(codec, part, source, array);
 	else
@@ -110,6 +116,7 @@ read_array(PgaeCodec *codec, const PgaePart *part, const PgaeSource *source, Dat
 	}
 	if ((Pointer) array != DatumGetPointer(datum))
 		pfree(array);
+	return true;
 }
 
 /* The number of a level: the model's, or where there are several models or none yet its own. */
@@ -307,10 +314,10 @@ read_role(PgaeCodec *codec, PgaeRole role)
 		to->value = pgae_value_of(part->conv, codec->plan.values[part->att]);
 }
 
-static void
-read_row(PgaeCodec *codec, Datum row)
+/* The values of a row taken apart as the plan has it.  False for what is wrong with it, if quiet. */
+static bool
+read_sources(PgaeCodec *codec, const Datum *values, const bool *nulls, bool quiet)
 {
-	void *opened = pgae_codec_open_row(codec, row);
 	const PgaeRowPlan *plan = &codec->plan;
 
 	for (uint32 s = 0; s < codec->n_sources; s++)
@@ -318,7 +325,7 @@ read_row(PgaeCodec *codec, Datum row)
 		PgaeSource *source = &codec->sources[s];
 		const PgaePart *part = &plan->parts[s];
 
-		if (plan->nulls[part->att])
+		if (nulls[part->att])
 			set_missing(codec, source);
 		else if (source->ignored)
 		{
@@ -327,10 +334,13 @@ read_row(PgaeCodec *codec, Datum row)
 			memset(codec->row.missing + source->first, 0, source->n * sizeof(bool));
 		}
 		else if (source->is_array)
-			read_array(codec, part, source, plan->values[part->att]);
+		{
+			if (!read_array(codec, part, source, values[part->att], quiet))
+				return false;
+		}
 		else
 		{
-			Datum datum = plan->values[part->att];
+			Datum datum = values[part->att];
 
 			codec->row.missing[source->first] = false;
 			codec->row.values[source->first] = source->kind == AE_KIND_CATEGORY
@@ -338,8 +348,17 @@ read_row(PgaeCodec *codec, Datum row)
 												   : pgae_value_of(part->conv, datum);
 		}
 		if (codec->seen)
-			note_values(codec, source, part->conv, plan->values[part->att]);
+			note_values(codec, source, part->conv, values[part->att]);
 	}
+	return true;
+}
+
+static void
+read_row(PgaeCodec *codec, Datum row)
+{
+	void *opened = pgae_codec_open_row(codec, row);
+
+	read_sources(codec, codec->plan.values, codec->plan.nulls, false);
 	for (PgaeRole role = 0; role < PGAE_N_ROLES; role++)
 	{
 		if (pgae_has_role(codec, role))
@@ -347,6 +366,17 @@ read_row(PgaeCodec *codec, Datum row)
 	}
 	if (opened != DatumGetPointer(row))
 		pfree(opened);
+}
+
+/* What read of a row is complete with its hash. */
+static const PgaeRow *
+finish_row(PgaeCodec *codec)
+{
+	if (codec->hashing)
+		codec->row.hash = codec->row.order = hash_row(codec);
+	if (pgae_has_role(codec, PGAE_ROLE_TARGET))
+		codec->row.order = hash_target(codec);
+	return &codec->row;
 }
 
 const PgaeRow *
@@ -374,15 +404,74 @@ pgae_codec_read(PgaeCodec *codec, Datum row)
 				pgae_refuse_array(array, 0, NULL, true);
 			pgae_codec_learn_array(codec, ARR_DIMS(array)[0]);
 		}
-		read_array(codec, &codec->array, &codec->sources[0], row);
+		read_array(codec, &codec->array, &codec->sources[0], row, false);
 		if (codec->seen)
 			note_values(codec, &codec->sources[0], PGAE_CONV_ARRAY, row);
 	}
-	if (codec->hashing)
-		codec->row.hash = codec->row.order = hash_row(codec);
-	if (pgae_has_role(codec, PGAE_ROLE_TARGET))
-		codec->row.order = hash_target(codec);
-	return &codec->row;
+	return finish_row(codec);
+}
+
+/* ---- rows that nobody may ever ask for ---- */
+
+/* Whether reading a value of a part cannot run anybody's code, nor fail but for damaged data. */
+static bool
+is_quiet(const PgaeCodec *codec, const PgaePart *part, const PgaeSource *source)
+{
+	int encoding = GetDatabaseEncoding();
+
+	if (source->ignored)
+		return true;
+	if (part->conv == PGAE_CONV_PRINTED || OidIsValid(part->cast))
+		return false;
+	/* of other encodings a text may have no equivalent in UTF-8, which its hash is of */
+	return source->kind != AE_KIND_CATEGORY || encoding == PG_UTF8 || encoding == PG_SQL_ASCII;
+}
+
+static bool
+plan_is_quiet(const PgaeCodec *codec)
+{
+	for (uint32 s = 0; s < codec->n_sources; s++)
+	{
+		if (!is_quiet(codec, &codec->plan.parts[s], &codec->sources[s]))
+			return false;
+	}
+	return true;
+}
+
+const PgaeRow *
+pgae_codec_peek_apart(PgaeCodec *codec, Oid type, int32 typmod, const Datum *values,
+					  const bool *nulls)
+{
+	if (codec->is_array || codec->is_json || !pgae_codec_plan_fits(codec, type, typmod) ||
+		!plan_is_quiet(codec))
+		return NULL;
+	codec->row.any_missing = false;
+	return read_sources(codec, values, nulls, true) ? finish_row(codec) : NULL;
+}
+
+const PgaeRow *
+pgae_codec_peek(PgaeCodec *codec, Datum row)
+{
+	HeapTupleHeader header;
+
+	codec->row.any_missing = false;
+	if (codec->is_array)
+	{
+		if (codec->array_cast_changes != pgae_cast_changes || OidIsValid(codec->array.cast))
+			return NULL;
+		return read_array(codec, &codec->array, &codec->sources[0], row, true) ? finish_row(codec)
+																			   : NULL;
+	}
+	if (codec->is_json)
+		return NULL;
+	header = DatumGetHeapTupleHeader(row);
+	if (!pgae_codec_plan_fits(codec, HeapTupleHeaderGetTypeId(header),
+							  HeapTupleHeaderGetTypMod(header)) ||
+		!plan_is_quiet(codec))
+		return NULL;
+	pgae_codec_open_row(codec, row);
+	return read_sources(codec, codec->plan.values, codec->plan.nulls, true) ? finish_row(codec)
+																			: NULL;
 }
 
 void

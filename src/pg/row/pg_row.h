@@ -283,6 +283,15 @@ extern const PgaeRow *pgae_codec_read(PgaeCodec *codec, Datum row);
 extern void pgae_codec_choose(PgaeCodec *codec, unsigned fold);
 
 /*
+ * In scoring: the same of a row that may never be asked for.  It raises nothing, runs nobody's code
+ * and compiles nothing: NULL where pgae_codec_read does any of that.  The second form is of a row
+ * of that type taken apart.
+ */
+extern const PgaeRow *pgae_codec_peek(PgaeCodec *codec, Datum row);
+extern const PgaeRow *pgae_codec_peek_apart(PgaeCodec *codec, Oid type, int32 typmod,
+											const Datum *values, const bool *nulls);
+
+/*
  * The row, of its own type, with the model's columns replaced by values, those of
  * replace[n_columns] alone or all; other columns pass through.  A column of no value at all,
  * and a level without a name, stay as they are.
