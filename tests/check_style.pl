@@ -48,7 +48,7 @@ my @ENGINE_ORDER = (
 
 # The binding's rooms from the bottom up.  Each has one header, its door, pg_<room>.h.  Any other header
 # of a room is for the files of that room alone.
-my @BINDING_ORDER = qw(base options row model score train tool);
+my @BINDING_ORDER = qw(base options row model score plan train tool);
 
 # What of the engine the binding may see: models and the phases that it drives step by step, so that
 # it can be interrupted between two steps.  These are training, scoring and the comparison with PCA.

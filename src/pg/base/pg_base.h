@@ -30,6 +30,9 @@ extern bool pgae_progress;              /* ae.progress: NOTICE per epoch at a re
 extern bool pgae_nameless_rows;         /* ae.nameless_rows: match ROW(...) by position */
 extern double pgae_checkpoint_interval; /* ae.checkpoint_interval: seconds; 0: none */
 extern int pgae_cache_size; /* ae.cache_size: kB of parsed models that a session or a call keeps */
+extern int pgae_batch_rows; /* ae.batch_rows: rows that a plan reads ahead; 0 or 1: none */
+extern bool pgae_batch_always; /* ae.batch_always, for tests */
+extern void pgae_define_settings(void);
 extern const AeKernels *pgae_kernels(void);
 extern const AeBlas *pgae_blas(void); /* loads OpenBLAS at first use, without threads */
 extern void pgae_check_interrupts(void);

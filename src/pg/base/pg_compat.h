@@ -28,6 +28,19 @@
 
 #define PG_MODULE_MAGIC_EXT(...) PG_MODULE_MAGIC
 
+/* Generated columns were all stored. */
+#define PGAE_IS_VIRTUAL(att) false
+
+/* What a plan knows of settings that forbid it was in its cost. */
+#define PGAE_COPY_DISABLED(to, from) ((void) 0)
+
+#else
+
+#include "commands/explain_format.h"
+
+#define PGAE_IS_VIRTUAL(att) ((att)->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL)
+#define PGAE_COPY_DISABLED(to, from) ((to)->disabled_nodes = (from)->disabled_nodes)
+
 #endif
 
 /* ---- 17 ---- */
@@ -82,6 +95,13 @@ extern PGDLLEXPORT void _PG_init(void);
 /* A generated column, not its expression, depended on what it is generated from. */
 #define PGAE_GENERATED_COLUMN_DEPENDS
 
+/* Window functions had no conditions that end them. */
+#define PGAE_STOPS_EARLY(window) false
+
+#else
+
+#define PGAE_STOPS_EARLY(window) ((window)->runCondition != NIL)
+
 #endif
 
 /* ---- 14 ---- */
@@ -93,6 +113,9 @@ extern PGDLLEXPORT void _PG_init(void);
 /* Statements had no numbers in pg_stat_activity. */
 #define pgstat_get_my_query_id() 0
 #define pgstat_report_query_id(id, force) ((void) (id))
+
+/* A ModifyTable had a plan for each table. */
+#define PGAE_MODIFY_PLANS(plan) (((ModifyTable *) (plan))->plans)
 
 /* There were neither SQL-standard function bodies nor statistics on expressions. */
 #define Anum_pg_proc_prosqlbody 0
@@ -121,6 +144,7 @@ extern PGDLLEXPORT void _PG_init(void);
 #include "utils/wait_event.h"
 
 #define PGAE_OBJECT_DESCRIPTION(object) getObjectDescription(object, true)
+#define PGAE_MODIFY_PLANS(plan) NIL
 
 #endif
 

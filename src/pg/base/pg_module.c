@@ -1,6 +1,6 @@
 /*
- * pg_module.c: what happens when the library is loaded: settings, the choice of
- * kernels, and OpenBLAS, which is loaded when the first training asks for it.
+ * pg_module.c: the library as a whole: settings, the choice of kernels, and OpenBLAS, which is
+ * loaded when the first training asks for it.
  *
  * Loading this library starts no thread, changes no signal mask, no environment and
  * no floating-point mode.  OpenBLAS would do the first at load, one thread per core,
@@ -36,6 +36,8 @@ bool pgae_progress = true;
 bool pgae_nameless_rows = true;
 int pgae_cache_size = 65536;
 double pgae_checkpoint_interval = 60;
+int pgae_batch_rows = 24;
+bool pgae_batch_always = false;
 
 static void *blas_handle = NULL;
 static AeBlas blas;
@@ -58,7 +60,7 @@ check_kernels(char **newval, void **extra, GucSource source)
 }
 
 void
-_PG_init(void)
+pgae_define_settings(void)
 {
 	DefineCustomStringVariable("ae.kernels", "Instruction set of the kernels, for tests.",
 							   "Scores are the same bits with every one of them.", &kernels_setting,
@@ -81,6 +83,13 @@ _PG_init(void)
 							 "Time between checkpoints of ae.train_model.", "0: none are made.",
 							 &pgae_checkpoint_interval, 60, 0, 86400, PGC_USERSET, GUC_UNIT_S, NULL,
 							 NULL, NULL);
+	DefineCustomIntVariable("ae.batch_rows",
+							"Rows that a query reads ahead to score them together.",
+							"0: each row is scored alone.", &pgae_batch_rows, 24, 0, 1000,
+							PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("ae.batch_always", "Read ahead in every plan, for tests.", NULL,
+							 &pgae_batch_always, false, PGC_SUSET,
+							 GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE, NULL, NULL, NULL);
 	MarkGUCPrefixReserved("ae");
 }
 

@@ -63,6 +63,7 @@ typedef struct Found
 typedef struct Cache
 {
 	bool by_name;                   /* the argument is of type ae.model */
+	PgaeAhead *ahead;               /* what was read ahead of the call */
 	LocalTransactionId transaction; /* by name: in which the slots were filled */
 	SubTransactionId subtransaction;
 	Slot *constant; /* the model argument is a Const, and here it is */
@@ -186,6 +187,7 @@ fill_slot(Cache *cache, FmgrInfo *flinfo, int argno, const Key *key)
 	context = AllocSetContextCreate(CurrentMemoryContext, "ae model", ALLOCSET_SMALL_SIZES);
 	slot = MemoryContextAllocZero(context, sizeof(Slot));
 	slot->cached.context = context;
+	slot->cached.ahead = cache->ahead;
 	if (cache->by_name)
 	{
 		PgaeReference reference;
@@ -242,6 +244,7 @@ open_cache(FunctionCallInfo fcinfo, int argno)
 		cache = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(Cache));
 		dlist_init(&cache->slots);
 		cache->by_name = pgae_argument_is_reference(fcinfo, argno);
+		cache->ahead = pgae_ahead_of(flinfo);
 		flinfo->fn_extra = cache;
 	}
 	if (cache->by_name &&

@@ -124,15 +124,10 @@ PgaeCached *
 pgae_see_row(FunctionCallInfo fcinfo, int argno, AeBundleRow *row)
 {
 	PgaeCached *cached = pgae_cached_model(fcinfo, argno);
-	const PgaeRow *read;
 
 	if (cached->codec == NULL)
 		cached->codec = make_codec(cached, get_fn_expr_argtype(fcinfo->flinfo, argno + 1));
-	read = pgae_codec_read(cached->codec, PG_GETARG_DATUM(argno + 1));
-	*row = (AeBundleRow){read->values, read->missing,
-						 ae_bundle_fold(&cached->parsed.bundle, read->hash)};
-	if (cached->parsed.bundle.n_folds > 1)
-		pgae_codec_choose(cached->codec, row->fold);
+	*row = pgae_bundle_row(cached, pgae_codec_read(cached->codec, PG_GETARG_DATUM(argno + 1)));
 	return cached;
 }
 
@@ -154,16 +149,89 @@ pgae_expected(AeReal **outputs, AeScorer *scorer)
 	return invert_outputs(scorer->model, *outputs);
 }
 
-/* The score of the call's row; *calibration: its model's.  False for none: NULL. */
-static bool
-score_row(AeScore *score, const AeCalibration **calibration, FunctionCallInfo fcinfo)
+/* ---- scores ---- */
+
+/* What a function makes of a score, and of its third argument. */
+typedef Datum (*OfScore)(const AeCalibration *calibration, double contamination,
+						 const AeScore *score);
+
+/* mean loss per observed column, scaled units */
+static Datum
+error_of(const AeCalibration *calibration, double contamination, const AeScore *score)
+{
+	return Float8GetDatum(score->error);
+}
+
+/* what rows are ranked by */
+static Datum
+raw_of(const AeCalibration *calibration, double contamination, const AeScore *score)
+{
+	return Float8GetDatum(score->raw);
+}
+
+/* p = (1 + #{calibration >= s}) / (n + 1) */
+static Datum
+p_of(const AeCalibration *calibration, double contamination, const AeScore *score)
+{
+	return Float8GetDatum(ae_calibration_p(calibration, score->raw));
+}
+
+/* 1 - p, its order kept beyond the largest calibration score */
+static Datum
+anomaly_of(const AeCalibration *calibration, double contamination, const AeScore *score)
+{
+	return Float8GetDatum(ae_calibration_anomaly(calibration, score->raw));
+}
+
+/* p <= contamination */
+static Datum
+verdict_of(const AeCalibration *calibration, double contamination, const AeScore *score)
+{
+	return BoolGetDatum(ae_calibration_p(calibration, score->raw) <= contamination);
+}
+
+/* Leaves with the node what its calls make of the rows that were taken along. */
+static void
+leave_scores(const PgaeCached *cached, const PgaeBatch *batch)
+{
+	const AeCalibration *calibration = &pgae_cached_fold(cached, 0)->calibration;
+
+	for (int k = 0; k < cached->ahead->n_calls; k++)
+	{
+		PgaeAheadCall *call = &cached->ahead->calls[k];
+
+		for (uint32 i = 1; call->use->forward == PGAE_SCORES && i < batch->n; i++)
+		{
+			uint32 place = batch->place[i];
+
+			call->ready[place] = batch->scores[i].sight != AE_SIGHT_UNOBSERVED;
+			if (call->ready[place])
+				call->values[place] =
+					call->use->of_score(calibration, call->contamination, &batch->scores[i]);
+		}
+	}
+}
+
+/* What is made of the score of the call's row; NULL where it has none. */
+static Datum
+score_call(FunctionCallInfo fcinfo, double contamination, OfScore of_score)
 {
 	AeBundleRow row;
 	PgaeCached *cached = pgae_see_row(fcinfo, 0, &row);
+	PgaeBatch *batch = pgae_look_ahead(cached, &row, PGAE_SCORES);
+	AeScore score;
 
-	ae_bundle_score(score, &cached->scorer, &row, 1);
-	*calibration = &pgae_cached_fold(cached, 0)->calibration;
-	return score->sight != AE_SIGHT_UNOBSERVED;
+	if (batch == NULL)
+		ae_bundle_score(&score, &cached->scorer, &row, 1);
+	else
+	{
+		ae_bundle_score(batch->scores, &batch->scorer, batch->rows, batch->n);
+		leave_scores(cached, batch);
+		score = batch->scores[0];
+	}
+	if (score.sight == AE_SIGHT_UNOBSERVED)
+		PG_RETURN_NULL();
+	return of_score(&pgae_cached_fold(cached, 0)->calibration, contamination, &score);
 }
 
 /* A code is of one network: 55000 where there are several. */
@@ -190,43 +258,25 @@ pgae_contamination(double contamination)
 	return contamination;
 }
 
-/* The code of the call's row, in the scorer; *model: its only network. */
-static const AeReal *
-encode_row(const AeModel **model, FunctionCallInfo fcinfo)
-{
-	AeBundleRow row;
-	AeSight sight;
-	PgaeCached *cached = pgae_see_row(fcinfo, 0, &row);
+/* ---- codes ---- */
 
-	refuse_code(cached);
-	*model = pgae_cached_fold(cached, 0);
-	return ae_scorer_encode(ae_bundle_take(&sight, &cached->scorer, &row), 1);
-}
-
-/* encode(model, row): code h = f(x). */
-Datum
-pg_ae_encode(PG_FUNCTION_ARGS)
+static Datum
+code_array(const AeModel *model, const AeReal *code)
 {
-	const AeModel *model;
-	const AeReal *code = encode_row(&model, fcinfo);
 	uint32 n_code = code_width(model);
 	float4 *elements;
 	ArrayType *result = make_real_array(&elements, n_code);
 
 	for (uint32 i = 0; i < n_code; i++)
 		elements[i] = (float4) code[i];
-	PG_RETURN_ARRAYTYPE_P(result);
+	return PointerGetDatum(result);
 }
 
-/*
- * encode_bits(model, row): the code, a bit for each unit, the first one leftmost: 1 where a
- * sigmoid is above 1/2, and any other unit above 0.
- */
-Datum
-pg_ae_encode_bits(PG_FUNCTION_ARGS)
+/* A bit for each unit, the first one leftmost: 1 where a sigmoid is above 1/2, and any other unit
+   above 0. */
+static Datum
+code_bits(const AeModel *model, const AeReal *code)
 {
-	const AeModel *model;
-	const AeReal *code = encode_row(&model, fcinfo);
 	const AeNet *net = &model->net;
 	uint32 n_code = code_width(model);
 	AeReal middle = net->activation[net->n_encoder - 1] == AE_SIGMOID ? 0.5f : 0;
@@ -239,7 +289,64 @@ pg_ae_encode_bits(PG_FUNCTION_ARGS)
 		if (code[i] > middle)
 			VARBITS(result)[i / BITS_PER_BYTE] |= (bits8) (HIGHBIT >> (i % BITS_PER_BYTE));
 	}
-	PG_RETURN_VARBIT_P(result);
+	return PointerGetDatum(result);
+}
+
+/* As leave_scores does; codes: of the batch's rows. */
+static void
+leave_codes(const PgaeCached *cached, const PgaeBatch *batch, const AeReal *codes)
+{
+	const AeModel *model = pgae_cached_fold(cached, 0);
+	MemoryContext old = MemoryContextSwitchTo(cached->ahead->results);
+
+	for (int k = 0; k < cached->ahead->n_calls; k++)
+	{
+		PgaeAheadCall *call = &cached->ahead->calls[k];
+
+		for (uint32 i = 1; call->use->forward == PGAE_CODES && i < batch->n; i++)
+		{
+			call->values[batch->place[i]] =
+				call->use->of_code(model, codes + (size_t) i * code_width(model));
+			call->ready[batch->place[i]] = true;
+		}
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/* What is made of the code of the call's row by the model's only network. */
+static Datum
+code_call(FunctionCallInfo fcinfo, Datum (*of_code)(const AeModel *model, const AeReal *code))
+{
+	AeBundleRow row;
+	AeSight sight;
+	PgaeCached *cached = pgae_see_row(fcinfo, 0, &row);
+	PgaeBatch *batch;
+	const AeReal *codes;
+
+	refuse_code(cached);
+	batch = pgae_look_ahead(cached, &row, PGAE_CODES);
+	if (batch == NULL)
+		codes = ae_scorer_encode(ae_bundle_take(&sight, &cached->scorer, &row), 1);
+	else
+	{
+		codes = ae_scorer_encode(pgae_batch_take(batch), batch->n);
+		leave_codes(cached, batch, codes);
+	}
+	return of_code(pgae_cached_fold(cached, 0), codes);
+}
+
+/* encode(model, row): code h = f(x). */
+Datum
+pg_ae_encode(PG_FUNCTION_ARGS)
+{
+	return code_call(fcinfo, code_array);
+}
+
+/* encode_bits(model, row): the code as bits. */
+Datum
+pg_ae_encode_bits(PG_FUNCTION_ARGS)
+{
+	return code_call(fcinfo, code_bits);
 }
 
 /* decode(model, code): reconstruction r = g(h), one value per column in the model's order. */
@@ -287,66 +394,46 @@ pg_ae_reconstruct(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(pgae_codec_form(cached->codec, PG_GETARG_DATUM(1), values, NULL));
 }
 
-/* reconstruction_error(model, row): mean loss per observed column, scaled units. */
 Datum
 pg_ae_reconstruction_error(PG_FUNCTION_ARGS)
 {
-	const AeCalibration *calibration;
-	AeScore score;
-
-	if (!score_row(&score, &calibration, fcinfo))
-		PG_RETURN_NULL();
-	PG_RETURN_FLOAT8(score.error);
+	return score_call(fcinfo, 0, error_of);
 }
 
-/* raw_score(model, row): what rows are ranked by. */
 Datum
 pg_ae_raw_score(PG_FUNCTION_ARGS)
 {
-	const AeCalibration *calibration;
-	AeScore score;
-
-	if (!score_row(&score, &calibration, fcinfo))
-		PG_RETURN_NULL();
-	PG_RETURN_FLOAT8(score.raw);
+	return score_call(fcinfo, 0, raw_of);
 }
 
-/* p_value(model, row): p = (1 + #{calibration >= s}) / (n + 1). */
 Datum
 pg_ae_p_value(PG_FUNCTION_ARGS)
 {
-	const AeCalibration *calibration;
-	AeScore score;
-
-	if (!score_row(&score, &calibration, fcinfo))
-		PG_RETURN_NULL();
-	PG_RETURN_FLOAT8(ae_calibration_p(calibration, score.raw));
+	return score_call(fcinfo, 0, p_of);
 }
 
-/* anomaly_score(model, row): 1 - p, its order kept beyond the largest calibration score. */
 Datum
 pg_ae_anomaly_score(PG_FUNCTION_ARGS)
 {
-	const AeCalibration *calibration;
-	AeScore score;
-
-	if (!score_row(&score, &calibration, fcinfo))
-		PG_RETURN_NULL();
-	PG_RETURN_FLOAT8(ae_calibration_anomaly(calibration, score.raw));
+	return score_call(fcinfo, 0, anomaly_of);
 }
 
-/* is_anomaly(model, row, contamination): p <= contamination. */
 Datum
 pg_ae_is_anomaly(PG_FUNCTION_ARGS)
 {
-	double contamination = pgae_contamination(PG_GETARG_FLOAT8(2));
-	const AeCalibration *calibration;
-	AeScore score;
-
-	if (!score_row(&score, &calibration, fcinfo))
-		PG_RETURN_NULL();
-	PG_RETURN_BOOL(ae_calibration_p(calibration, score.raw) <= contamination);
+	return score_call(fcinfo, pgae_contamination(PG_GETARG_FLOAT8(2)), verdict_of);
 }
+
+const PgaeUse pgae_uses[] = {
+	{"reconstruction_error", pg_ae_reconstruction_error, PGAE_SCORES, error_of, NULL},
+	{"raw_score", pg_ae_raw_score, PGAE_SCORES, raw_of, NULL},
+	{"p_value", pg_ae_p_value, PGAE_SCORES, p_of, NULL},
+	{"anomaly_score", pg_ae_anomaly_score, PGAE_SCORES, anomaly_of, NULL},
+	{"is_anomaly", pg_ae_is_anomaly, PGAE_SCORES, verdict_of, NULL},
+	{"encode", pg_ae_encode, PGAE_CODES, NULL, code_array},
+	{"encode_bits", pg_ae_encode_bits, PGAE_CODES, NULL, code_bits},
+};
+const int pgae_n_uses = lengthof(pgae_uses);
 
 /* threshold(model, contamination): is_anomaly is raw_score > threshold. */
 Datum

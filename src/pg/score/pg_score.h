@@ -6,14 +6,29 @@
 
 #include "pg_model.h"
 
+/* Rows to be scored together. */
+typedef struct PgaeBatch
+{
+	uint32 capacity; /* 1: there is no memory for more, and nothing else is set */
+	uint32 n;
+	AeBundleRow *rows; /* capacity, and the same of the following */
+	uint32 *place;     /* what the caller knows a row by */
+	AeScore *scores;
+	AeBundleScorer scorer;
+	double *values; /* what rows point to */
+	bool *missing;
+} PgaeBatch;
+
 /* A model in a call, and what belongs to the call alone. */
 typedef struct PgaeCached
 {
 	MemoryContext context; /* of all but a model that the session keeps */
 	Size shared_bytes;     /* which takes so many */
 	PgaeParsed parsed;
-	AeBundleScorer scorer; /* one row of each fold */
-	PgaeCodec *codec;      /* NULL until a row is seen */
+	AeBundleScorer scorer;   /* one row of each fold */
+	PgaeCodec *codec;        /* NULL until a row is seen */
+	struct PgaeAhead *ahead; /* rows read ahead of the call, or NULL */
+	PgaeBatch *batch;        /* room for them, once there are some */
 } PgaeCached;
 
 /* ---- pg_session.c: parsed models of names, for as long as the session ---- */
@@ -34,6 +49,75 @@ extern Size pgae_session_model(PgaeParsed *parsed, const PgaeReference *referenc
  */
 extern PgaeCached *pgae_cached_model(FunctionCallInfo fcinfo, int argno);
 
+/* ---- pg_ahead.c: rows that a plan node has read ahead of a call ---- */
+
+/* What the networks are asked for; functions that ask for the same share it. */
+typedef enum PgaeForward
+{
+	PGAE_SCORES,
+	PGAE_CODES,
+	PGAE_N_FORWARDS
+} PgaeForward;
+
+/* A function that takes rows along. */
+typedef struct PgaeUse
+{
+	const char *name; /* in the schema ae */
+	PGFunction function;
+	PgaeForward forward;
+	/* what it makes of a score, or of a code */
+	Datum (*of_score)(const AeCalibration *calibration, double contamination, const AeScore *score);
+	Datum (*of_code)(const AeModel *model, const AeReal *code);
+} PgaeUse;
+
+extern const PgaeUse pgae_uses[];
+extern const int pgae_n_uses;
+
+/* A call in the expressions of a node. */
+typedef struct PgaeAheadCall
+{
+	List *places; /* the FuncExpr *, wherever it stands */
+	const PgaeUse *use;
+	double contamination; /* its third argument, if the function has one */
+	Datum *values;        /* by row; */
+	bool *ready;          /* whether there is one */
+} PgaeAheadCall;
+
+/* Rows that a node has read, for calls of one model and one row. */
+typedef struct PgaeAhead
+{
+	uint32 capacity;
+	uint32 n;                     /* rows that there are */
+	uint32 current;               /* the one at hand */
+	bool *tried[PGAE_N_FORWARDS]; /* capacity: rows that were taken along, or cannot be */
+	int n_calls;
+	PgaeAheadCall *calls;
+	MemoryContext results; /* of values by reference; as long as the rows */
+	/* row i, quietly; NULL: it cannot be taken along, or, *other, is of another model than the current */
+	const PgaeRow *(*read)(struct PgaeAhead *ahead, uint32 i, PgaeCodec *codec, bool *other);
+	dlist_node node;
+	MemoryContext context;
+	MemoryContextCallback callback;
+} PgaeAhead;
+
+/* Lets calls find it whose expressions are in the same context, until that is reset. */
+extern void pgae_ahead_publish(PgaeAhead *ahead, MemoryContext context);
+/* What was read ahead of a call, or NULL. */
+extern PgaeAhead *pgae_ahead_of(const FmgrInfo *call);
+
+/* An empty batch of so many rows, or as many as work_mem has room for. */
+extern PgaeBatch *pgae_batch_create(const AeBundle *bundle, uint32 wanted, MemoryContext context);
+/* Copies a row. */
+extern void pgae_batch_add(PgaeBatch *batch, const AeBundleRow *row, uint32 place);
+/* The scorer of a bundle of one fold, with all rows of the batch in it. */
+extern AeScorer *pgae_batch_take(PgaeBatch *batch);
+
+/*
+ * The row of the call and rows that follow it, the call's as row 0; NULL if it is alone.  Whatever
+ * else was read of the row is gone.
+ */
+extern PgaeBatch *pgae_look_ahead(PgaeCached *cached, const AeBundleRow *row, PgaeForward forward);
+
 /* ---- pg_score.c: a model and a row ---- */
 
 /*
@@ -49,6 +133,18 @@ pgae_cached_fold(const PgaeCached *cached, uint32 fold)
 	const AeBundle *bundle = &cached->parsed.bundle;
 
 	return bundle->networks[fold * bundle->n_members].model;
+}
+
+/* A row just read as its fold has it. */
+static inline AeBundleRow
+pgae_bundle_row(const PgaeCached *cached, const PgaeRow *read)
+{
+	AeBundleRow row = {read->values, read->missing,
+					   ae_bundle_fold(&cached->parsed.bundle, read->hash)};
+
+	if (cached->parsed.bundle.n_folds > 1)
+		pgae_codec_choose(cached->codec, row.fold);
+	return row;
 }
 
 /* The model in argument argno, and the row in the argument after it, as its fold has it. */

@@ -1,0 +1,87 @@
+/*
+ * pg_hook.c: what happens when the library is loaded; and the hook that sees every plan.
+ *
+ * The hook is there once the library is: with the first call of a function of ours in a session, or
+ * from the start with session_preload_libraries or shared_preload_libraries.  A statement whose
+ * planning loads the library is planned as it was before.
+ *
+ * The planner has decided about indexes, joins and their order by then; only how calls are made
+ * changes.  So costs need no invention, and a plan without calls of ours stays as it is.
+ */
+#include "postgres.h"
+
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/planner.h"
+
+#include "pg_plan.h"
+
+static planner_hook_type previous_planner = NULL;
+
+/* Whether a subquery locks rows. */
+static bool
+has_row_marks(Node *node, void *top)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Query))
+	{
+		Query *query = (Query *) node;
+
+		return (query != top && query->rowMarks != NIL) ||
+			   query_tree_walker(query, has_row_marks, top, 0);
+	}
+	return expression_tree_walker(node, has_row_marks, top);
+}
+
+/*
+ * Whether reading ahead could show.  Volatile functions may stand in what the statement returns or
+ * inserts: there they are seen in the plan (pgae_is_calm).  Locks of a subquery would be taken ahead, and
+ * writes of a WITH are made as far as it is read.
+ */
+static bool
+may_read_ahead(Query *query)
+{
+	Query shallow = *query;
+
+	shallow.targetList = shallow.returningList = NIL;
+	shallow.onConflict = NULL;
+	return !query->hasModifyingCTE && !has_row_marks((Node *) query, query) &&
+		   !contain_volatile_functions((Node *) &shallow);
+}
+
+/* An EXPLAIN in the tests of others, who print plans. */
+static bool
+is_explain(const char *text)
+{
+	while (text && (*text == ' ' || *text == '\n' || *text == '\t'))
+		text++;
+	return text == NULL || pg_strncasecmp(text, "explain", 7) == 0;
+}
+
+static PlannedStmt *
+plan(Query *query, const char *text, int cursor_options, ParamListInfo params)
+{
+	/* a cursor may be read backwards, or its row be the one to change */
+	bool wanted =
+		pgae_batch_rows > 1 && (cursor_options & (CURSOR_OPT_FAST_PLAN | CURSOR_OPT_SCROLL)) == 0;
+	bool force = wanted && pgae_batch_always && !is_explain(text);
+	PlannedStmt *statement;
+
+	wanted = wanted && (force || pgae_has_uses()) && may_read_ahead(query);
+	statement = previous_planner ? previous_planner(query, text, cursor_options, params)
+								 : standard_planner(query, text, cursor_options, params);
+	if (wanted)
+		pgae_wrap_statement(statement, force);
+	return statement;
+}
+
+void
+_PG_init(void)
+{
+	pgae_define_settings();
+	pgae_register_node();
+	pgae_watch_uses();
+	previous_planner = planner_hook;
+	planner_hook = plan;
+}

@@ -1,0 +1,98 @@
+/*
+ * pg_use.c: which functions of the database are those of ours that take rows along.
+ */
+#include "postgres.h"
+
+#include "access/transam.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_language.h"
+#include "catalog/pg_proc.h"
+#include "utils/catcache.h"
+#include "utils/inval.h"
+#include "utils/syscache.h"
+
+#include "pg_plan.h"
+
+#define MAX_FUNCTIONS 64
+
+/* The functions of ours that take rows along, while nobody changes any function. */
+typedef struct Known
+{
+	Oid function;
+	const PgaeUse *use;
+} Known;
+
+static Known known[MAX_FUNCTIONS];
+static int n_known = 0;
+static bool knowing = false; /* until somebody changes a function */
+
+static void
+forget_functions(Datum arg, int cache, uint32 hash)
+{
+	knowing = false;
+}
+
+/* Adds all functions of a name that are ours by their C function to the n that there are. */
+static int
+look_up(int n, const PgaeUse *use, Oid schema)
+{
+	CatCList *list = SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum(use->name));
+
+	for (int i = 0; i < list->n_members && n < MAX_FUNCTIONS; i++)
+	{
+		Form_pg_proc proc = (Form_pg_proc) GETSTRUCT(&list->members[i]->tuple);
+		FmgrInfo flinfo;
+
+		if (proc->pronamespace != schema || proc->prolang != ClanguageId)
+			continue;
+		fmgr_info(proc->oid, &flinfo);
+		if (flinfo.fn_addr == use->function)
+			known[n++] = (Known){proc->oid, use};
+	}
+	ReleaseCatCacheList(list);
+	return n;
+}
+
+static void
+know_functions(void)
+{
+	Oid schema;
+	int n = 0;
+
+	knowing = true; /* unless a message comes in meanwhile */
+	n_known = 0;
+	schema = get_namespace_oid("ae", true);
+	for (int i = 0; OidIsValid(schema) && i < pgae_n_uses; i++)
+		n = look_up(n, &pgae_uses[i], schema);
+	n_known = n;
+}
+
+const PgaeUse *
+pgae_use_of(Oid function)
+{
+	if (function < FirstNormalObjectId)
+		return NULL;
+	if (!knowing)
+		know_functions();
+	for (int i = 0; i < n_known; i++)
+	{
+		if (known[i].function == function)
+			return known[i].use;
+	}
+	return NULL;
+}
+
+bool
+pgae_has_uses(void)
+{
+	if (!knowing)
+		know_functions();
+	return n_known > 0;
+}
+
+void
+pgae_watch_uses(void)
+{
+	CacheRegisterSyscacheCallback(PROCOID, forget_functions, (Datum) 0);
+	CacheRegisterSyscacheCallback(NAMESPACEOID, forget_functions, (Datum) 0);
+}
