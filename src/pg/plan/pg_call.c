@@ -12,6 +12,7 @@
 #include "nodes/nodeFuncs.h"
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
+#include "utils/lsyscache.h"
 
 #include "pg_plan.h"
 
@@ -38,7 +39,7 @@ is_model(Node *model)
 	return !contain_var_clause(model) && !contain_volatile_functions(model) && !is_odd(model, NULL);
 }
 
-/* What can be evaluated of rows that nobody has asked for. */
+/* What can be evaluated of rows that nobody has asked for; reading a document may fail. */
 static bool
 is_row(Node *row)
 {
@@ -46,6 +47,8 @@ is_row(Node *row)
 
 	while (IsA(inner, ConvertRowtypeExpr))
 		inner = (Node *) ((ConvertRowtypeExpr *) inner)->arg;
+	if (getBaseType(exprType(row)) == JSONBOID)
+		return false;
 	return contain_var_clause(row) && !is_odd(row, NULL) && !contain_volatile_functions(inner) &&
 		   !contain_leaked_vars(inner);
 }
