@@ -17,6 +17,13 @@ CREATE TEMP TABLE m AS SELECT o, ae.train(v, ae.options(code => 2, scaling => 'n
 	WHEN 'half' THEN ae.neighbours(0.5, 5) WHEN 'cosine' THEN ae.neighbours(1, metric => 'cosine') ELSE '{}' END) AS m
 FROM roll, unnest('{plain,neighbours,half,cosine}'::text[]) o GROUP BY o;
 SELECT recall(a.m, '') > recall(b.m, '') + 0.1 AS better FROM m a, m b WHERE a.o = 'neighbours' AND b.o = 'plain';
+-- the model tells what its codes are worth, beside principal components
+SELECT o, abs((d->>'recall')::numeric - recall(m, '')) < 0.1 AS as_told, (d->>'recall')::numeric > (d->>'pca_recall')::numeric AS better_than_pca, s ~ ('codes find '
+	|| round(100 * (d->>'recall')::numeric) || ' % of a row''s 10 nearest, 2 principal components ' || round(100 * (d->>'pca_recall')::numeric) || ' %, among rows that training saw') AS summary
+FROM (SELECT *, ae.describe(m)->'training' AS d, ae.summary(m) AS s FROM m) q WHERE o IN ('plain', 'neighbours') ORDER BY o;
+SELECT d->'recall' AS detect, d->'pca_recall' AS pca FROM (SELECT ae.describe(ae.train(v, ae.options(purpose => 'detect', updates => 5)))->'training' AS d FROM roll) q;
+SELECT d->>'recall' IS NOT NULL AS recall, d->'pca_recall' AS pca FROM (SELECT ae.describe(ae.train(v, ae.options(code => 2, optimizer => 'pca')))->'training' AS d FROM roll) q;
+SELECT d->'recall' AS few FROM (SELECT ae.describe(ae.train(v, ae.options(code => 2, updates => 5)))->'training' AS d FROM (SELECT v FROM roll LIMIT 49) r) q;
 -- the decoder learns to read that code; half of the weight for either is better at that, and still keeps neighbours
 SELECT l.o, round((d->>'train_loss')::numeric / (d->>'mean_loss')::numeric, 1) < 0.6 AS decoded, recall(l.m, '') > recall(b.m, '') AS better
 FROM (SELECT *, ae.describe(m)->'training' AS d FROM m) l, m b WHERE b.o = 'plain' AND l.o IN ('neighbours', 'half') ORDER BY l.o;

@@ -43,7 +43,7 @@ my @ENGINE_ORDER = (
 	[ 'model', 'io_model io_schema io_network io_detector' ],
 	[ 'model', 'format' ],
 	[ 'score', 'score' ],
-	[ 'score', 'impute bundle calibrate drift alarm' ],
+	[ 'score', 'impute bundle calibrate drift alarm recall' ],
 );
 
 # The binding's rooms from the bottom up.  Each has one header, its door, pg_<room>.h.  Any other header

@@ -397,6 +397,8 @@ sample_outcome(Sample *s)
 	model->n_dead = sample_below(s, model->net.width[model->net.n_encoder] + 1);
 	model->server_version = 150012;
 	model->jacobian = s->seed % 2 == 1 ? 1.75 : NAN;
+	model->recall = s->seed % 2 == 0 ? 0.75 : NAN;
+	model->pca_recall = s->seed % 4 == 0 ? 0.625 : NAN;
 }
 
 static inline void

@@ -194,6 +194,8 @@ assert_same_model(const AeModel *a, const AeModel *b)
 	assert_true(a->n_rows == b->n_rows && a->best_epoch == b->best_epoch);
 	assert_true(a->n_dead == b->n_dead && a->server_version == b->server_version);
 	assert_true(isnan(a->jacobian) ? isnan(b->jacobian) : a->jacobian == b->jacobian);
+	assert_true(isnan(a->recall) ? isnan(b->recall) : a->recall == b->recall);
+	assert_true(isnan(a->pca_recall) ? isnan(b->pca_recall) : a->pca_recall == b->pca_recall);
 	assert_true(isnan(a->pca_loss) ? isnan(b->pca_loss) : a->pca_loss == b->pca_loss);
 	assert_true(a->calibration.n == b->calibration.n);
 	assert_true(a->calibration.unseen == b->calibration.unseen);
@@ -326,7 +328,7 @@ offsets_of(const AeModel *m)
 	for (size_t i = 0; i < ae_n_options; i++)
 		if (ae_option_value(&m->options, &ae_option_info[i]) != ae_option_info[i].otherwise)
 			o.outcome += 9;
-	o.weights = o.outcome + 116 + (m->schema.has_target ? 16 : 0);
+	o.weights = o.outcome + 132 + (m->schema.has_target ? 16 : 0);
 	o.calibration = o.weights + 4 * ae_net_n_params(&m->net);
 	o.detector = o.calibration + 16 + 16 * (size_t) m->calibration.n_points;
 	o.widths = o.detector + 20 + 4 * (size_t) m->prototypes.n * ae_layout_cells(&m->net.layout);
@@ -1141,6 +1143,8 @@ test_refused_rest(void **state)
 	refuses(b, length, o.outcome + 100, 4, 4, o.outcome + 100);
 	refuses(b, length, o.outcome + 108, inf_bits, 8, o.outcome + 108);
 	refuses(b, length, o.outcome + 108, 0xbff0000000000000u, 8, o.outcome + 108);
+	refuses(b, length, o.outcome + 116, 0xbff0000000000000u, 8, o.outcome + 116); /* recall */
+	refuses(b, length, o.outcome + 124, 0x3ff8000000000000u, 8, o.outcome + 124);
 	refuses(b, length, o.weights, 0x7fc00000u, 4, o.weights);
 	refuses(b, length, o.calibration - 4, 0xff800000u, 4, o.calibration - 4);
 	refuses(b, length, o.calibration, s->model.calibration.n + 1, 8, o.detector);
@@ -1207,10 +1211,10 @@ test_refused_target(void **state)
 		refuses(b, length, at + 15, inf_bits, 8, at + 15);
 		refuses(b, length, o.net + 16, 3, 4, o.net + 16);
 		refuses(b, length, o.net + 16, 0, 4, o.net + 16);
-		refuses(b, length, o.outcome + 116, 0xbff0000000000000u, 8, o.outcome + 116);
-		refuses(b, length, o.outcome + 116, inf_bits, 8, o.outcome + 116);
-		refuses(b, length, o.outcome + 124, 0x4000000000000000u, 8, o.outcome + 124);
-		refuses(b, length, o.outcome + 124, nan_bits + 1, 8, o.outcome + 124);
+		refuses(b, length, o.outcome + 132, 0xbff0000000000000u, 8, o.outcome + 132);
+		refuses(b, length, o.outcome + 132, inf_bits, 8, o.outcome + 132);
+		refuses(b, length, o.outcome + 140, 0x4000000000000000u, 8, o.outcome + 140);
+		refuses(b, length, o.outcome + 140, nan_bits + 1, 8, o.outcome + 140);
 		refuses(b, length, o.calibration - 4, 0x7f800000u, 4, o.calibration - 4); /* its bias */
 		free(b);
 		s->model.net.n_target = 3;

@@ -106,9 +106,11 @@
  *100  u32      n_dead           <= width of the code
  *104  u32      server_version
  *108  f64      jacobian         >= 0: mean squared norm of the code's Jacobian; NaN: none
+ *116  f64      recall           0 .. 1: of the nearest neighbours, by codes; NaN: not computed
+ *124  f64      pca_recall       likewise, by as many principal components
  * and where there is a target:
- *116  f64      target_loss      >= 0, or NaN: no label among the rows
- *124  f64      target_accuracy  <= 1, or NaN likewise
+ *132  f64      target_loss      >= 0, or NaN: no label among the rows
+ *140  f64      target_accuracy  <= 1, or NaN likewise
  * ---- weights
  *     f32 x n                   for each layer W (width[l] x width[l + 1], row-major), then b;
  *                               of the head W (code x n_target), then b; thresholds of the code

@@ -162,6 +162,17 @@ io_target_outcome(AeIo *io, AeModel *model)
 		ae_io_fault(io, start + 8, "accuracy of the target");
 }
 
+/* A share, or NaN. */
+static void
+io_recall(AeIo *io, double *recall, const char *what)
+{
+	size_t start = io->at;
+
+	ae_io_f64(io, recall, AE_IO_FINITE_OR_NAN, what);
+	if (*recall < 0 || *recall > 1)
+		ae_io_fault(io, start, what);
+}
+
 void
 ae_io_outcome(AeIo *io, AeModel *model)
 {
@@ -185,6 +196,8 @@ ae_io_outcome(AeIo *io, AeModel *model)
 	ae_io_u32(io, &model->n_dead);
 	ae_io_u32(io, &model->server_version);
 	ae_io_f64(io, &model->jacobian, AE_IO_FINITE_OR_NAN, "norm of the Jacobian");
+	io_recall(io, &model->recall, "recall");
+	io_recall(io, &model->pca_recall, "recall of PCA");
 	if (model->schema.has_target)
 		io_target_outcome(io, model);
 	else

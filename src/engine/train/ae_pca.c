@@ -178,18 +178,44 @@ set_shift(AePca *pca)
 		pca->shift[j] /= (double) rows->n_rows;
 }
 
+static void
+take_block(AePca *pca, size_t n_rows, const AeCompute *compute)
+{
+	AeCells cells = {.at = pca->cells, .n_rows = n_rows};
+
+	cells.nullable = ae_loss_any_missing(cells.at, n_rows * ae_layout_cells(pca->layout));
+	ae_loss_inputs(&pca->inputs, &cells, pca->layout, NULL, compute->kernels);
+}
+
+void
+ae_pca_encode(AePca *pca, AeReal *codes, size_t n_rows, const AeCompute *compute)
+{
+	size_t n = pca->n_inputs;
+
+	take_block(pca, n_rows, compute);
+	memcpy(pca->shift, pca->mean, n * sizeof(double));
+	centre(pca);
+	for (size_t i = 0; i < n_rows; i++)
+		for (size_t k = 0; k < pca->n_components; k++)
+		{
+			double code = 0;
+
+			for (size_t j = 0; j < n; j++)
+				code += pca->vector[k * n + j] * pca->centred[i * n + j];
+			codes[i * pca->n_components + k] = (AeReal) code;
+		}
+}
+
 void
 ae_pca_add(AePca *pca, size_t n_rows, const AeCompute *compute)
 {
 	const AeBlas *blas = compute->blas;
 	size_t n = pca->n_inputs;
 	int count = (int) n_rows, width = (int) n, m = (int) pca->n_subspace;
-	AeCells cells = {.at = pca->cells, .n_rows = n_rows};
 
 	if (n_rows == 0)
 		return;
-	cells.nullable = ae_loss_any_missing(cells.at, n_rows * ae_layout_cells(pca->layout));
-	ae_loss_inputs(&pca->inputs, &cells, pca->layout, NULL, compute->kernels);
+	take_block(pca, n_rows, compute);
 	if (pca->pass == 0 && pca->n_rows == 0)
 		set_shift(pca);
 	centre(pca);

@@ -96,6 +96,9 @@ void ae_pca_add(AePca *pca, size_t n_rows, const AeCompute *compute);
  */
 AeStatus ae_pca_end_pass(bool *again, AePca *pca, const AeCompute *compute, AeError *error);
 
+/* After the last pass: codes (n_rows x n_components) of the rows in pca->cells. */
+void ae_pca_encode(AePca *pca, AeReal *codes, size_t n_rows, const AeCompute *compute);
+
 /* Whether the loss of that layout is the squared error that components minimise. */
 bool ae_pca_fits(const AeLayout *layout);
 

@@ -299,6 +299,8 @@ add_outcome(StringInfo out, const PgaeModels *models)
 					 pgae_mean_of(models, offsetof(AeModel, validation_loss)));
 	pgae_json_number(out, "mean_loss", pgae_mean_of(models, offsetof(AeModel, mean_loss)));
 	pgae_json_number(out, "pca_loss", pgae_mean_of(models, offsetof(AeModel, pca_loss)));
+	pgae_json_number(out, "recall", pgae_mean_of(models, offsetof(AeModel, recall)));
+	pgae_json_number(out, "pca_recall", pgae_mean_of(models, offsetof(AeModel, pca_recall)));
 	pgae_json_text(out, "imputes", ae_filling_name[model->filling]);
 	pgae_json_count(out, "dead_code_units", model->n_dead);
 	pgae_json_number(out, "code_zeros", model->code_zeros);

@@ -225,6 +225,21 @@ summarize_code(StringInfo out, const AeModel *model)
 	appendStringInfoChar(out, '\n');
 }
 
+/* What the codes are worth for search. */
+static void
+summarize_recall(StringInfo out, const AeModel *model)
+{
+	if (isnan(model->recall))
+		return;
+	appendStringInfo(out, "neighbours   codes find %.0f %% of a row's 10 nearest",
+					 100 * model->recall);
+	if (!isnan(model->pca_recall))
+		appendStringInfo(out, ", %u principal component%s %.0f %%", pgae_code_width(model),
+						 pgae_code_width(model) == 1 ? "" : "s", 100 * model->pca_recall);
+	appendStringInfo(out, ", among rows that training %s\n",
+					 model->calibration.unseen ? "did not see" : "saw");
+}
+
 static void
 summarize_weights(StringInfo out, const PgaeModels *models)
 {
@@ -319,6 +334,7 @@ summarize_losses(StringInfo out, const PgaeModels *models)
 						 : models->n_folds > 1      ? "their network did not see"
 													: "training did not see");
 	summarize_code(out, model);
+	summarize_recall(out, model);
 	summarize_contraction(out, models);
 	summarize_weights(out, models);
 }

@@ -8,7 +8,6 @@
 
 #include <math.h>
 
-#include "ae_pca.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
@@ -105,7 +104,10 @@ pgae_pca_starts(const PgaeJob *job)
 		   (job->model->options.optimizer == AE_OPTIMIZER_PCA || job->model->net.skip);
 }
 
-/* Whether the network is of a kind to be compared with principal components. */
+/*
+ * Whether the network is of a kind to be compared with principal components: by its loss, or by
+ * the neighbours that its codes find.
+ */
 static bool
 is_comparable(const AeModel *model)
 {
@@ -113,7 +115,8 @@ is_comparable(const AeModel *model)
 
 	return model->options.optimizer != AE_OPTIMIZER_PCA && pgae_blas()->dsyevr != NULL &&
 		   n_components(net) <= ae_pca_most(&net->layout) &&
-		   net->width[net->n_encoder] < net->width[net->n_layers] && ae_pca_fits(&net->layout) &&
+		   net->width[net->n_encoder] < net->width[net->n_layers] &&
+		   (ae_pca_fits(&net->layout) || model->purpose != AE_PURPOSE_DETECT) &&
 		   size_of(net) <= COMPARED_BYTES;
 }
 
@@ -180,22 +183,29 @@ compared_rows(const PgaeJob *job, size_t n_found)
 	return n_rows < wanted ? 0 : n_rows;
 }
 
+/* The components that the network is compared with; returns their block, or NULL: there are none. */
+static void *
+find_yardstick(PgaeJob *job, AePca *pca)
+{
+	size_t n;
+
+	if (!is_comparable(job->model) || job->rows.nullable)
+		return NULL;
+	n = compared_rows(job, n_components(&job->model->net));
+	return n > 0 ? find_components(job, pca, n, "comparing with principal components") : NULL;
+}
+
 void
 pgae_job_compare_with_pca(PgaeJob *job)
 {
 	AeModel *model = job->model;
-	const AeNet *net = &model->net;
-	size_t n;
 	AePca pca;
-	void *block;
+	void *block = find_yardstick(job, &pca);
 
-	model->pca_loss = NAN;
-	if (!is_comparable(model) || job->rows.nullable)
-		return;
-	n = compared_rows(job, n_components(net));
-	if (n == 0)
-		return;
-	block = find_components(job, &pca, n, "comparing with principal components");
-	model->pca_loss = ae_pca_loss(&pca);
-	pfree(block);
+	model->pca_loss = block && ae_pca_fits(&model->net.layout) ? ae_pca_loss(&pca) : NAN;
+	model->recall = model->pca_recall = NAN;
+	if (model->purpose != AE_PURPOSE_DETECT)
+		pgae_job_measure_recall(job, block ? &pca : NULL);
+	if (block)
+		pfree(block);
 }

@@ -6,6 +6,7 @@
 
 #include <math.h>
 
+#include "ae_pca.h"
 #include "pg_score.h"
 
 /* ---- pg_position.c: where a training stands ---- */
@@ -204,8 +205,14 @@ extern AeReal *pgae_pca_start(PgaeJob *job);
 /*
  * The loss of as many principal components as the code has units, in job->model: NaN where there is
  * nothing to compare, or where that would take too much time or memory, whatever the settings.
+ * Unless the model is to detect, the recall of both, too.
  */
 extern void pgae_job_compare_with_pca(PgaeJob *job);
+
+/* ---- pg_recall.c: what codes are worth for search ---- */
+
+/* The recall by codes, and by those of pca, which may be NULL: NaN where there are too few rows. */
+extern void pgae_job_measure_recall(PgaeJob *job, AePca *pca);
 
 /* ---- pg_frequent.c: rows that come very often ---- */
 
