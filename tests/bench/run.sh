@@ -9,6 +9,7 @@
 #     tests/bench/run.sh crossed            what crossing is for                (crossed.py)
 #     tests/bench/run.sh calibration        how many rows is_anomaly flags      (calibration.py)
 #     tests/bench/run.sh feedback           what verdicts are worth            (feedback.py)
+#     tests/bench/run.sh search             how many neighbours codes find    (search.py)
 #     tests/bench/run.sh explain            whether it names the wrong column   (explain.py)
 #     tests/bench/run.sh fleet              alarms that last, in simulated telemetry (fleet.py)
 #     tests/bench/run.sh impute             how well it fills what is missing   (impute.py)
@@ -118,7 +119,7 @@ case $what in
 		with_server perl tests/bench/named.pl
 		have_python
 		failed=0
-		for one in quality mixed crossed calibration feedback explain fleet impute onehot chapter; do
+		for one in quality mixed crossed calibration feedback explain fleet impute onehot search chapter; do
 			with_server "$python" "tests/bench/$one.py" || failed=1
 		done
 		exit $failed
@@ -126,7 +127,7 @@ case $what in
 	kernels) run_kernels ;;
 	speed) run_speed "$@" ;;
 	named) with_server perl tests/bench/named.pl ;;
-	quality | mixed | crossed | calibration | feedback | explain | fleet | impute | onehot | chapter)
+	quality | mixed | crossed | calibration | feedback | explain | fleet | impute | onehot | search | chapter)
 		have_python
 		with_server "$python" "tests/bench/$what.py" "$@"
 		;;
