@@ -52,7 +52,7 @@ my @BINDING_ORDER = qw(base options row model score plan train tool);
 
 # What of the engine the binding may see: models and the phases that it drives step by step, so that
 # it can be interrupted between two steps.  These are training, scoring and the comparison with PCA.
-my %BINDING_MAY = map { $_ => 1 } qw(status net train options pretrain model format scaler score impute bundle calibrate drift sketch alarm pairs pca hash target);
+my %BINDING_MAY = map { $_ => 1 } qw(status net train options pretrain model format scaler score impute bundle calibrate drift recall sketch alarm pairs pca hash target);
 
 # Only the file that fills the tables of kernels and of BLAS functions needs to know them.
 my %BINDING_EXCEPTION = ('src/pg/base/pg_module.c' => { map { $_ => 1 } qw(blas kernel) });
