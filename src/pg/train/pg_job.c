@@ -81,7 +81,7 @@ pgae_job_run(PgaeJob *job)
 	for (uint32 m = 0; m < job->n_members; m++)
 	{
 		job->model = &job->models[m];
-		pgae_job_compare_with_pca(job);
+		pgae_job_compare(job);
 	}
 	pgae_store_drop_rows(job->store);
 	return true;

@@ -183,9 +183,8 @@ compared_rows(const PgaeJob *job, size_t n_found)
 	return n_rows < wanted ? 0 : n_rows;
 }
 
-/* The components that the network is compared with; returns their block, or NULL: there are none. */
-static void *
-find_yardstick(PgaeJob *job, AePca *pca)
+void *
+pgae_pca_find_compared(PgaeJob *job, AePca *pca)
 {
 	size_t n;
 
@@ -193,19 +192,4 @@ find_yardstick(PgaeJob *job, AePca *pca)
 		return NULL;
 	n = compared_rows(job, n_components(&job->model->net));
 	return n > 0 ? find_components(job, pca, n, "comparing with principal components") : NULL;
-}
-
-void
-pgae_job_compare_with_pca(PgaeJob *job)
-{
-	AeModel *model = job->model;
-	AePca pca;
-	void *block = find_yardstick(job, &pca);
-
-	model->pca_loss = block && ae_pca_fits(&model->net.layout) ? ae_pca_loss(&pca) : NAN;
-	model->recall = model->pca_recall = NAN;
-	if (model->purpose != AE_PURPOSE_DETECT)
-		pgae_job_measure_recall(job, block ? &pca : NULL);
-	if (block)
-		pfree(block);
 }

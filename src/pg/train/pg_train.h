@@ -203,16 +203,19 @@ extern size_t pgae_pca_memory(const PgaeJob *job);
 /* The parameters to start from, palloc'd; a NOTICE where the code has more units than the rows. */
 extern AeReal *pgae_pca_start(PgaeJob *job);
 /*
- * The loss of as many principal components as the code has units, in job->model: NaN where there is
- * nothing to compare, or where that would take too much time or memory, whatever the settings.
- * Unless the model is to detect, the recall of both, too.
+ * As many components as the code has units, to compare the model with; returns the block they lie
+ * in, palloc'd.  NULL where there is nothing to compare, or where that would take too much time or
+ * memory, whatever the settings.
  */
-extern void pgae_job_compare_with_pca(PgaeJob *job);
+extern void *pgae_pca_find_compared(PgaeJob *job, AePca *pca);
 
-/* ---- pg_recall.c: what codes are worth for search ---- */
+/* ---- pg_yardstick.c: what a model is measured by ---- */
 
-/* The recall by codes, and by those of pca, which may be NULL: NaN where there are too few rows. */
-extern void pgae_job_measure_recall(PgaeJob *job, AePca *pca);
+/*
+ * The loss of principal components, in job->model; unless the model is to detect, the recall of its
+ * codes (ae_recall.h) and of components, too.  NaN where there are none, or too few rows.
+ */
+extern void pgae_job_compare(PgaeJob *job);
 
 /* ---- pg_frequent.c: rows that come very often ---- */
 

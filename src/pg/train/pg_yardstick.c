@@ -1,6 +1,6 @@
 /*
- * pg_recall.c: what the codes of a model are worth for search: how many of a row's nearest
- * neighbours they find, beside as many principal components.
+ * pg_yardstick.c: what a model is measured by: principal components, by the loss, and by how many
+ * of a row's nearest neighbours their codes find and those of the model.
  */
 #include "pg_train.h"
 
@@ -46,8 +46,9 @@ read_rows(PgaeJob *job, AeRecall *recall, AePca *pca)
 	pgae_panel_free(panel);
 }
 
-void
-pgae_job_measure_recall(PgaeJob *job, AePca *pca)
+/* The recall by codes, and by those of pca, which may be NULL. */
+static void
+measure_recall(PgaeJob *job, AePca *pca)
 {
 	AeModel *model = job->model;
 	const AeLayout *layout = &model->net.layout;
@@ -76,4 +77,19 @@ pgae_job_measure_recall(PgaeJob *job, AePca *pca)
 	model->recall = ae_recall_of(&recall, 0);
 	model->pca_recall = ae_recall_of(&recall, 1);
 	pfree(arena.base);
+}
+
+void
+pgae_job_compare(PgaeJob *job)
+{
+	AeModel *model = job->model;
+	AePca pca;
+	void *block = pgae_pca_find_compared(job, &pca);
+
+	model->pca_loss = block && ae_pca_fits(&model->net.layout) ? ae_pca_loss(&pca) : NAN;
+	model->recall = model->pca_recall = NAN;
+	if (model->purpose != AE_PURPOSE_DETECT)
+		measure_recall(job, block ? &pca : NULL);
+	if (block)
+		pfree(block);
 }
