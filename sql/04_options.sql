@@ -84,7 +84,9 @@ INSERT INTO tried (option, value, base) VALUES
 	('sparse_layers', '"hidden"', '{"code": 2, "sparse": "student_t"}'),
 	('top_k', '2', '{"code": 3, "purpose": "compress"}'),
 	('contract_weight', '0.1', '{"code": 2}'),
-	('contract_exact', 'false', '{"code": 2, "contract_weight": 0.1}');
+	('contract_exact', 'false', '{"code": 2, "contract_weight": 0.1}'),
+	('distribution', '"mixed"', '{"code": 2}'),
+	('variance', '"shared"', '{"code": 2, "distribution": "mixed"}');
 
 SELECT option, value,
 	outcome(full_base) = outcome(full_base) AS repeatable,
@@ -104,7 +106,8 @@ WHERE name NOT IN (SELECT option FROM tried);
 SELECT option AS no_argument FROM tried
 WHERE option NOT IN (SELECT unnest(proargnames) FROM pg_proc WHERE oid = 'ae.options'::regproc
 	UNION ALL SELECT jsonb_object_keys(ae.sparse('l1', 1, 0.1, 'code', 1))
-	UNION ALL SELECT jsonb_object_keys(ae.contract(1, true)));
+	UNION ALL SELECT jsonb_object_keys(ae.contract(1, true))
+	UNION ALL SELECT jsonb_object_keys(ae.decoder('mixed', 'fixed')));
 
 CREATE FUNCTION refusal(options jsonb) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE state text; message text; hint text;

@@ -476,6 +476,30 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION ae.threshold(ae.model, double precision) IS
 'raw_score beyond which is_anomaly is true; Infinity if no row can have so small a p-value';
 
+CREATE FUNCTION ae.log_likelihood(model bytea, input anyelement, own_units boolean DEFAULT false) RETURNS double precision
+AS 'MODULE_PATHNAME', 'pg_ae_log_likelihood'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION ae.log_likelihood(bytea, anyelement, boolean) IS
+'log p(x | h) of a row, h its code; in scaled units, or in those of the columns';
+
+CREATE FUNCTION ae.log_likelihood(model ae.model, input anyelement, own_units boolean DEFAULT false) RETURNS double precision
+AS 'MODULE_PATHNAME', 'pg_ae_log_likelihood'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION ae.log_likelihood(ae.model, anyelement, boolean) IS
+'log p(x | h) of a row, h its code; in scaled units, or in those of the columns';
+
+CREATE FUNCTION ae.log_joint(model bytea, input anyelement, own_units boolean DEFAULT false) RETURNS double precision
+AS 'MODULE_PATHNAME', 'pg_ae_log_joint'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION ae.log_joint(bytea, anyelement, boolean) IS
+'log p(h) + log p(x | h) of a row and its code h, whose prior is the penalty of a sparse model';
+
+CREATE FUNCTION ae.log_joint(model ae.model, input anyelement, own_units boolean DEFAULT false) RETURNS double precision
+AS 'MODULE_PATHNAME', 'pg_ae_log_joint'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION ae.log_joint(ae.model, anyelement, boolean) IS
+'log p(h) + log p(x | h) of a row and its code h, whose prior is the penalty of a sparse model';
+
 CREATE FUNCTION ae.impute(model bytea, input anyelement) RETURNS anyelement
 AS 'MODULE_PATHNAME', 'pg_ae_impute'
 LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000;
@@ -720,6 +744,19 @@ AS $$
 $$;
 COMMENT ON FUNCTION ae.contract IS
 'options for contraction, to be joined to those of ae.options: a penalty on the derivatives of the code with respect to the inputs';
+
+CREATE FUNCTION ae.decoder(
+	distribution text DEFAULT 'mixed',
+	variance text DEFAULT NULL)
+RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+	SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
+		'distribution', distribution,
+		'variance', variance))
+$$;
+COMMENT ON FUNCTION ae.decoder IS
+'options for a decoder that gives a distribution, to be joined to those of ae.options: training makes rows likely';
 
 CREATE FUNCTION ae.neighbours(
 	weight double precision DEFAULT 1,

@@ -35,6 +35,7 @@ my @joined = (
 	[ q(ae.denoise('swap', 0.1, 0.1)), qw(denoise denoise_level denoise_emphasis) ],
 	[ q(ae.contract(1, true)), qw(contract_weight contract_exact) ],
 	[ q(ae.neighbours(1, 1, 'cosine')), qw(neighbours_weight neighbours_k neighbours_metric) ],
+	[ q(ae.decoder('mixed', 'fixed')), qw(distribution variance) ],
 	[ q(ae.target('a', 1)), qw(target target_weight) ],
 	[ q(ae.pretrain('plain', 1)), qw(pretrain pretrain_updates) ],
 	[ q(ae.hash(1, 1)), qw(hash_bits hash_noise) ]);
@@ -170,6 +171,8 @@ my @worded = (
 	[ 'neighbours_weight', 'small', '{"updates": 2, "neighbours_weight": 1}', 1 ],
 	[ 'neighbours_k', 'small', '{"updates": 2, "neighbours_weight": 1}', 8 ],
 	[ 'neighbours_metric', 'small', '{"updates": 2, "neighbours_weight": 1}', 'euclidean' ],
+	[ 'variance', 'small', '{"updates": 2, "distribution": "mixed"}', 'column' ],
+	[ 'variance', 'small', '{"updates": 2, "distribution": "mixed", "optimizer": "lbfgs"}', 'fixed' ],
 	[ 'updates', 'large', '{}', 1500 ],
 	[ 'updates', 'small', '{}', 700 ],
 	[ 'updates', 'small', '{"optimizer": "lbfgs", "hidden": [2]}', 500 ],

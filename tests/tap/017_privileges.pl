@@ -25,7 +25,7 @@ GRANT EXECUTE ON FUNCTION ae.save_model, ae.drop_model, ae.comment_on_model, ae.
 GRANT EXECUTE ON PROCEDURE ae.train_model, ae.resume_training TO owner, writer;
 GRANT SELECT ON ae.models TO reader;
 CREATE TABLE t AS SELECT i, sin(i)::real AS a, (2 * sin(i) + cos(i))::real AS b, i % 2 = 0 AS even FROM generate_series(1, 200) i;
-CREATE TABLE bytes AS SELECT ae.train(t, ae.options(exclude => '{i}', updates => 20, code => 1) || ae.target('even')) AS model FROM t;
+CREATE TABLE bytes AS SELECT ae.train(t, ae.options(exclude => '{i}', updates => 20, code => 1) || ae.target('even') || ae.decoder() || ae.sparse('l1')) AS model FROM t;
 GRANT SELECT ON t, bytes TO PUBLIC;
 GRANT CREATE ON SCHEMA public TO PUBLIC;
 SET ROLE owner;
@@ -62,6 +62,7 @@ my @actions = (
 	[use => q(SELECT ae.is_anomaly('m'::ae.model, t) FROM t LIMIT 1)],
 	[use => q(SELECT ae.threshold('m'::ae.model))],
 	[use => q(SELECT ae.impute('m'::ae.model, t) FROM t LIMIT 1)],
+	[use => q(SELECT ae.log_likelihood('m'::ae.model, t), ae.log_joint('m'::ae.model, t) FROM t LIMIT 1)],
 	[use => q(SELECT ae.explain('m'::ae.model, t) FROM t LIMIT 1)],
 	[use => q(SELECT ae.encode_bits('m'::ae.model, t) FROM t LIMIT 1)],
 	[use => q(SELECT ae.predict('m'::ae.model, t), ae.predict_proba('m'::ae.model, t) FROM t LIMIT 1)],
@@ -72,7 +73,7 @@ my @actions = (
 	[use => q(SELECT ae.sprt(0.5), ae.alarm_rate(0.01, 2, 3))],
 	[use => q(SELECT ae.compare_models('m'::ae.model, 'm'::ae.model, 't'))],
 	[use => q(SELECT ae.train(t, ae.options(exclude => '{i}', updates => 2) || ae.sparse(top_k => 1)) FROM t)],
-	[use => q(SELECT ae.contract(), ae.denoise('swap'), ae.feedback(), ae.hash(8), ae.neighbours(), ae.pretrain(), ae.target('even'))],
+	[use => q(SELECT ae.contract(), ae.decoder(), ae.denoise('swap'), ae.feedback(), ae.hash(8), ae.neighbours(), ae.pretrain(), ae.target('even'))],
 	[use => q(SELECT ae.detect('SELECT a, b FROM t', '{"updates": 2}'))],
 	[use => q(SELECT ae.version())],
 	[use => q(SELECT * FROM ae.model_list)],

@@ -61,6 +61,7 @@ CREATE FUNCTION used(model bytea, source text, row_ text) RETURNS text LANGUAGE 
 		'SELECT bool_and(ae.p_value($1, %s) > 0 AND ae.p_value($1, %1$s) <= 1) FROM %s',
 		'SELECT bool_and(ae.reconstruction_error($1, %s) >= 0 AND ae.reconstruction_error($1, %1$s) <> ''NaN'') FROM %s',
 		'SELECT bool_and(ae.raw_score($1, %s) <> ''NaN'') FROM %s',
+		'SELECT bool_and(ae.log_likelihood($1, %s) <> ''NaN'') FROM %s',
 		'SELECT count(ae.is_anomaly($1, %s, 0.05)) >= 0 FROM %s',
 		'SELECT count(ae.encode($1, %s)) >= 0 FROM %s',
 		'SELECT count(ae.encode_bits($1, %s)) >= 0 FROM %s',
@@ -171,6 +172,8 @@ my %draw = (
 	neighbours_weight => sub { any(0, 0.5, 1) },
 	neighbours_k => sub { any(1, 3, 8, 100) },
 	neighbours_metric => sub { word(qw(euclidean cosine)) },
+	distribution => sub { word(qw(mixed mixed gaussian bernoulli categorical)) },
+	variance => sub { word(qw(fixed shared column)) },
 	skip => sub { any(qw(true true false)) },
 	target => sub { word(qw(flag word f8 i2 feeling gap)) },
 	target_weight => sub { any(0, 0.1, 1, 1e6) },
@@ -185,7 +188,7 @@ my %draw = (
 my %with = (
 	sparse_weight => 'sparse', sparse_target => 'sparse', sparse_layers => 'sparse', aux_weight => 'top_k',
 	denoise_level => 'denoise', denoise_emphasis => 'denoise', contract_exact => 'contract_weight', target_weight => 'target',
-	pretrain_updates => 'pretrain', neighbours_k => 'neighbours_weight', neighbours_metric => 'neighbours_weight', hash_noise => 'hash_bits', weight_prior => 'weight_decay');
+	pretrain_updates => 'pretrain', neighbours_k => 'neighbours_weight', neighbours_metric => 'neighbours_weight', variance => 'distribution', hash_noise => 'hash_bits', weight_prior => 'weight_decay');
 
 # Up to seven options, and a short training.
 sub options

@@ -43,6 +43,7 @@ typedef struct Job
 	bool batch_norm;
 	uint32_t batch_top_k;
 	double code_noise;
+	AeDistribution distribution;   /* whose likelihood is the loss */
 	double aux_weight;             /* > 0: every other unit of the code is dead */
 	AeReal held[ROWS * MAX_CELLS]; /* the reconstruction that it adds to */
 	double target_scale;           /* on the sum of the target's loss, where the net has a head */
@@ -72,6 +73,8 @@ place(Job *job, AeArena *arena)
 							  .batch_norm = job->batch_norm,
 							  .batch_top_k = job->batch_top_k,
 							  .code_noise = job->code_noise,
+							  .distribution = job->distribution,
+							  .variance = job->net.variance,
 							  .aux_weight = job->aux_weight};
 	AePartSetup setup = {
 		.net = &job->net, .options = &options, .slice_rows = ROWS, .kernels = ae_kernels_best()};
@@ -153,6 +156,29 @@ price(const AePartUse *use, AePass *pass, double share)
 		ae_gating_part.loss(use[AE_PART_gating].state, &slice);
 }
 
+/* Rows first .. first + n - 1 as the terms see them, the gradient of which is divided by ROWS. */
+static double
+likelihood(Job *job, AeReal *grads, const AeReal *params, size_t first, size_t n, bool accumulate)
+{
+	AePartUse *decoder = &job->use[AE_PART_decoder];
+	AeMeasure measure = {&job->net.layout, ae_kernels_best(), job->scratch};
+	AeCells cells = {job->target + first * ae_layout_cells(&job->net.layout), n, job->nullable};
+	AeSlice slice = {.pass = &job->pass,
+					 .params = params,
+					 .cells = &cells,
+					 .measure = &measure,
+					 .grads = grads,
+					 .share = 1.0 / ROWS,
+					 .accumulate = accumulate};
+	double loss;
+
+	if (!grads)
+		return ae_decoder_part.validate(decoder->state, &slice);
+	loss = ae_decoder_part.loss(decoder->state, &slice);
+	ae_decoder_part.after(decoder->state, &slice);
+	return loss;
+}
+
 /* The objective as the trainer forms it: mean over rows. */
 static double
 objective(Job *job, const AeReal *params)
@@ -173,9 +199,11 @@ objective(Job *job, const AeReal *params)
 	unit_forward(&job->pass, params, job->x, job->levels, ROWS,
 				 job->dropout > 0 || job->batch_norm || job->contract > 0 || job->net.gated ||
 					 job->code_noise > 0 || job->aux_weight > 0);
-	loss = ae_loss_rows(NULL, job->pass.h[job->net.n_layers],
-						&(AeCells){job->target, ROWS, job->nullable}, 0,
-						&(AeMeasure){&job->net.layout, ae_kernels_best(), job->scratch});
+	loss = job->distribution
+			   ? likelihood(job, NULL, params, 0, ROWS, false)
+			   : ae_loss_rows(NULL, job->pass.h[job->net.n_layers],
+							  &(AeCells){job->target, ROWS, job->nullable}, 0,
+							  &(AeMeasure){&job->net.layout, ae_kernels_best(), job->scratch});
 	if (job->aux_weight > 0)
 	{
 		memcpy(job->pass.h[job->net.n_layers], job->held,
@@ -202,10 +230,13 @@ gradient(AeReal *grads, Job *job, const AeReal *params, size_t first, size_t n, 
 	double loss;
 
 	unit_forward(&job->pass, params, x, levels, n, true);
-	loss = ae_loss_rows(
-		job->pass.d[0], job->pass.h[net->n_layers],
-		&(AeCells){job->target + first * ae_layout_cells(&net->layout), n, job->nullable},
-		1.0 / ROWS, &(AeMeasure){&net->layout, ae_kernels_best(), job->scratch});
+	loss =
+		job->distribution
+			? likelihood(job, grads, params, first, n, accumulate)
+			: ae_loss_rows(
+				  job->pass.d[0], job->pass.h[net->n_layers],
+				  &(AeCells){job->target + first * ae_layout_cells(&net->layout), n, job->nullable},
+				  1.0 / ROWS, &(AeMeasure){&net->layout, ae_kernels_best(), job->scratch});
 	if (job->contract > 0)
 	{
 		if (!accumulate)
@@ -276,7 +307,8 @@ relative_error(Job *job, AeReal sigma)
 		const double h = 1e-5;
 		double keep = params[i], numeric;
 
-		if ((job->tied && is_twin(&job->net, i)) || i >= ae_net_threshold_offset(&job->net))
+		if ((job->tied && is_twin(&job->net, i)) ||
+			(i >= ae_net_threshold_offset(&job->net) && i < ae_net_spread_offset(&job->net)))
 			continue;
 		params[i] = keep + h;
 		numeric = objective(job, params);
@@ -885,6 +917,36 @@ code_noise_agrees(void **state)
 		}
 }
 
+/* Likelihoods, with every kind of variance, gaps and all else that may stand beside them. */
+static void
+likelihoods_agree(void **state)
+{
+	static const int which[] = {0, 1, 2, 6, 7, 9}; /* all whose losses have densities */
+
+	(void) state;
+	for (size_t s = 0; s < sizeof which / sizeof which[0]; s++)
+		for (int i = 0; i < N_WAYS * AE_VARIANCE_COUNT; i++)
+		{
+			AeLayout layout = layout_of(&shapes[which[s]]);
+			AeVariance variance = (AeVariance) (i % AE_VARIANCE_COUNT);
+			int way = i / AE_VARIANCE_COUNT;
+			static Job job;
+			double error;
+
+			job = (Job){.name = shapes[which[s]].name,
+						.net = make_net(1 + i % 3, AE_TANH, &layout),
+						.distribution = AE_DISTRIBUTION_MIXED,
+						.term = {AE_PENALTY_L1, way == ALL ? 0.3 : 0, 0},
+						.dropout = way == NOISE ? 0.2 : 0};
+			job.net.variance = variance;
+			draw_rows(&job, (Way) way);
+			error = relative_error(&job, way == NOISE || way == ALL ? 0.3 : 0);
+			if (error > 1e-6)
+				fail_msg("likelihood, %s, %s, %s: relative error %g", job.name, way_name[way],
+						 ae_variance_name[variance], error);
+		}
+}
+
 /* One matrix in two places has the sum of both derivatives, and decays once. */
 static void
 tied_weights_agree(void **state)
@@ -1417,6 +1479,7 @@ main(void)
 		cmocka_unit_test(thresholds_by_hand),
 		cmocka_unit_test(auxiliary_loss_agrees),
 		cmocka_unit_test(code_noise_agrees),
+		cmocka_unit_test(likelihoods_agree),
 		cmocka_unit_test(tied_weights_agree),
 		cmocka_unit_test(dropout_agrees),
 		cmocka_unit_test(batch_norm_agrees),

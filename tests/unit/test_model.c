@@ -1121,7 +1121,7 @@ test_refused_rest(void **state)
 	refuses(b, length, o.net + 4, 0, 4, o.net);
 	refuses(b, length, o.net + 4, 3, 4, o.net);
 	refuses(b, length, o.net + 8, s->model.net.width[s->model.net.n_encoder] + 1, 4, o.net);
-	refuses(b, length, o.net + 12, 4, 4, o.net + 12);
+	refuses(b, length, o.net + 12, 24, 4, o.net + 12);
 	refuses(b, length, o.net + 16, AE_MAX_WIDTH + 1, 4, o.net + 16);
 	refuses(b, length, o.net + 16, 1, 4, o.net + 16); /* without a target */
 	refuses(b, length, o.net + 20, 3, 4, o.net);

@@ -24,7 +24,8 @@ typedef enum AeStream
 	AE_STREAM_SALT_PEPPER = 16, /* cells that become their least or largest */
 	AE_STREAM_SWAP = 17,        /* columns that become another row's */
 	AE_STREAM_TARGET = 18,      /* initial weights of the head of a target */
-	AE_STREAM_PCA = 19          /* the subspace that principal components begin with */
+	AE_STREAM_PCA = 19,         /* the subspace that principal components begin with */
+	AE_STREAM_SPREAD = 20       /* initial weights of the head that gives a code's variances */
 } AeStream;
 
 /* Where the numbers of a visit to some rows come from: the same for the same seed and visit. */

@@ -414,6 +414,16 @@ ae_loss_block(const AeReal *outputs, const AeReal *cells, uint32_t b, const AeMe
 }
 
 double
+ae_loss_block_gradient(AeReal *d, const AeReal *outputs, const AeReal *cells, uint32_t b,
+					   double scale, const AeMeasure *measure)
+{
+	const AeBlock *block = &measure->layout->blocks[b];
+
+	return any_block(d ? d + block->first : NULL, outputs + block->first,
+					 cells + block_cell(measure->layout, b), block, scale, measure);
+}
+
+double
 ae_loss_row(AeReal *d, const AeReal *outputs, const AeReal *cells, double scale,
 			const AeMeasure *measure)
 {
@@ -423,12 +433,7 @@ ae_loss_row(AeReal *d, const AeReal *outputs, const AeReal *cells, double scale,
 	double sum = 0.0;
 
 	for (uint32_t b = 0; b < layout->n_blocks; b++)
-	{
-		const AeBlock *block = &layout->blocks[b];
-
-		sum += any_block(d ? d + block->first : NULL, outputs + block->first,
-						 cells + block_cell(layout, b), block, share, measure);
-	}
+		sum += ae_loss_block_gradient(d, outputs, cells, b, share, measure);
 	return n_columns > 0 ? sum / n_columns : 0.0;
 }
 

@@ -208,6 +208,13 @@ double ae_loss_block(const AeReal *outputs, const AeReal *cells, uint32_t block,
 					 const AeMeasure *measure);
 
 /*
+ * The loss of one block of a row, not divided by any number of columns, 0 where it is not observed;
+ * unless d is NULL also the outputs of that block in d = scale * its gradient.
+ */
+double ae_loss_block_gradient(AeReal *d, const AeReal *outputs, const AeReal *cells, uint32_t block,
+							  double scale, const AeMeasure *measure);
+
+/*
  * Sum of ae_loss_row over rows, in double; unless d is NULL, also their gradients.  Where nothing
  * is missing, dense blocks are computed for all rows at once.
  */

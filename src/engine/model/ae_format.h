@@ -75,7 +75,9 @@
  *  4  u32      n_encoder        1 .. n_layers - 1: layers up to the code
  *  8  u32      top_k            units of the code that are kept, at most its width; 0: all
  * 12  u32      flags            bit 0: thresholds follow the weights, without top_k; 1: a linear
- *                               path beside the layers, of which there are more than 2
+ *                               path beside the layers, of which there are more than 2; 2: a head
+ *                               that gives log variances of the code; 3 and 4: variances of
+ *                               outputs, 0 fixed, 1 shared, 2 column
  * 16  u32      n_target         outputs of the head of the target: 1 of a number, 2 of a boolean,
  *                               the levels of a category; 0 without a target
  * 20  u32 x (n_layers + 1)      width: 1 .. 65536; the first and the last as the layout says
@@ -111,9 +113,13 @@
  * and where there is a target:
  *132  f64      target_loss      >= 0, or NaN: no label among the rows
  *140  f64      target_accuracy  <= 1, or NaN likewise
+ * and where outputs have a distribution:
+ *     f64      log_likelihood   mean log p(x | h) of a row; NaN: not known
  * ---- weights
  *     f32 x n                   for each layer W (width[l] x width[l + 1], row-major), then b;
- *                               of the head W (code x n_target), then b; thresholds of the code
+ *                               of the head W (code x n_target), then b; thresholds of the code; of the
+ *                               head of log variances W (what the code's layer sees x code), then
+ *                               b; log variances of outputs: one, or one for each dense cell
  * ---- calibration
  *  0  u64      n                <= 2^53; 0: none
  *  8  u32      n_points         <= 1024; 0 if and only if n is 0

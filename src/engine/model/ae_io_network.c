@@ -49,12 +49,15 @@ ae_io_net(AeIo *io, AeModel *model, AeArena *arena)
 	ae_io_u32(io, &net->n_layers);
 	ae_io_u32(io, &net->n_encoder);
 	ae_io_u32(io, &net->top_k);
-	flags = net->gated | net->skip << 1;
+	flags = net->gated | net->skip << 1 | net->spread << 2 | (uint32_t) net->variance << 3;
 	ae_io_u32(io, &flags);
-	if (io->in && !ae_io_within(io, start + 12, "flags of the network", flags, 0, 3))
+	if (io->in && !ae_io_within(io, start + 12, "flags of the network", flags, 0,
+								(AE_VARIANCE_COUNT << 3) - 1))
 		return;
 	net->gated = flags & 1;
 	net->skip = flags >> 1 & 1;
+	net->spread = flags >> 2 & 1;
+	net->variance = (AeVariance) (flags >> 3);
 	ae_io_u32(io, &net->n_target);
 	if (!ae_io_within(io, start, "number of layers", net->n_layers, 2, AE_MAX_LAYERS))
 		return;
@@ -202,6 +205,9 @@ ae_io_outcome(AeIo *io, AeModel *model)
 		io_target_outcome(io, model);
 	else
 		model->target_loss = model->target_accuracy = NAN;
+	model->log_likelihood = io->in ? NAN : model->log_likelihood;
+	if (model->options.distribution != AE_DISTRIBUTION_NONE)
+		ae_io_f64(io, &model->log_likelihood, AE_IO_FINITE_OR_NAN, "log-likelihood");
 	if (io->status != AE_OK)
 		return;
 	if (model->n_validation > model->n_rows)

@@ -68,7 +68,8 @@ static bool
 same_shape(const AeNet *a, const AeNet *b)
 {
 	if (a->n_layers != b->n_layers || a->n_encoder != b->n_encoder || a->top_k != b->top_k ||
-		a->gated != b->gated || a->skip != b->skip || a->n_target != b->n_target)
+		a->gated != b->gated || a->skip != b->skip || a->n_target != b->n_target ||
+		a->spread != b->spread || a->variance != b->variance)
 		return false;
 	for (uint32_t l = 0; l <= a->n_layers; l++)
 		if (a->width[l] != b->width[l])

@@ -78,9 +78,9 @@ typedef struct AeModel
 	uint32_t n_dead;         /* code units that never moved over the calibration rows */
 	uint32_t server_version; /* PG_VERSION_NUM of the writer, for information */
 	double jacobian;         /* contraction: mean |dh/dx|^2 (ae_contract.h); NaN: not computed */
-
-	double recall;     /* of neighbours by codes (ae_recall.h); NaN: not computed */
-	double pca_recall; /* of PCA with the same code size; NaN likewise */
+	double recall;           /* of neighbours by codes (ae_recall.h); NaN: not computed */
+	double pca_recall;       /* of PCA with the same code size; NaN likewise */
+	double log_likelihood; /* with a distribution: mean log p(x | h), as its loss; NaN: not known */
 
 	AeCalibration calibration; /* of raw scores; in a bundle of its first model, for all */
 	AePrototypes prototypes;

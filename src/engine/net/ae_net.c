@@ -46,16 +46,22 @@ ae_net_check_shape(const AeNet *net, AeError *error)
 	if (net->n_target > AE_MAX_WIDTH)
 		return ae_fail(error, AE_ERR_LIMIT, "outputs of the target", net->n_target, 0,
 					   AE_MAX_WIDTH);
+	if (net->spread > 1)
+		return ae_fail(error, AE_ERR_LIMIT, "log variances of the code", net->spread, 0, 1);
+	if ((unsigned) net->variance >= AE_VARIANCE_COUNT)
+		return ae_fail(error, AE_ERR_ARGUMENT, "variance", net->variance, 0, AE_VARIANCE_COUNT - 1);
 	for (uint32_t l = 0; l < net->n_layers; l++)
 	{
 		if ((unsigned) net->activation[l] >= AE_ACTIVATION_COUNT)
 			return ae_fail(error, AE_ERR_ARGUMENT, "activation", net->activation[l], 0,
 						   AE_ACTIVATION_COUNT - 1);
-		/* at most 2^33 + 2^16 a layer: the sum of 66 cannot overflow */
+		/* at most 2^33 + 2^16 a layer: the sum of 67 cannot overflow */
 		n_params += ae_net_n_weights(net, l) + net->width[l + 1];
 	}
 	n_params += ((size_t) net->width[net->n_encoder] + 1) * net->n_target;
 	n_params += net->gated ? net->width[net->n_encoder] : 0;
+	n_params += net->spread ? ae_net_n_spread(net) + net->width[net->n_encoder] : 0;
+	n_params += ae_variance_count(net->variance, &net->layout);
 	if (n_params > AE_MAX_MODEL / sizeof(float))
 		return ae_fail(error, AE_ERR_LIMIT, "number of weights", (double) n_params, 1,
 					   (double) (AE_MAX_MODEL / sizeof(float)));
@@ -117,9 +123,28 @@ ae_net_threshold_offset(const AeNet *net)
 }
 
 size_t
-ae_net_n_params(const AeNet *net)
+ae_net_spread_offset(const AeNet *net)
 {
 	return ae_net_threshold_offset(net) + (net->gated ? net->width[net->n_encoder] : 0);
+}
+
+size_t
+ae_net_n_spread(const AeNet *net)
+{
+	return (size_t) net->width[net->n_encoder - 1] * net->width[net->n_encoder];
+}
+
+size_t
+ae_net_variance_offset(const AeNet *net)
+{
+	return ae_net_spread_offset(net) +
+		   (net->spread ? ae_net_n_spread(net) + net->width[net->n_encoder] : 0);
+}
+
+size_t
+ae_net_n_params(const AeNet *net)
+{
+	return ae_net_variance_offset(net) + ae_variance_count(net->variance, &net->layout);
 }
 
 double
@@ -129,30 +154,36 @@ ae_net_macs(const AeNet *net)
 
 	for (uint32_t l = 0; l < net->n_layers; l++)
 		macs += (double) ae_net_n_weights(net, l);
+	macs += net->spread ? (double) ae_net_n_spread(net) : 0;
 	return macs + (double) net->width[net->n_encoder] * net->n_target;
 }
 
-/* A stream of its own: the layers begin as they would without a head. */
+/*
+ * W: n_in x n_out, and b behind it.  A stream of its own: the layers begin as they would without a
+ * head.
+ */
 static void
-init_head(AeReal *w, const AeNet *net, uint64_t seed, AeCheck check)
+init_head(AeReal *w, size_t n_in, size_t n_out, uint64_t seed, AeStream stream, AeCheck check)
 {
-	size_t n_code = net->width[net->n_encoder], n = n_code * net->n_target;
-	double limit = 0.1 * sqrt(6.0 / (double) (n_code + net->n_target));
+	size_t n = n_in * n_out;
+	double limit = 0.1 * sqrt(6.0 / (double) (n_in + n_out));
 	AeRng rng;
 
-	ae_rng_init(&rng, seed, AE_STREAM_TARGET, 0);
+	ae_rng_init(&rng, seed, stream, 0);
 	for (size_t i = 0; i < n; i++)
 	{
 		if (i % AE_CHECK_NUMBERS == 0)
 			ae_check(check);
 		w[i] = (AeReal) ((2.0 * ae_rng_uniform(&rng) - 1.0) * limit);
 	}
-	memset(w + n, 0, net->n_target * sizeof(AeReal));
+	memset(w + n, 0, n_out * sizeof(AeReal));
 }
 
 void
 ae_net_init(AeReal *params, const AeNet *net, uint64_t seed, AeCheck check)
 {
+	size_t n_code = net->width[net->n_encoder];
+
 	for (uint32_t l = 0; l < net->n_layers; l++)
 	{
 		size_t n_in = net->width[l], n_out = net->width[l + 1];
@@ -174,11 +205,17 @@ ae_net_init(AeReal *params, const AeNet *net, uint64_t seed, AeCheck check)
 		memset(params, 0, n_out * sizeof(AeReal));
 		params += n_out;
 	}
+	params -= ae_net_head_offset(net);
 	if (net->n_target > 0)
-		init_head(params, net, seed, check);
-	params += ae_net_threshold_offset(net) - ae_net_head_offset(net);
-	for (uint32_t j = 0; net->gated && j < net->width[net->n_encoder]; j++)
-		params[j] = (AeReal) AE_FIRST_THRESHOLD;
+		init_head(params + ae_net_head_offset(net), n_code, net->n_target, seed, AE_STREAM_TARGET,
+				  check);
+	for (size_t j = 0; net->gated && j < n_code; j++)
+		params[ae_net_threshold_offset(net) + j] = (AeReal) AE_FIRST_THRESHOLD;
+	if (net->spread)
+		init_head(params + ae_net_spread_offset(net), net->width[net->n_encoder - 1], n_code, seed,
+				  AE_STREAM_SPREAD, check);
+	memset(params + ae_net_variance_offset(net), 0,
+		   ae_variance_count(net->variance, &net->layout) * sizeof(AeReal));
 }
 
 void
@@ -200,12 +237,18 @@ ae_net_place(AePass *pass, AeArena *arena, const AeNet *net, uint32_t n_layers, 
 		if (width > widest)
 			widest = width;
 	}
+	if (net->spread && n_layers >= net->n_encoder)
+		pass->spread =
+			ae_arena_place_rows(arena, n_rows, net->width[net->n_encoder], sizeof(AeReal));
 	if (net->n_target > 0 && n_layers == net->n_layers)
 		pass->target = ae_arena_place_rows(arena, n_rows, net->n_target, sizeof(AeReal));
 	if (!backward)
 		return;
 	if (net->n_target > 0)
 		pass->d_target = ae_arena_place_rows(arena, n_rows, net->n_target, sizeof(AeReal));
+	if (net->spread)
+		pass->d_spread =
+			ae_arena_place_rows(arena, n_rows, net->width[net->n_encoder], sizeof(AeReal));
 	if (ae_net_beside(net, net->n_layers - 1) > 0 && n_layers == net->n_layers)
 		pass->d_skip =
 			ae_arena_place_rows(arena, n_rows, net->width[net->n_encoder], sizeof(AeReal));
@@ -529,6 +572,49 @@ head_backward(AeReal *grads, AeReal *d_code, const AePass *pass, const AeReal *w
 				&pass->compute);
 }
 
+/* Log variances of the code, from what its layer l sees; w: V, then c. */
+static void
+spread_forward(AePass *pass, uint32_t l, const AeReal *w, bool training)
+{
+	size_t n = pass->net->width[l + 1];
+
+	if (l == 0)
+		inputs_product(pass->spread, pass, w, n, false);
+	else
+	{
+		AeMatrix x = input_of(pass, l, training);
+
+		ae_multiply(pass->spread, n, 1, x, ae_matrix(w, x.n_cols, n), 0, &pass->compute);
+	}
+	pass->compute.kernels->bias_activate(AE_IDENTITY, pass->spread, NULL,
+										 w + ae_net_n_spread(pass->net), pass->n_rows, n, n);
+}
+
+/* Its gradient. */
+static void
+spread_backward(AeReal *grads, const AePass *pass, uint32_t l, bool accumulate)
+{
+	size_t n = pass->net->width[l + 1];
+
+	if (l == 0)
+		inputs_product_backward(grads, pass, pass->d_spread, n, accumulate);
+	else
+		ae_multiply(grads, n, 1, ae_transposed(input_of(pass, l, true)),
+					ae_matrix(pass->d_spread, pass->n_rows, n), accumulate ? 1 : 0, &pass->compute);
+	pass->compute.kernels->column_sum(grads + ae_net_n_spread(pass->net), pass->d_spread,
+									  accumulate, pass->n_rows, n);
+}
+
+/* What it adds to that of the units below: d_below += D_s V^T. */
+static void
+spread_backward_below(AeReal *d_below, const AePass *pass, uint32_t l, const AeReal *w)
+{
+	size_t n_in = pass->net->width[l], n = pass->net->width[l + 1];
+
+	ae_multiply(d_below, n_in, 1, ae_matrix(pass->d_spread, pass->n_rows, n),
+				ae_transposed(ae_matrix(w, n_in, n)), 1, &pass->compute);
+}
+
 void
 ae_net_forward(AePass *pass, const AeReal *params, AePassMode mode)
 {
@@ -544,6 +630,8 @@ ae_net_forward(AePass *pass, const AeReal *params, AePassMode mode)
 
 		ae_check(pass->compute.check);
 		layer_product(pass, l, w, training);
+		if (pass->spread && l + 1 == net->n_encoder)
+			spread_forward(pass, l, params + ae_net_spread_offset(net), training);
 		run_before(pass, params, l, mode);
 		if (l + 1 == net->n_layers)
 		{
@@ -607,6 +695,7 @@ void
 ae_net_backward(AeReal *grads, AePass *pass, const AeReal *params, bool accumulate)
 {
 	const AeNet *net = pass->net;
+	size_t spread = ae_net_spread_offset(net);
 	AeReal *d_below = pass->d[1];
 	AeDescent at = {
 		.pass = pass, .params = params, .grads = grads, .accumulate = accumulate, .d = pass->d[0]};
@@ -629,11 +718,15 @@ ae_net_backward(AeReal *grads, AePass *pass, const AeReal *params, bool accumula
 		if (!at.biased)
 			pass->compute.kernels->column_sum(grads + ae_net_bias_offset(net, l), at.d, accumulate,
 											  pass->n_rows, n_out);
+		if (net->spread && l + 1 == net->n_encoder)
+			spread_backward(grads + spread, pass, l, accumulate);
 		if (l == 0)
 			break;
 		ae_check(pass->compute.check);
 		ae_multiply(d_below, n_in, 1, ae_matrix(at.d, pass->n_rows, n_out),
 					ae_transposed(ae_matrix(params + offset, n_in, n_out)), 0, &pass->compute);
+		if (net->spread && l + 1 == net->n_encoder)
+			spread_backward_below(d_below, pass, l, params + spread);
 		at.d = d_below;
 		d_below = swap;
 	}

@@ -12,15 +12,21 @@
  *     code = act(h_{n_encoder - 1} W_l + x W'_l + b_l)
  *
  * Parameters are one array: for each layer W (width[l] and what it sees beside, x width[l+1],
- * row-major) and then b (width[l+1]); behind them the head's W (code x n_target) and b (n_target), and
- * the thresholds of a gated code, one for each unit.
+ * row-major) and then b (width[l+1]); behind them the head's W (code x n_target) and b (n_target);
+ * the thresholds of a gated code, one for each unit; and what says how far things are from their means
+ * (ae_likelihood.h):
+ *
+ *     spread     the encoder has a second head beside the code's layer, which sees what that layer
+ *                does, but for the linear path: s = h_{n_encoder - 1} V + c, the logarithm of the
+ *                variance of each unit of the code; V, then c
+ *     variance   the logarithms of the variances of outputs
  */
 #ifndef AE_NET_H
 #define AE_NET_H
 
 #include "ae_activation.h"
 #include "ae_gate.h"
-#include "ae_loss.h"
+#include "ae_likelihood.h"
 #include "ae_matrix.h"
 #include "ae_status.h"
 
@@ -31,7 +37,9 @@ typedef struct AeNet
 	uint32_t top_k;     /* units of the code that are kept, the others becoming 0; 0: all */
 	uint32_t gated;     /* 1: units of the code become 0 up to a threshold each; 0: they do not */
 	uint32_t skip;      /* 1: a linear path beside the layers, 0: none */
-	uint32_t n_target;  /* outputs of the head that predicts the target from the code; 0: none */
+	uint32_t spread; /* 1: a head of the encoder gives log variances of the code; 0: it does not */
+	AeVariance variance; /* of outputs: how many are parameters */
+	uint32_t n_target;   /* outputs of the head that predicts the target from the code; 0: none */
 	uint32_t width[AE_MAX_LAYERS + 1];
 	AeActivation activation[AE_MAX_LAYERS]; /* of layer l; the last for distances only */
 	AeLayout layout; /* of cells, inputs (width[0]) and outputs (width[n_layers]) */
@@ -63,14 +71,19 @@ size_t ae_net_bias_offset(const AeNet *net, uint32_t layer);
  */
 size_t ae_net_n_weights(const AeNet *net, uint32_t layer);
 
-/* Offsets of the head's W, whose b follows, and of the thresholds. */
+/* Offsets of the head's W, whose b follows, of the thresholds, of V and of the variances. */
 size_t ae_net_head_offset(const AeNet *net);
 size_t ae_net_threshold_offset(const AeNet *net);
+size_t ae_net_spread_offset(const AeNet *net);
+size_t ae_net_variance_offset(const AeNet *net);
+
+/* Weights of V. */
+size_t ae_net_n_spread(const AeNet *net);
 
 /*
  * Initial parameters: biases 0; weights uniform with the variance that belongs to the
- * layer's activation (AeInit); the last layer times 0.5; the head's a tenth
- * of Glorot's; thresholds AE_FIRST_THRESHOLD.
+ * layer's activation (AeInit); the last layer times 0.5; the heads' a tenth
+ * of Glorot's; thresholds AE_FIRST_THRESHOLD; variances of outputs 1.
  */
 void ae_net_init(AeReal *params, const AeNet *net, uint64_t seed, AeCheck check);
 
@@ -134,6 +147,8 @@ struct AePass
 	AeReal *d_skip;               /* gradient by the code along the linear path, or NULL */
 	AeReal *target;               /* n_rows x n_target: outputs of the head, */
 	AeReal *d_target;             /* and their gradient, before a backward pass; NULL without */
+	AeReal *spread;               /* n_rows x n_code: log variances of the code, */
+	AeReal *d_spread;             /* and their gradient, set on the way back; NULL without */
 	/* set by parts: */
 	AeReal *seen[AE_MAX_LAYERS + 1]; /* in training the next layer sees this of h[l]; NULL: h[l] */
 	AeReal *activated; /* the code as its activation left it, where `after` changed it, or NULL */
@@ -178,7 +193,8 @@ void ae_net_tie(AeReal *params, const AeNet *net);
 void ae_net_tie_gradient(AeReal *grads, const AeNet *net, AeReal share);
 
 /*
- * Forward: pass->h[1..n_layers], and the head's outputs pass->target, from pass->inputs.  Outputs
+ * Forward: pass->h[1..n_layers], and the heads' outputs pass->target and pass->spread, from
+ * pass->inputs.  Outputs
  * of BCE blocks and categories stay logits.
  */
 void ae_net_forward(AePass *pass, const AeReal *params, AePassMode mode);

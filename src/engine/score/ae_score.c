@@ -35,6 +35,7 @@ typedef struct Panels
 	AeReal *layer[AE_MAX_LAYERS];
 	AeReal *skip[2];
 	AeReal *head;
+	AeReal *spread;
 } Panels;
 
 /* The layer where the linear path of the encoder, or of the decoder, ends. */
@@ -82,6 +83,16 @@ place_packed(AePacked *packed, Panels *panels, AeArena *arena, const AeModel *mo
 		panels->head =
 			ae_arena_place(arena, ae_kernel_packed_count(net->width[net->n_encoder], net->n_target),
 						   sizeof(AeReal));
+	panels->spread = NULL;
+	if (net->spread)
+		panels->spread =
+			ae_arena_place(arena,
+						   ae_kernel_packed_count(numbers_of_layer(net, net->n_encoder - 1),
+												  net->width[net->n_encoder]),
+						   sizeof(AeReal));
+	packed->likelihood = (AeLikelihood){0};
+	if (model->options.distribution != AE_DISTRIBUTION_NONE)
+		ae_likelihood_place(&packed->likelihood, arena, layout);
 }
 
 AeStatus
@@ -138,6 +149,16 @@ ae_packed_init(AePacked *packed, void *block, const AeModel *model, const AeKern
 	if (net->n_target > 0)
 		ae_kernel_pack(panels.head, model->params + ae_net_head_offset(net),
 					   net->width[net->n_encoder], net->n_target, check);
+	packed->spread_panels = panels.spread;
+	if (net->spread)
+		ae_kernel_pack(panels.spread, model->params + ae_net_spread_offset(net),
+					   numbers_of_layer(net, net->n_encoder - 1), net->width[net->n_encoder],
+					   check);
+	if (!packed->likelihood.blocks)
+		return;
+	ae_likelihood_init(&packed->likelihood, &net->layout);
+	ae_likelihood_set(&packed->likelihood, model->params + ae_net_variance_offset(net),
+					  net->variance);
 }
 
 /* ---- scratch ---- */
@@ -176,6 +197,10 @@ place_scorer(AeScorer *scorer, AeArena *arena, const AePacked *members, uint32_t
 	scorer->head = NULL;
 	if (net->n_target > 0)
 		scorer->head = ae_arena_place_rows(arena, batch, net->n_target, sizeof(AeReal));
+	scorer->spread = NULL;
+	if (net->spread)
+		scorer->spread =
+			ae_arena_place_rows(arena, batch, net->width[net->n_encoder], sizeof(AeReal));
 }
 
 AeStatus
@@ -321,6 +346,20 @@ run_path(AeScorer *scorer, const AeReal *x, size_t n_rows, int decoder)
 	return true;
 }
 
+/* scorer->spread from x, what the code's layer l sees but for the linear path. */
+static void
+run_spread(AeScorer *scorer, const AeReal *x, size_t n_rows, uint32_t l)
+{
+	const AeNet *net = &scorer->model->net;
+	const AeReal *w = scorer->model->params + ae_net_spread_offset(net);
+	size_t n_out = net->width[l + 1];
+
+	dense(scorer, scorer->spread, n_out, x, numbers_of_layer(net, l),
+		  scorer->network->spread_panels, w + ae_net_n_spread(net), n_rows);
+	if (l == 0)
+		add_levels(scorer, scorer->spread, w, n_rows, n_out);
+}
+
 /* Layers first .. end - 1 on x: n_rows x width[first]; the result lies in one of scorer->h. */
 static AeReal *
 run_layers(AeScorer *scorer, const AeReal *x, size_t n_rows, uint32_t first, uint32_t end)
@@ -342,6 +381,8 @@ run_layers(AeScorer *scorer, const AeReal *x, size_t n_rows, uint32_t first, uin
 			  scorer->network->bias[l], n_rows);
 		if (l == 0)
 			add_levels(scorer, y, scorer->model->params, n_rows, n_out);
+		if (net->spread && l + 1 == net->n_encoder)
+			run_spread(scorer, x, n_rows, l);
 		if (beside && l + 1 == end)
 			scorer->kernels->axpy(y, 1, scorer->beside, n_rows * n_out);
 		if (l + 1 == net->n_layers)

@@ -25,8 +25,10 @@ typedef struct AePacked
 	const AeReal *skip_panels[2];
 	const AeReal *skip[2];
 	AeReal *no_bias[2];
-	const AeReal *head_panels; /* of the target's head; NULL without a target */
-	AeDistance distance;       /* to the prototypes */
+	const AeReal *head_panels;   /* of the target's head; NULL without a target */
+	const AeReal *spread_panels; /* of the head that gives log variances of the code, or NULL */
+	AeLikelihood likelihood; /* of rows given their code; its blocks NULL without distribution */
+	AeDistance distance;     /* to the prototypes */
 } AePacked;
 
 /* Bytes of the block for ae_packed_init. */
@@ -60,6 +62,7 @@ typedef struct AeScorer
 	AeReal *h[2];      /* batch x widest layer, ping and pong */
 	AeReal *beside;    /* batch x widest layer: what came along the linear path; NULL without */
 	AeReal *head;      /* batch x n_target; NULL without a target */
+	AeReal *spread;    /* batch x n_code: log variances of the codes last made; NULL without */
 } AeScorer;
 
 /* Bytes of the block for ae_scorer_init; batch rows at a time (1 for row-wise use). */

@@ -93,6 +93,10 @@ const AeOptionInfo ae_option_info[] = {
 	 "neighbours_weight"},
 	{"neighbours_metric", AE_OPTION_ENUM, AT(neighbours_metric), 0, AE_METRIC_COUNT - 1, false,
 	 AE_METRIC_EUCLIDEAN, AE_FOR_STEPS, ae_metric_name, "neighbours_weight"},
+	{"distribution", AE_OPTION_ENUM, AT(distribution), 1, AE_DISTRIBUTION_COUNT - 1, false,
+	 AE_DISTRIBUTION_NONE, AE_FOR_STEPS, ae_distribution_name, NULL},
+	{"variance", AE_OPTION_ENUM, AT(variance), 0, AE_VARIANCE_COUNT - 1, false, AE_VARIANCE_FIXED,
+	 AE_FOR_STEPS, ae_variance_name, "distribution"},
 };
 
 _Static_assert(sizeof(ae_option_info) / sizeof(ae_option_info[0]) <= AE_MAX_OPTIONS,

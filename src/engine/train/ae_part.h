@@ -145,6 +145,7 @@ typedef struct AePart
 	PART(code_noise)                                                                               \
 	PART(normal)                                                                                   \
 	PART(reconstruction)                                                                           \
+	PART(decoder)                                                                                  \
 	PART(sparse)                                                                                   \
 	PART(target)                                                                                   \
 	PART(auxiliary)                                                                                \

@@ -76,6 +76,8 @@ make_options(AePretrainer *p, const AeTrainOptions *options)
 	o->batch_norm = false;
 	o->contract_weight = o->code_noise = o->aux_weight = o->target_weight = 0;
 	o->batch_top_k = 0;
+	o->distribution = AE_DISTRIBUTION_NONE;
+	o->variance = AE_VARIANCE_FIXED;
 	/* a gate is for the whole network */
 	if (o->sparse == AE_PENALTY_JUMPRELU ||
 		(!o->sparse_hidden && p->layer + 1 != p->whole->n_encoder))

@@ -1,6 +1,7 @@
 /*
  * ae_reconstruction.c: the difference between outputs and the rows, as a term of the loss: the one
- * that is reported as the loss.
+ * that is reported as the loss.  Where outputs have a distribution (ae_decoder.c), it is reported
+ * alone.
  */
 #include "ae_part.h"
 
@@ -18,6 +19,8 @@ reconstruction_loss(void *state, AeSlice *slice)
 	double e = slice->options->emphasis, share = slice->share, sum;
 
 	(void) state;
+	if (slice->options->distribution != AE_DISTRIBUTION_NONE)
+		return ae_loss_rows(NULL, outputs, slice->cells, 0, slice->measure);
 	sum =
 		(1 - e) * ae_loss_rows(pass->d[0], outputs, slice->cells, (1 - e) * share, slice->measure);
 	if (!slice->chosen)
@@ -33,6 +36,8 @@ reconstruction_loss(void *state, AeSlice *slice)
 static double
 reconstruction_factor(const AeTrainOptions *options)
 {
+	if (options->distribution != AE_DISTRIBUTION_NONE)
+		return 0;
 	return 1 - options->neighbours_weight;
 }
 

@@ -124,6 +124,8 @@ is_on(const AeModel *model, const char *option)
 		return train->pretrain != AE_PRETRAIN_NONE;
 	if (strcmp(option, "neighbours_weight") == 0)
 		return train->neighbours_weight > 0;
+	if (strcmp(option, "distribution") == 0)
+		return train->distribution != AE_DISTRIBUTION_NONE;
 	if (strcmp(option, "hash_bits") == 0)
 		return train->code_noise > 0;
 	return strcmp(option, "target") == 0 && model->schema.has_target;
@@ -307,6 +309,9 @@ add_outcome(StringInfo out, const PgaeModels *models)
 	pgae_json_number(out, "code_mean", model->code_mean);
 	if (model->options.contract_weight > 0)
 		pgae_json_number(out, "jacobian", pgae_mean_of(models, offsetof(AeModel, jacobian)));
+	if (model->options.distribution != AE_DISTRIBUTION_NONE)
+		pgae_json_number(out, "log_likelihood",
+						 pgae_mean_of(models, offsetof(AeModel, log_likelihood)));
 	pgae_json_number(out, "weight_penalty", pgae_weight_penalty(models));
 	pgae_json_number(out, "log_posterior", pgae_log_posterior(models));
 	appendStringInfoChar(out, '}');

@@ -334,6 +334,68 @@ resolve_training(AeModel *model, const PgaeOptions *options, size_t n_rows, size
 	resolve_length(train, options, model->purpose, rows_of_network(n_rows, n_unseen));
 }
 
+/* Whether a column of that kind can have the distribution. */
+static bool
+has_distribution(AeKind kind, AeDistribution distribution)
+{
+	switch (distribution)
+	{
+		case AE_DISTRIBUTION_GAUSSIAN:
+			return ae_kind_is_scaled(kind);
+		case AE_DISTRIBUTION_BERNOULLI:
+			return ae_kind_is_scaled(kind) || kind == AE_KIND_BOOLEAN;
+		case AE_DISTRIBUTION_CATEGORICAL:
+			return kind == AE_KIND_CATEGORY || kind == AE_KIND_BOOLEAN;
+		default:
+			return true;
+	}
+}
+
+static void
+check_distribution(const AeSchema *schema, AeDistribution distribution)
+{
+	for (uint32 c = 0; c < schema->n_columns; c++)
+	{
+		const AeColumn *column = &schema->columns[c];
+
+		if (column->cell < 0 || has_distribution(column->kind, distribution))
+			continue;
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 schema->is_array
+					 ? errmsg("option \"distribution\" = %s does not fit arrays of numbers",
+							  ae_distribution_name[distribution])
+					 : errmsg("option \"distribution\" = %s does not fit column \"%s\", a %s",
+							  ae_distribution_name[distribution], pgae_column_name(schema, c),
+							  ae_kind_name[column->kind]),
+				 errhint("Use \"distribution\" = mixed, which follows the kind of each column.")));
+	}
+}
+
+/*
+ * The distribution of the rows given their codes, that of the model to start from if there is one.
+ * What numbers differ from their means by is learned where nothing else was asked for.
+ */
+static void
+resolve_decoder(AeModel *model, const PgaeOptions *options, const AeModel *init)
+{
+	AeTrainOptions *train = &model->options;
+	bool normal = train->distribution == AE_DISTRIBUTION_GAUSSIAN ||
+				  train->distribution == AE_DISTRIBUTION_MIXED;
+
+	if (init)
+	{
+		train->distribution = init->options.distribution;
+		train->variance = init->options.variance;
+		return;
+	}
+	if (normal && !PGAE_GIVEN(options, train.variance) && model->schema.n_dense > 0 &&
+		train->optimizer != AE_OPTIMIZER_LBFGS)
+		train->variance = AE_VARIANCE_COLUMN;
+	model->net.variance = train->variance;
+	check_distribution(&model->schema, train->distribution);
+}
+
 /* A single layer before the code is trained with its mirror in any case. */
 static void
 drop_pretraining(AeTrainOptions *train, const AeNet *net)
@@ -383,6 +445,7 @@ pgae_options_resolve(AeModel *model, const PgaeOptions *options, const AeModel *
 		resolve_activations(&model->net, options, model->purpose, model->loss);
 	}
 	resolve_training(model, options, n_rows, n_unseen);
+	resolve_decoder(model, options, init);
 	resolve_contract(&model->options, options, &model->net);
 	if (init)
 		model->options.tied = init->options.tied;

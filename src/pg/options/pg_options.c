@@ -584,12 +584,15 @@ pgae_options_prototypes(const PgaeOptions *options, uint32 n_folds)
 AeLoss
 pgae_options_loss(const PgaeOptions *options)
 {
-	return (AeLoss) options->loss;
+	return options->train.distribution == AE_DISTRIBUTION_BERNOULLI ? AE_LOSS_BCE
+																	: (AeLoss) options->loss;
 }
 
 AeLoss
 pgae_options_category_loss(const PgaeOptions *options)
 {
+	if (options->train.distribution != AE_DISTRIBUTION_NONE)
+		return AE_LOSS_SOFTMAX;
 	return PGAE_GIVEN(options, category_loss) ? (AeLoss) options->category_loss : AE_LOSS_ONEHOT;
 }
 

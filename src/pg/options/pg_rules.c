@@ -45,6 +45,8 @@ typedef struct Rule
 		"optimizer", IS, AE_OPTIMIZER_LBFGS                                                        \
 	}
 
+#define NORMAL_COST "What a normal number costs is its squared error: leave \"loss\" out."
+#define NO_NORMAL "Only normal numbers have a variance: use gaussian or mixed."
 #define CLOSED "Principal components have a closed form for the squared error alone."
 #define PCA                                                                                        \
 	{                                                                                              \
@@ -95,6 +97,25 @@ static const Rule rules[] = {
 	{{"patience", POSITIVE},
 	 {"validation", IS, 0},
 	 "Early stopping watches the loss of validation rows."},
+	{{"distribution", IS, AE_DISTRIBUTION_GAUSSIAN}, {"loss", IS_NOT, AE_LOSS_MSE}, NORMAL_COST},
+	{{"distribution", IS, AE_DISTRIBUTION_MIXED}, {"loss", IS_NOT, AE_LOSS_MSE}, NORMAL_COST},
+	{{"distribution", IS, AE_DISTRIBUTION_BERNOULLI},
+	 {"loss", IS_NOT, AE_LOSS_BCE},
+	 "The likelihood of a Bernoulli variable is its cross-entropy: leave \"loss\" out."},
+	{{"distribution", IS, AE_DISTRIBUTION_BERNOULLI},
+	 {"output_activation", IS_NOT, AE_SIGMOID},
+	 "The output of cross-entropy is always a sigmoid."},
+	{{"distribution", VALUED},
+	 {"category_loss", IS_NOT, AE_LOSS_SOFTMAX},
+	 "The likelihood of a level is its cross-entropy: leave \"category_loss\" out."},
+	{{"distribution", IS, AE_DISTRIBUTION_BERNOULLI}, {"variance", VALUED}, NO_NORMAL},
+	{{"distribution", IS, AE_DISTRIBUTION_CATEGORICAL}, {"variance", VALUED}, NO_NORMAL},
+	{{"distribution", VALUED},
+	 {"denoise_emphasis", POSITIVE},
+	 "A likelihood counts every column once."},
+	{LBFGS,
+	 {"variance", IS_NOT, AE_VARIANCE_FIXED},
+	 "L-BFGS needs a smooth loss, but variances have a least value; use adam."},
 	{{"loss", IS, AE_LOSS_BCE},
 	 {"output_activation", IS_NOT, AE_SIGMOID},
 	 "The output of cross-entropy is always a sigmoid."},
@@ -298,9 +319,10 @@ check_one_network(const PgaeOptions *options)
 static void
 check_entropy(const PgaeOptions *options)
 {
-	if (options->loss == AE_LOSS_BCE && PGAE_GIVEN(options, scaling) && options->scalings == NIL &&
-		options->scaling != AE_SCALING_MINMAX && options->scaling != AE_SCALING_NONE)
-		refuse_pair("\"loss\" = bce",
+	if (pgae_options_loss(options) == AE_LOSS_BCE && PGAE_GIVEN(options, scaling) &&
+		options->scalings == NIL && options->scaling != AE_SCALING_MINMAX &&
+		options->scaling != AE_SCALING_NONE)
+		refuse_pair(PGAE_GIVEN(options, loss) ? "\"loss\" = bce" : "\"distribution\" = bernoulli",
 					psprintf("\"scaling\" = %s", ae_scaling_name[options->scaling]),
 					"Cross-entropy needs inputs between 0 and 1: use scaling minmax.");
 }
@@ -352,7 +374,7 @@ check_auxiliary(const PgaeOptions *options)
 					options->n_decoder > 0 ? "\"decoder\"" : "a \"decoder\" with hidden layers",
 					"Dead units are decoded separately, which needs a linear decoder: "
 					"use decoder => '{}'.");
-	if (options->output_activation != AE_IDENTITY && options->loss != AE_LOSS_BCE)
+	if (options->output_activation != AE_IDENTITY && pgae_options_loss(options) != AE_LOSS_BCE)
 		refuse_pair(
 			"\"aux_weight\"",
 			psprintf("\"output_activation\" = %s", ae_activation_name[options->output_activation]),
@@ -836,6 +858,14 @@ pgae_options_check_init(const PgaeOptions *options, const PgaeModels *models)
 	add_contradiction(&names,
 					  PGAE_GIVEN(options, train.tied) && options->train.tied != init->options.tied,
 					  "tied");
+	add_contradiction(&names,
+					  PGAE_GIVEN(options, train.distribution) &&
+						  options->train.distribution != init->options.distribution,
+					  "distribution");
+	add_contradiction(&names,
+					  PGAE_GIVEN(options, train.variance) &&
+						  options->train.variance != init->options.variance,
+					  "variance");
 	add_contradiction(&names, gate_differs(options, init, true), "batch_top_k");
 	add_contradiction(&names, kl_differs(options, net) || gate_differs(options, init, false),
 					  "sparse");

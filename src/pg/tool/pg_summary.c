@@ -271,6 +271,24 @@ summarize_contraction(StringInfo out, const PgaeModels *models)
 	appendStringInfoChar(out, '\n');
 }
 
+/* What outputs are the parameters of, and how likely that makes rows. */
+static void
+summarize_decoder(StringInfo out, const PgaeModels *models)
+{
+	const AeModel *model = models->models[0];
+	double likelihood = pgae_mean_of(models, offsetof(AeModel, log_likelihood));
+
+	if (model->options.distribution == AE_DISTRIBUTION_NONE)
+		return;
+	appendStringInfo(out, "decoder      %s", ae_distribution_name[model->options.distribution]);
+	if (model->schema.n_dense > 0 && model->loss == AE_LOSS_MSE)
+		appendStringInfo(out, ", variance %s", ae_variance_name[model->options.variance]);
+	if (!isnan(likelihood))
+		appendStringInfo(out, "; log-likelihood of a row given its code %.6g, scaled units",
+						 likelihood);
+	appendStringInfoChar(out, '\n');
+}
+
 /* The target, and how well it is predicted. */
 static void
 summarize_target(StringInfo out, const PgaeModels *models)
@@ -335,6 +353,7 @@ summarize_losses(StringInfo out, const PgaeModels *models)
 													: "training did not see");
 	summarize_code(out, model);
 	summarize_recall(out, model);
+	summarize_decoder(out, models);
 	summarize_contraction(out, models);
 	summarize_weights(out, models);
 }

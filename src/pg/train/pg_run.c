@@ -108,6 +108,8 @@ keep_outcome(PgaeJob *job)
 	model->train_loss = pgae_finite_or_nan(p->train_loss);
 	model->validation_loss = pgae_finite_or_nan(p->restored ? p->best_loss : p->validation_loss);
 	model->jacobian = pgae_finite_or_nan(ae_trainer_mean(job->trainer, "contraction"));
+	model->log_likelihood = pgae_finite_or_nan(-(double) model->net.layout.n_columns *
+											   ae_trainer_mean(job->trainer, "decoder"));
 	keep_history(model, p);
 }
 

@@ -1,0 +1,142 @@
+/*
+ * ae_decoder.c: the rows' likelihood given their codes (ae_likelihood.h), as a term of the loss that
+ * stands in for the reconstruction's, and the variances of outputs as parameters of it.
+ *
+ * With C columns the loss of a row is -log p(x | h) / C: a sum over what the row has, so that rows
+ * with gaps count as much as they say, in the units of other losses.
+ */
+#include <string.h>
+
+#include "ae_part.h"
+
+typedef struct State
+{
+	AeLikelihood likelihood;
+	double *d_v; /* n_dense: gradient by the log variances of cells, of the slice at hand */
+} State;
+
+static bool
+used(const AeNet *net, const AeTrainOptions *options)
+{
+	(void) net;
+	return options->distribution != AE_DISTRIBUTION_NONE;
+}
+
+/* Every output has a distribution; what is learned of it is no parameter of another loss. */
+static AeStatus
+check(const AeNet *net, const AeTrainOptions *o, AeError *error)
+{
+	if (net->variance != o->variance)
+		return ae_fail(error, AE_ERR_ARGUMENT, "variance of the network", net->variance,
+					   o->variance, o->variance);
+	if (net->variance != AE_VARIANCE_FIXED && !used(net, o))
+		return ae_fail(error, AE_ERR_ARGUMENT, "variance without distribution", net->variance, 0,
+					   0);
+	if (net->variance != AE_VARIANCE_FIXED && o->optimizer == AE_OPTIMIZER_LBFGS)
+		return ae_fail(error, AE_ERR_ARGUMENT, "variance under lbfgs", net->variance, 0, 0);
+	if (used(net, o) && o->emphasis > 0)
+		return ae_fail(error, AE_ERR_ARGUMENT, "emphasis beside distribution", o->emphasis, 0, 0);
+	for (uint32_t b = 0; used(net, o) && b < net->layout.n_blocks; b++)
+		if (!ae_loss_has_density(net->layout.blocks[b].loss))
+			return ae_fail(error, AE_ERR_ARGUMENT, "loss of a distribution",
+						   net->layout.blocks[b].loss, AE_LOSS_MSE, AE_LOSS_SOFTMAX);
+	return AE_OK;
+}
+
+static void *
+place(AeArena *arena, AePass *pass, const AePartSetup *setup, void *lasting, size_t own)
+{
+	const AeLayout *layout = &setup->net->layout;
+	State *home = ae_arena_place(arena, 1, sizeof(State));
+	State here = {0};
+
+	(void) pass;
+	(void) lasting;
+	(void) own;
+	ae_likelihood_place(&here.likelihood, arena, layout);
+	here.d_v = ae_arena_place(arena, layout->n_dense, sizeof(double));
+	if (home)
+	{
+		ae_likelihood_init(&here.likelihood, layout);
+		*home = here;
+	}
+	return home;
+}
+
+/* The sum over rows of a slice; training also leaves gradients. */
+static double
+cost_of(State *s, const AeSlice *slice, bool training)
+{
+	AePass *pass = slice->pass;
+	const AeNet *net = pass->net;
+	const AeLayout *layout = &net->layout;
+	size_t n_outputs = ae_layout_outputs(layout), n_cells = ae_layout_cells(layout);
+	double share = slice->share / layout->n_columns, sum = 0;
+
+	ae_likelihood_set(&s->likelihood, slice->params + ae_net_variance_offset(net), net->variance);
+	memset(s->d_v, 0, layout->n_dense * sizeof(double));
+	for (size_t i = 0; i < pass->n_rows; i++)
+		sum += ae_likelihood_cost(training ? pass->d[0] + i * n_outputs : NULL, s->d_v,
+								  pass->h[net->n_layers] + i * n_outputs,
+								  slice->cells->at + i * n_cells, share, &s->likelihood,
+								  slice->measure->kernels, slice->measure->scratch);
+	return sum / layout->n_columns;
+}
+
+static double
+loss(void *state, AeSlice *slice)
+{
+	return cost_of(state, slice, true);
+}
+
+static double
+validate(void *state, const AeSlice *slice)
+{
+	return cost_of(state, slice, false);
+}
+
+/* The gradient by the variances. */
+static void
+after(void *state, const AeSlice *slice)
+{
+	const State *s = state;
+	const AeNet *net = slice->pass->net;
+	uint32_t n = ae_variance_count(net->variance, &net->layout);
+	AeReal *grads = slice->grads + ae_net_variance_offset(net);
+
+	if (!slice->accumulate)
+		memset(grads, 0, n * sizeof(AeReal));
+	for (uint32_t j = 0; n > 0 && j < net->layout.n_dense; j++)
+		grads[n > 1 ? j : 0] += (AeReal) s->d_v[j];
+}
+
+/* A cell that is given back exactly would have an infinite density. */
+static void
+updated(void *state, AeReal *params, const AeNet *net)
+{
+	AeReal *v = params + ae_net_variance_offset(net);
+
+	(void) state;
+	for (uint32_t j = 0; j < ae_variance_count(net->variance, &net->layout); j++)
+		if (v[j] < (AeReal) AE_LEAST_LOG_VARIANCE)
+			v[j] = (AeReal) AE_LEAST_LOG_VARIANCE;
+}
+
+/* As of the reconstruction, whose place it takes. */
+static double
+factor(const AeTrainOptions *options)
+{
+	return 1 - options->neighbours_weight;
+}
+
+const AePart ae_decoder_part = {
+	.name = "decoder",
+	.used = used,
+	.check = check,
+	.place = place,
+	.updated = updated,
+	.factor = factor,
+	.loss = loss,
+	.after = after,
+	.validate = validate,
+};
