@@ -38,7 +38,7 @@ my @ENGINE_ORDER = (
 	[ 'train', 'contract' ],
 	[ 'train', 'train optim lbfgs pretrain' ],
 	[ 'model', 'calibration' ],
-	[ 'model', 'prototype extreme frequent verdict' ],
+	[ 'model', 'prototype extreme frequent filter verdict' ],
 	[ 'model', 'model' ],
 	[ 'model', 'io' ],
 	[ 'model', 'io_model io_schema io_network io_detector' ],

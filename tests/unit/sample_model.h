@@ -24,6 +24,7 @@
 #define SAMPLE_LEVELS 6
 #define SAMPLE_NAME 24
 #define SAMPLE_PROTOTYPES 16
+#define SAMPLE_WORDS 3
 #define SAMPLE_SLOTS 4096
 #define SAMPLE_VERDICTS 4
 #define SAMPLE_CUTS 5 /* fewer than bins of a category */
@@ -48,7 +49,8 @@ typedef struct Sample
 	AeReal *params;
 	AeReal prototypes[SAMPLE_PROTOTYPES * SAMPLE_INPUTS];
 	AeReal widths[SAMPLE_PROTOTYPES];
-	uint64_t keys[4]; /* of frequent rows */
+	uint64_t keys[4];             /* of frequent rows */
+	uint64_t words[SAMPLE_WORDS]; /* of the filter */
 	AeReal judged[SAMPLE_VERDICTS * SAMPLE_INPUTS];
 	double reach[SAMPLE_VERDICTS];
 	AeReal centre[SAMPLE_INPUTS];
@@ -547,6 +549,11 @@ sample_prototypes(Sample *s, uint32_t n)
 	for (uint32_t i = 0; i < n % 4; i++)
 		s->keys[i] = i * (UINT64_MAX / 3);
 	s->model.frequent = (AeFrequent){n % 4, s->keys};
+	s->model.filter = (AeFilter){0};
+	if (n % 3 > 0)
+		s->model.filter = (AeFilter){1 + n % SAMPLE_WORDS, 1 + n % AE_MAX_PROBES, s->words};
+	for (uint32_t i = 0; i < s->model.filter.n_words; i++)
+		s->words[i] = (uint64_t) i << 40 | n;
 }
 
 /* A target of that kind, its head by draws of its own; the model has its net, and names. */

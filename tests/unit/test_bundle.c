@@ -64,7 +64,8 @@ free_bed(Bed *bed)
 
 /*
  * Of x = (1, 1) and gain g the error is (1 - g)^2.  Fold 0: gains 1/2 and 0, errors 1/4 and 1, norms 1/2
- * and 4: raw 1/2 and 1/4.  Fold 1: gains 2 and 1, errors 1 and 0, norms 4 and 1: raw 1/4 and 0.
+ * and 4: raw 1/2 and 1/4.  Fold 1: gains 2 and 1, errors 1 and 0, norms 4 and 1: raw 1/4 and 0.  A row
+ * that both judge has the mean of both, unless the other fold cannot see it.
  */
 static void
 test_by_hand(void **state)
@@ -73,11 +74,12 @@ test_by_hand(void **state)
 	static const double norms[] = {0.5, 4, 4, 1};
 	static const double ones[] = {1, 1}, odd[] = {NAN, 1};
 	static const bool none[] = {false, false}, all[] = {true, true};
-	const AeBundleRow rows[] = {{ones, none, 1}, {ones, none, 0}, {odd, none, 0},
-								{ones, all, 1},  {ones, none, 1}, {ones, none, 0}};
+	const AeBundleRow rows[] = {{ones, none, 1, NULL}, {ones, none, 0, NULL}, {odd, none, 0, ones},
+								{ones, all, 1, ones},  {ones, none, 1, odd},  {ones, none, 0, NULL},
+								{ones, none, 0, ones}};
 	SampleMean hand[4];
 	const AeModel *models[4];
-	AeScore scores[6];
+	AeScore scores[7];
 	AeReal outputs[2];
 	AeScorer *fold;
 	AeSight sight;
@@ -90,13 +92,15 @@ test_by_hand(void **state)
 		models[i] = &hand[i].model;
 	}
 	make_bed(&bed, models, 2, 2, 4, ae_kernels_best());
-	ae_bundle_score(scores, &bed.scorer, rows, 6);
+	ae_bundle_score(scores, &bed.scorer, rows, 7);
 	for (int i = 0; i < 6; i += i == 1 ? 3 : 1)
 	{
 		assert_int_equal(scores[i].sight, AE_SIGHT_SEEN);
 		assert_true(scores[i].error == (rows[i].fold == 0 ? 0.625 : 0.5));
 		assert_true(scores[i].raw == (rows[i].fold == 0 ? 0.375 : 0.125));
+		assert_int_equal(scores[i].n_folds, 1);
 	}
+	assert_true(scores[6].error == 0.5625 && scores[6].raw == 0.25 && scores[6].n_folds == 2);
 	assert_int_equal(scores[2].sight, AE_SIGHT_INFINITE);
 	assert_true(scores[2].error == INFINITY && scores[2].raw == INFINITY);
 	assert_int_equal(scores[3].sight, AE_SIGHT_UNOBSERVED);
@@ -148,6 +152,39 @@ test_fold(void **state)
 	}
 }
 
+/* A row that the filter of neither fold's networks knows is new, where there are two of both. */
+static void
+test_new(void **state)
+{
+	AeFilter filter = ae_filter_for(500);
+	uint64_t words[2][200] = {{0}};
+	AeModel models[2] = {{.options.seed = 5}, {.options.seed = 5}};
+	const AePacked networks[2] = {{.model = &models[0]}, {.model = &models[1]}};
+	const AeBundle one = {.n_folds = 1, .n_members = 2, .networks = networks};
+	const AeBundle two = {.n_folds = 2, .n_members = 1, .networks = networks};
+	uint32_t n_new = 0;
+
+	(void) state;
+	assert_true(filter.n_words <= 200);
+	for (uint64_t i = 0; i < 1000; i++)
+		assert_false(ae_bundle_is_new(&two, ae_hash_mix(i)));
+	for (uint32_t f = 0; f < 2; f++)
+	{
+		models[f].filter = filter;
+		models[f].filter.words = words[f];
+		for (uint64_t i = 0; i < 1000; i++)
+			if (ae_hash_fold(ae_hash_mix(i)) != f)
+				ae_filter_add(&models[f].filter, ae_hash_key(ae_hash_mix(i), 5));
+	}
+	for (uint64_t i = 0; i < 1000; i++)
+	{
+		assert_false(ae_bundle_is_new(&two, ae_hash_mix(i)));
+		assert_false(ae_bundle_is_new(&one, ae_hash_mix(1000 + i)));
+		n_new += ae_bundle_is_new(&two, ae_hash_mix(1000 + i));
+	}
+	assert_true(n_new > 970);
+}
+
 /* ---- any mix of rows ---- */
 
 typedef struct Mix
@@ -156,11 +193,15 @@ typedef struct Mix
 	const AeModel *models[AE_MAX_MODELS];
 	uint32_t n_folds, n_members;
 	double values[N_ROWS][SAMPLE_COLUMNS];
+	double others[N_ROWS][SAMPLE_COLUMNS];
 	bool missing[N_ROWS][SAMPLE_COLUMNS];
 	AeBundleRow rows[N_ROWS];
 } Mix;
 
-/* Whole rows, rows with holes, with NaN and infinities, and without anything, of folds by chance. */
+/*
+ * Whole rows, rows with holes, with NaN and infinities, and without anything, of folds by chance, or
+ * judged by both.
+ */
 static void
 make_mix(Mix *mix, uint64_t seed, uint32_t n_folds, uint32_t n_members)
 {
@@ -178,6 +219,7 @@ make_mix(Mix *mix, uint64_t seed, uint32_t n_folds, uint32_t n_members)
 	for (int r = 0; r < N_ROWS; r++)
 	{
 		uint32_t fold = sample_below(mix->samples[0], n_folds);
+		bool ignored[SAMPLE_COLUMNS];
 		Sample *s = mix->samples[fold * n_members];
 
 		sample_row(s, mix->values[r], mix->missing[r], r % 3 == 1);
@@ -188,7 +230,13 @@ make_mix(Mix *mix, uint64_t seed, uint32_t n_folds, uint32_t n_members)
 			if (r % 11 == 5)
 				mix->missing[r][c] = true;
 		}
-		mix->rows[r] = (AeBundleRow){mix->values[r], mix->missing[r], fold};
+		mix->rows[r] = (AeBundleRow){mix->values[r], mix->missing[r], fold, NULL};
+		if (n_folds == 1 || r % 2 == 0)
+			continue;
+		sample_row(mix->samples[(1 - fold) * n_members], mix->others[r], ignored, false);
+		if (r % 5 == 1)
+			mix->others[r][0] = INFINITY;
+		mix->rows[r].others = mix->others[r];
 	}
 }
 
@@ -199,11 +247,11 @@ free_mix(Mix *mix)
 		sample_free(mix->samples[i]);
 }
 
-/* What its networks say of a row, one after the other, on the average. */
+/* What a fold's networks say of a row, one after the other, on the average. */
 static AeScore
-average(const Mix *mix, const AeBundleRow *row, const AeKernels *kernels)
+average_of_fold(const Mix *mix, const AeBundleRow *row, const AeKernels *kernels)
 {
-	AeScore score = {0};
+	AeScore score = {.n_folds = 1};
 
 	for (uint32_t m = 0; m < mix->n_members; m++)
 	{
@@ -222,6 +270,25 @@ average(const Mix *mix, const AeBundleRow *row, const AeKernels *kernels)
 	}
 	if (score.sight == AE_SIGHT_INFINITE)
 		score.error = score.raw = INFINITY;
+	return score;
+}
+
+/* The same of all that judge it. */
+static AeScore
+average(const Mix *mix, const AeBundleRow *row, const AeKernels *kernels)
+{
+	const AeBundleRow there = {row->others, row->missing, 1 - row->fold, NULL};
+	AeScore score = average_of_fold(mix, row, kernels), other;
+
+	if (row->others == NULL || score.sight != AE_SIGHT_SEEN)
+		return score;
+	other = average_of_fold(mix, &there, kernels);
+	if (other.sight != AE_SIGHT_SEEN)
+		return score;
+	score.n_folds = 2;
+	/* as they are summed: that of fold 0 first; a sum of two is the same either way */
+	score.error = (score.error + other.error) / 2;
+	score.raw = (score.raw + other.raw) / 2;
 	return score;
 }
 
@@ -247,6 +314,7 @@ check_mix(const Mix *mix, const AeKernels *kernels, int *seen)
 
 		ae_bundle_score(&alone[r], &bed.scorer, &mix->rows[r], 1);
 		seen[alone[r].sight]++;
+		seen[3] += alone[r].sight == AE_SIGHT_SEEN && alone[r].n_folds == 2;
 		if (alone[r].sight != AE_SIGHT_UNOBSERVED)
 			assert_same(&alone[r], &wanted);
 		else
@@ -275,7 +343,7 @@ static void
 test_any_mix(void **state)
 {
 	static const uint32_t shapes[][2] = {{1, 1}, {2, 1}, {1, 3}, {2, 3}};
-	int seen[3] = {0};
+	int seen[4] = {0};
 
 	(void) state;
 	for (uint64_t seed = 1; seed <= 24; seed++)
@@ -291,7 +359,7 @@ test_any_mix(void **state)
 			free_mix(&mix);
 		}
 	assert_true(seen[AE_SIGHT_SEEN] > 100 && seen[AE_SIGHT_INFINITE] > 10 &&
-				seen[AE_SIGHT_UNOBSERVED] > 10);
+				seen[AE_SIGHT_UNOBSERVED] > 10 && seen[3] > 30);
 }
 
 /* ---- packed networks are shared, rows are not ---- */
@@ -333,25 +401,28 @@ test_shared(void **state)
 /* ---- what members say together of a row ---- */
 
 static void
-check_together(const Mix *mix, Bed *bed, const AeBundleRow *row)
+check_together(Bed *bed, const AeBundleRow *row)
 {
 	double target[SAMPLE_INPUTS], sum[SAMPLE_COLUMNS] = {0}, scratch[3 * SAMPLE_COLUMNS];
 	double share = 0;
 	uint64_t count[SAMPLE_COLUMNS] = {0};
 	AeBlame blames[SAMPLE_COLUMNS];
 	AeSight sight;
-	AeScorer *fold = ae_bundle_take(&sight, &bed->scorer, row);
-	uint32_t n_target = fold->model->net.n_target, n;
+	uint32_t n, n_target;
+	AeScorer *fold;
 	AeScore score;
 
-	ae_members_add_errors(sum, count, fold, scratch);
-	n = ae_members_explain(blames, fold, row, scratch);
+	ae_bundle_add_errors(sum, count, &bed->scorer, row, scratch);
+	fold = ae_bundle_explain(blames, &n, &sight, &bed->scorer, row, scratch);
+	n_target = fold->model->net.n_target;
 	for (uint32_t i = 0; i < n; i++)
 	{
 		uint32_t c = blames[i].column;
 
 		assert_int_equal(count[c], 1);
-		assert_true(blames[i].error == sum[c] || blames[i].error == INFINITY);
+		assert_true(blames[i].n_folds < 2 || row->others != NULL);
+		assert_true(fabs(blames[i].error - sum[c]) <= 1e-12 * sum[c] ||
+					blames[i].error == INFINITY);
 		share += blames[i].share;
 	}
 	assert_true(n == 0 || fabs(share - 1) < 1e-9);
@@ -366,7 +437,7 @@ check_together(const Mix *mix, Bed *bed, const AeBundleRow *row)
 	/* parts of all columns add up to the raw score */
 	ae_bundle_score(&score, &bed->scorer, row, 1);
 	/* a single row stays where it can be asked for more */
-	if (score.sight == AE_SIGHT_SEEN)
+	if (score.sight == AE_SIGHT_SEEN && score.n_folds == 1)
 	{
 		memset(sum, 0, sizeof sum);
 		ae_members_add_errors(sum, count, &bed->scorer.fold[row->fold], scratch);
@@ -375,7 +446,7 @@ check_together(const Mix *mix, Bed *bed, const AeBundleRow *row)
 	}
 	share = 0;
 	for (uint32_t i = 0; i < n; i++)
-		share += (blames[i].by_error + blames[i].by_distance) / mix->n_members;
+		share += blames[i].by_error + blames[i].by_distance;
 	if (sight == AE_SIGHT_SEEN && isfinite(share) && isfinite(score.raw))
 		assert_true(fabs(share - score.raw) <= 1e-4 * (1 + score.raw));
 }
@@ -392,7 +463,7 @@ test_together(void **state)
 		make_mix(&mix, seed, 2, 1 + (uint32_t) seed % 3);
 		make_bed(&bed, mix.models, 2, mix.n_members, 1, ae_kernels_best());
 		for (int r = 0; r < N_ROWS; r++)
-			check_together(&mix, &bed, &mix.rows[r]);
+			check_together(&bed, &mix.rows[r]);
 		free_bed(&bed);
 		free_mix(&mix);
 	}
@@ -529,11 +600,17 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_by_hand),  cmocka_unit_test(test_fold),
-		cmocka_unit_test(test_any_mix),  cmocka_unit_test(test_shared),
-		cmocka_unit_test(test_together), cmocka_unit_test(test_members_read_the_same_cells),
-		cmocka_unit_test(test_norms),    cmocka_unit_test(test_raw_scores),
-		cmocka_unit_test(test_unseen),   cmocka_unit_test(test_codes),
+		cmocka_unit_test(test_by_hand),
+		cmocka_unit_test(test_fold),
+		cmocka_unit_test(test_any_mix),
+		cmocka_unit_test(test_shared),
+		cmocka_unit_test(test_new),
+		cmocka_unit_test(test_together),
+		cmocka_unit_test(test_members_read_the_same_cells),
+		cmocka_unit_test(test_norms),
+		cmocka_unit_test(test_raw_scores),
+		cmocka_unit_test(test_unseen),
+		cmocka_unit_test(test_codes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "ae_hash.h"
 #include "ae_target.h"
 #include "sample_model.h"
 
@@ -214,6 +215,10 @@ assert_same_model(const AeModel *a, const AeModel *b)
 	assert_int_equal(a->frequent.n, b->frequent.n);
 	if (a->frequent.n > 0)
 		assert_memory_equal(a->frequent.keys, b->frequent.keys, a->frequent.n * sizeof(uint64_t));
+	assert_int_equal(a->filter.n_words, b->filter.n_words);
+	assert_int_equal(a->filter.n_probes, b->filter.n_probes);
+	if (a->filter.n_words > 0)
+		assert_memory_equal(a->filter.words, b->filter.words, a->filter.n_words * sizeof(uint64_t));
 	assert_true(a->extremes.weight == b->extremes.weight);
 	for (uint32_t j = 0; a->extremes.weight > 0 && j < a->net.layout.n_dense; j++)
 		assert_true(a->extremes.centre[j] == b->extremes.centre[j] &&
@@ -299,7 +304,7 @@ typedef struct Offsets
 {
 	size_t column[SAMPLE_COLUMNS + 1]; /* and the target */
 	size_t net, options, outcome, weights, calibration, detector, widths, extremes, frequent;
-	size_t pairs, verdicts, history, end;
+	size_t filter, pairs, verdicts, history, end;
 } Offsets;
 
 static Offsets
@@ -336,7 +341,8 @@ offsets_of(const AeModel *m)
 	o.frequent = o.extremes + 8;
 	if (m->extremes.weight > 0)
 		o.frequent += 8 * (size_t) m->net.layout.n_dense;
-	o.pairs = o.frequent + 4 + 8 * (size_t) m->frequent.n;
+	o.filter = o.frequent + 4 + 8 * (size_t) m->frequent.n;
+	o.pairs = o.filter + 8 + 8 * (size_t) m->filter.n_words;
 	o.verdicts = o.pairs + 4 + 4 * (size_t) m->pairs.n_slots;
 	o.history = o.verdicts;
 	if (ae_verdicts_count(&m->verdicts) > 0)
@@ -524,6 +530,10 @@ check_back(const AeModel *m, const uint8_t *b, const Offsets *o)
 	assert_true(sample_get(b, o->frequent, 4) == m->frequent.n);
 	for (size_t i = 0; i < m->frequent.n; i++)
 		assert_true(sample_get(b, o->frequent + 4 + 8 * i, 8) == m->frequent.keys[i]);
+	assert_true(sample_get(b, o->filter, 4) == m->filter.n_words);
+	assert_true(sample_get(b, o->filter + 4, 4) == m->filter.n_probes);
+	for (size_t i = 0; i < m->filter.n_words; i++)
+		assert_true(sample_get(b, o->filter + 8 + 8 * i, 8) == m->filter.words[i]);
 	assert_true(get_f64(b, o->extremes) == m->extremes.weight);
 	for (size_t j = 0; m->extremes.weight > 0 && j < m->net.layout.n_dense; j++)
 	{
@@ -1441,6 +1451,64 @@ test_refused_verdicts(void **state)
 	sample_free(s);
 }
 
+/* ---- the filter of rows ---- */
+
+/* How many of n new rows a filter of n_rows takes for rows of training, all of which it knows. */
+static double
+false_share(uint64_t n_rows, uint32_t n_words, uint32_t n_probes)
+{
+	AeFilter filter = ae_filter_for(n_rows);
+	uint32_t n_false = 0;
+
+	assert_int_equal(filter.n_words, n_words);
+	assert_int_equal(filter.n_probes, n_probes);
+	filter.words = calloc(n_words, sizeof(uint64_t));
+	for (uint64_t i = 0; i < n_rows; i++)
+		ae_filter_add(&filter, ae_hash_key(i, 5));
+	for (uint64_t i = 0; i < n_rows; i++)
+		assert_true(ae_filter_has(&filter, ae_hash_key(i, 5)));
+	for (uint64_t i = 0; i < 20000; i++)
+		n_false += ae_filter_has(&filter, ae_hash_key(UINT32_MAX + i, 5));
+	free(filter.words);
+	return n_false / 20000.0;
+}
+
+/*
+ * Rows of training are always known, of others as few as bits and probes promise: .8 % of ten bits a
+ * row, of five (1 - e^(-3/5))^3 = 9.2 %, of one 1 - 1/e.  Without words every row may be known.
+ */
+static void
+test_filter(void **state)
+{
+	Sample *s = rich_model();
+	AeError error = {0};
+	Offsets o;
+	size_t length;
+	uint8_t *b;
+
+	(void) state;
+	assert_true(false_share(1, 1, 7) < 0.001);
+	assert_true(false_share(1000, 157, 7) < 0.015);
+	assert_true(fabs(false_share(AE_MAX_FILTER_BITS / 5, AE_MAX_FILTER, 3) - 0.092) < 0.01);
+	assert_true(fabs(false_share(AE_MAX_FILTER_BITS, AE_MAX_FILTER, 1) - 0.632) < 0.02);
+	assert_int_equal(ae_filter_for(AE_MAX_FILTER_BITS + 1).n_words, 0);
+	assert_int_equal(ae_filter_for(0).n_words, 0);
+	assert_true(ae_filter_has(&(AeFilter){0}, 7));
+
+	sample_prototypes(s, 4);
+	o = offsets_of(&s->model);
+	b = sample_write(&s->model, &length, &error);
+	assert_non_null(b);
+	assert_int_equal(judge(b, length, &error), AE_OK);
+	refuses(b, length, o.filter, AE_MAX_FILTER + 1, 4, o.filter);
+	refuses(b, length, o.filter + 4, 0, 4, o.filter + 4);
+	refuses(b, length, o.filter + 4, AE_MAX_PROBES + 1, 4, o.filter + 4);
+	s->model.filter.n_words = AE_MAX_FILTER + 1;
+	assert_int_equal(ae_model_written_size(&length, &s->model, &error, NULL), AE_ERR_LIMIT);
+	free(b);
+	sample_free(s);
+}
+
 /* ---- bundles ---- */
 
 typedef struct Bundled
@@ -2215,6 +2283,7 @@ main(void)
 		cmocka_unit_test(test_refused_detector),
 		cmocka_unit_test(test_frequent),
 		cmocka_unit_test(test_refused_verdicts),
+		cmocka_unit_test(test_filter),
 		cmocka_unit_test(test_refused_target),
 		cmocka_unit_test(test_no_target_of_arrays),
 		cmocka_unit_test(test_target_pairs),

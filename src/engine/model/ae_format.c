@@ -125,6 +125,7 @@ io_model(AeIo *io, AeModel *model, AeArena *arena, size_t length)
 	ae_io_detector(io, &columns, model, arena);
 	ae_io_extremes(io, model, arena);
 	ae_io_frequent(io, model, arena);
+	ae_io_filter(io, model, arena);
 	ae_io_pairs(io, model, arena);
 	if (parts & FLAG_VERDICTS)
 		ae_io_verdicts(io, &columns, model, arena);

@@ -139,6 +139,9 @@
  *     f32 x n_dense             spreads likewise, >= 0; 0: the cell is not judged
  *     u32      n_frequent       0 .. 20: rows that training had very often
  *     u64 x n                   their keys (ae_frequent.h), ascending
+ *     u32      n_words          0 .. 8192: the filter of rows trained on (ae_filter.h)
+ *     u32      n_probes         1 .. 7; 0 if and only if n_words is 0
+ *     u64 x n_words
  * ---- pairs
  *  0  u32      n_slots          0, or a power of two up to 2^20 where there is a wide category
  *     u32 x n                   see ae_pairs.h

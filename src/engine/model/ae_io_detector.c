@@ -1,6 +1,6 @@
 /*
  * ae_io_detector.c: what a model scores by beside its network, in its bytes: calibration, prototypes,
- * extremes, frequent rows, pairs, verdicts; and the history of its training.
+ * extremes, frequent and known rows, pairs, verdicts; and the history of its training.
  */
 #include <float.h>
 #include <math.h>
@@ -190,6 +190,33 @@ ae_io_frequent(AeIo *io, AeModel *model, AeArena *arena)
 		last = key;
 		if (io->in && frequent->keys && io->status == AE_OK)
 			frequent->keys[i] = key;
+	}
+}
+
+void
+ae_io_filter(AeIo *io, AeModel *model, AeArena *arena)
+{
+	AeFilter *filter = &model->filter;
+	size_t at = io->at;
+
+	ae_io_u32(io, &filter->n_words);
+	if (!ae_io_within(io, at, "words of the filter of rows", filter->n_words, 0, AE_MAX_FILTER))
+		return;
+	at = io->at;
+	ae_io_u32(io, &filter->n_probes);
+	if (!ae_io_within(io, at, "probes of the filter of rows", filter->n_probes, filter->n_words > 0,
+					  filter->n_words > 0 ? AE_MAX_PROBES : 0) ||
+		!ae_io_holds(io, filter->n_words, 8))
+		return;
+	if (io->in)
+		filter->words = ae_arena_place(arena, filter->n_words, sizeof(uint64_t));
+	for (uint32_t i = 0; i < filter->n_words && io->status == AE_OK; i++)
+	{
+		uint64_t word = io->in ? 0 : filter->words[i];
+
+		ae_io_u64(io, &word);
+		if (io->in && filter->words && io->status == AE_OK)
+			filter->words[i] = word;
 	}
 }
 

@@ -29,6 +29,7 @@ void ae_io_calibration(AeIo *io, AeCalibration *calibration, AeArena *arena);
 void ae_io_detector(AeIo *io, const AeIoColumns *columns, AeModel *model, AeArena *arena);
 void ae_io_extremes(AeIo *io, AeModel *model, AeArena *arena);
 void ae_io_frequent(AeIo *io, AeModel *model, AeArena *arena);
+void ae_io_filter(AeIo *io, AeModel *model, AeArena *arena);
 void ae_io_pairs(AeIo *io, AeModel *model, AeArena *arena);
 void ae_io_verdicts(AeIo *io, const AeIoColumns *columns, AeModel *model, AeArena *arena);
 void ae_io_history(AeIo *io, AeModel *model, AeArena *arena);

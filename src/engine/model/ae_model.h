@@ -6,6 +6,7 @@
 
 #include "ae_calibration.h"
 #include "ae_extreme.h"
+#include "ae_filter.h"
 #include "ae_frequent.h"
 #include "ae_net.h"
 #include "ae_pairs.h"
@@ -87,6 +88,7 @@ typedef struct AeModel
 	AePairs pairs;
 	AeExtremes extremes;
 	AeFrequent frequent;  /* rows that it was trained on; in a fold of its first member, for all */
+	AeFilter filter;      /* likewise, of all rows */
 	AeVerdicts verdicts;  /* in a fold of its first member, for all */
 	double error_norm;    /* raw score = error / error_norm + distance / distance_norm + extreme, */
 	double distance_norm; /* times what verdicts make of it */

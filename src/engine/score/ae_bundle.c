@@ -1,7 +1,7 @@
 /*
  * ae_bundle.c: folds are chosen, members averaged.
  *
- * On the scoring path: sums in the order of members, no libm.
+ * On the scoring path: sums in the order of folds and members, no libm.
  */
 #include "ae_bundle.h"
 
@@ -30,6 +30,17 @@ ae_bundle_fold(const AeBundle *bundle, uint64_t hash)
 	return fold;
 }
 
+bool
+ae_bundle_is_new(const AeBundle *bundle, uint64_t hash)
+{
+	const AeModel *other;
+
+	if (bundle->n_folds == 1)
+		return false;
+	other = members_of(bundle, 1 - ae_hash_fold(hash))->model;
+	return !ae_filter_has(&other->filter, ae_hash_key(hash, other->options.seed));
+}
+
 AeStatus
 ae_bundle_scorer_size(size_t *bytes, const AeBundle *bundle, size_t batch, AeError *error)
 {
@@ -46,6 +57,7 @@ ae_bundle_scorer_size(size_t *bytes, const AeBundle *bundle, size_t batch, AeErr
 	}
 	ae_arena_place(&arena, batch, sizeof(size_t));
 	ae_arena_place(&arena, batch, sizeof(double));
+	ae_arena_place(&arena, batch, sizeof(AeTally));
 	if (arena.overflow || !ae_size_add(bytes, arena.used, AE_ALIGN))
 		return ae_fail(error, AE_ERR_LIMIT, "scorer rows", (double) batch, 1.0,
 					   (double) SIZE_MAX / AE_MAX_WIDTH);
@@ -69,6 +81,7 @@ ae_bundle_scorer_init(AeBundleScorer *scorer, void *block, const AeBundle *bundl
 	}
 	scorer->place = ae_arena_place(&arena, batch, sizeof(size_t));
 	scorer->error = ae_arena_place(&arena, batch, sizeof(double));
+	scorer->sum = ae_arena_place(&arena, batch, sizeof(AeTally));
 }
 
 /* ---- rows in ---- */
@@ -80,6 +93,20 @@ is_unobserved(const AeSchema *schema, const bool *missing)
 		if (schema->columns[c].varies && !missing[c])
 			return false;
 	return true;
+}
+
+/* Whether a fold's networks judge a row. */
+static bool
+judges(uint32_t fold, const AeBundleRow *row)
+{
+	return row->fold == fold || row->others != NULL;
+}
+
+/* A row as the schema of a fold that judges it has it. */
+static AeBundleRow
+seen_by(uint32_t fold, const AeBundleRow *row)
+{
+	return (AeBundleRow){row->fold == fold ? row->values : row->others, row->missing, fold, NULL};
 }
 
 /* The row becomes row i of its fold's scorer. */
@@ -104,7 +131,7 @@ ae_bundle_take(AeSight *sight, AeBundleScorer *scorer, const AeBundleRow *row)
 	return fold;
 }
 
-/* The next rows of a fold, from *at on, into its scorer; how many.  Others have their score. */
+/* The next rows that a fold judges, from *at on, into its scorer; how many it can see. */
 static size_t
 gather(AeScore *scores, AeBundleScorer *scorer, uint32_t fold, const AeBundleRow *rows, size_t n,
 	   size_t *at)
@@ -114,38 +141,63 @@ gather(AeScore *scores, AeBundleScorer *scorer, uint32_t fold, const AeBundleRow
 
 	for (; *at < n && n_taken < to->batch; (*at)++)
 	{
-		AeScore *score = &scores[*at];
+		AeBundleRow row;
+		AeSight sight;
 
-		if (rows[*at].fold != fold)
+		if (!judges(fold, &rows[*at]))
 			continue;
-		score->sight = take(to, n_taken, &rows[*at]);
-		if (score->sight == AE_SIGHT_SEEN)
-		{
-			score->error = score->raw = 0.0;
+		row = seen_by(fold, &rows[*at]);
+		sight = take(to, n_taken, &row);
+		if (rows[*at].fold == fold)
+			scores[*at].sight = sight;
+		if (sight == AE_SIGHT_SEEN)
 			scorer->place[n_taken++] = *at;
-		}
-		else
-			score->error = score->raw = score->sight == AE_SIGHT_INFINITE ? INFINITY : NAN;
 	}
 	return n_taken;
 }
 
 /* ---- scores ---- */
 
-/* Adds to the scores of n rows in a fold's scorer what the member in use says. */
+/* Adds to the sums of n rows in a fold's scorer what the member in use says. */
 static void
-add_scores(AeScore *scores, AeBundleScorer *scorer, AeScorer *fold, size_t n)
+add_member(AeBundleScorer *scorer, AeScorer *fold, size_t n)
 {
 	double n_members = (double) fold->n_members;
 
 	ae_scorer_errors(scorer->error, fold, ae_scorer_decode(fold, ae_scorer_encode(fold, n), n), n);
 	for (size_t i = 0; i < n; i++)
 	{
-		AeScore *score = &scores[scorer->place[i]];
 		AeTerms terms = ae_scorer_terms(fold, i, scorer->error[i]);
 
-		score->error += terms.error / n_members;
-		score->raw += ae_raw_score(fold->model, &terms) / n_members;
+		scorer->sum[i].error += terms.error / n_members;
+		scorer->sum[i].raw += ae_raw_score(fold->model, &terms) / n_members;
+	}
+}
+
+/* Sums of n rows in a fold's scorer over its members. */
+static void
+add_members(AeBundleScorer *scorer, AeScorer *fold, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		scorer->sum[i] = (AeTally){0.0, 0.0};
+	for (uint32_t m = 0; m < fold->n_members; m++)
+	{
+		ae_scorer_use(fold, m);
+		add_member(scorer, fold, n);
+	}
+	ae_scorer_use(fold, 0);
+}
+
+/* What all folds that had a say came to. */
+static void
+settle(AeScore *score)
+{
+	if (score->sight != AE_SIGHT_SEEN)
+		score->error = score->raw = score->sight == AE_SIGHT_INFINITE ? INFINITY : NAN;
+	else if (score->n_folds > 1)
+	{
+		score->error /= score->n_folds;
+		score->raw /= score->n_folds;
 	}
 }
 
@@ -163,6 +215,8 @@ ae_members_judge(const AeScorer *scorer, size_t row, bool calibrating)
 void
 ae_bundle_score(AeScore *scores, AeBundleScorer *scorer, const AeBundleRow *rows, size_t n)
 {
+	for (size_t i = 0; i < n; i++)
+		scores[i] = (AeScore){.sight = AE_SIGHT_SEEN};
 	for (uint32_t f = 0; f < scorer->bundle->n_folds; f++)
 	{
 		AeScorer *fold = &scorer->fold[f];
@@ -172,16 +226,20 @@ ae_bundle_score(AeScore *scores, AeBundleScorer *scorer, const AeBundleRow *rows
 		{
 			size_t n_taken = gather(scores, scorer, f, rows, n, &at);
 
-			for (uint32_t m = 0; n_taken > 0 && m < fold->n_members; m++)
-			{
-				ae_scorer_use(fold, m);
-				add_scores(scores, scorer, fold, n_taken);
-			}
+			if (n_taken > 0)
+				add_members(scorer, fold, n_taken);
 			for (size_t i = 0; i < n_taken; i++)
-				scores[scorer->place[i]].raw *= ae_members_judge(fold, i, false);
-			ae_scorer_use(fold, 0);
+			{
+				AeScore *score = &scores[scorer->place[i]];
+
+				score->error += scorer->sum[i].error;
+				score->raw += scorer->sum[i].raw * ae_members_judge(fold, i, false);
+				score->n_folds++;
+			}
 		}
 	}
+	for (size_t i = 0; i < n; i++)
+		settle(&scores[i]);
 }
 
 /* ---- what else members say ---- */
@@ -251,7 +309,66 @@ ae_members_add_errors(double *sum, uint64_t *count, AeScorer *scorer, double *er
 	ae_scorer_use(scorer, 0);
 }
 
-/* ---- explanations ---- */
+/* ---- what all that judge a row say of its columns ---- */
+
+/*
+ * The scorer of a fold with the row in it as row 0, or NULL where it has no say.  *sight: of the row's
+ * own fold.
+ */
+static AeScorer *
+take_judge(AeSight *sight, AeBundleScorer *scorer, const AeBundleRow *row, uint32_t fold)
+{
+	AeBundleRow seen;
+	AeSight here;
+	AeScorer *judge;
+
+	if (!judges(fold, row))
+		return NULL;
+	seen = seen_by(fold, row);
+	judge = ae_bundle_take(&here, scorer, &seen);
+	if (fold == row->fold)
+		*sight = here;
+	return fold == row->fold || here == AE_SIGHT_SEEN ? judge : NULL;
+}
+
+void
+ae_bundle_add_errors(double *sum, uint64_t *count, AeBundleScorer *scorer, const AeBundleRow *row,
+					 double *scratch)
+{
+	uint32_t n_columns = members_of(scorer->bundle, 0)->model->schema.n_columns;
+	double *of_row = scratch + n_columns, *n_folds = of_row + n_columns;
+	AeSight sight;
+
+	for (uint32_t c = 0; c < 2 * n_columns; c++)
+		of_row[c] = 0.0;
+	for (uint32_t f = 0; f < scorer->bundle->n_folds; f++)
+	{
+		AeScorer *judge = take_judge(&sight, scorer, row, f);
+
+		for (uint32_t m = 0; judge && m < judge->n_members; m++)
+		{
+			ae_scorer_use(judge, m);
+			ae_scorer_column_errors(scratch, judge,
+									ae_scorer_decode(judge, ae_scorer_encode(judge, 1), 1));
+			for (uint32_t c = 0; c < n_columns; c++)
+			{
+				if (isnan(scratch[c]))
+					continue;
+				of_row[c] += scratch[c] / judge->n_members;
+				n_folds[c] += m == 0;
+			}
+		}
+		if (judge)
+			ae_scorer_use(judge, 0);
+	}
+	for (uint32_t c = 0; c < n_columns; c++)
+	{
+		if (!(n_folds[c] > 0.0))
+			continue;
+		sum[c] += of_row[c] / n_folds[c];
+		count[c]++;
+	}
+}
 
 static bool
 has_infinite_value(const AeSchema *schema, const AeBundleRow *row, uint32_t first)
@@ -264,40 +381,43 @@ has_infinite_value(const AeSchema *schema, const AeBundleRow *row, uint32_t firs
 	return false;
 }
 
-/* The observed columns of a row that varied in training or are not what they were; how many. */
-static uint32_t
-list_blames(AeBlame *blames, const AeSchema *schema, const double *errors)
+/* Whether a column varied in training, or is not what it was. */
+static bool
+is_to_blame(const AeSchema *schema, uint32_t c, double error)
 {
-	uint32_t n = 0;
-
-	for (uint32_t c = 0; c < schema->n_columns; c++)
-		if (!isnan(errors[c]) && (errors[c] > 0.0 || schema->columns[c].unseen == 0.0 ||
-								  ae_schema_source_varies(schema, c)))
-			blames[n++] = (AeBlame){.column = c};
-	return n;
+	return error > 0.0 || schema->columns[c].unseen == 0.0 || ae_schema_source_varies(schema, c);
 }
 
-/* Adds what the member in use says of row 0. */
+/* Adds what the member in use says of row 0, times what verdicts make of it; first: of its fold. */
 static void
-add_blames(AeBlame *blames, uint32_t n, AeScorer *scorer, const AeBundleRow *row,
-		   const double *errors)
+add_blames(AeBlame *blames, AeScorer *scorer, const AeBundleRow *row, double *errors, double factor,
+		   bool first)
 {
 	const AeModel *model = scorer->model;
 	const AeSchema *schema = &model->schema;
-	const double *distances = errors + schema->n_columns;
-	const double *extremes = distances + schema->n_columns;
+	double *distances = errors + schema->n_columns;
+	double *extremes = distances + schema->n_columns;
 	double n_observed = ae_scorer_observed(scorer->cells, &model->net.layout);
+	double weight = factor / scorer->n_members;
 
-	for (uint32_t i = 0; i < n; i++)
+	ae_scorer_column_errors(errors, scorer,
+							ae_scorer_decode(scorer, ae_scorer_encode(scorer, 1), 1));
+	ae_scorer_column_distances(distances, scorer);
+	ae_scorer_column_extremes(extremes, scorer);
+	for (uint32_t c = 0; c < schema->n_columns; c++)
 	{
-		AeBlame *blame = &blames[i];
-		uint32_t c = blame->column;
-		bool infinite = schema->columns[c].element <= 1 && has_infinite_value(schema, row, c);
-		double error = infinite ? INFINITY : errors[c];
+		AeBlame *blame = &blames[c];
+		bool infinite;
 
-		blame->error += error / scorer->n_members;
-		blame->by_error += error / n_observed / model->error_norm;
-		blame->by_distance += distances[c] / model->distance_norm + extremes[c];
+		if (isnan(errors[c]))
+			continue;
+		infinite = schema->columns[c].element <= 1 && has_infinite_value(schema, row, c);
+		blame->odd |= is_to_blame(schema, c, errors[c]);
+		blame->n_folds += first;
+		blame->error += (infinite ? INFINITY : errors[c]) / scorer->n_members;
+		blame->by_error +=
+			(infinite ? INFINITY : errors[c]) / n_observed / model->error_norm * weight;
+		blame->by_distance += (distances[c] / model->distance_norm + extremes[c]) * weight;
 	}
 }
 
@@ -322,29 +442,50 @@ set_shares(AeBlame *blames, uint32_t n)
 	}
 }
 
-uint32_t
-ae_members_explain(AeBlame *blames, AeScorer *scorer, const AeBundleRow *row, double *scratch)
+/* Sums over folds become means; columns that none blames go.  How many are left. */
+static uint32_t
+settle_blames(AeBlame *blames, uint32_t n_columns, uint32_t n_judges)
 {
-	uint32_t n_columns = scorer->model->schema.n_columns, n = 0;
-	double factor = ae_members_judge(scorer, 0, false);
+	uint32_t n = 0;
 
-	for (uint32_t m = 0; m < scorer->n_members; m++)
+	for (uint32_t c = 0; c < n_columns; c++)
 	{
-		ae_scorer_use(scorer, m);
-		ae_scorer_column_errors(scratch, scorer,
-								ae_scorer_decode(scorer, ae_scorer_encode(scorer, 1), 1));
-		ae_scorer_column_distances(scratch + n_columns, scorer);
-		ae_scorer_column_extremes(scratch + 2 * n_columns, scorer);
-		if (m == 0)
-			n = list_blames(blames, &scorer->model->schema, scratch);
-		add_blames(blames, n, scorer, row, scratch);
+		AeBlame blame = blames[c];
+
+		if (!blame.odd)
+			continue;
+		blame.error /= blame.n_folds;
+		blame.by_error /= n_judges;
+		blame.by_distance /= n_judges;
+		blames[n++] = blame;
 	}
-	for (uint32_t i = 0; i < n; i++)
-	{
-		blames[i].by_error *= factor;
-		blames[i].by_distance *= factor;
-	}
-	set_shares(blames, n);
-	ae_scorer_use(scorer, 0);
 	return n;
+}
+
+AeScorer *
+ae_bundle_explain(AeBlame *blames, uint32_t *n, AeSight *sight, AeBundleScorer *scorer,
+				  const AeBundleRow *row, double *scratch)
+{
+	uint32_t n_columns = members_of(scorer->bundle, 0)->model->schema.n_columns, n_judges = 0;
+
+	for (uint32_t c = 0; c < n_columns; c++)
+		blames[c] = (AeBlame){.column = c};
+	for (uint32_t f = 0; f < scorer->bundle->n_folds; f++)
+	{
+		AeScorer *judge = take_judge(sight, scorer, row, f);
+		AeBundleRow seen = seen_by(f, row);
+		double factor = judge ? ae_members_judge(judge, 0, false) : 1.0;
+
+		for (uint32_t m = 0; judge && m < judge->n_members; m++)
+		{
+			ae_scorer_use(judge, m);
+			add_blames(blames, judge, &seen, scratch, factor, m == 0);
+		}
+		if (judge)
+			ae_scorer_use(judge, 0);
+		n_judges += judge != NULL;
+	}
+	*n = settle_blames(blames, n_columns, n_judges);
+	set_shares(blames, *n);
+	return &scorer->fold[row->fold];
 }

@@ -4,8 +4,9 @@
  * A model has the networks of one fold or two, each of one member or several.  A row belongs to the
  * fold that its hash says (ae_hash.h), and the members of that fold, which did not see it in
  * training, judge it.  Their errors, raw scores, outputs and predictions are averaged; then verdicts
- * on rows like it raise or lower the raw score (ae_verdict.h).  What a single network says is in
- * ae_score.h.
+ * on rows like it raise or lower the raw score (ae_verdict.h).  The other fold's members judge the
+ * errors and raw scores of a new row too, which none of them saw, and the mean of both folds counts.
+ * What a single network says is in ae_score.h.
  *
  * The networks are read-only and may be shared; what they are worked with belongs to the caller.
  * Same bits for a row alone or among any others.
@@ -28,12 +29,16 @@ typedef struct AeBundle
  */
 uint32_t ae_bundle_fold(const AeBundle *bundle, uint64_t hash);
 
+/* Whether there are two folds, and the networks of neither saw the row (ae_filter.h). */
+bool ae_bundle_is_new(const AeBundle *bundle, uint64_t hash);
+
 /* A row: its values as the schema of its fold has them. */
 typedef struct AeBundleRow
 {
 	const double *values; /* n_columns */
 	const bool *missing;  /* n_columns */
 	uint32_t fold;        /* < n_folds */
+	const double *others; /* as the schema of the other fold has them, which judges too; or NULL */
 } AeBundleRow;
 
 /* Why a row has no score of its own. */
@@ -47,9 +52,17 @@ typedef enum AeSight
 typedef struct AeScore
 {
 	AeSight sight;
-	double error; /* reconstruction error, the mean of the members' */
-	double raw;   /* what rows are ranked by: the mean of the members' raw scores, judged */
+	uint32_t n_folds; /* whose members judged */
+	double error;     /* reconstruction error, the mean of the members' and folds' that judge */
+	double raw;       /* what rows are ranked by, the same mean of raw scores, judged */
 } AeScore;
+
+/* Means of a fold's members. */
+typedef struct AeTally
+{
+	double error;
+	double raw;
+} AeTally;
 
 /* Room for rows of all folds.  Belongs to whoever calls. */
 typedef struct AeBundleScorer
@@ -57,7 +70,8 @@ typedef struct AeBundleScorer
 	const AeBundle *bundle;
 	AeScorer fold[AE_MAX_FOLDS];
 	size_t *place; /* batch: which of the rows given those of a fold are */
-	double *error; /* batch */
+	double *error; /* batch: of a member */
+	AeTally *sum;  /* batch: of the members of a fold */
 } AeBundleScorer;
 
 /* Bytes of the block for ae_bundle_scorer_init; batch rows of a fold at a time. */
@@ -70,7 +84,8 @@ void ae_bundle_scorer_init(AeBundleScorer *scorer, void *block, const AeBundle *
 /*
  * scores[n] of rows[n], of any folds and any number: they are sorted by fold inside, and go through
  * the networks as many at a time as there is room for.  A single row that is seen stays row 0 of its
- * fold's scorer.
+ * fold's scorer.  Where the row's fold has no score of it there is none, whatever the other one says;
+ * where the other one has none, it has no say.
  */
 void ae_bundle_score(AeScore *scores, AeBundleScorer *scorer, const AeBundleRow *rows, size_t n);
 
@@ -100,21 +115,33 @@ void ae_members_predict(double *mean, AeScorer *scorer, size_t n_rows);
  */
 void ae_members_add_errors(double *sum, uint64_t *count, AeScorer *scorer, double *errors);
 
+/* ---- what all that judge a row say of its columns ---- */
+
+/*
+ * Adds the errors of the source columns of a row, the mean of those folds that have one, to
+ * sum[n_columns], and to count 1 where there is one; scratch: 3 n_columns.
+ */
+void ae_bundle_add_errors(double *sum, uint64_t *count, AeBundleScorer *scorer,
+						  const AeBundleRow *row, double *scratch);
+
 /* A source column of a row, and its part in the raw score. */
 typedef struct AeBlame
 {
 	uint32_t column;    /* the first value */
-	double error;       /* +Infinity where a value is not finite */
+	uint32_t n_folds;   /* that have an error of it */
+	bool odd;           /* it varied in the training of one, or is not what it was */
+	double error;       /* their mean; +Infinity where a value is not finite */
 	double by_error;    /* parts of the raw score: of the error; */
 	double by_distance; /* of the distance to prototypes, and of extremes */
 	double share;       /* of the raw score, all together 1 */
 } AeBlame;
 
 /*
- * The columns of row 0 that explain it, which values and missing are: those observed that varied in
- * training or are not what they were; returns how many.  blames: n_columns; scratch: 3 n_columns.
+ * The columns that explain a row: those observed that varied in training or are not what they were;
+ * returns how many.  blames: n_columns; scratch: 3 n_columns.  The row stays row 0 of its fold's
+ * scorer, which is returned, with the first member in use.
  */
-uint32_t ae_members_explain(AeBlame *blames, AeScorer *scorer, const AeBundleRow *row,
-							double *scratch);
+AeScorer *ae_bundle_explain(AeBlame *blames, uint32_t *n, AeSight *sight, AeBundleScorer *scorer,
+							const AeBundleRow *row, double *scratch);
 
 #endif

@@ -251,6 +251,8 @@ pgae_codec_create(const AeSchema *const *schemas, int n_schemas, Oid argtype, Me
 	for (int f = 0; f < n_schemas; f++)
 		codec->schemas[f] = schemas[f];
 	pgae_codec_alloc_row(codec, schema->n_columns, schema->n_columns);
+	if (codec->crossed)
+		codec->others = palloc(sizeof(double) * schema->n_columns);
 	stored = palloc(sizeof(size_t) * schema->n_columns);
 	for (uint32 i = 0, end; i < schema->n_columns; i = end)
 	{

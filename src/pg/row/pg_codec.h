@@ -96,6 +96,7 @@ struct PgaeCodec
 	unsigned fold;    /* whose levels unpack returns */
 	bool hashing;     /* rows need their hash */
 	uint32 *words;    /* from which it is computed */
+	double *others;   /* what pgae_codec_others returns; of a crossed model */
 	PgaeSeen *seen;   /* by column; in a training from scratch, else NULL */
 	PgaeFixed *fixed; /* by AeColumn; NULL in a training that does not start from a model */
 	Oid argtype;      /* as the call declares it, domains included */

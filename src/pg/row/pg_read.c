@@ -474,16 +474,30 @@ pgae_codec_peek(PgaeCodec *codec, Datum row)
 																			: NULL;
 }
 
+/* In values of the row just read, levels of the schema of a fold in place of numbers of levels. */
+static void
+adopt_levels(double *values, const PgaeCodec *codec, unsigned fold)
+{
+	for (uint32 s = 0; s < codec->n_sources; s++)
+	{
+		const PgaeSource *source = &codec->sources[s];
+
+		if (source->kind == AE_KIND_CATEGORY && !codec->row.missing[source->first])
+			values[source->first] = pgae_fold_level(source, fold, values[source->first]);
+	}
+}
+
+const double *
+pgae_codec_others(PgaeCodec *codec, unsigned fold)
+{
+	memcpy(codec->others, codec->row.values, sizeof(double) * codec->schema->n_columns);
+	adopt_levels(codec->others, codec, fold);
+	return codec->others;
+}
+
 void
 pgae_codec_choose(PgaeCodec *codec, unsigned fold)
 {
 	codec->schema = codec->schemas[fold];
-	for (uint32 s = 0; s < codec->n_sources; s++)
-	{
-		const PgaeSource *source = &codec->sources[s];
-		double *value = &codec->row.values[source->first];
-
-		if (source->kind == AE_KIND_CATEGORY && !codec->row.missing[source->first])
-			*value = pgae_fold_level(source, fold, *value);
-	}
+	adopt_levels(codec->row.values, codec, fold);
 }

@@ -277,9 +277,11 @@ extern bool pgae_codec_overflows(PgaeCodec *codec, Datum row, uint32 column);
 /*
  * The values of one row, valid until the next call.  Raises for wrong lengths, missing columns,
  * wrong types.  In training, and of a crossed model, categories are numbers of levels; of a
- * crossed model pgae_codec_choose then makes levels of the schema of a fold of them.
+ * crossed model pgae_codec_choose then makes levels of the schema of a fold of them, and
+ * pgae_codec_others, called before it, returns the values as another fold has them, valid as long.
  */
 extern const PgaeRow *pgae_codec_read(PgaeCodec *codec, Datum row);
+extern const double *pgae_codec_others(PgaeCodec *codec, unsigned fold);
 extern void pgae_codec_choose(PgaeCodec *codec, unsigned fold);
 
 /*

@@ -30,7 +30,7 @@ batch_bytes(const AeBundle *bundle, uint32 n_rows)
 	if (ae_bundle_scorer_size(&bytes, bundle, n_rows, &error) != AE_OK)
 		return SIZE_MAX;
 	return bytes + (size_t) n_rows * bundle->networks[0].model->schema.n_columns *
-					   (sizeof(double) + sizeof(bool));
+					   (bundle->n_folds * sizeof(double) + sizeof(bool));
 }
 
 PgaeBatch *
@@ -50,7 +50,8 @@ pgae_batch_create(const AeBundle *bundle, uint32 wanted, MemoryContext context)
 	batch->rows = MemoryContextAlloc(context, wanted * sizeof(AeBundleRow));
 	batch->place = MemoryContextAlloc(context, wanted * sizeof(uint32));
 	batch->scores = MemoryContextAlloc(context, wanted * sizeof(AeScore));
-	batch->values = MemoryContextAllocHuge(context, wanted * n_columns * sizeof(double));
+	batch->values =
+		MemoryContextAllocHuge(context, wanted * n_columns * bundle->n_folds * sizeof(double));
 	batch->missing = MemoryContextAllocHuge(context, wanted * n_columns * sizeof(bool));
 	pgae_raise_unless_ok(ae_bundle_scorer_size(&bytes, bundle, wanted, &error), &error, NULL);
 	ae_bundle_scorer_init(&batch->scorer, MemoryContextAllocHuge(context, bytes), bundle, wanted);
@@ -60,13 +61,16 @@ pgae_batch_create(const AeBundle *bundle, uint32 wanted, MemoryContext context)
 void
 pgae_batch_add(PgaeBatch *batch, const AeBundleRow *row, uint32 place)
 {
-	size_t n_columns = batch->scorer.bundle->networks[0].model->schema.n_columns;
-	double *values = batch->values + batch->n * n_columns;
+	const AeBundle *bundle = batch->scorer.bundle;
+	size_t n_columns = bundle->networks[0].model->schema.n_columns;
+	double *values = batch->values + batch->n * n_columns * bundle->n_folds, *others = NULL;
 	bool *missing = batch->missing + batch->n * n_columns;
 
 	memcpy(values, row->values, n_columns * sizeof(double));
 	memcpy(missing, row->missing, n_columns * sizeof(bool));
-	batch->rows[batch->n] = (AeBundleRow){values, missing, row->fold};
+	if (row->others)
+		others = memcpy(values + n_columns, row->others, n_columns * sizeof(double));
+	batch->rows[batch->n] = (AeBundleRow){values, missing, row->fold, others};
 	batch->place[batch->n++] = place;
 }
 

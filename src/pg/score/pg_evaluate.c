@@ -27,7 +27,7 @@ typedef struct EvaluateState
 	char **names;
 	double *column_sum;
 	uint64 *column_n;
-	double *errors; /* of one row */
+	double *scratch; /* of one row */
 } EvaluateState;
 
 PG_FUNCTION_INFO_V1(pg_ae_evaluate_transfn);
@@ -58,7 +58,7 @@ begin(const PgaeCached *cached, double contamination, MemoryContext context)
 	state->names = palloc0(sizeof(char *) * schema->n_columns);
 	state->column_sum = palloc0(sizeof(double) * schema->n_columns);
 	state->column_n = palloc0(sizeof(uint64) * schema->n_columns);
-	state->errors = palloc0(sizeof(double) * schema->n_columns);
+	state->scratch = palloc(3 * sizeof(double) * schema->n_columns);
 	for (uint32 c = 0; c < schema->n_columns; c++)
 	{
 		if (schema->columns[c].element <= 1)
@@ -84,8 +84,7 @@ add_row(EvaluateState *state, PgaeCached *cached, const AeBundleRow *row)
 		return;
 	state->n_scored++;
 	state->sum += score.error;
-	ae_members_add_errors(state->column_sum, state->column_n, &cached->scorer.fold[row->fold],
-						  state->errors);
+	ae_bundle_add_errors(state->column_sum, state->column_n, &cached->scorer, row, state->scratch);
 }
 
 Datum

@@ -372,19 +372,19 @@ reason_of(const Part *parts, uint32 n, uint32 i, const AeScorer *scorer, const T
 					shown(part->expected), beside);
 }
 
-/* The columns that explain a row in its fold's scorer; returns how many.  palloc'd. */
-static uint32
-blame_columns(Part **parts, AeScorer *scorer, const AeBundleRow *row)
+/* The n columns that explain a row, palloc'd; returns the scorer of its fold with the row in it. */
+static AeScorer *
+blame_columns(Part **parts, uint32 *n, AeSight *sight, PgaeCached *cached, const AeBundleRow *row)
 {
-	uint32 n_columns = scorer->model->schema.n_columns;
+	uint32 n_columns = pgae_cached_fold(cached, 0)->schema.n_columns;
 	AeBlame *blames = palloc(sizeof(AeBlame) * n_columns);
 	double *scratch = palloc(sizeof(double) * 3 * n_columns);
-	uint32 n = ae_members_explain(blames, scorer, row, scratch);
+	AeScorer *scorer = ae_bundle_explain(blames, n, sight, &cached->scorer, row, scratch);
 
 	*parts = palloc(sizeof(Part) * n_columns);
-	for (uint32 i = 0; i < n; i++)
+	for (uint32 i = 0; i < *n; i++)
 		(*parts)[i] = (Part){.blame = blames[i]};
-	return n;
+	return scorer;
 }
 
 /* What there is to say of parts, in the order of blame; outputs and values: what is expected. */
@@ -419,17 +419,15 @@ pg_ae_explain(PG_FUNCTION_ARGS)
 	AeBundleRow row;
 	AeSight sight;
 	PgaeCached *cached = pgae_see_row(fcinfo, 0, &row);
-	AeScorer *scorer = ae_bundle_take(&sight, &cached->scorer, &row);
-	const AeSchema *schema = &scorer->model->schema;
 	AeReal *outputs;
 	double *values, *now;
 	Part *parts;
-	Trial trial = {cached, &row, palloc(schema->n_columns * sizeof(bool))};
 	uint32 n;
+	AeScorer *scorer = blame_columns(&parts, &n, &sight, cached, &row);
+	Trial trial = {cached, &row, palloc(scorer->model->schema.n_columns * sizeof(bool))};
 
 	if (sight == AE_SIGHT_UNOBSERVED)
 		return (Datum) 0;
-	n = blame_columns(&parts, scorer, &row);
 	values = pgae_expected(&outputs, scorer);
 	pgae_codec_open(cached->codec, PG_GETARG_DATUM(1));
 	judge_parts(parts, n, scorer, cached->codec, &row, outputs, values);
@@ -442,7 +440,8 @@ pg_ae_explain(PG_FUNCTION_ARGS)
 		Datum out[7] = {0};
 		bool nulls[7] = {false};
 
-		out[0] = CStringGetTextDatum(pgae_column_name(schema, parts[i].blame.column));
+		out[0] =
+			CStringGetTextDatum(pgae_column_name(&scorer->model->schema, parts[i].blame.column));
 		put_text(&out[1], &nulls[1], parts[i].actual);
 		put_text(&out[2], &nulls[2], parts[i].expected);
 		out[3] = Float8GetDatum(parts[i].blame.error);

@@ -139,10 +139,12 @@ pgae_cached_fold(const PgaeCached *cached, uint32 fold)
 static inline AeBundleRow
 pgae_bundle_row(const PgaeCached *cached, const PgaeRow *read)
 {
-	AeBundleRow row = {read->values, read->missing,
-					   ae_bundle_fold(&cached->parsed.bundle, read->hash)};
+	const AeBundle *bundle = &cached->parsed.bundle;
+	AeBundleRow row = {read->values, read->missing, ae_bundle_fold(bundle, read->hash), NULL};
 
-	if (cached->parsed.bundle.n_folds > 1)
+	if (ae_bundle_is_new(bundle, read->hash))
+		row.others = pgae_codec_others(cached->codec, 1 - row.fold);
+	if (bundle->n_folds > 1)
 		pgae_codec_choose(cached->codec, row.fold);
 	return row;
 }

@@ -308,10 +308,14 @@ count_errors(Drift *drift, AeScorer *scorer)
 	pfree(count);
 }
 
-/* Counts the score of a row, and the errors of its columns. */
+/*
+ * Counts the score of a row, and the errors of its columns: those by the networks of its fold alone,
+ * as were those that they are compared with.
+ */
 static void
-count_score(Drift *drift, PgaeCached *cached, const AeBundleRow *row)
+count_score(Drift *drift, PgaeCached *cached, const AeBundleRow *seen)
 {
+	AeBundleRow own = {seen->values, seen->missing, seen->fold, NULL}, *row = &own;
 	const AeModel *model = pgae_cached_fold(cached, 0);
 	const AeCalibration *calibration = &model->calibration;
 	AeScore score;

@@ -1,6 +1,6 @@
 /*
- * pg_frequent.c: rows that come very often in a crossed training (ae_frequent.h): they are found, and
- * calibrate by the scores that they will have.
+ * pg_frequent.c: rows that a crossed model knows again.  Those that come very often (ae_frequent.h) are
+ * found, and calibrate by the scores that they will have; of all there is a filter (ae_filter.h).
  */
 #include "pg_train.h"
 
@@ -19,12 +19,12 @@ end_run(PgaeFrequent *found, uint64 key, uint64 length, uint64 copies, uint64 le
 
 /*
  * Equal rows follow one another in a store.  Of a row that calibrates the others alone decide, as
- * they would if it came anew: less = 1.
+ * they would if it came anew: less = 1.  Returns how many different rows there are.
  */
-static void
+static uint64
 find(PgaeFrequent *found, const PgaeJob *job, PgaeStore *store, uint64 less)
 {
-	uint64 key = 0, length = 0, copies = 0;
+	uint64 key = 0, length = 0, copies = 0, n_different = 0;
 	const char *record;
 	size_t n = 0;
 
@@ -41,11 +41,13 @@ find(PgaeFrequent *found, const PgaeJob *job, PgaeStore *store, uint64 less)
 			end_run(found, key, length, copies, less, pgae_job_all_rows(job));
 			length = copies = 0;
 		}
+		n_different += length == 0;
 		key = next;
 		length++;
 		copies += n < PGAE_MAX_UNSEEN_SCORES;
 	}
 	end_run(found, key, length, copies, less, pgae_job_all_rows(job));
+	return n_different;
 }
 
 static bool
@@ -74,18 +76,42 @@ keep_records(PgaeJob *job)
 	}
 }
 
+/* A filter of all rows, n of which are different. */
+static AeFilter
+filter_rows(const PgaeJob *job, uint64 n_different)
+{
+	AeFilter filter = ae_filter_for(n_different);
+	const char *record;
+	size_t n = 0;
+
+	if (filter.n_words == 0)
+		return filter;
+	filter.words = palloc0(filter.n_words * sizeof(uint64));
+	pgae_store_rewind(job->store);
+	while ((record = pgae_store_next(job->store)) != NULL)
+	{
+		if (n++ % PGAE_ROWS_PER_CHECK == 0)
+			pgae_report_step(job->report, "filtering", n, pgae_store_count(job->store));
+		ae_filter_add(&filter, pgae_store_key(record));
+	}
+	return filter;
+}
+
 void
-pgae_job_find_frequent(PgaeJob *job)
+pgae_job_know_rows(PgaeJob *job)
 {
 	AeFrequent *known = &job->models[0].frequent;
+	uint64 n_different;
 
-	/* with a target, equal rows do not follow one another */
+	/* with a target, equal rows do not follow one another, and keys are not of the row alone */
 	if (job->unseen == NULL || job->models[0].schema.has_target)
 		return;
-	find(&job->frequent, job, job->store, 0);
+	n_different = find(&job->frequent, job, job->store, 0);
 	keep_records(job);
 	known->n = job->frequent.n;
 	known->keys = job->frequent.keys;
+	if (job->init[0] == NULL)
+		job->models[0].filter = filter_rows(job, n_different);
 }
 
 size_t

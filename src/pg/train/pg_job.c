@@ -71,7 +71,7 @@ pgae_job_run(PgaeJob *job)
 	job->member = 0;
 	job->model = &job->models[0];
 	pgae_job_tell_phase(job, "calibrating");
-	pgae_job_find_frequent(job);
+	pgae_job_know_rows(job);
 	pgae_job_make_pairs(job);
 	pgae_job_make_prototypes(job);
 	pgae_job_weigh_verdicts(job);

@@ -217,10 +217,14 @@ extern void *pgae_pca_find_compared(PgaeJob *job, AePca *pca);
  */
 extern void pgae_job_compare(PgaeJob *job);
 
-/* ---- pg_frequent.c: rows that come very often ---- */
+/* ---- pg_frequent.c: rows that a model knows again ---- */
 
-/* Of the rows that the job is trained on, where it is crossed; its models know them from then on. */
-extern void pgae_job_find_frequent(PgaeJob *job);
+/*
+ * Those that come very often, and a filter of all, of the rows that the job is trained on, where it is
+ * crossed.  Of rows with a target there are neither, and no filter where training goes on: the first
+ * part of it had other rows.
+ */
+extern void pgae_job_know_rows(PgaeJob *job);
 /*
  * job->scores of a crossed job, of n unseen rows and behind them one of each of its frequent rows,
  * become those that calibrate: unseen rows that the other job scores go, and of frequent ones there
