@@ -48,7 +48,6 @@ typedef struct Sample
 	char texts[SAMPLE_COLUMNS][SAMPLE_LEVELS][SAMPLE_NAME];
 	AeReal *params;
 	AeReal prototypes[SAMPLE_PROTOTYPES * SAMPLE_INPUTS];
-	AeReal widths[SAMPLE_PROTOTYPES];
 	uint64_t keys[4];             /* of frequent rows */
 	uint64_t words[SAMPLE_WORDS]; /* of the filter */
 	AeReal judged[SAMPLE_VERDICTS * SAMPLE_INPUTS];
@@ -538,11 +537,8 @@ sample_prototypes(Sample *s, uint32_t n)
 				layout->blocks[layout->n_blocks - layout->n_categories + cell - layout->n_dense]
 					.count);
 	}
-	for (uint32_t k = 0; k < n; k++)
-		s->widths[k] = (AeReal) (float) sample_real(&draw, 0.1, 2.0);
 	s->model.prototypes.n = n;
 	s->model.prototypes.cells = s->prototypes;
-	s->model.prototypes.width = s->widths;
 	s->model.error_norm = sample_real(&draw, 0.25, 4.0);
 	s->model.distance_norm = n > 0 ? sample_real(&draw, 0.25, 4.0) : 1.0;
 	sample_extremes(s, n % 2 ? sample_real(&draw, 0.0, 1.0) : 0.0);
@@ -628,7 +624,6 @@ sample_of(uint64_t seed, bool mixed, uint32_t n_columns, uint32_t n_layers, uint
 	s->model.target_loss = s->model.target_accuracy = NAN;
 	s->model.error_norm = s->model.distance_norm = 1.0;
 	s->model.prototypes.cells = s->prototypes;
-	s->model.prototypes.width = s->widths;
 	return s;
 }
 

@@ -209,8 +209,6 @@ assert_same_model(const AeModel *a, const AeModel *b)
 	{
 		assert_memory_equal(a->prototypes.cells, b->prototypes.cells,
 							a->prototypes.n * ae_layout_cells(&a->net.layout) * sizeof(AeReal));
-		assert_memory_equal(a->prototypes.width, b->prototypes.width,
-							a->prototypes.n * sizeof(AeReal));
 	}
 	assert_int_equal(a->frequent.n, b->frequent.n);
 	if (a->frequent.n > 0)
@@ -303,7 +301,7 @@ test_wrong_sizes(void **state)
 typedef struct Offsets
 {
 	size_t column[SAMPLE_COLUMNS + 1]; /* and the target */
-	size_t net, options, outcome, weights, calibration, detector, widths, extremes, frequent;
+	size_t net, options, outcome, weights, calibration, detector, extremes, frequent;
 	size_t filter, pairs, verdicts, history, end;
 } Offsets;
 
@@ -336,8 +334,7 @@ offsets_of(const AeModel *m)
 	o.weights = o.outcome + 132 + (m->schema.has_target ? 16 : 0);
 	o.calibration = o.weights + 4 * ae_net_n_params(&m->net);
 	o.detector = o.calibration + 16 + 16 * (size_t) m->calibration.n_points;
-	o.widths = o.detector + 20 + 4 * (size_t) m->prototypes.n * ae_layout_cells(&m->net.layout);
-	o.extremes = o.widths + 4 * (size_t) m->prototypes.n;
+	o.extremes = o.detector + 20 + 4 * (size_t) m->prototypes.n * ae_layout_cells(&m->net.layout);
 	o.frequent = o.extremes + 8;
 	if (m->extremes.weight > 0)
 		o.frequent += 8 * (size_t) m->net.layout.n_dense;
@@ -520,12 +517,6 @@ check_back(const AeModel *m, const uint8_t *b, const Offsets *o)
 		bits = (uint32_t) sample_get(b, o->detector + 20 + 4 * i, 4);
 		memcpy(&weight, &bits, 4);
 		assert_true(weight == (float) m->prototypes.cells[i]);
-	}
-	for (size_t k = 0; k < m->prototypes.n; k++)
-	{
-		bits = (uint32_t) sample_get(b, o->widths + 4 * k, 4);
-		memcpy(&weight, &bits, 4);
-		assert_true(weight == (float) m->prototypes.width[k]);
 	}
 	assert_true(sample_get(b, o->frequent, 4) == m->frequent.n);
 	for (size_t i = 0; i < m->frequent.n; i++)
@@ -1299,7 +1290,6 @@ test_refused_detector(void **state)
 	const uint64_t bad_norms[] = {0x7ff8000000000000u, 0x7ff0000000000000u};
 	const uint64_t low_norms[] = {0, 0x8000000000000000u, 0xbff0000000000000u};
 	const uint32_t bad_cells[] = {0x7fc00000u, 0x7f800000u, 0xff800000u};
-	const uint32_t bad_widths[] = {0, 0x80000000u, 0xbf800000u, 0x7fc00000u, 0x7f800000u};
 	/* of four levels: -1, -2^-149, 0.5, 4, 2^32, 2^40, 2^127 */
 	const uint32_t bad_levels[] = {0xbf800000u, 0x80000001u, 0x3f000000u, 0x40800000u,
 								   0x4f800000u, 0x53800000u, 0x7f000000u};
@@ -1327,7 +1317,7 @@ test_refused_detector(void **state)
 	refuses(b, length, o.detector + 16, AE_MAX_PROTOTYPES, 4, length);
 	refuses(b, length, o.detector + 16, 0xffffffffu, 4, o.detector + 16);
 	last = o.detector + 20 + 4 * (2 * (size_t) ae_layout_cells(layout) - 1);
-	assert_true(last + 4 == o.widths && layout->n_categories == 1);
+	assert_true(last + 4 == o.extremes && layout->n_categories == 1);
 	for (size_t at = o.detector + 20; at <= last; at += 4)
 		for (int i = 0; i < 3; i++)
 			refuses(b, length, at, bad_cells[i], 4, at);
@@ -1342,13 +1332,7 @@ test_refused_detector(void **state)
 		assert_int_equal(error.offset, last);
 		length = o.end;
 	}
-	for (size_t k = 0; k < 2; k++)
-		for (int i = 0; i < 5; i++)
-			refuses(b, length, o.widths + 4 * k, bad_widths[i], 4, o.widths + 4 * k);
 	s->prototypes[2 * ae_layout_cells(layout) - 1] = 0;
-	s->widths[1] = 0;
-	assert_int_equal(ae_model_written_size(&length, &s->model, &error, NULL), AE_ERR_CORRUPT);
-	assert_int_equal(error.offset, o.widths + 4);
 	s->prototypes[0] = (AeReal) NAN;
 	assert_int_equal(ae_model_written_size(&length, &s->model, &error, NULL), AE_ERR_CORRUPT);
 	assert_int_equal(error.offset, o.detector + 20);

@@ -68,31 +68,32 @@ plain_square(const AeLayout *layout, const AeReal *x, const AeReal *p, double *s
 	return sum / n_columns;
 }
 
-/* w h(D^2 / w) */
-static double
-plain_height(double square, double width)
+static int
+by_value(const void *a, const void *b)
 {
-	double r = square / width;
+	double x = *(const double *) a, y = *(const double *) b;
 
-	return width * (r < 3 ? exp(r) : exp(3) + r - 3);
+	return (x > y) - (x < y);
 }
 
-/* The term, and how far rounding may take it: to that of a prototype about as near. */
+/* The term, and how far rounding may take it. */
 static double
 plain_term(const AePrototypes *prototypes, const AeLayout *layout, const AeReal *x, double *slack)
 {
-	double least = INFINITY, scale, largest = 0;
-	uint32_t n_cells = ae_layout_cells(layout);
+	double squares[AE_MAX_PROTOTYPES], mean = 0, scale, largest = 0;
+	uint32_t n_cells = ae_layout_cells(layout), n = prototypes->n < 5 ? prototypes->n : 5;
 
 	for (uint32_t k = 0; k < prototypes->n; k++)
 	{
-		double square = plain_square(layout, x, prototypes->cells + k * n_cells, &scale);
-
-		least = fmin(least, plain_height(square, (double) prototypes->width[k]));
+		squares[k] = plain_square(layout, x, prototypes->cells + k * n_cells, &scale);
 		largest = fmax(largest, scale);
 	}
-	*slack = 50 * CLOSE * largest + CLOSE * least;
-	return least;
+	qsort(squares, prototypes->n, sizeof(double), by_value);
+	for (uint32_t i = 0; i < n; i++)
+		mean += sqrt(squares[i]) / n;
+	*slack = CLOSE * largest + 2 * mean * sqrt(CLOSE * largest) * (squares[0] < CLOSE * largest);
+	*slack += CLOSE * mean * mean + 2 * sqrt(CLOSE * largest) * (squares[0] < CLOSE * largest);
+	return mean * mean;
 }
 
 static void
@@ -140,13 +141,14 @@ make_bed(Bed *bed, const AePrototypes *prototypes, const AeLayout *layout, const
 	ae_distance_init(&bed->distance, prototypes, layout, kernels);
 }
 
-/* The term of x, and the prototype that makes it. */
+/* The term of x, and the n nearest prototypes. */
 static double
-nearest_of(Bed *bed, const AeReal *x, uint32_t *nearest)
+nearest_of(Bed *bed, const AeReal *x, uint32_t *nearest, uint32_t *n)
 {
 	double term = ae_distance_term(&bed->nearest, &bed->distance, x);
 
-	*nearest = bed->nearest.number;
+	*n = bed->nearest.n;
+	memcpy(nearest, bed->nearest.number, *n * sizeof(uint32_t));
 	return term;
 }
 
@@ -169,15 +171,15 @@ test_against_formula(void **state)
 		make_bed(&bed, prototypes, layout, ae_kernels_best());
 		for (int r = 0; r < 10; r++)
 		{
-			uint32_t nearest = UINT32_MAX;
+			uint32_t nearest[AE_NEAREST], n;
 			double wanted, slack, got;
 
 			draw_row(s, x, r > 4);
 			wanted = plain_term(prototypes, layout, x, &slack);
-			got = nearest_of(&bed, x, &nearest);
+			got = nearest_of(&bed, x, nearest, &n);
 			if (!(fabs(got - wanted) <= slack))
 				fail_msg("seed %u: term %.9g, formula %.9g", (unsigned) seed, got, wanted);
-			assert_true(nearest < prototypes->n);
+			assert_int_equal(n, prototypes->n < 5 ? prototypes->n : 5);
 			for (uint32_t c = layout->n_dense; c < ae_layout_cells(layout); c++)
 				n_unseen += x[c] < 0;
 		}
@@ -252,11 +254,10 @@ test_missing(void **state)
 			for (uint32_t c = 0; c < ae_layout_cells(layout); c++)
 				if (r == 9 || sample_below(s, 3) == 0)
 					x[c] = (AeReal) NAN;
-			wanted = r < 9 ? plain_term(&s->model.prototypes, layout, x, &slack) : (slack = 0);
-			if (ae_loss_observed(x, layout) == 0)
-				wanted = 0;
+			wanted = plain_term(&s->model.prototypes, layout, x, &slack);
 			got = ae_distance_term(&bed.nearest, &bed.distance, x);
 			assert_true(fabs(got - wanted) <= slack && got >= 0);
+			assert_true(r < 9 || got == 0);
 		}
 		free(bed.block);
 		sample_free(s);
@@ -389,26 +390,33 @@ static const AeLayout hand_layout = {.n_dense = 3,
 static void
 test_by_hand(void **state)
 {
-	AeReal cells[] = {1, 0, 0, 2, 0, 4, 2, 0}, width[] = {2, 4};
-	const AePrototypes prototypes = {2, cells, width};
+	AeReal cells[] = {1, 0, 0, 2, 0, 4, 2, 0};
+	const AePrototypes prototypes = {2, cells};
 	const AeReal whole[] = {3, 4, 2, 2}, unseen[] = {3, 4, 2, -1}, hole[] = {3, (AeReal) NAN, 2, 0};
 	const AeReal little[] = {(AeReal) NAN, (AeReal) NAN, (AeReal) NAN, 1};
-	uint32_t nearest = 7;
+	uint32_t nearest[AE_NEAREST], n;
+	double a, b;
 	Bed bed;
 
 	(void) state;
 	make_bed(&bed, &prototypes, &hand_layout, ae_kernels_best());
-	/* 4 + (16 + 4) / 2 + 0, and 9 + 0 + 3, over 3 columns: 2 e^(7/3), and 4 e^1 */
-	assert_true(fabs(nearest_of(&bed, whole, &nearest) - 4 * exp(1)) < 1e-5);
-	assert_int_equal(nearest, 1);
+	/* 4 + (16 + 4) / 2 + 0, and 9 + 0 + 3, over 3 columns */
+	a = sqrt(14 / 3.0);
+	b = sqrt(12 / 3.0);
+	assert_true(fabs(nearest_of(&bed, whole, nearest, &n) - (a + b) * (a + b) / 4) < 1e-5);
+	assert_true(n == 2 && nearest[0] == 1 && nearest[1] == 0);
 	/* a level that none has differs from all: 4 + 10 + 3, and 9 + 3 */
-	assert_true(fabs(ae_distance_term(&bed.nearest, &bed.distance, unseen) - 4 * exp(1)) < 1e-5);
+	a = sqrt(17 / 3.0);
+	assert_true(
+		fabs(ae_distance_term(&bed.nearest, &bed.distance, unseen) - (a + b) * (a + b) / 4) < 1e-5);
 	/* of the pair one is missing: 4 + 4 + 3, and 9 + 0 + 0 */
-	assert_true(fabs(nearest_of(&bed, hole, &nearest) - 4 * exp(0.75)) < 1e-5);
-	assert_int_equal(nearest, 1);
-	/* the level alone is there: 3 over 1 column, of both: 2 e^1.5 = 8.96, 4 e^0.75 = 8.47 */
-	assert_true(fabs(nearest_of(&bed, little, &nearest) - 4 * exp(0.75)) < 1e-5);
-	assert_int_equal(nearest, 1);
+	a = sqrt(11 / 3.0);
+	b = sqrt(9 / 3.0);
+	assert_true(fabs(nearest_of(&bed, hole, nearest, &n) - (a + b) * (a + b) / 4) < 1e-12);
+	assert_true(n == 2 && nearest[0] == 1);
+	/* the level alone is there: 3 over 1 column, of both; the first comes first */
+	assert_true(fabs(nearest_of(&bed, little, nearest, &n) - 3) < 1e-12);
+	assert_true(n == 2 && nearest[0] == 0 && nearest[1] == 1);
 	assert_true(ae_distance_block(&bed.distance, whole, 0, 0) == 4);
 	assert_true(ae_distance_block(&bed.distance, whole, 0, 1) == 10);
 	assert_true(ae_distance_block(&bed.distance, whole, 0, 2) == 0);
@@ -424,49 +432,45 @@ test_by_hand(void **state)
 static AeBlock line_block = {.first = 0, .count = 1, .loss = AE_LOSS_MSE};
 static const AeLayout line = {.n_dense = 1, .n_columns = 1, .n_blocks = 1, .blocks = &line_block};
 
-/* The first of equal ones; a straight line from 3 widths on, without a step; many prototypes; none. */
+/* The nearest five, the first of equal ones first; many prototypes; none. */
 static void
 test_nearest(void **state)
 {
-	AeReal cells[AE_MAX_PROTOTYPES], width[AE_MAX_PROTOTYPES], x = 0;
-	AePrototypes prototypes = {3, cells, width};
-	uint32_t nearest;
+	AeReal cells[AE_MAX_PROTOTYPES], x;
+	AePrototypes prototypes = {8, cells};
+	const AeReal eight[] = {5, -1, 1, -1, 3, 1, 0.5, -7};
+	const uint32_t wanted[] = {6, 1, 2, 3, 5};
+	uint32_t nearest[AE_NEAREST], n;
 	Bed bed;
 
 	(void) state;
+	memcpy(cells, eight, sizeof eight);
+	x = 0;
+	make_bed(&bed, &prototypes, &line, ae_kernels_best());
+	assert_true(fabs(nearest_of(&bed, &x, nearest, &n) - 0.81) < 1e-6);
+	assert_int_equal(n, 5);
+	assert_memory_equal(nearest, wanted, sizeof wanted);
+	free(bed.block);
+	/* all the same */
 	for (uint32_t k = 0; k < AE_MAX_PROTOTYPES; k++)
-	{
-		cells[k] = (AeReal) (k + 2);
-		width[k] = 1;
-	}
-	cells[1] = -2;
-	make_bed(&bed, &prototypes, &line, ae_kernels_best());
-	assert_true(fabs(nearest_of(&bed, &x, &nearest) - (exp(3) + 1)) < 1e-5);
-	assert_int_equal(nearest, 0);
-	x = (AeReal) (2 - sqrt(3));
-	assert_true(fabs(ae_distance_term(&bed.nearest, &bed.distance, &x) - exp(3)) < 1e-4);
-	x = 1000;
-	assert_true(
-		fabs(ae_distance_term(&bed.nearest, &bed.distance, &x) / (996.0 * 996 + exp(3) - 3) - 1) <
-		1e-6);
-	free(bed.block);
-	/* the wide one has the farther row */
-	width[0] = 10;
-	x = 5;
-	prototypes.n = 2;
-	make_bed(&bed, &prototypes, &line, ae_kernels_best());
-	assert_true(fabs(nearest_of(&bed, &x, &nearest) - 10 * exp(0.9)) < 1e-4);
-	assert_int_equal(nearest, 0);
-	free(bed.block);
+		cells[k] = 2;
 	prototypes.n = AE_MAX_PROTOTYPES;
 	make_bed(&bed, &prototypes, &line, ae_kernels_best());
-	x = AE_MAX_PROTOTYPES;
-	assert_true(fabs(nearest_of(&bed, &x, &nearest) - 1) < 1e-6);
-	assert_int_equal(nearest, AE_MAX_PROTOTYPES - 2);
+	assert_true(nearest_of(&bed, &x, nearest, &n) == 4);
+	for (uint32_t i = 0; i < 5; i++)
+		assert_int_equal(nearest[i], i);
+	free(bed.block);
+	/* the farthest first, the nearest last */
+	for (uint32_t k = 0; k < AE_MAX_PROTOTYPES; k++)
+		cells[k] = (AeReal) (AE_MAX_PROTOTYPES - k);
+	make_bed(&bed, &prototypes, &line, ae_kernels_best());
+	assert_true(nearest_of(&bed, &x, nearest, &n) == 9);
+	for (uint32_t i = 0; i < 5; i++)
+		assert_int_equal(nearest[i], AE_MAX_PROTOTYPES - 1 - i);
 	free(bed.block);
 	prototypes.n = 0;
 	make_bed(&bed, &prototypes, &line, ae_kernels_best());
-	assert_true(ae_distance_term(&bed.nearest, &bed.distance, &x) == 0);
+	assert_true(nearest_of(&bed, &x, nearest, &n) == 0 && n == 0);
 	free(bed.block);
 }
 
@@ -475,10 +479,10 @@ static void
 test_far(void **state)
 {
 	static const double sizes[] = {1, 1e3, 1e6, 1e9, 1e12, AE_SCALED_MAX};
-	AeReal cells[2 * 40], x[40], width = 0.5f;
+	AeReal cells[2 * 40], x[40];
 	AeBlock block = {.first = 0, .count = 40, .loss = AE_LOSS_MSE};
 	const AeLayout layout = {.n_dense = 40, .n_columns = 40, .n_blocks = 1, .blocks = &block};
-	AePrototypes prototypes = {1, cells, &width};
+	AePrototypes prototypes = {1, cells};
 
 	(void) state;
 	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
@@ -496,11 +500,13 @@ test_far(void **state)
 			term = ae_distance_term(&bed.nearest, &bed.distance, x);
 			assert_true(isfinite(term) && term >= 0);
 			wanted = plain_term(&prototypes, &layout, x, &slack);
-			assert_true(own ? term == 0.5 : fabs(term - wanted) <= 1e-6 * wanted);
+			assert_true(own ? term <= CLOSE * sizes[i] * sizes[i]
+							: fabs(term - wanted) <= CLOSE * wanted + slack);
 			assert_true(own || sizes[i] < 2 || term > sizes[i] * sizes[i] / 10);
+			/* a hole: cell by cell, and exact */
 			x[7] = (AeReal) NAN;
 			term = ae_distance_term(&bed.nearest, &bed.distance, x);
-			assert_true(own ? term == 0.5 : isfinite(term) && term > 0.5);
+			assert_true(own ? term == 0 : isfinite(term) && term > 0);
 			free(bed.block);
 		}
 }
@@ -510,10 +516,10 @@ static void
 test_wild(void **state)
 {
 	static const float wild[] = {0, 1, -1, 3.4e38f, -3.4e38f, 1e-45f, -1e-45f, 1.8e19f, -1.9e19f};
-	AeReal cells[3 * 2], x[2], width[] = {1e-30f, 1, 3e38f};
+	AeReal cells[3 * 2], x[2];
 	AeBlock block = {.first = 0, .count = 2, .loss = AE_LOSS_MSE};
 	const AeLayout layout = {.n_dense = 2, .n_columns = 2, .n_blocks = 1, .blocks = &block};
-	const AePrototypes prototypes = {3, cells, width};
+	const AePrototypes prototypes = {3, cells};
 	const size_t n = sizeof wild / sizeof wild[0];
 
 	(void) state;
@@ -559,12 +565,12 @@ test_overflow(void **state)
 		block = sample_scorer(&scorer, &s->model, 1, ae_kernels_best());
 		for (uint32_t c = 0; c < schema->n_dense; c++)
 			scorer.cells[c] = 1;
-		assert_true(ae_distance_term(&scorer.nearest, &scorer.network->distance, scorer.cells) >
-					1e70);
-		assert_true(sample_raw_score(&scorer, 0, 1) > 1e70);
+		assert_true(ae_distance_term(&scorer.nearest, &scorer.network->distance, scorer.cells) ==
+					INFINITY);
+		assert_true(sample_raw_score(&scorer, 0, 1) == INFINITY);
 		ae_scorer_column_distances(parts, &scorer);
 		for (uint32_t c = 0; c < schema->n_columns; c++)
-			assert_true(schema->columns[c].cell == 0 ? parts[c] > 1e70 : parts[c] < 100);
+			assert_true(parts[c] == (schema->columns[c].cell == 0 ? INFINITY : 0));
 		sample_scorer_free(block);
 		sample_free(s);
 	}
@@ -593,7 +599,7 @@ group(Grouping *g, uint32_t n, const AeReal *rows, size_t n_rows, const AeLayout
 	return &g->groups.prototypes;
 }
 
-/* 0 .. 19, in any order, are four times five; widths 2, and a tenth of it. */
+/* 0 .. 19, in any order, are four times five. */
 static void
 test_groups_by_hand(void **state)
 {
@@ -607,15 +613,11 @@ test_groups_by_hand(void **state)
 	p = group(&g, 4, rows, 20, &line);
 	assert_int_equal(p->n, 4);
 	for (int k = 0; k < 4; k++)
-	{
 		sorted[k] = p->cells[k];
-		assert_true(fabs((double) p->width[k] - 2.2) < 1e-5);
-	}
 	assert_true(sorted[0] == 2 && sorted[1] == 7 && sorted[2] == 12 && sorted[3] == 17);
 	free(g.block);
 	p = group(&g, 1, rows, 20, &line);
 	assert_true(p->n == 1 && p->cells[0] == 9.5f);
-	assert_true(fabs((double) p->width[0] - 33.25 * 1.1) < 1e-4); /* (20^2 - 1) / 12 */
 	free(g.block);
 	/* nine are too few to be halved, and ten are not */
 	assert_int_equal(AE_MIN_GROUP, 5);
@@ -629,17 +631,16 @@ test_groups_by_hand(void **state)
 	p = group(&g, 3, rows, 20, &line);
 	assert_int_equal(p->n, 2); /* 6 rows at least each */
 	free(g.block);
-	/* equal rows are one group, of next to no width */
+	/* equal rows are one group */
 	for (int i = 0; i < 20; i++)
 		rows[i] = i < 10 ? 3 : 8;
 	p = group(&g, 4, rows, 20, &line);
 	assert_true(p->n == 2 && p->cells[0] == 3 && p->cells[1] == 8);
-	assert_true(p->width[0] > 0 && p->width[1] < 1e-5f);
 	free(g.block);
 }
 
 /*
- * Missing cells count neither in means nor in widths, and a prototype keeps no value that fewer rows
+ * Missing cells do not count in means, and a prototype keeps no value that fewer rows
  * than AE_MIN_GROUP have, and no level that they share.
  */
 static void
@@ -655,8 +656,6 @@ test_rare_cells(void **state)
 	p = group(&g, 9, rows, 6, &hand_layout); /* 1 .. 6; 7; 9 four times; level 1 five times */
 	assert_true(p->n == 1 && p->cells[0] == 3.5f && p->cells[1] == 7 && p->cells[2] == 0);
 	assert_true(p->cells[3] == 1);
-	/* 35 / 12 of the number over three columns */
-	assert_true(fabs((double) p->width[0] - 1.1 * 35 / 12 / 3) < 1e-5);
 	free(g.block);
 	p = group(&g, 9, rows + 4, 5, &hand_layout); /* without the first: four of a level */
 	assert_true(p->n == 1 && p->cells[0] == 4 && p->cells[3] == 0);
@@ -682,7 +681,7 @@ test_groups_of_levels(void **state)
 
 #define GROUP_ROWS 200
 
-/* Of models of every kind: as many as may be, each what a row could be, none without width. */
+/* Of models of every kind: as many as may be, each what a row could be. */
 static void
 test_groups_of_samples(void **state)
 {
@@ -709,8 +708,6 @@ test_groups_of_samples(void **state)
 		assert_true(p->n >= 1 && p->n <= n);
 		/* numbers that differ are halved as long as may be: a half is at most 2 * least rows */
 		assert_true(layout->n_dense == 0 || 4 * p->n >= (n < 40 ? n : 40));
-		for (uint32_t k = 0; k < p->n; k++)
-			assert_true(p->width[k] > 0 && isfinite(p->width[k]));
 		s->model.prototypes = *p;
 		assert_int_equal(ae_model_written_size(&bytes, &s->model, &error, NULL), AE_OK);
 		free(g.block);

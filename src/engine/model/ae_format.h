@@ -133,7 +133,6 @@
  *  8  f64      distance_norm    > 0: what distances are divided by; 1 without prototypes
  * 16  u32      n_prototypes     0 .. 256
  *     f32 x (n_prototypes x n_cells), category cells being levels, tags 0
- *     f32 x n_prototypes        their widths, > 0
  *     f64      extreme_weight   0 .. 1; 0: the arrays that follow are not there
  *     f32 x n_dense             centres of cells without their farthest value, scaled units
  *     f32 x n_dense             spreads likewise, >= 0; 0: the cell is not judged

@@ -148,7 +148,6 @@ ae_io_detector(AeIo *io, const AeIoColumns *columns, AeModel *model, AeArena *ar
 	io_cells(io, &p->cells, n, -FLT_MAX, "cell of a prototype", arena);
 	if (io->status == AE_OK)
 		check_prototypes(io, columns, model, n, start);
-	io_cells(io, &p->width, p->n, FLT_MIN, "width of a prototype", arena);
 }
 
 void

@@ -3,16 +3,13 @@
  *
  * Of a row that misses nothing all distances are one matrix product: with cells weighted by
  * the square roots of their weights, D^2 n_columns = |x|^2 - 2 (x p - |p|^2 / 2) + the
- * categories, whose 2 w [levels differ] is 2 w - 2 w [levels agree].  Rounding may be more than a
- * width: of the prototype found by it the distance is taken again, cell by cell.  So goes a row
- * that misses cells, of all prototypes.  Knows no BLAS and no libm but sqrt.
+ * categories, whose 2 w [levels differ] is 2 w - 2 w [levels agree].  A row that misses
+ * cells is compared cell by cell.  Knows no BLAS and no libm but sqrt.
  */
 #include "ae_prototype.h"
 
 #include <math.h>
 #include <string.h>
-
-#include "ae_math.h"
 
 void
 ae_distance_place(AeDistance *distance, AeArena *arena, const AePrototypes *prototypes,
@@ -168,70 +165,72 @@ all_squares(AeNearest *nearest, const AeDistance *distance, const AeReal *cells)
 		nearest->square[k] = length - 2.0 * (double) nearest->y[k];
 }
 
-/* The same of one prototype, cell by cell. */
-static double
-square_of(const AeDistance *distance, const AeReal *cells, uint32_t k)
+/* The same cell by cell. */
+static void
+squares_one_by_one(AeNearest *nearest, const AeDistance *distance, const AeReal *cells)
 {
-	double sum = 0.0;
+	for (uint32_t k = 0; k < distance->prototypes->n; k++)
+	{
+		double sum = 0.0;
 
-	for (uint32_t b = 0; b < distance->layout->n_blocks; b++)
-		sum += ae_distance_block(distance, cells, k, b);
-	return sum;
+		for (uint32_t b = 0; b < distance->layout->n_blocks; b++)
+			sum += ae_distance_block(distance, cells, k, b);
+		nearest->square[k] = sum;
+	}
 }
 
-#define NEAR 3.0
-#define RISE (20.085536923187668 - NEAR) /* e^3 - 3 */
-
-/* w h(D^2 / w) */
-static double
-term_of(double square, double width)
+/* The nearest of n, by square and then number, in order. */
+static void
+find_nearest(AeNearest *nearest, uint32_t n)
 {
-	double ratio = square > 0.0 ? square / width : 0.0;
+	const double *square = nearest->square;
+	uint32_t *number = nearest->number;
 
-	return ratio < NEAR ? width * ae_e(ratio) : width * RISE + square;
+	for (uint32_t k = 0; k < n; k++)
+	{
+		uint32_t at = nearest->n;
+
+		if (at == AE_NEAREST && !(square[k] < square[number[AE_NEAREST - 1]]))
+			continue;
+		if (at < AE_NEAREST)
+			nearest->n++;
+		else
+			at = AE_NEAREST - 1;
+		for (; at > 0 && square[k] < square[number[at - 1]]; at--)
+			number[at] = number[at - 1];
+		number[at] = k;
+	}
 }
 
 double
 ae_distance_term(AeNearest *nearest, const AeDistance *distance, const AeReal *cells)
 {
 	const AeLayout *layout = distance->layout;
-	const AePrototypes *prototypes = distance->prototypes;
 	uint32_t n_columns;
-	double least = INFINITY;
-	bool whole;
+	double sum = 0.0;
 
-	nearest->found = false;
-	nearest->number = 0;
-	if (prototypes->n == 0)
+	nearest->n = 0;
+	if (distance->prototypes->n == 0)
 		return 0.0;
 	n_columns = ae_loss_observed(cells, layout);
 	if (n_columns == 0)
 		return 0.0;
-	nearest->found = true;
-	whole = n_columns == layout->n_columns && !ae_loss_any_missing(cells, ae_layout_cells(layout));
-	if (whole)
+	if (n_columns == layout->n_columns && !ae_loss_any_missing(cells, ae_layout_cells(layout)))
 		all_squares(nearest, distance, cells);
-	for (uint32_t k = 0; k < prototypes->n; k++)
+	else
+		squares_one_by_one(nearest, distance, cells);
+	find_nearest(nearest, distance->prototypes->n);
+	for (uint32_t i = 0; i < nearest->n; i++)
 	{
-		double term;
+		double square = nearest->square[nearest->number[i]] / n_columns;
 
-		if (!whole)
-			nearest->square[k] = square_of(distance, cells, k);
-		term = term_of(nearest->square[k] / n_columns, (double) prototypes->width[k]);
-		if (!(term < least))
-			continue;
-		least = term;
-		nearest->number = k;
+		sum += square > 0.0 ? sqrt(square) : 0.0;
 	}
-	return term_of(square_of(distance, cells, nearest->number) / n_columns,
-				   (double) prototypes->width[nearest->number]);
+	sum /= nearest->n;
+	return sum * sum;
 }
 
 /* ---- groups ---- */
-
-/* Of the median width, and of a column's variance, beside a group's own: none is without width. */
-#define WIDTH_OF_MEDIAN 0.1
-#define LEAST_WIDTH 1e-6
 
 static void
 place_groups(AeGroups *groups, AeArena *arena, uint32_t n, size_t n_rows)
@@ -240,7 +239,6 @@ place_groups(AeGroups *groups, AeArena *arena, uint32_t n, size_t n_rows)
 
 	groups->prototypes.cells =
 		ae_arena_place(arena, n * (size_t) ae_layout_cells(layout), sizeof(AeReal));
-	groups->prototypes.width = ae_arena_place(arena, n, sizeof(AeReal));
 	groups->order = ae_arena_place(arena, n_rows, sizeof(uint32_t));
 	groups->end = ae_arena_place(arena, n, sizeof(uint32_t));
 	groups->count = ae_arena_place(arena, layout->n_levels, sizeof(uint32_t));
@@ -443,7 +441,6 @@ make_prototype(AeGroups *groups, const uint32_t *order, uint32_t n)
 	const AeLayout *layout = groups->layout;
 	uint32_t k = groups->prototypes.n++;
 	AeReal *centre = groups->prototypes.cells + k * (size_t) ae_layout_cells(layout);
-	double width = 0.0;
 
 	for (uint32_t b = 0; b < first_category(layout); b++)
 	{
@@ -454,40 +451,19 @@ make_prototype(AeGroups *groups, const uint32_t *order, uint32_t n)
 			Spread s = dense_spread(groups, order, n, j);
 
 			centre[j] = s.observed < AE_MIN_GROUP ? 0 : (AeReal) (float) s.mean;
-			if (s.observed > 0)
-				width += s.square / s.observed / (block->grouped ? block->count : 1);
 		}
 	}
 	for (uint32_t c = 0; c < layout->n_categories; c++)
 	{
 		const AeBlock *block = &layout->blocks[first_category(layout) + c];
-		uint32_t counted = count_levels(groups, order, n, c);
-		uint32_t level = most_frequent(groups->count, block->count);
+		uint32_t level;
 
+		count_levels(groups, order, n, c);
+		level = most_frequent(groups->count, block->count);
 		centre[layout->n_dense + c] = groups->count[level] < AE_MIN_GROUP ? 0 : (AeReal) level;
-		if (counted > 0)
-			width += 2.0 * block->weight * (1.0 - (double) groups->count[level] / counted);
 	}
 	for (uint32_t c = layout->n_dense + layout->n_categories; c < ae_layout_cells(layout); c++)
 		centre[c] = 0;
-	groups->prototypes.width[k] = (AeReal) (float) (width / layout->n_columns);
-}
-
-/* A share of the median of all widths is added to each. */
-static void
-settle_widths(AeGroups *groups)
-{
-	AePrototypes *p = &groups->prototypes;
-	const AeLayout single = {.n_dense = 1};
-	AeGroups widths = {.layout = &single, .rows = p->width};
-	double added;
-
-	for (uint32_t k = 0; k < p->n; k++)
-		groups->end[k] = k;
-	sort_rows(&widths, groups->end, p->n, 0);
-	added = WIDTH_OF_MEDIAN * (double) p->width[groups->end[p->n / 2]] + LEAST_WIDTH;
-	for (uint32_t k = 0; k < p->n; k++)
-		p->width[k] = (AeReal) (float) ((double) p->width[k] + added);
 }
 
 bool
@@ -506,8 +482,5 @@ ae_groups_step(AeGroups *groups)
 	}
 	make_prototype(groups, order, n);
 	groups->begin = *end;
-	if (--groups->n_open > 0)
-		return true;
-	settle_widths(groups);
-	return false;
+	return --groups->n_open > 0;
 }

@@ -1,19 +1,15 @@
 /*
  * ae_prototype.h: the second view of a row: how far it lies from at most 256 prototypes of
- * the training rows, where these are dense.
+ * the training rows.
  *
  * D^2(x, p) = the mean over the observed source columns of x of the column's squared
  * distance: of numbers in scaled units, a mean over a column's cells where it has several;
  * of a category 2 / (1 - sum of squared frequencies) if the levels differ, which is its
- * weighted squared error between one-hot forms; those of a wide one always do.  A prototype stands
- * for rows that lie around it at a mean D^2 of w, its width, and the term of the score is
+ * weighted squared error between one-hot forms; those of a wide one always do.  The term of the score is
+ * (the mean of D to the AE_NEAREST nearest prototypes)^2, of the order of a squared error.
  *
- *     min over the prototypes of w h(D^2 / w)     h(r) = e^r up to r = 3, then e^3 + r - 3
- *
- * -2/d ln of the largest of Gaussian densities around them is ln of w e^(D^2 / w), but for a constant:
- * so between dense rows a short way counts for much.  Beyond that it is the squared distance.
- *
- * Prototypes are centres of groups of training rows, not rows.
+ * Prototypes are centres of groups of training rows, not rows; small ones where rows are dense, so that
+ * a short way from dense rows counts.  Five, as a few odd rows of training may be a group themselves.
  *
  * On the scoring path: the same bits everywhere, see ae_kernel.h.
  */
@@ -25,12 +21,12 @@
 #include "ae_status.h"
 
 #define AE_MAX_PROTOTYPES 256
+#define AE_NEAREST 5
 
 typedef struct AePrototypes
 {
 	uint32_t n;
 	AeReal *cells; /* n x n_cells, none missing */
-	AeReal *width; /* n, > 0 */
 } AePrototypes;
 
 /* Prototypes made ready for distances; read-only once they are. */
@@ -50,11 +46,11 @@ typedef struct AeDistance
 /* How far a row lies from the prototypes, and room to find that out; one row at a time. */
 typedef struct AeNearest
 {
-	AeReal *x;       /* dense cells: the weighted row */
-	AeReal *y;       /* n */
-	double *square;  /* n: D^2 n_columns */
-	bool found;      /* something is observed, and there are prototypes */
-	uint32_t number; /* of the one that makes the term */
+	AeReal *x;      /* dense cells: the weighted row */
+	AeReal *y;      /* n */
+	double *square; /* n: D^2 n_columns */
+	uint32_t n;     /* fewer than AE_NEAREST where there are fewer; 0: nothing is observed */
+	uint32_t number[AE_NEAREST]; /* the nearest prototypes, in order */
 } AeNearest;
 
 /* Places the arrays; counts them with arena->base NULL. */

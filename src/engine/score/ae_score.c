@@ -597,28 +597,13 @@ column_distance(const AeScorer *scorer, uint32_t k, uint32_t cell)
 	return ae_distance_cell(&scorer->network->distance, scorer->cells, k, cell);
 }
 
-/* Whether anything of the source column that starts at that cell is there. */
-static bool
-is_observed(const AeScorer *scorer, uint32_t cell)
-{
-	const AeLayout *layout = &scorer->model->net.layout;
-	const AeBlock *block = &layout->blocks[block_at_cell(layout, cell)];
-	uint32_t n = block->grouped && cell < layout->n_dense ? block->count : 1;
-
-	for (uint32_t j = cell; j < cell + n; j++)
-		if (scorer->cells[j] == scorer->cells[j])
-			return true;
-	return false;
-}
-
 void
 ae_scorer_column_distances(double *parts, AeScorer *scorer)
 {
 	const AeSchema *schema = &scorer->model->schema;
-	const AeNearest *nearest = &scorer->nearest;
-	double term = ae_distance_term(&scorer->nearest, &scorer->network->distance, scorer->cells),
-		   sum = 0.0;
-	double width = nearest->found ? (double) scorer->model->prototypes.width[nearest->number] : 0.0;
+	AeNearest *nearest = &scorer->nearest;
+	double term = ae_distance_term(nearest, &scorer->network->distance, scorer->cells);
+	double n_columns = (double) ae_loss_observed(scorer->cells, &scorer->model->net.layout);
 
 	for (uint32_t c = 0, end; c < schema->n_columns; c = end)
 	{
@@ -628,17 +613,15 @@ ae_scorer_column_distances(double *parts, AeScorer *scorer)
 		for (uint32_t e = c; e < end; e++)
 			parts[e] = 0.0;
 		cell = source_cell(schema, c, end);
-		/* a column's distance beside the width, which is there even of a row on the prototype */
-		if (nearest->found && cell >= 0 && is_observed(scorer, (uint32_t) cell))
-			parts[c] = column_distance(scorer, nearest->number, (uint32_t) cell) + width;
-		sum += parts[c];
-	}
-	for (uint32_t c = 0; c < schema->n_columns; c++)
-	{
-		if (isfinite(term) && isfinite(sum))
-			parts[c] = sum > 0.0 ? term * (parts[c] / sum) : 0.0;
-		else
-			parts[c] = isfinite(parts[c]) ? 0.0 : INFINITY;
+		/* the term is (mean D)^2 = sum over k of (mean D / n) D_k, and D_k = D_k^2 / D_k */
+		for (uint32_t i = 0; cell >= 0 && i < nearest->n; i++)
+		{
+			double square = nearest->square[nearest->number[i]] / n_columns;
+			double part = column_distance(scorer, nearest->number[i], (uint32_t) cell);
+
+			if (square > 0.0 && part > 0.0)
+				parts[c] += as_error(sqrt(term) / nearest->n * part / n_columns / sqrt(square));
+		}
 	}
 }
 
