@@ -1,4 +1,5 @@
--- What is ranked first: common values that do not go together, and no row that comes very often.
+-- What is ranked first: common values that do not go together, and no row that comes very often; and who
+-- judges new rows.
 \set VERBOSITY terse
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS ae;
@@ -30,4 +31,25 @@ FROM unnest(ARRAY[0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.9]) c;
 SELECT ae.raw_score(m, ROW(1.0, 3.0)) = ae.raw_score(m, t) AS same FROM often_models, often t WHERE i = 5;
 SELECT max(ae.raw_score(m, ROW(1.0, 3.0))) / min(ae.raw_score(m, ROW(1.0, 3.0))) > 3 AS differs
 FROM (SELECT m FROM often_models UNION ALL SELECT ae.train(t, '{"exclude":["i"]}') FROM often t WHERE i >= 700) q;
-DROP TABLE meter, often, often_models;
+---- new rows: by both networks, rows of training by the one that did not see them
+
+CREATE TABLE points AS SELECT i, a, a * a / 2 + random() - 0.5 AS b FROM (SELECT i, random() * 4 - 2 AS a FROM generate_series(1, 2000) i, (SELECT setseed(0.2)) s) q;
+CREATE TABLE points_model AS SELECT ae.train(t, '{"exclude":["i"]}') AS m FROM points t WHERE i <= 1000;
+-- what one network reconstructs makes the error of rows of training, and hardly that of others
+WITH told AS (SELECT t.i, ae.reconstruction_error(m, t) AS error, ((t.a - r.a) ^ 2 / a_var + (t.b - r.b) ^ 2 / b_var) / 2 AS own
+	FROM points t, points_model, (SELECT var_pop(a) AS a_var, var_pop(b) AS b_var FROM points WHERE i <= 1000) v, LATERAL (SELECT (x).* FROM (SELECT ae.reconstruct(m, t) AS x) y) r)
+SELECT i <= 1000 AS trained, avg((error / own BETWEEN 0.85 AND 1.18)::int) > 0.9 AS by_one, avg((error / own BETWEEN 0.85 AND 1.18)::int) < 0.7 AS by_both FROM told GROUP BY 1 ORDER BY 1;
+-- everything agrees with the score
+SELECT i <= 1000 AS trained, abs((ae.evaluate(m, t)).mean_error / avg(ae.reconstruction_error(m, t)) - 1) < 1e-9 AS mean,
+	abs(((ae.evaluate(m, t)).column_errors ->> 'a')::float8 / 2 + ((ae.evaluate(m, t)).column_errors ->> 'b')::float8 / 2 - avg(ae.reconstruction_error(m, t))) < 1e-6 AS columns,
+	(ae.evaluate(m, t, 0.1)).share_flagged = avg(ae.is_anomaly(m, t, 0.1)::int) AS flagged FROM points t, points_model GROUP BY 1 ORDER BY 1;
+SELECT bool_and(abs(share - 1) < 1e-9) AS shares, bool_and(abs(error / 2 - told) < 1e-6 * (1 + told)) AS errors
+FROM (SELECT ae.reconstruction_error(m, t) AS told, (SELECT sum(e.share) FROM ae.explain(m, t) e) AS share, (SELECT sum(e.error) FROM ae.explain(m, t) e) AS error FROM points t, points_model WHERE i % 20 = 0) s;
+-- the promise holds, as it does for rows of training
+SELECT i <= 1000 AS trained, avg((p <= 0.1)::int) < 0.13 AS tenth, avg((p <= 0.01)::int) < 0.02 AS hundredth FROM (SELECT i, ae.p_value(m, t) AS p FROM points t, points_model) s GROUP BY 1 ORDER BY 1;
+-- a model that was trained further may have seen any row
+WITH further AS (SELECT ae.train(t, '{"exclude":["i"], "updates": 10}', m) AS m FROM points t, points_model WHERE i <= 1000),
+	told AS (SELECT ae.reconstruction_error(f.m, t) AS error, ((t.a - r.a) ^ 2 / a_var + (t.b - r.b) ^ 2 / b_var) / 2 AS own
+	FROM points t, further f, (SELECT var_pop(a) AS a_var, var_pop(b) AS b_var FROM points WHERE i <= 1000) v, LATERAL (SELECT (x).* FROM (SELECT ae.reconstruct(f.m, t) AS x) y) r WHERE t.i > 1000)
+SELECT avg((error / own BETWEEN 0.85 AND 1.18)::int) > 0.9 AS by_one FROM told;
+DROP TABLE meter, often, often_models, points, points_model;

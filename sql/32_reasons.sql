@@ -29,7 +29,7 @@ SELECT count(*) FILTER (WHERE value = expected AND reason ~ 'expected|rather') A
 
 -- groups
 SELECT n_rows, substring(reasons[1], '^[a-z]+ is moon: [0-9]+ of') AS reason FROM ae.detect('sales', '{"exclude": ["id"]}', 4, groups => true) WHERE reasons[1] ~ 'moon';
-SELECT sum(n_rows) >= 2 AS prices FROM ae.detect('sales', '{"exclude": ["id"]}', 4, groups => true) WHERE reasons[1] ~ '^price';
+SELECT sum(n_rows) > 2 AS prices FROM ae.detect('sales', '{"exclude": ["id"]}', 4, groups => true) WHERE reasons[1] ~ '^price';
 SELECT count(*) = 3 AS three, bool_and(n_rows = 1) AS single, count(DISTINCT row ->> 'id') AS rows FROM ae.detect('sales', '{"exclude": ["id"]}', 3);
 SELECT count(*) <= 5 AS groups, sum(n_rows) BETWEEN 5 AND 1000 AS rows, bool_and(score IS NOT NULL) AS scores FROM ae.detect('sales', '{"exclude": ["id"]}', 5, true);
 DROP VIEW why; DROP TABLE sales, sales_model;
