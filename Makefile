@@ -7,6 +7,8 @@
 #   make installcheck  pg_regress and TAP tests against an installed and running server
 #   make unit tap regress fuzz sanitize check-style    one kind of test (tests/README.md)
 #   make soak          the long form of tests that have one
+#   make test-versions PG_CONFIGS="..."    build and regression tests against several servers
+#   make deb           Debian packages;  make dist: the archive for PGXN
 #   make bench         speed, beside other software
 #   make format        clang-format over the sources
 #
@@ -80,6 +82,9 @@ export PG_CONFIG
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 ifneq ($(wildcard $(PGXS)),)
 include $(PGXS)
+# The server may have been built by a newer compiler, which knows more warnings.
+override CFLAGS := $(filter-out $(shell LC_ALL=C $(CC) $(filter -W%,$(CFLAGS)) -fsyntax-only -x c /dev/null 2>&1 | \
+	sed -n "s/.*unrecognized command-line option '\(-W[^']*\)'.*/\1/p"),$(CFLAGS))
 else
 all install installcheck:
 	@echo "'$(PG_CONFIG) --pgxs' names no file: install the server's development package" \
@@ -114,7 +119,7 @@ tmp_check/tests/%: tests/%.c $(ENGINE_OBJS)
 include tests/unit/unit.mk
 include tests/fuzz/fuzz.mk
 
-.PHONY: bench-programs demo demo-clean test unit tap regress readme soak fuzz sanitize check-style format bench
+.PHONY: bench-programs demo demo-clean test unit tap regress readme soak fuzz sanitize check-style format bench test-versions deb dist
 
 # Each begins with the packages it needs, then starts make anew: pg_config may be there only now.
 demo:
@@ -150,6 +155,17 @@ check-style:
 
 format:
 	clang-format -i --style=file $(wildcard src/*/*/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] tests/bench/*.[ch])
+
+# Servers that are there: make test-versions PG_CONFIGS="/usr/lib/postgresql/*/bin/pg_config"
+test-versions:
+	+@tests/versions.sh $(PG_CONFIGS)
+
+deb:
+	@tests/setup.sh build deb
+	@tests/deb.sh build
+
+dist:
+	@perl tests/dist.pl
 
 bench:
 	@tests/setup.sh build bench

@@ -11,9 +11,11 @@ CREATE FUNCTION train_arrays(n int, len int) RETURNS text LANGUAGE sql AS $$
 		|| ', array_fill(0::real, ARRAY[33]) AS b FROM (SELECT array_fill(NULL::real, ARRAY[' || len || ']) AS a OFFSET 0) x) s'
 	FROM generate_series(1, n) i
 $$;
-SELECT train_arrays(32, 134217727) \gexec
+SELECT train_arrays(32, 134217727) AS query \gset
+:query;
 \echo :LAST_ERROR_SQLSTATE
-SELECT train_arrays(2, 32752) \gexec
+SELECT train_arrays(2, 32752) AS query \gset
+:query;
 \echo :LAST_ERROR_SQLSTATE
 SELECT ae.train(array_fill(0::real, ARRAY[65537]));
 \echo :LAST_ERROR_SQLSTATE
