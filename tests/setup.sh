@@ -4,6 +4,7 @@
 #     tests/setup.sh build          compiler, server, its headers, OpenBLAS
 #     tests/setup.sh build test     and what the tests need besides
 #     tests/setup.sh build bench    and what the benchmark needs besides
+#     tests/setup.sh build deb      and what makes Debian packages
 #
 # Looks for the things themselves first, so a server or library built from source is respected
 # (PG_CONFIG).  Needs root or sudo only if something is missing; where there is no apt it says what.
@@ -83,6 +84,11 @@ look()
 			bench)
 				have python3 && python3 -c 'import venv, ensurepip' 2>/dev/null ||
 					missing="$missing python3 python3-venv"
+				;;
+			deb)
+				have dh && have dpkg-buildpackage || missing="$missing debhelper dpkg-dev"
+				have pg_buildext || missing="$missing postgresql-server-dev-all"
+				have lintian || wanted="$wanted lintian"
 				;;
 			*)
 				echo "tests/setup.sh: unknown purpose '$what'" >&2
