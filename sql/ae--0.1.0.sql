@@ -1208,6 +1208,39 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION ae.alarm_rate(double precision, integer, integer) IS
 'share of rows that begin an alarm by chance, where k flagged rows among the last n are one';
 
+-- pictures
+
+CREATE FUNCTION ae.plot_loss(model bytea) RETURNS text
+AS 'MODULE_PATHNAME', 'pg_ae_plot_loss'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION ae.plot_loss(bytea) IS
+'the losses of training and validation by epoch, as SVG';
+
+CREATE FUNCTION ae.plot_scores(model bytea, query text, contamination double precision DEFAULT 0.01) RETURNS text
+AS 'MODULE_PATHNAME', 'pg_ae_plot_scores'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000;
+COMMENT ON FUNCTION ae.plot_scores(bytea, text, double precision) IS
+'a histogram of the raw scores of the rows of a query or table beside the threshold, as SVG';
+
+CREATE FUNCTION ae.plot_loss(model ae.model) RETURNS text
+AS 'MODULE_PATHNAME', 'pg_ae_plot_loss'
+LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION ae.plot_loss(ae.model) IS
+'the losses of training and validation by epoch, as SVG';
+
+CREATE FUNCTION ae.plot_scores(model ae.model, query text, contamination double precision DEFAULT 0.01) RETURNS text
+AS 'MODULE_PATHNAME', 'pg_ae_plot_scores'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000;
+COMMENT ON FUNCTION ae.plot_scores(ae.model, text, double precision) IS
+'a histogram of the raw scores of the rows of a query or table beside the threshold, as SVG';
+
+-- which rows to train on, and which to keep for a test
+CREATE FUNCTION ae.split(input anyelement, share double precision, seed bigint DEFAULT 0) RETURNS boolean
+AS 'MODULE_PATHNAME', 'pg_ae_split'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+COMMENT ON FUNCTION ae.split(anyelement, double precision, bigint) IS
+'whether a row, or a key, is among this share of them, by a hash: the same in every query';
+
 -- the way to a first answer
 
 CREATE FUNCTION ae.detect(
