@@ -25,7 +25,10 @@ typedef enum AeStream
 	AE_STREAM_SWAP = 17,        /* columns that become another row's */
 	AE_STREAM_TARGET = 18,      /* initial weights of the head of a target */
 	AE_STREAM_PCA = 19,         /* the subspace that principal components begin with */
-	AE_STREAM_SPREAD = 20       /* initial weights of the head that gives a code's variances */
+	AE_STREAM_SPREAD = 20,      /* initial weights of the head that gives a code's variances */
+	AE_STREAM_MASKING = 24,     /* share of a row's cells that are hidden */
+	AE_STREAM_ROW = 25,         /* values of rows that are drawn */
+	AE_STREAM_ORDER = 26        /* the order in which they are */
 } AeStream;
 
 /* Where the numbers of a visit to some rows come from: the same for the same seed and visit. */

@@ -31,7 +31,7 @@ typedef struct Draws
 bool
 ae_corrupt_any(const AeCorruption *c)
 {
-	return c->masking > 0 || c->salt_pepper > 0 || c->swap > 0;
+	return c->masking > 0 || c->masking_any || c->salt_pepper > 0 || c->swap > 0;
 }
 
 static uint32_t
@@ -131,17 +131,23 @@ swap_columns(const Rows *rows, const AeCorruption *c)
 		}
 }
 
-/* Four draws a block. */
+/* Four draws a block; any: the threshold of each row is drawn, too. */
 static void
-mask(const Rows *rows, double masking)
+mask(const Rows *rows, double masking, bool any)
 {
 	uint32_t below = threshold(masking), words[4];
 	size_t n_cells = ae_layout_cells(rows->layout);
 
 	for (size_t i = 0, k = 0; i < rows->n_rows; i++)
+	{
+		if (any)
+		{
+			draw_block(words, rows, AE_STREAM_MASKING, i);
+			below = words[0];
+		}
 		for (size_t j = 0; j < rows->width; j++, k++)
 		{
-			if (k % 4 == 0)
+			if (k % 4 == 0 || (any && j == 0))
 				draw_block(words, rows, AE_STREAM_MASK, k / 4);
 			if (words[k % 4] >= below || j >= n_cells)
 				continue;
@@ -149,6 +155,7 @@ mask(const Rows *rows, double masking)
 			if (rows->chosen)
 				rows->chosen[k] = rows->cells[k];
 		}
+	}
 }
 
 void
@@ -165,6 +172,6 @@ ae_corrupt_rows(AeReal *entering, AeReal *chosen, const AeReal *cells, size_t n_
 		salt_and_pepper(&rows, corruption);
 	if (corruption->swap > 0)
 		swap_columns(&rows, corruption);
-	if (corruption->masking > 0)
-		mask(&rows, corruption->masking);
+	if (corruption->masking > 0 || corruption->masking_any)
+		mask(&rows, corruption->masking, corruption->masking_any);
 }

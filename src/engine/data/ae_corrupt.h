@@ -8,7 +8,8 @@
  *     salt_pepper   a cell becomes the least or the largest one of the training rows, by a fair
  *                   coin; a category the level of another row
  *     swap          a source column, all its cells together, becomes that of another row
- *     masking       a cell becomes missing
+ *     masking       a cell becomes missing; or with masking_any at a probability that is drawn for
+ *                   each row anew, uniform in [0, 1]
  *
  * Each cell, or column, is drawn independently with the probability of its kind, in this order.
  * The other rows are those that are passed at once: a minibatch, or a slice of one; a single row
@@ -25,6 +26,7 @@
 typedef struct AeCorruption
 {
 	double masking;     /* probabilities, [0, 1) */
+	bool masking_any;   /* in place of masking */
 	double salt_pepper; /* needs low and high where there are dense cells */
 	double swap;
 	const AeReal *low;  /* n_dense: least cells of the training rows */

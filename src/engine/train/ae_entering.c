@@ -1,6 +1,9 @@
 /*
  * ae_entering.c: the stage that makes inputs of rows: in training corrupted ones (ae_corrupt.h),
  * with noise on their numbers.
+ *
+ * Rows that validate enter as they are, unless any share of their cells is masked: a network that is
+ * trained to tell hidden cells from the others says nothing of rows without any.
  */
 #include "ae_corrupt.h"
 #include "ae_part.h"
@@ -19,6 +22,7 @@ place(AeArena *arena, AePass *pass, const AePartSetup *setup, void *lasting, siz
 	const AeTrainOptions *o = setup->options;
 	State *home = ae_arena_place(arena, 1, sizeof(State));
 	State here = {.corruption = {.masking = o->masking,
+								 .masking_any = o->masking_any,
 								 .salt_pepper = o->salt_pepper,
 								 .swap = o->swap,
 								 .low = setup->low,
@@ -29,7 +33,7 @@ place(AeArena *arena, AePass *pass, const AePartSetup *setup, void *lasting, siz
 	(void) lasting;
 	(void) own;
 	ae_inputs_place(&pass->inputs, arena, &setup->net->layout, setup->slice_rows, o->noise > 0,
-					setup->nullable || o->masking > 0);
+					setup->nullable || o->masking > 0 || o->masking_any);
 	if (ae_corrupt_any(&here.corruption))
 		here.cells = ae_arena_place_rows(arena, setup->slice_rows, setup->width, sizeof(AeReal));
 	if (o->emphasis > 0)
@@ -47,12 +51,12 @@ enter(void *state, AePass *pass, AeEntering *entering)
 	AeNoise noise = {entering->training ? s->sigma : 0, entering->visit};
 	AeCells in = *entering->cells;
 
-	if (entering->training && s->cells)
+	if (s->cells && (entering->training || s->corruption.masking_any))
 	{
 		s->corruption.layout = layout;
 		ae_corrupt_rows(s->cells, s->chosen, in.at, in.n_rows, &s->corruption, entering->visit);
 		in.at = s->cells;
-		in.nullable |= s->corruption.masking > 0;
+		in.nullable |= s->corruption.masking > 0 || s->corruption.masking_any;
 		entering->chosen = s->chosen;
 	}
 	ae_loss_inputs(&pass->inputs, &in, layout, &noise, pass->compute.kernels);

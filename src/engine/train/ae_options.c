@@ -97,6 +97,7 @@ const AeOptionInfo ae_option_info[] = {
 	 AE_DISTRIBUTION_NONE, AE_FOR_STEPS, ae_distribution_name, NULL},
 	{"variance", AE_OPTION_ENUM, AT(variance), 0, AE_VARIANCE_COUNT - 1, false, AE_VARIANCE_FIXED,
 	 AE_FOR_STEPS, ae_variance_name, "distribution"},
+	{"masking_any", AE_OPTION_FLAG, AT(masking_any), 0, 1, false, 0, 0, NULL, NULL},
 };
 
 _Static_assert(sizeof(ae_option_info) / sizeof(ae_option_info[0]) <= AE_MAX_OPTIONS,

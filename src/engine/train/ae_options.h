@@ -75,6 +75,7 @@ typedef struct AeTrainOptions
 	double clip_norm;     /* largest global gradient norm; 0: no clipping */
 	double noise;         /* sd of Gaussian noise on the inputs, scaled units; 0: none */
 	double masking;       /* probability that a cell enters as if it were missing, [0, 1) */
+	bool masking_any;     /* that probability is drawn for each row anew, from all of [0, 1] */
 	AePenalty sparse;     /* penalty that makes outputs of layers sparse (ae_penalty.h) */
 	bool sparse_hidden;   /* on every hidden layer, not on the code alone */
 	double sparse_weight; /* >= 0 */

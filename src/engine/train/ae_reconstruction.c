@@ -21,6 +21,8 @@ reconstruction_loss(void *state, AeSlice *slice)
 	(void) state;
 	if (slice->options->distribution != AE_DISTRIBUTION_NONE)
 		return ae_loss_rows(NULL, outputs, slice->cells, 0, slice->measure);
+	if (slice->chosen && e == 1)
+		return ae_loss_rows(pass->d[0], outputs, slice->chosen, share, slice->measure);
 	sum =
 		(1 - e) * ae_loss_rows(pass->d[0], outputs, slice->cells, (1 - e) * share, slice->measure);
 	if (!slice->chosen)
@@ -41,12 +43,19 @@ reconstruction_factor(const AeTrainOptions *options)
 	return 1 - options->neighbours_weight;
 }
 
+/* The same without gradients; rows that validate enter uncorrupted, unless told otherwise. */
 static double
 reconstruction_validate(void *state, const AeSlice *slice)
 {
+	const AeReal *outputs = slice->pass->h[slice->pass->net->n_layers];
+	double e = slice->chosen ? slice->options->emphasis : 0, sum = 0;
+
 	(void) state;
-	return ae_loss_rows(NULL, slice->pass->h[slice->pass->net->n_layers], slice->cells, 0,
-						slice->measure);
+	if (e < 1)
+		sum += (1 - e) * ae_loss_rows(NULL, outputs, slice->cells, 0, slice->measure);
+	if (e > 0)
+		sum += e * ae_loss_rows(NULL, outputs, slice->chosen, 0, slice->measure);
+	return sum;
 }
 
 const AePart ae_reconstruction_part = {

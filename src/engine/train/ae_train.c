@@ -559,11 +559,20 @@ wants_slopes(const AeTrainer *t)
 	return wanted;
 }
 
+/* Of rows that validate: the same in every epoch. */
+static AeVisit
+visit_of_validation(const AeTrainer *t)
+{
+	return (AeVisit){t->options.seed, UINT64_MAX - t->position / t->slice_rows};
+}
+
 /* Forward pass of rows; returns the clean cells of what was corrupted, see AeEntering. */
 static const AeReal *
 forward(AeTrainer *t, const AeReal *params, const AeCells *cells, bool training)
 {
-	AeEntering entering = {.cells = cells, .visit = visit_of(t), .training = training};
+	AeEntering entering = {.cells = cells,
+						   .visit = training ? visit_of(t) : visit_of_validation(t),
+						   .training = training};
 
 	ae_parts_enter(t->use, &t->pass, &entering);
 	ae_net_forward(&t->pass, params,
@@ -591,17 +600,18 @@ static void
 step_validation(AeTrainer *t)
 {
 	size_t n = t->progress.n_validation - t->position;
-	AeCells cells;
+	AeCells cells, chosen = {.nullable = true};
 	AeSlice slice;
 
 	if (n > t->slice_rows)
 		n = t->slice_rows;
 	cells = (AeCells){ae_reader_run(&t->reader, t->position, n), n, t->reader.rows.nullable};
-	forward(t, current_params(t), &cells, false);
+	chosen.n_rows = n;
+	chosen.at = forward(t, current_params(t), &cells, false);
 	slice = slice_of(t, current_params(t), &cells);
+	slice.chosen = chosen.at ? &chosen : NULL;
 	slice.accumulate = t->position > 0;
-	/* the same in every epoch */
-	slice.visit = (AeVisit){t->options.seed, UINT64_MAX - t->position / t->slice_rows};
+	slice.visit = visit_of_validation(t);
 	for (size_t i = 0; i < AE_N_PARTS; i++)
 		if (t->use[i].used && ae_parts[i]->validate)
 			t->sums[i].validation += ae_parts[i]->validate(t->use[i].state, &slice);
