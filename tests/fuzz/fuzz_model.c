@@ -79,7 +79,8 @@ check_cells(const AeReal *cells, const AeSchema *schema, const bool *missing)
 		const AeColumn *column = &schema->columns[c];
 
 		for (uint32_t i = 0; column->cell >= 0 && i < ae_column_cells(column); i++)
-			REQUIRE((isnan(cells[(uint32_t) column->cell + i]) != 0) == missing[c]);
+			REQUIRE((isnan(cells[(uint32_t) column->cell + i]) != 0) ==
+					(missing[c] && !column->null_level));
 	}
 }
 

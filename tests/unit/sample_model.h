@@ -46,6 +46,8 @@ typedef struct Sample
 	uint32_t counts[SAMPLE_COLUMNS][2][SAMPLE_LEVELS + 2];
 	AeLevel levels[SAMPLE_COLUMNS + 1][SAMPLE_LEVELS]; /* the last are the target's */
 	char texts[SAMPLE_COLUMNS][SAMPLE_LEVELS][SAMPLE_NAME];
+	double bins[SAMPLE_COLUMNS][3 + 2 * AE_RANGE_KNOTS];
+	uint64_t in_bin[SAMPLE_COLUMNS][5];
 	AeReal *params;
 	AeReal prototypes[SAMPLE_PROTOTYPES * SAMPLE_INPUTS];
 	uint64_t keys[4];             /* of frequent rows */
@@ -258,7 +260,7 @@ sample_mixed_column(Sample *s, uint32_t c, uint32_t n_columns)
 		column->max = column->min + (kind == AE_KIND_BOOLEAN ? 1.0 : sample_real(s, 1.0, 50.0));
 		column->mean = (column->min + column->max) / 2;
 		column->sd = (column->max - column->min) / 4;
-		column->scaling = (AeScaling) sample_below(s, AE_SCALING_COUNT);
+		column->scaling = (AeScaling) sample_below(s, AE_SCALING_BINS);
 		if (kind == AE_KIND_BOOLEAN)
 			column->scaling = standard ? AE_SCALING_STANDARD : AE_SCALING_NONE;
 		if (kind == AE_KIND_TIME)
@@ -607,7 +609,7 @@ sample_of(uint64_t seed, bool mixed, uint32_t n_columns, uint32_t n_layers, uint
 	s->seed = seed;
 	s->model.format = AE_MODEL_FORMAT;
 	s->model.arithmetic = AE_MODEL_ARITHMETIC;
-	s->model.purpose = (AePurpose) sample_below(s, AE_PURPOSE_COUNT);
+	s->model.purpose = (AePurpose) sample_below(s, AE_PURPOSE_GENERATE);
 	s->model.loss = (AeLoss) sample_below(s, 2);
 	if (seed % 7 == 3 || seed % 7 == 5)
 		s->model.loss = seed % 7 == 3 ? AE_LOSS_MAE : AE_LOSS_HUBER;
@@ -657,6 +659,77 @@ sample_random(uint64_t seed)
 		sample_target(s, seed % 3 == 1   ? AE_KIND_CATEGORY
 						 : seed % 4 == 1 ? AE_KIND_NUMBER
 										 : AE_KIND_BOOLEAN);
+	return s;
+}
+
+/* Bins of a number: up to three points and two ranges. */
+static inline void
+sample_bins(Sample *s, uint32_t c)
+{
+	AeBins *bins = &s->columns[c].bins;
+	double last = s->columns[c].min;
+
+	*bins = (AeBins){.n_points = sample_below(s, 4),
+					 .n_ranges = sample_below(s, 3),
+					 .numbers = s->bins[c],
+					 .count = s->in_bin[c],
+					 .grain = sample_below(s, 2) ? 0.25 : 0.0};
+	for (uint32_t i = 0; i < ae_bins_n(bins); i++)
+		bins->count[i] = 1 + sample_below(s, 100);
+	for (uint32_t i = 0; i < ae_bins_numbers(bins); i++)
+	{
+		last = i == bins->n_points ? s->columns[c].min : last + 1 + sample_below(s, 3);
+		bins->numbers[i] = last;
+	}
+}
+
+/* A model that draws rows, small or not by its seed. */
+static inline Sample *
+sample_drawing(uint64_t seed)
+{
+	Sample *s = sample_of(seed, true, 1 + seed % 12, 2 + seed % 3, 20, 0, 3);
+	AeSchema *schema = &s->model.schema;
+
+	s->model.purpose = AE_PURPOSE_GENERATE;
+	schema->draws = true;
+	for (uint32_t c = 0; c < schema->n_columns; c++)
+	{
+		AeColumn *column = &s->columns[c];
+
+		column->parts = 0;
+		column->indicator = column->wide = false;
+		column->null_level = column->n_missing > 0;
+		if (column->kind != AE_KIND_CATEGORY)
+		{
+			column->scaling = AE_SCALING_BINS;
+			column->max = column->min + 100;
+			sample_bins(s, c);
+			column->observed = true;
+		}
+		if (c == 0 && ae_column_outputs(column) < 2)
+		{
+			column->null_level = true;
+			column->n_missing = 3;
+			column->observed |= column->kind != AE_KIND_CATEGORY;
+		}
+		if (c == 0 && ae_column_outputs(column) < 2 && column->kind == AE_KIND_CATEGORY)
+		{
+			column->other = 4;
+			column->observed = true;
+		}
+		if (c == 0 && ae_column_outputs(column) < 2)
+		{
+			column->bins.n_points = 1;
+			column->bins.numbers[0] = column->min;
+			column->bins.count[0] = 5;
+		}
+		column->varies = ae_column_outputs(column) > 1;
+	}
+	sample_unseen(schema);
+	ae_schema_layout(schema);
+	free(s->params);
+	sample_net(s, 2 + seed % 3, 20);
+	s->model.n_dead = 0;
 	return s;
 }
 

@@ -128,6 +128,19 @@ assert_same_column(const AeColumn *x, const AeColumn *y)
 	assert_true(x->sd == y->sd && x->min == y->min && x->max == y->max);
 	if (x->varies && x->scaling == AE_SCALING_QUANTILE)
 		assert_memory_equal(x->knots, y->knots, AE_KNOTS * sizeof(double));
+	if (x->scaling == AE_SCALING_BINS)
+	{
+		assert_true(x->bins.n_points == y->bins.n_points && x->bins.n_ranges == y->bins.n_ranges);
+		assert_true(x->bins.grain == y->bins.grain);
+		if (ae_bins_n(&x->bins) > 0)
+		{
+			assert_memory_equal(x->bins.numbers, y->bins.numbers,
+								ae_bins_numbers(&x->bins) * sizeof(double));
+			assert_memory_equal(x->bins.count, y->bins.count,
+								ae_bins_n(&x->bins) * sizeof(uint64_t));
+		}
+	}
+	assert_true(x->null_level == y->null_level);
 	assert_true(x->n_levels == y->n_levels && x->other == y->other);
 	for (uint32_t i = 0; i < x->n_levels; i++)
 	{
@@ -245,9 +258,9 @@ static void
 test_round_trip(void **state)
 {
 	(void) state;
-	for (uint64_t seed = 1; seed <= 300; seed++)
+	for (uint64_t seed = 1; seed <= 400; seed++)
 	{
-		Sample *s = sample_random(seed);
+		Sample *s = seed <= 300 ? sample_random(seed) : sample_drawing(seed);
 		AeError error = {0};
 		AeModel model;
 		void *block;

@@ -261,7 +261,7 @@ test_bounded(void **state)
 	const AeReal outputs[] = {-1e30f, -4, 0, 4, 1e30f, (AeReal) NAN, (AeReal) INFINITY};
 
 	(void) state;
-	for (int scaling = 0; scaling < AE_SCALING_COUNT; scaling++)
+	for (int scaling = 0; scaling < AE_SCALING_BINS; scaling++)
 	{
 		assert_int_equal(fit(&t, (AeScaling) scaling, kinds, 1, rows, 5), AE_OK);
 		for (size_t i = 0; i < sizeof outputs / sizeof outputs[0]; i++)
@@ -374,7 +374,7 @@ test_extreme_columns(void **state)
 	const double tiny[] = {1, 0, 2, DBL_TRUE_MIN};
 
 	(void) state;
-	for (int i = 0; i < AE_SCALING_COUNT; i++)
+	for (int i = 0; i < AE_SCALING_BINS; i++)
 	{
 		AeScaling scaling = (AeScaling) i;
 
@@ -401,7 +401,7 @@ test_nulls(void **state)
 	AeReal cell = 1;
 
 	(void) state;
-	for (int i = 0; i < AE_SCALING_COUNT; i++)
+	for (int i = 0; i < AE_SCALING_BINS; i++)
 	{
 		assert_int_equal(fit(&t, (AeScaling) i, kinds, 3, rows, 3), AE_OK);
 		assert_true(!t.columns[0].observed && !t.columns[0].varies);

@@ -23,6 +23,7 @@ const char *const ae_scaling_name[AE_SCALING_COUNT] = {
 	[AE_SCALING_STANDARD] = "standard", [AE_SCALING_MINMAX] = "minmax",
 	[AE_SCALING_NONE] = "none",         [AE_SCALING_ROBUST] = "robust",
 	[AE_SCALING_LOG] = "log",           [AE_SCALING_QUANTILE] = "quantile",
+	[AE_SCALING_BINS] = "bins",
 };
 
 /* What an error says is safe to train on; the variance of more may overflow. */
@@ -64,7 +65,8 @@ ae_kind_is_scaled(AeKind kind)
 static bool
 is_grouped(const AeColumn *column)
 {
-	return ae_kind_is_scaled(column->kind) && (column->element > 0 || column->parts != 0);
+	return ae_kind_is_scaled(column->kind) && !ae_column_is_levels(column) &&
+		   (column->element > 0 || column->parts != 0);
 }
 
 /* Numbers the cells of columns of one sort from `next` on; returns the next free cell. */
@@ -86,19 +88,13 @@ place_cells(AeSchema *schema, bool (*belongs)(const AeColumn *), uint32_t next)
 static bool
 is_scalar(const AeColumn *column)
 {
-	return ae_kind_is_scaled(column->kind) && !is_grouped(column);
+	return ae_kind_is_scaled(column->kind) && !ae_column_is_levels(column) && !is_grouped(column);
 }
 
 static bool
 is_boolean(const AeColumn *column)
 {
-	return column->kind == AE_KIND_BOOLEAN;
-}
-
-static bool
-is_category(const AeColumn *column)
-{
-	return column->kind == AE_KIND_CATEGORY;
+	return column->kind == AE_KIND_BOOLEAN && !ae_column_is_levels(column);
 }
 
 void
@@ -109,7 +105,7 @@ ae_schema_count(AeSchema *schema, const AeColumn *column, bool *open)
 	if (!column->varies)
 		return;
 	schema->n_varying++;
-	if (is_category(column))
+	if (ae_column_is_levels(column))
 	{
 		schema->n_categories++;
 		schema->n_wide += column->wide;
@@ -153,7 +149,7 @@ ae_schema_layout(AeSchema *schema)
 	next = place_cells(schema, is_scalar, 0);
 	next = place_cells(schema, is_grouped, next);
 	next = place_cells(schema, is_boolean, next);
-	next = place_cells(schema, is_category, next);
+	next = place_cells(schema, ae_column_is_levels, next);
 	for (uint32_t c = 0; c < schema->n_columns; c++)
 		if (schema->columns[c].cell >= 0 && schema->columns[c].wide)
 			schema->columns[c].tag = next++;
@@ -179,14 +175,25 @@ group_block(const AeSchema *schema, uint32_t first, AeLoss loss)
 	return block;
 }
 
+/* Rows of output i of a category. */
+static double
+rows_of_output(const AeColumn *column, uint32_t i)
+{
+	if (i >= ae_column_levels(column))
+		return (double) column->n_missing;
+	if (column->kind != AE_KIND_CATEGORY)
+		return (double) column->bins.count[i];
+	return (double) (i < column->n_levels ? column->levels[i].count : column->other);
+}
+
 /* Rows that a category was observed in. */
 static double
 observed_rows(const AeColumn *column)
 {
-	double n = (double) column->other;
+	double n = 0.0;
 
-	for (uint32_t i = 0; i < column->n_levels; i++)
-		n += (double) column->levels[i].count;
+	for (uint32_t i = 0; i < ae_column_outputs(column); i++)
+		n += rows_of_output(column, i);
 	return n;
 }
 
@@ -196,9 +203,9 @@ category_mean_loss(const AeColumn *column, AeLoss loss)
 {
 	double n = observed_rows(column), sum = 0.0;
 
-	for (uint32_t i = 0; i <= column->n_levels; i++)
+	for (uint32_t i = 0; i < ae_column_outputs(column); i++)
 	{
-		double p = (double) (i < column->n_levels ? column->levels[i].count : column->other) / n;
+		double p = rows_of_output(column, i) / n;
 
 		if (p > 0.0)
 			sum += loss == AE_LOSS_SOFTMAX ? -p * ae_ln(p) : -p * p;
@@ -250,20 +257,21 @@ ae_schema_blocks(AeLayout *layout, AeBlock *blocks, uint32_t *indicators, const 
 	{
 		const AeColumn *column = &schema->columns[c];
 
-		if (!column->varies || !is_category(column))
+		if (!column->varies || !ae_column_is_levels(column))
 			continue;
-		blocks[n++] = (AeBlock){.first = next,
-								.count = ae_column_outputs(column),
-								.loss = category_loss,
-								.grouped = true,
-								.weight = category_weight(column, category_loss),
-								.unseen = ae_ln(observed_rows(column) + 1.0),
-								.tag = column->wide ? column->tag : 0};
+		blocks[n++] =
+			(AeBlock){.first = next,
+					  .count = ae_column_outputs(column),
+					  .loss = category_loss,
+					  .grouped = true,
+					  .weight = schema->draws ? 1.0 : category_weight(column, category_loss),
+					  .unseen = ae_ln(observed_rows(column) + 1.0),
+					  .tag = column->wide ? column->tag : 0};
 		next += ae_column_outputs(column);
 	}
 	for (uint32_t c = 0; c < schema->n_columns; c++)
 		if (schema->columns[c].varies && schema->columns[c].indicator &&
-			!is_category(&schema->columns[c]))
+			!ae_column_is_levels(&schema->columns[c]))
 			indicators[i++] = (uint32_t) schema->columns[c].cell;
 	*layout = (AeLayout){.n_dense = schema->n_dense,
 						 .n_indicators = schema->n_indicators,
@@ -471,6 +479,32 @@ fit_column(AeColumn *column, const AeStatistics *s)
 	return true;
 }
 
+/* ---- bins ---- */
+
+/* Ranges of one column of many, and of all together; see BIN_ROWS. */
+#define MIN_BINS 8
+#define ALL_BINS 4096
+
+/* A value of fewer rows has no bin to itself, and no range has fewer: it would show what they had. */
+#define BIN_ROWS 5
+
+uint32_t
+ae_schema_ranges(const AeSchema *schema)
+{
+	uint32_t n = ALL_BINS / schema->n_columns;
+
+	return n < MIN_BINS ? MIN_BINS : n > AE_MAX_BINS ? AE_MAX_BINS : n;
+}
+
+static void
+fit_bins(AeColumn *column, const AeStatistics *s, uint32_t n_ranges)
+{
+	ae_bins_fit(&column->bins, s->sample, s->n_sample, n_ranges,
+				column->kind == AE_KIND_BOOLEAN ? 1 : BIN_ROWS,
+				column->kind == AE_KIND_TIME ? AE_GRAINS_TIME : AE_GRAINS_DECIMAL);
+	column->varies = ae_column_outputs(column) > 1;
+}
+
 AeStatus
 ae_scaler_fit(AeSchema *schema, const AeStatistics *statistics, AeError *error)
 {
@@ -480,11 +514,12 @@ ae_scaler_fit(AeSchema *schema, const AeStatistics *statistics, AeError *error)
 		const AeMoments *m = &statistics[c].value;
 		double extreme = m->max > -m->min ? m->max : m->min;
 
+		column->null_level = schema->draws && column->n_missing > 0;
 		if (column->kind == AE_KIND_CATEGORY)
 		{
 			column->shift = column->mean = column->sd = column->min = column->max = 0.0;
 			column->scale = 1.0;
-			column->observed = ae_column_outputs(column) > 0;
+			column->observed = ae_column_levels(column) > 0;
 			column->varies = ae_column_outputs(column) > 1;
 		}
 		else if (!fit_column(column, &statistics[c]))
@@ -494,6 +529,8 @@ ae_scaler_fit(AeSchema *schema, const AeStatistics *statistics, AeError *error)
 				error->column = (int) c;
 			return AE_ERR_RANGE;
 		}
+		if (column->scaling == AE_SCALING_BINS)
+			fit_bins(column, &statistics[c], ae_schema_ranges(schema));
 	}
 	ae_schema_layout(schema);
 	return AE_OK;
@@ -538,7 +575,7 @@ ae_scaler_mean_loss(const AeSchema *schema, const AeLayout *layout, const AeMome
 		if (!ae_loss_is_category(layout->blocks[b].loss))
 			sum += dense_mean_loss(&layout->blocks[b], cells);
 	for (uint32_t c = 0, b = layout->n_blocks - layout->n_categories; c < schema->n_columns; c++)
-		if (schema->columns[c].varies && is_category(&schema->columns[c]))
+		if (schema->columns[c].varies && ae_column_is_levels(&schema->columns[c]))
 		{
 			sum += layout->blocks[b].weight *
 				   category_mean_loss(&schema->columns[c], layout->blocks[b].loss);
@@ -732,6 +769,11 @@ ae_scaler_apply(AeReal *cells, const AeSchema *schema, const double *values, con
 			continue;
 		}
 		to = cells + column->cell;
+		if (missing[c] && column->null_level)
+		{
+			to[0] = (AeReal) ae_column_levels(column);
+			continue;
+		}
 		if (missing[c])
 		{
 			for (uint32_t i = ae_column_cells(column); i-- > 0;)
@@ -746,8 +788,9 @@ ae_scaler_apply(AeReal *cells, const AeSchema *schema, const double *values, con
 			if (bad < 0)
 				bad = (int) c;
 		}
-		to[0] = column->kind == AE_KIND_CATEGORY ? (AeReal) ae_value_level(value)
-												 : scaled(column, schema->clip, value);
+		to[0] = column->kind == AE_KIND_CATEGORY     ? (AeReal) ae_value_level(value)
+				: column->scaling == AE_SCALING_BINS ? (AeReal) ae_bins_find(&column->bins, value)
+													 : scaled(column, schema->clip, value);
 		if (column->wide)
 			cells[column->tag] = (AeReal) ae_value_tag(value);
 		if (column->parts)
@@ -771,6 +814,15 @@ most_probable(const AeColumn *column, const AeReal *p)
 	return (double) best;
 }
 
+/* A value within what training saw. */
+static double
+within(const AeColumn *column, double value)
+{
+	if (value != value)
+		return column->mean;
+	return value < column->min ? column->min : value > column->max ? column->max : value;
+}
+
 /* In the user's units, and never beyond what training saw: a network may extrapolate anywhere. */
 static double
 unscaled(const AeColumn *column, double output)
@@ -783,9 +835,13 @@ unscaled(const AeColumn *column, double output)
 		value = column->shift + column->scale * output;
 	if (column->scaling == AE_SCALING_LOG)
 		value = unlog(value);
-	if (value != value)
-		return column->mean;
-	return value < column->min ? column->min : value > column->max ? column->max : value;
+	return within(column, value);
+}
+
+double
+ae_column_bin_value(const AeColumn *column, uint32_t bin, double at)
+{
+	return within(column, ae_bins_value(&column->bins, bin, at));
 }
 
 AeReal
@@ -808,6 +864,10 @@ ae_scaler_invert(double *values, const AeSchema *schema, const AeLayout *layout,
 		else if (column->kind == AE_KIND_CATEGORY)
 			values[c] =
 				most_probable(column, outputs + ae_schema_category_output(schema, layout, c));
+		else if (column->scaling == AE_SCALING_BINS)
+			values[c] = within(
+				column, ae_bins_mean(&column->bins,
+									 outputs + ae_schema_category_output(schema, layout, c)));
 		else
 			values[c] = unscaled(column, (double) outputs[column->cell]);
 	}

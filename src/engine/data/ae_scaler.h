@@ -11,6 +11,10 @@
  * A column that never varied in training has no cell (-1): no input, and no output, and it is
  * reconstructed as its one value.
  *
+ * In a model that draws rows (AeSchema.draws) every column is a category to the network: a number,
+ * time or boolean stands in bins (ae_bins.h), and NULL is a level of its own, the last one, where
+ * training had it.
+ *
  * If all values of a column are known (it never varied, or it is a category without rare levels), a
  * value that training did not see is *unseen*.  That has not happened once in n rows, so its
  * probability is below 1 / (n + 1).  It costs as much as a standardised number that is 0 or 1, and
@@ -19,6 +23,7 @@
 #ifndef AE_SCALER_H
 #define AE_SCALER_H
 
+#include "ae_bins.h"
 #include "ae_loss.h"
 #include "ae_sketch.h"
 #include "ae_status.h"
@@ -45,6 +50,7 @@ typedef enum AeScaling
 	AE_SCALING_ROBUST = 3,   /* (v - median) / (interquartile range / 1.349) */
 	AE_SCALING_LOG = 4,      /* standard, of sign(v) ln(1 + |v|) */
 	AE_SCALING_QUANTILE = 5, /* the normal deviate of the value's rank */
+	AE_SCALING_BINS = 6,     /* no number: the index of the value's bin */
 	AE_SCALING_COUNT
 } AeScaling;
 
@@ -102,6 +108,8 @@ typedef struct AeColumn
 	AeLevel *levels;
 	uint64_t other; /* rows of levels too rare to have an input of their own; > 0: they share one */
 	double unseen;  /* what an unseen value costs; at the first value of a source column */
+	bool null_level; /* in a model that draws rows: NULL is the last of its levels */
+	AeBins bins;     /* of scaling by bins */
 	/*
 	 * What it looked like in training: in the first model of a bundle, over the rows of all folds;
 	 * NULL elsewhere.  errors: of the source column that starts here, over rows that their network
@@ -116,6 +124,7 @@ typedef struct AeSchema
 {
 	bool is_array;          /* rows are arrays: columns have no names */
 	bool raw_names;         /* names and levels are raw bytes of an SQL_ASCII database */
+	bool draws;             /* for drawing rows: every column is a category to the network */
 	double clip;            /* largest scaled number that enters, or 0: no bound */
 	uint32_t max_levels;    /* as the options had it: of a category that have an input */
 	uint32_t min_frequency; /* likewise: rows that such a level was seen in */
@@ -136,11 +145,26 @@ typedef struct AeSchema
 	uint32_t n_sources; /* source columns that vary */
 } AeSchema;
 
-/* Outputs of a category: its levels and `other`. */
+/* Whether a column is a category to the network. */
+static inline bool
+ae_column_is_levels(const AeColumn *column)
+{
+	return column->kind == AE_KIND_CATEGORY || column->scaling == AE_SCALING_BINS;
+}
+
+/* Levels of such a column that are values: those of a category and `other`, or bins. */
+static inline uint32_t
+ae_column_levels(const AeColumn *column)
+{
+	return column->kind == AE_KIND_CATEGORY ? column->n_levels + (column->other > 0)
+											: ae_bins_n(&column->bins);
+}
+
+/* Outputs of such a column. */
 static inline uint32_t
 ae_column_outputs(const AeColumn *column)
 {
-	return column->n_levels + (column->other > 0);
+	return ae_column_levels(column) + column->null_level;
 }
 
 /* The tag of a level, which tells it from all others but for one in 2^24; hash: of its bytes. */
@@ -225,12 +249,15 @@ void ae_moments_add(AeMoments *moments, double value);
 /* Adds the loss of a number that the moments have seen, one that has ae_loss_info.at. */
 void ae_moments_add_distance(AeMoments *moments, double value, AeLoss loss);
 
+/* Ranges that a column of such a schema has at most: of many columns fewer. */
+uint32_t ae_schema_ranges(const AeSchema *schema);
+
 /* What the scaler needs to know about a column's observed values. */
 typedef struct AeStatistics
 {
 	AeMoments value;
 	AeMoments log;  /* of sign(v) ln(1 + |v|); for log scaling only */
-	double *sample; /* values in ascending order; for robust and quantile scaling only */
+	double *sample; /* values in ascending order; for robust and quantile scaling, and bins */
 	size_t n_sample;
 } AeStatistics;
 
@@ -238,7 +265,7 @@ typedef struct AeStatistics
 double ae_scaler_log(double value);
 
 /*
- * Sets shift, scale, knots (where the caller gave room) and statistics of every column and
+ * Sets shift, scale, knots, bins (where the caller gave room) and statistics of every column and
  * lays the cells out.  Columns come with kind, scaling, parts, levels, n_missing.  A column
  * of one value, or whose deviation is too small to divide by, does not vary.
  *
@@ -269,7 +296,8 @@ double ae_scaler_unseen(double *parts, const AeSchema *schema, const double *val
 						const bool *missing);
 
 /*
- * cells from values[n_columns] and missing[n_columns] of one row.  Returns -1, or the index of
+ * cells from values[n_columns] and missing[n_columns] of one row; where NULL is a level, a missing
+ * value is that level.  Returns -1, or the index of
  * the first column, of those that were observed in training, whose value is NaN or infinite; such a
  * value enters as the mean.
  */
@@ -278,12 +306,15 @@ int ae_scaler_apply(AeReal *cells, const AeSchema *schema, const double *values,
 
 /*
  * values[n_columns] from outputs in scaled units (probabilities for booleans, BCE numbers and
- * categories): in the user's units, within min and max of the column; of a category the index of
- * its most probable level, or if that is `other`, -1 minus the most probable one that has a name.
+ * categories): in the user's units, within min and max of the column; of bins the mean; of a category
+ * the index of its most probable level, or if that is `other`, -1 minus the most probable one that has a name.
  * Constants have their value.
  */
 void ae_scaler_invert(double *values, const AeSchema *schema, const AeLayout *layout,
 					  const AeReal *outputs);
+
+/* ae_bins_value, within min and max of the column. */
+double ae_column_bin_value(const AeColumn *column, uint32_t bin, double at);
 
 /* An output of a number, time or boolean that varies as a cell, bounded likewise. */
 AeReal ae_scaler_bound(const AeSchema *schema, uint32_t column, AeReal output);

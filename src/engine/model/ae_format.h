@@ -20,19 +20,21 @@
  * 24  u32      checksum         CRC-32C of bytes 0 .. 23 and 28 .. length - 1
  * 28  u32      0
  * ---- schema
- *  0  u8       purpose          0 detect, 1 compress, 2 search
+ *  0  u8       purpose          0 detect, 1 compress, 2 search, 3 generate: the model draws rows
  *  1  u8       loss             of numbers: one of AeLoss (ae_loss.h)
  *  2  u8       category_loss    of categories: likewise
  *  3  u8       target           1: behind the values comes the column of a target, never where
- *                               rows are arrays; 0: none
- *  4  u32      n_columns        1 .. 65536 values of a row; at most 1664 have a name
+ *                               rows are arrays, or the model draws rows; 0: none
+ *  4  u32      n_columns        1 .. 65536 values of a row; at most 1664 have a name, and of a model
+ *                               that draws rows there are no more
  *  8  u32      text_bytes       sum of the lengths of all names and levels
  * 12  f64      clip             >= 0; 0: scaled numbers have no bound
  * 20  u32      max_levels       for information: as the options had them
  * 24  u32      min_frequency
  * then for every value, in order:
  *  0  u8       kind             0 number, 1 boolean, 2 time, 3 category
- *  1  u8       scaling          0 standard, 1 minmax, 2 none, 3 robust, 4 log, 5 quantile
+ *  1  u8       scaling          0 standard, 1 minmax, 2 none, 3 robust, 4 log, 5 quantile;
+ *                               6 bins, of all that is no category where the model draws rows
  *  2  u8       parts            of a time: bit 0 hour, 1 weekday, 2 month; else 0
  *  3  u8       flags            bit 0: it varied, and has cells; 1: indicator of NULL;
  *                               2: it was not always NULL; 3: a wide category; 4: a sketch
@@ -51,6 +53,12 @@
  *     f64      unseen           >= 0: what a value costs that training did not see
  *     f64 x 65 knots            of quantile scaling, where it varied: not descending, the
  *                               last minus the first finite
+ *   of bins (ae_bins.h):
+ *     u32      n_points         <= 65536
+ *     u32      n_ranges         likewise
+ *     f64      grain            >= 0
+ *     u64 x n  count            <= 2^53: rows of each point, then of each range
+ *     f64 x n  number           n_points, strictly ascending; then 5 for each range, not descending
  *   of a category only:
  *     u64      other            <= 2^53: rows of levels that are not listed
  *     u32      n_levels

@@ -263,6 +263,58 @@ io_knots(AeIo *io, AeColumn *column, AeArena *arena)
 		column->knots = to;
 }
 
+/* A number of an ascending run: before is the one before it; NaN: none. */
+static void
+io_ascending(AeIo *io, double *number, double *before, bool strictly, const char *what)
+{
+	size_t start = io->at;
+
+	ae_io_f64(io, number, AE_IO_FINITE, what);
+	if (strictly ? *number <= *before : *number < *before)
+		ae_io_fault(io, start, what);
+	*before = *number;
+}
+
+/* Points, ranges, and rows of each. */
+static void
+io_bins(AeIo *io, AeBins *bins, AeArena *arena)
+{
+	size_t start = io->at;
+	double before = NAN;
+
+	ae_io_u32(io, &bins->n_points);
+	ae_io_within(io, start, "number of points", bins->n_points, 0, AE_MAX_INPUTS);
+	ae_io_u32(io, &bins->n_ranges);
+	if (!ae_io_within(io, start + 4, "number of ranges", bins->n_ranges, 0, AE_MAX_INPUTS))
+		return;
+	ae_io_f64(io, &bins->grain, AE_IO_NOT_NEGATIVE, "grain of a column");
+	if (!ae_io_holds(io, ae_bins_n(bins) + ae_bins_numbers(bins), 8))
+		return;
+	if (io->in)
+	{
+		bins->count = ae_arena_place(arena, ae_bins_n(bins), sizeof(uint64_t));
+		bins->numbers = ae_arena_place(arena, ae_bins_numbers(bins), sizeof(double));
+	}
+	for (size_t i = 0; i < ae_bins_n(bins) && io->status == AE_OK; i++)
+	{
+		uint64_t count = io->in ? 0 : bins->count[i];
+
+		ae_io_count(io, &count, "rows of a bin");
+		if (io->in && bins->count)
+			bins->count[i] = count;
+	}
+	for (size_t i = 0; i < ae_bins_numbers(bins) && io->status == AE_OK; i++)
+	{
+		double number = io->in ? 0.0 : bins->numbers[i];
+
+		if (i == bins->n_points)
+			before = NAN;
+		io_ascending(io, &number, &before, i < bins->n_points, "order of bins");
+		if (io->in && bins->numbers)
+			bins->numbers[i] = number;
+	}
+}
+
 /* Cuts and counts; n_bins: of a category, 0 of numbers. */
 static void
 io_sketch(AeIo *io, AeSketch *sketch, uint32_t n_bins, AeArena *arena)
@@ -333,8 +385,12 @@ column_fault(Tally *tally, const AeSchema *schema, const AeColumn *column)
 		return "column range";
 	if (!(column->scale > 0.0))
 		return "column scale";
-	if (column->parts > (column->kind == AE_KIND_TIME ? AE_PART_ALL : 0))
+	if (column->parts > (column->kind == AE_KIND_TIME && !schema->draws ? AE_PART_ALL : 0))
 		return "parts of a time";
+	if (schema->draws ? !ae_column_is_levels(column) || column->indicator || column->wide ||
+							column->varies != (ae_column_outputs(column) > 1)
+					  : column->scaling == AE_SCALING_BINS)
+		return "column flags";
 	if ((schema->is_array || column->element > 0) && column->kind != AE_KIND_NUMBER)
 		return "column kind";
 	if (schema->is_array ? column->element != 0
@@ -345,7 +401,7 @@ column_fault(Tally *tally, const AeSchema *schema, const AeColumn *column)
 	if (column->wide && (!category || !column->varies || column->other == 0))
 		return "column flags";
 	if (category && (column->indicator || column->varies != (ae_column_outputs(column) > 1) ||
-					 column->observed != (ae_column_outputs(column) > 0)))
+					 column->observed != (ae_column_levels(column) > 0)))
 		return "column flags";
 	return NULL;
 }
@@ -386,9 +442,12 @@ io_column(AeIo *io, Tally *tally, const AeSchema *schema, AeColumn *column, AeAr
 		io_levels(io, tally, schema, column, arena);
 	else if (column->scaling == AE_SCALING_QUANTILE && column->varies)
 		io_knots(io, column, arena);
+	else if (column->scaling == AE_SCALING_BINS)
+		io_bins(io, &column->bins, arena);
+	column->null_level = schema->draws && column->n_missing > 0;
 	if (flags & FLAG_SKETCH)
 		io_sketch_of(io, &column->sketch,
-					 column->kind == AE_KIND_CATEGORY ? ae_column_outputs(column) + 1 : 0, arena);
+					 column->kind == AE_KIND_CATEGORY ? ae_column_levels(column) + 1 : 0, arena);
 	if (flags & FLAG_ERRORS)
 	{
 		ae_io_f64(io, &column->mean_error, AE_IO_NOT_NEGATIVE, "mean error");
@@ -403,7 +462,7 @@ io_column(AeIo *io, Tally *tally, const AeSchema *schema, AeColumn *column, AeAr
 	if (problem)
 		ae_io_fault(io, start, problem);
 	tally->element = column->element;
-	if (io->status == AE_OK && column->kind == AE_KIND_CATEGORY && column->varies)
+	if (io->status == AE_OK && ae_column_is_levels(column) && column->varies)
 		tally->columns->n_outputs[tally->columns->n_categories++] = ae_column_outputs(column);
 }
 
@@ -498,6 +557,7 @@ ae_io_schema(AeIo *io, AeIoColumns *columns, AeModel *model, AeArena *arena)
 	tally.columns = columns;
 	columns->n_categories = 0;
 	model->purpose = (AePurpose) ae_io_enum(io, (int) model->purpose, AE_PURPOSE_COUNT, "purpose");
+	schema->draws = model->purpose == AE_PURPOSE_GENERATE;
 	model->loss = (AeLoss) ae_io_enum(io, (int) model->loss, AE_LOSS_COUNT, "loss");
 	if (ae_loss_is_category(model->loss))
 		ae_io_fault(io, start + 1, "loss");
@@ -507,8 +567,11 @@ ae_io_schema(AeIo *io, AeIoColumns *columns, AeModel *model, AeArena *arena)
 		ae_io_fault(io, start + 2, "category loss");
 	schema->has_target = ae_io_enum(io, schema->has_target, 2, "flag of a target") != 0;
 	ae_io_u32(io, &schema->n_columns);
-	if (!ae_io_within(io, start + 4, "number of columns", schema->n_columns, 1, AE_MAX_VALUES))
+	if (!ae_io_within(io, start + 4, "number of columns", schema->n_columns, 1,
+					  schema->draws ? AE_MAX_COLUMNS : AE_MAX_VALUES))
 		return;
+	if (schema->draws && schema->has_target)
+		ae_io_fault(io, start + 3, "flag of a target");
 	if (!io->in)
 		text_bytes = sum_texts(schema);
 	ae_io_u32(io, &text_bytes);

@@ -9,6 +9,7 @@ const char *const ae_purpose_name[AE_PURPOSE_COUNT] = {
 	[AE_PURPOSE_DETECT] = "detect",
 	[AE_PURPOSE_COMPRESS] = "compress",
 	[AE_PURPOSE_SEARCH] = "search",
+	[AE_PURPOSE_GENERATE] = "generate",
 };
 
 const char *const ae_filling_name[AE_FILLING_COUNT] = {
@@ -107,6 +108,8 @@ ae_bundle_misfit(const AeModel *const *models, uint32_t n_folds, uint32_t n_memb
 {
 	for (uint32_t i = 1; i < n_folds * n_members; i++)
 	{
+		if (models[0]->schema.draws || models[i]->schema.draws)
+			return "a network that draws rows is alone";
 		if (!ae_schema_agrees(&models[0]->schema, &models[i]->schema))
 			return "its networks have different columns";
 		if (!ae_model_pairs(models[i - i % n_members], models[i]))

@@ -159,7 +159,7 @@ ae_code_tally_keep(AeModel *model, const AeCodeTally *tally)
 
 	model->n_dead = 0;
 	for (size_t j = 0; j < tally->n_code; j++)
-		model->n_dead += tally->high[j] - tally->low[j] <= DEAD_RANGE;
+		model->n_dead += tally->n_rows > 0 && tally->high[j] - tally->low[j] <= DEAD_RANGE;
 	model->code_zeros = n > 0.0 ? tally->n_zero / n : 0.0;
 	model->code_mean = n > 0.0 && isfinite(tally->sum) ? tally->sum / n : 0.0;
 }

@@ -74,7 +74,7 @@ begin(AeScorer *scorer, const bool *missing, AeReal level)
 			continue;
 		for (uint32_t i = 0; i < ae_column_cells(column); i++)
 			scorer->cells[(uint32_t) column->cell + i] = (AeReal) NAN;
-		if (level != 0 && column->kind != AE_KIND_CATEGORY)
+		if (level != 0 && !ae_column_is_levels(column))
 			scorer->cells[column->cell] = ae_scaler_bound(schema, c, level);
 	}
 }
@@ -173,7 +173,7 @@ loss_of_row(const AeScorer *scorer, const AeReal *truth, const bool *hidden)
 			continue;
 		d = (double) scorer->cells[cell] - (double) truth[cell];
 		n += 1.0;
-		if (schema->columns[c].kind != AE_KIND_CATEGORY)
+		if (!ae_column_is_levels(&schema->columns[c]))
 			numbers += d * d;
 		else if (d != 0.0)
 			levels += 1.0;

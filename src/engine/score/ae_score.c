@@ -549,6 +549,29 @@ block_at_cell(const AeLayout *layout, uint32_t cell)
 	return b;
 }
 
+/* The sum of the errors of a source column whose elements are categories. */
+static double
+levels_error(const AeScorer *scorer, const AeReal *outputs, uint32_t first, uint32_t end)
+{
+	const AeSchema *schema = &scorer->model->schema;
+	const AeLayout *layout = &scorer->model->net.layout;
+	double sum = NAN;
+
+	for (uint32_t c = first; c < end; c++)
+	{
+		int32_t cell = schema->columns[c].cell;
+		double error;
+
+		if (cell < 0)
+			continue;
+		error = ae_loss_block(outputs, scorer->cells, block_at_cell(layout, (uint32_t) cell),
+							  &scorer->measure);
+		if (!isnan(error))
+			sum = isnan(sum) ? error : sum + error;
+	}
+	return sum;
+}
+
 void
 ae_scorer_column_errors(double *errors, const AeScorer *scorer, const AeReal *outputs)
 {
@@ -573,6 +596,8 @@ ae_scorer_column_errors(double *errors, const AeScorer *scorer, const AeReal *ou
 		block = block_at_cell(layout, (uint32_t) cell);
 		if (!layout->blocks[block].grouped)
 			error = single_error(scorer, outputs, (uint32_t) cell, layout->blocks[block].loss);
+		else if (schema->draws)
+			error = levels_error(scorer, outputs, c, end);
 		else if (layout->blocks[block].tag > 0)
 			error = ae_pairs_block(&scorer->model->pairs, layout, scorer->cells, block);
 		else
@@ -699,10 +724,10 @@ ae_scorer_fill(AeScorer *scorer, const bool *fill, const AeReal *outputs)
 
 		if (column->cell < 0 || !fill[c])
 			continue;
-		if (column->kind == AE_KIND_CATEGORY)
+		if (ae_column_is_levels(column))
 		{
 			scorer->cells[column->cell] = best_level(
-				outputs + ae_schema_category_output(schema, layout, c), ae_column_outputs(column));
+				outputs + ae_schema_category_output(schema, layout, c), ae_column_levels(column));
 			continue;
 		}
 		memcpy(scorer->cells + column->cell, outputs + column->cell,

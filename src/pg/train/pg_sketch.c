@@ -114,7 +114,7 @@ sketch_values(PgaeJob *job)
 			gathered.numbers[c] = palloc(room);
 			continue;
 		}
-		sketch->n_bins = ae_column_outputs(column) + 1;
+		sketch->n_bins = ae_column_levels(column) + 1;
 		sketch->count = palloc0(sketch->n_bins * sizeof(uint32));
 	}
 	for (int s = 0; s < 2 && stores[s]; s++)
