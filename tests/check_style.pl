@@ -27,7 +27,7 @@ my @ENGINE_ORDER = (
 	[ 'loss', 'penalty' ],
 	[ 'loss', 'loss prior' ],
 	[ 'loss', 'likelihood' ],
-	[ 'data', 'sketch' ],
+	[ 'data', 'sketch bins' ],
 	[ 'data', 'scaler corrupt' ],
 	[ 'data', 'pairs' ],
 	[ 'net', 'norm gate' ],
@@ -44,7 +44,7 @@ my @ENGINE_ORDER = (
 	[ 'model', 'io_model io_schema io_network io_detector' ],
 	[ 'model', 'format' ],
 	[ 'score', 'score' ],
-	[ 'score', 'impute bundle calibrate drift alarm recall density' ],
+	[ 'score', 'impute generate bundle calibrate drift alarm recall density' ],
 );
 
 # The binding's rooms from the bottom up.  Each has one header, its door, pg_<room>.h.  Any other header
@@ -53,7 +53,7 @@ my @BINDING_ORDER = qw(base options row model score plan train tool);
 
 # What of the engine the binding may see: models and the phases that it drives step by step, so that
 # it can be interrupted between two steps.  These are training, scoring and the comparison with PCA.
-my %BINDING_MAY = map { $_ => 1 } qw(status net train options pretrain model format scaler score impute bundle calibrate density drift recall sketch alarm pairs pca hash target);
+my %BINDING_MAY = map { $_ => 1 } qw(status net train options pretrain model format scaler score impute generate bundle calibrate density drift recall sketch alarm pairs pca hash target);
 
 # Only the file that fills the tables of kernels and of BLAS functions needs to know them.
 my %BINDING_EXCEPTION = ('src/pg/base/pg_module.c' => { map { $_ => 1 } qw(blas kernel) });
