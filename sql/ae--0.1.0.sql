@@ -512,6 +512,44 @@ LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000;
 COMMENT ON FUNCTION ae.impute(ae.model, anyelement) IS
 'the row with its NULLs replaced by what the model expects of the rest of it; nothing else changes';
 
+CREATE FUNCTION ae.impute(model bytea, input anyelement, seed bigint) RETURNS anyelement
+AS 'MODULE_PATHNAME', 'pg_ae_impute_draw'
+LANGUAGE C STABLE STRICT PARALLEL SAFE COST 10000;
+COMMENT ON FUNCTION ae.impute(bytea, anyelement, bigint) IS
+'the row with its NULLs replaced by draws from what the model expects of the rest of it';
+
+CREATE FUNCTION ae.impute(model ae.model, input anyelement, seed bigint) RETURNS anyelement
+AS 'MODULE_PATHNAME', 'pg_ae_impute_draw'
+LANGUAGE C STABLE STRICT PARALLEL SAFE COST 10000;
+COMMENT ON FUNCTION ae.impute(ae.model, anyelement, bigint) IS
+'the row with its NULLs replaced by draws from what the model expects of the rest of it';
+
+CREATE FUNCTION ae.generate(model bytea, n bigint, seed bigint) RETURNS SETOF real[]
+AS 'MODULE_PATHNAME', 'pg_ae_generate_arrays'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000;
+COMMENT ON FUNCTION ae.generate(bytea, bigint, bigint) IS
+'n arrays drawn at random from a model of purpose generate';
+
+CREATE FUNCTION ae.generate(model bytea, input anyelement, n bigint, seed bigint)
+RETURNS SETOF anyelement
+AS 'MODULE_PATHNAME', 'pg_ae_generate'
+LANGUAGE C STABLE PARALLEL SAFE COST 10000;
+COMMENT ON FUNCTION ae.generate(bytea, anyelement, bigint, bigint) IS
+'n rows of the type of input drawn at random from a model of purpose generate, given what is not NULL in input';
+
+CREATE FUNCTION ae.generate(model ae.model, n bigint, seed bigint) RETURNS SETOF real[]
+AS 'MODULE_PATHNAME', 'pg_ae_generate_arrays'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000;
+COMMENT ON FUNCTION ae.generate(ae.model, bigint, bigint) IS
+'n arrays drawn at random from a model of purpose generate';
+
+CREATE FUNCTION ae.generate(model ae.model, input anyelement, n bigint, seed bigint)
+RETURNS SETOF anyelement
+AS 'MODULE_PATHNAME', 'pg_ae_generate'
+LANGUAGE C STABLE PARALLEL SAFE COST 10000;
+COMMENT ON FUNCTION ae.generate(ae.model, anyelement, bigint, bigint) IS
+'n rows of the type of input drawn at random from a model of purpose generate, given what is not NULL in input';
+
 CREATE FUNCTION ae.explain(
 	model bytea,
 	input anyelement,

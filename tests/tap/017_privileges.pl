@@ -30,6 +30,7 @@ GRANT SELECT ON t, bytes TO PUBLIC;
 GRANT CREATE ON SCHEMA public TO PUBLIC;
 SET ROLE owner;
 SELECT ae.save_model('m', model) FROM bytes;
+SELECT ae.save_model('g', model) FROM (SELECT ae.train(t, ae.options(exclude => '{i}', purpose => 'generate', updates => 2)) AS model FROM t) s;
 RESET ROLE;
 -- m has an interrupted training: as much of it as is looked at before the rest
 INSERT INTO ae.checkpoints VALUES ('m', 'owner', 't', NULL, NULL, 'x', 200, '', now(), now(), 1, 1, 1, 'epoch', 1, 2, 0.5);
@@ -63,6 +64,7 @@ my @actions = (
 	[use => q(SELECT ae.threshold('m'::ae.model))],
 	[use => q(SELECT ae.impute('m'::ae.model, t) FROM t LIMIT 1)],
 	[use => q(SELECT ae.log_likelihood('m'::ae.model, t), ae.log_joint('m'::ae.model, t) FROM t LIMIT 1)],
+	[use => q(SELECT ae.impute('g'::ae.model, t, 1), ae.generate('g'::ae.model, t, 1, 1) FROM t LIMIT 1)],
 	[use => q(SELECT ae.explain('m'::ae.model, t) FROM t LIMIT 1)],
 	[use => q(SELECT ae.encode_bits('m'::ae.model, t) FROM t LIMIT 1)],
 	[use => q(SELECT ae.predict('m'::ae.model, t), ae.predict_proba('m'::ae.model, t) FROM t LIMIT 1)],

@@ -68,6 +68,8 @@ CREATE FUNCTION used(model bytea, source text, row_ text) RETURNS text LANGUAGE 
 		'SELECT count(ae.decode($1, ae.encode($1, %s))) >= 0 FROM %s',
 		'SELECT count(ae.reconstruct($1, %s)) >= 0 FROM %s',
 		'SELECT count(ae.impute($1, %s)) >= 0 FROM %s',
+		'SELECT count(ae.impute($1, %s, 7)) >= 0 FROM %s',
+		'SELECT count(*) > 0 FROM (SELECT ae.generate($1, %s, 2, 1) FROM %s LIMIT 9) s',
 		'SELECT bool_and(share BETWEEN 0 AND 1.001) FROM %2$s, ae.explain($1, %1$s)',
 		'SELECT count(ae.predict($1, %s)) >= 0 FROM %s',
 		'SELECT bool_and(probability BETWEEN 0 AND 1) FROM %2$s, ae.predict_proba($1, %1$s)',
@@ -117,7 +119,7 @@ my @columns = qw(id f8 f4 i4 i2 i8 num flag word words fixed feeling uuid at day
 
 # What an option may be; mostly valid.
 my %draw = (
-	purpose => sub { word(qw(detect compress search)) },
+	purpose => sub { word(qw(detect compress search generate)) },
 	folds => sub { whole(1, 2) },
 	prototypes => sub { any(0, 1, 3, 64, 256) },
 	quality => sub { word(qw(standard accurate)) },

@@ -7,8 +7,15 @@
 
 #include <math.h>
 
+/* Of a network that rows are drawn from (measured, see the documents). */
+#define GENERATE_UNITS 512
+#define GENERATE_UPDATES 3000
+#define GENERATE_BATCH 256
+#define GENERATE_PATIENCE 1000 /* updates */
+
 /* Updates of a network that detects, of as many rows as it can make use of. */
 #define DETECT_UPDATES 1500
+#define DETECT_UNITS 256
 
 /* Contraction: its weight, as ae.contract has it, and units of a code whose norm is exact. */
 #define DEFAULT_CONTRACT_WEIGHT 0.03
@@ -53,9 +60,9 @@ rows_of_network(size_t n_rows, size_t n_unseen)
  * of AUROC (measured, on 50 rows).
  */
 static int
-hidden_units(bool detect, double n_inputs, double n_rows)
+hidden_units(bool detect, double n_inputs, double n_rows, int limit)
 {
-	int most = detect ? clip(4 * n_inputs, 128, 256) : clip(2 * n_inputs, 32, 256);
+	int most = detect ? clip(4 * n_inputs, 128, limit) : clip(2 * n_inputs, 32, limit);
 	double taught = 8 * rint(0.24 * n_rows - 2); /* 32 of 25 rows, 128 of 75 */
 
 	return detect ? clip(fmax(2 * n_inputs, taught), 32, most) : most;
@@ -67,10 +74,12 @@ resolve_widths(AeNet *net, const PgaeOptions *options, AePurpose purpose, const 
 			   double n_rows)
 {
 	bool linear = options->train.optimizer == AE_OPTIMIZER_PCA;
-	bool detect = purpose == AE_PURPOSE_DETECT && !linear;
+	bool wide_code = purpose == AE_PURPOSE_DETECT || purpose == AE_PURPOSE_GENERATE;
+	bool detect = wide_code && !linear;
 	uint32_t n_outputs = schema->n_dense + schema->n_levels;
 	uint32_t n_inputs = n_outputs + schema->n_indicators;
-	int wide = hidden_units(detect, n_inputs, n_rows);
+	int wide = hidden_units(detect, n_inputs, n_rows,
+							purpose == AE_PURPOSE_GENERATE ? GENERATE_UNITS : DETECT_UNITS);
 	int n_hidden = PGAE_GIVEN(options, hidden) || linear ? options->n_hidden : -1;
 	int n_decoder = PGAE_GIVEN(options, decoder) || linear ? options->n_decoder : -1;
 	int code = pgae_options_code(options);
@@ -142,7 +151,8 @@ resolve_activations(AeNet *net, const PgaeOptions *options, AePurpose purpose, A
 	if (options->train.sparse == AE_PENALTY_JUMPRELU && code < 0)
 		code = AE_RELU;
 	if (code < 0)
-		code = purpose == AE_PURPOSE_DETECT && options->train.optimizer != AE_OPTIMIZER_PCA
+		code = (purpose == AE_PURPOSE_DETECT || purpose == AE_PURPOSE_GENERATE) &&
+					   options->train.optimizer != AE_OPTIMIZER_PCA
 				   ? hidden
 				   : AE_IDENTITY;
 	if (output < 0)
@@ -186,6 +196,13 @@ resolve_validation(AeTrainOptions *train, const PgaeOptions *options, const AeMo
 	}
 	else
 		train->patience = (asked || !detect) && train->validation > 0 ? 20 : 0;
+	/* masks are many and rows may be few: an epoch of some updates tells little */
+	if (!PGAE_GIVEN(options, train.patience) && model->purpose == AE_PURPOSE_GENERATE)
+		train->patience = Max(
+			train->patience,
+			(uint32) ceil(train->validation > 0
+							  ? GENERATE_PATIENCE * (double) train->batch_size / n_rows
+							  : 0));
 	if (train->validation > 0 && n_rows < 2)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("option \"validation\" is %.15g, but there is only one row",
@@ -214,6 +231,8 @@ resolve_length(AeTrainOptions *train, const PgaeOptions *options, AePurpose purp
 		return;
 	if (train->optimizer == AE_OPTIMIZER_LBFGS)
 		train->updates = 500;
+	else if (purpose == AE_PURPOSE_GENERATE)
+		train->updates = GENERATE_UPDATES;
 	else if (purpose == AE_PURPOSE_DETECT)
 	{
 		train->updates = (uint64) clip(20 * n_rows - 200, 300, DETECT_UPDATES);
@@ -300,8 +319,25 @@ resolve_denoise(AeTrainOptions *train, const PgaeOptions *options, const AeModel
 		return;
 	else if (pgae_options_purpose(options) == AE_PURPOSE_DETECT)
 		train->noise = DEFAULT_NOISE;
+	else if (pgae_options_purpose(options) == AE_PURPOSE_GENERATE)
+	{
+		train->masking_any = true;
+		train->emphasis = 1;
+	}
 	else if (!PGAE_GIVEN(options, train.masking) && has_gaps(&model->schema))
 		train->masking = DEFAULT_MASKING;
+}
+
+/* The training of a network that rows are drawn from. */
+static void
+resolve_generate(AeTrainOptions *train, const PgaeOptions *options)
+{
+	if (!PGAE_GIVEN(options, train.optimizer))
+		train->optimizer = AE_OPTIMIZER_ADAMW;
+	if (!PGAE_GIVEN(options, train.clip_norm))
+		train->clip_norm = 1;
+	if (!PGAE_GIVEN(options, train.batch_size))
+		train->batch_size = GENERATE_BATCH;
 }
 
 static void
@@ -310,6 +346,8 @@ resolve_training(AeModel *model, const PgaeOptions *options, size_t n_rows, size
 	AeTrainOptions *train = &model->options;
 
 	*train = options->train;
+	if (model->purpose == AE_PURPOSE_GENERATE)
+		resolve_generate(train, options);
 	if (train->optimizer == AE_OPTIMIZER_SGD && !PGAE_GIVEN(options, train.learning_rate))
 		train->learning_rate = 0.03;
 	if (train->optimizer == AE_OPTIMIZER_ADAMW && !PGAE_GIVEN(options, train.weight_decay))

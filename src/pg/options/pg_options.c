@@ -92,7 +92,8 @@ static const PgaeOptionInfo own_info[] = {
 	{"loss", PGAE_OPTION_CHOICE, AT(loss), .choice = loss_choice, .optimizers = AE_FOR_ALL},
 	{"category_loss", PGAE_OPTION_CHOICE, AT(category_loss), .choice = category_loss_choice,
 	 .optimizers = AE_FOR_ALL},
-	{"scaling", PGAE_OPTION_EITHER, AT(scaling), ONE_OF(ae_scaling_name), .optimizers = AE_FOR_ALL},
+	{"scaling", PGAE_OPTION_EITHER, AT(scaling), .high = AE_SCALING_BINS - 1,
+	 .names = ae_scaling_name, .optimizers = AE_FOR_ALL},
 	{"clip", PGAE_OPTION_REAL, AT(clip), 1e-3, AE_SCALED_MAX, .optimizers = AE_FOR_ALL},
 	{"max_levels", PGAE_OPTION_INT, AT(max_levels), 1, AE_MAX_WIDTH, .optimizers = AE_FOR_ALL},
 	{"min_frequency", PGAE_OPTION_INT, AT(min_frequency), 1, 1e9, .optimizers = AE_FOR_ALL},
@@ -593,12 +594,16 @@ pgae_options_category_loss(const PgaeOptions *options)
 {
 	if (options->train.distribution != AE_DISTRIBUTION_NONE)
 		return AE_LOSS_SOFTMAX;
-	return PGAE_GIVEN(options, category_loss) ? (AeLoss) options->category_loss : AE_LOSS_ONEHOT;
+	if (PGAE_GIVEN(options, category_loss))
+		return (AeLoss) options->category_loss;
+	return pgae_options_purpose(options) == AE_PURPOSE_GENERATE ? AE_LOSS_SOFTMAX : AE_LOSS_ONEHOT;
 }
 
 AeScaling
 pgae_options_scaling(const PgaeOptions *options, bool is_array)
 {
+	if (pgae_options_purpose(options) == AE_PURPOSE_GENERATE)
+		return AE_SCALING_BINS;
 	if (PGAE_GIVEN(options, scaling) && options->scalings == NIL)
 		return (AeScaling) options->scaling;
 	if (pgae_options_loss(options) == AE_LOSS_BCE)

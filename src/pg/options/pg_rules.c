@@ -53,6 +53,10 @@ typedef struct Rule
 		"optimizer", IS, AE_OPTIMIZER_PCA                                                          \
 	}
 
+#define LEVELS                                                                                     \
+	"Numbers and times stand in bins, and every column has the cross-entropy of its levels."
+#define HIDDEN "Rows to generate from are learnt by hiding any share of their columns."
+
 static const Rule rules[] = {
 	{{"epochs", GIVEN}, {"updates", GIVEN}, "Give only one of them: both say how long to train."},
 	{LBFGS, {"noise", POSITIVE}, NO_NOISE},
@@ -155,6 +159,28 @@ static const Rule rules[] = {
 	{{"purpose", IS, AE_PURPOSE_SEARCH}, {"batch_top_k", GIVEN}, NEAR_JUMP},
 	{{"purpose", IS, AE_PURPOSE_SEARCH}, {"sparse", IS, AE_PENALTY_JUMPRELU}, NEAR_JUMP},
 	{{"purpose", IS, AE_PURPOSE_SEARCH}, LBFGS, NO_HALVES},
+	{{"purpose", IS, AE_PURPOSE_GENERATE}, {"loss", GIVEN}, LEVELS},
+	{{"purpose", IS, AE_PURPOSE_GENERATE}, {"category_loss", IS_NOT, AE_LOSS_SOFTMAX}, LEVELS},
+	{{"purpose", IS, AE_PURPOSE_GENERATE}, {"scaling", GIVEN}, LEVELS},
+	{{"purpose", IS, AE_PURPOSE_GENERATE}, {"clip", GIVEN}, LEVELS},
+	{{"purpose", IS, AE_PURPOSE_GENERATE}, {"distribution", GIVEN}, LEVELS},
+	{{"purpose", IS, AE_PURPOSE_GENERATE}, {"time_parts", GIVEN}, LEVELS},
+	{{"purpose", IS, AE_PURPOSE_GENERATE},
+	 {"null_indicators", IS, 1},
+	 "NULL is a level of its column."},
+	{{"purpose", IS, AE_PURPOSE_GENERATE}, {"masking", GIVEN}, HIDDEN},
+	{{"purpose", IS, AE_PURPOSE_GENERATE}, {"noise", GIVEN}, HIDDEN},
+	{{"purpose", IS, AE_PURPOSE_GENERATE}, {"denoise", GIVEN}, HIDDEN},
+	{{"purpose", IS, AE_PURPOSE_GENERATE},
+	 {"target", GIVEN},
+	 "A target is predicted, and never drawn: leave it among the columns."},
+	{{"purpose", IS, AE_PURPOSE_GENERATE},
+	 {"neighbours_weight", POSITIVE},
+	 "The code of a row with hidden columns has no neighbours to keep."},
+	{{"purpose", IS, AE_PURPOSE_GENERATE}, {"pretrain", VALUED}, HIDDEN},
+	{{"purpose", IS, AE_PURPOSE_GENERATE}, {"prototypes", POSITIVE}, "Prototypes are for scores."},
+	{{"purpose", IS, AE_PURPOSE_GENERATE}, LBFGS, NO_CHANGE},
+	{{"purpose", IS, AE_PURPOSE_GENERATE}, PCA, CLOSED},
 	{{"neighbours_weight", POSITIVE}, {"top_k", GIVEN}, NEAR_JUMP},
 	{{"neighbours_weight", POSITIVE}, {"batch_top_k", GIVEN}, NEAR_JUMP},
 	{{"neighbours_weight", POSITIVE}, {"sparse", IS, AE_PENALTY_JUMPRELU}, NEAR_JUMP},
@@ -302,13 +328,17 @@ check_one_network(const PgaeOptions *options)
 						   ? psprintf("\"purpose\" = %s", ae_purpose_name[options->purpose])
 						   : "\"code\"";
 
+	const char *two = "Codes of two networks cannot be compared.";
+	const char *several = "Codes of several networks cannot be compared.";
+
 	if (detects(options))
 		return;
+	if (pgae_options_purpose(options) == AE_PURPOSE_GENERATE)
+		two = several = "Rows are drawn from one network.";
 	if (options->folds > 1)
-		refuse_pair("\"folds\" = 2", code, "Codes of two networks cannot be compared.");
+		refuse_pair("\"folds\" = 2", code, two);
 	if (options->quality > 0)
-		refuse_pair("\"quality\" = accurate", code,
-					"Codes of several networks cannot be compared.");
+		refuse_pair("\"quality\" = accurate", code, several);
 	if (options->hash_bits > 0 && options->code > 0 && options->code != options->hash_bits)
 		refuse_pair(psprintf("\"hash_bits\" = %d", options->hash_bits),
 					psprintf("\"code\" = %d", options->code),

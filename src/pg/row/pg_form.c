@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "catalog/pg_type.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -245,6 +246,36 @@ pgae_codec_form(PgaeCodec *codec, Datum row, const double *values, const bool *r
 		domain_check(result, false, codec->argtype, &codec->argdomain, codec->context);
 	error_context_stack = callback.previous;
 	return result;
+}
+
+Datum
+pgae_codec_empty_row(const PgaeCodec *codec)
+{
+	Oid type = getBaseType(codec->argtype);
+	TupleDesc tupdesc;
+	HeapTuple tuple;
+	Datum *values;
+	bool *nulls;
+	int n;
+
+	if (codec->is_array)
+	{
+		n = (int) codec->sources[0].n;
+		nulls = memset(palloc(n * sizeof(bool)), true, n * sizeof(bool));
+		values = palloc0(n * sizeof(double));
+		return pgae_array_datum(unconstify(PgaePart *, &codec->array), NULL, (double *) values,
+								nulls, n, CurrentMemoryContext);
+	}
+	if (type == RECORDOID)
+		ereport(ERROR, (errcode(ERRCODE_INDETERMINATE_DATATYPE),
+						errmsg("rows of type record have no columns to fill"),
+						errhint("Give the type of a table: NULL::name_of_table.")));
+	tupdesc = lookup_rowtype_tupdesc_copy(type, -1);
+	values = palloc0(Max(tupdesc->natts, 1) * sizeof(Datum));
+	nulls = palloc(Max(tupdesc->natts, 1) * sizeof(bool));
+	memset(nulls, true, Max(tupdesc->natts, 1) * sizeof(bool));
+	tuple = heap_form_tuple(tupdesc, values, nulls);
+	return HeapTupleGetDatum(tuple);
 }
 
 /* ---- values to text ---- */

@@ -304,6 +304,12 @@ extern Datum pgae_codec_form(PgaeCodec *codec, Datum row, const double *values,
 							 const bool *replace);
 
 /*
+ * A row of the codec's type without any value, of which pgae_codec_form makes others; palloc'd.  42P18
+ * for a type without columns of its own, record.
+ */
+extern Datum pgae_codec_empty_row(const PgaeCodec *codec);
+
+/*
  * The source column that starts at values[column] as text: as it stands in the row, and as
  * values have it; NULL stays NULL.  pgae_codec_open reads the row that the calls refer to, until
  * another one is read.

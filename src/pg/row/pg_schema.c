@@ -251,12 +251,19 @@ check_types(TupleDesc tupdesc, const int *chosen, int n, const PgaeOptions *opti
 
 /* 54000 for more values than a model takes; fewer cannot overflow the products below. */
 static uint32
-check_n_values(size_t n)
+check_n_values(const PgaeCodec *codec, size_t n)
 {
+	bool draws = pgae_options_purpose(codec->options) == AE_PURPOSE_GENERATE;
+
 	if (n > AE_MAX_VALUES)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("rows have %zu values, a model takes at most %d", n, AE_MAX_VALUES)));
+	if (draws && n > AE_MAX_COLUMNS)
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						errmsg("rows have %zu values, a model of purpose generate takes at most %d",
+							   n, AE_MAX_COLUMNS),
+						errhint("Each value is drawn by a pass of its own through the network.")));
 	return (uint32) n;
 }
 
@@ -267,6 +274,7 @@ schema_alloc(PgaeCodec *codec, uint32 n)
 	AeSchema *schema = MemoryContextAllocZero(codec->context, sizeof(AeSchema));
 
 	schema->is_array = codec->is_array;
+	schema->draws = pgae_options_purpose(codec->options) == AE_PURPOSE_GENERATE;
 	schema->clip = codec->options->clip;
 	schema->n_columns = n;
 	schema->columns = MemoryContextAllocZero(codec->context, sizeof(AeColumn) * n);
@@ -274,7 +282,7 @@ schema_alloc(PgaeCodec *codec, uint32 n)
 	{
 		schema->columns[i].kind = AE_KIND_NUMBER;
 		schema->columns[i].scaling = pgae_options_scaling(codec->options, codec->is_array);
-		schema->columns[i].indicator = codec->options->null_indicators;
+		schema->columns[i].indicator = codec->options->null_indicators && !schema->draws;
 		schema->columns[i].cell = -1;
 		schema->columns[i].scale = 1;
 	}
@@ -351,15 +359,15 @@ set_source(PgaeCodec *codec, AeSchema *schema, size_t *stored, PgaeSource *sourc
 		column->single = pgae_part_is_single(part);
 		if (scaling >= 0)
 			column->scaling = (AeScaling) scaling;
-		if (column->kind == AE_KIND_BOOLEAN || column->kind == AE_KIND_CATEGORY)
+		if (column->kind == AE_KIND_CATEGORY || (column->kind == AE_KIND_BOOLEAN && !schema->draws))
 			column->scaling = AE_SCALING_STANDARD;
-		if (column->kind == AE_KIND_BOOLEAN &&
+		if (column->kind == AE_KIND_BOOLEAN && !schema->draws &&
 			ae_boolean_loss(pgae_options_loss(options), pgae_options_category_loss(options)) ==
 				AE_LOSS_BCE)
 			column->scaling = AE_SCALING_NONE;
 		if (column->kind == AE_KIND_CATEGORY)
 			column->indicator = false;
-		if (column->kind == AE_KIND_TIME)
+		if (column->kind == AE_KIND_TIME && !schema->draws)
 			column->parts = (uint32_t) options->time_parts &
 							(part->conv == PGAE_CONV_TIME   ? AE_PART_HOUR
 							 : part->conv == PGAE_CONV_DATE ? AE_PART_WEEKDAY | AE_PART_MONTH
@@ -425,7 +433,7 @@ build_row_schema(PgaeCodec *codec, TupleDesc tupdesc, const int *chosen, int n)
 	/* of 1664 columns with at most 2^31 elements each */
 	for (int i = 0; i < n; i++)
 		total += (size_t) Max(codec->lengths[chosen[i]], 1);
-	n_values = check_n_values(total);
+	n_values = check_n_values(codec, total);
 	schema = schema_alloc(codec, n_values);
 	stored = palloc0(sizeof(size_t) * (n_values + 1));
 	pgae_codec_alloc_row(codec, n_values, (uint32) n);
@@ -457,7 +465,7 @@ void
 pgae_codec_learn_array(PgaeCodec *codec, int n)
 {
 	MemoryContext old = MemoryContextSwitchTo(codec->context);
-	AeSchema *schema = schema_alloc(codec, check_n_values((size_t) n));
+	AeSchema *schema = schema_alloc(codec, check_n_values(codec, (size_t) n));
 	size_t *stored = palloc(sizeof(size_t) * n);
 
 	pgae_codec_alloc_row(codec, (uint32) n, 1);

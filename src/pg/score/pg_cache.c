@@ -258,6 +258,25 @@ open_cache(FunctionCallInfo fcinfo, int argno)
 }
 
 PgaeCached *
+pgae_model_alone(FunctionCallInfo fcinfo, int argno, MemoryContext context)
+{
+	struct varlena *raw = (struct varlena *) DatumGetPointer(fcinfo->args[argno].value);
+	PgaeCached *cached = MemoryContextAllocZero(context, sizeof(PgaeCached));
+
+	cached->context = context;
+	if (pgae_argument_is_reference(fcinfo, argno))
+	{
+		PgaeReference reference;
+
+		pgae_reference_read(&reference, PointerGetDatum(raw));
+		cached->shared_bytes = pgae_session_model(&cached->parsed, &reference, context);
+	}
+	else
+		pgae_parse_model(&cached->parsed, raw, context);
+	return cached;
+}
+
+PgaeCached *
 pgae_cached_model(FunctionCallInfo fcinfo, int argno)
 {
 	FmgrInfo *flinfo = fcinfo->flinfo;

@@ -109,8 +109,8 @@ check_code(ArrayType *arr, uint32 n_code)
 	return code;
 }
 
-static PgaeCodec *
-make_codec(const PgaeCached *cached, Oid row_type)
+PgaeCodec *
+pgae_make_codec(const PgaeCached *cached, Oid row_type)
 {
 	const AeSchema *schemas[AE_MAX_FOLDS];
 
@@ -121,13 +121,34 @@ make_codec(const PgaeCached *cached, Oid row_type)
 }
 
 PgaeCached *
-pgae_see_row(FunctionCallInfo fcinfo, int argno, AeBundleRow *row)
+pgae_see_any_row(FunctionCallInfo fcinfo, int argno, AeBundleRow *row)
 {
 	PgaeCached *cached = pgae_cached_model(fcinfo, argno);
 
 	if (cached->codec == NULL)
-		cached->codec = make_codec(cached, get_fn_expr_argtype(fcinfo->flinfo, argno + 1));
+		cached->codec = pgae_make_codec(cached, get_fn_expr_argtype(fcinfo->flinfo, argno + 1));
 	*row = pgae_bundle_row(cached, pgae_codec_read(cached->codec, PG_GETARG_DATUM(argno + 1)));
+	return cached;
+}
+
+/* 55000 for a model that has seen rows with hidden columns alone. */
+static void
+refuse_drawing(const PgaeCached *cached)
+{
+	if (pgae_cached_fold(cached, 0)->schema.draws)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the model was trained to generate rows, and says nothing of complete "
+						"ones"),
+				 errhint("Train one with the option \"purpose\" = detect, compress or search.")));
+}
+
+PgaeCached *
+pgae_see_row(FunctionCallInfo fcinfo, int argno, AeBundleRow *row)
+{
+	PgaeCached *cached = pgae_see_any_row(fcinfo, argno, row);
+
+	refuse_drawing(cached);
 	return cached;
 }
 
@@ -364,6 +385,7 @@ pg_ae_decode(PG_FUNCTION_ARGS)
 	float4 *elements;
 	ArrayType *result;
 
+	refuse_drawing(cached);
 	refuse_code(cached);
 	code = check_code(arr, code_width(model));
 	outputs = ae_scorer_decode(scorer, code, 1);
@@ -442,6 +464,7 @@ pg_ae_threshold(PG_FUNCTION_ARGS)
 	double contamination = pgae_contamination(PG_GETARG_FLOAT8(1));
 	PgaeCached *cached = pgae_cached_model(fcinfo, 0);
 
+	refuse_drawing(cached);
 	PG_RETURN_FLOAT8(
 		ae_calibration_threshold(&pgae_cached_fold(cached, 0)->calibration, contamination));
 }
@@ -457,7 +480,7 @@ pg_ae_impute(PG_FUNCTION_ARGS)
 {
 	AeBundleRow row;
 	AeSight sight;
-	PgaeCached *cached = pgae_see_row(fcinfo, 0, &row);
+	PgaeCached *cached = pgae_see_any_row(fcinfo, 0, &row);
 	AeScorer *scorer = ae_bundle_take(&sight, &cached->scorer, &row);
 	const AeModel *model = scorer->model;
 	AeFilling filling = sight == AE_SIGHT_UNOBSERVED ? AE_FILLING_ONCE : model->filling;

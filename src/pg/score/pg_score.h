@@ -48,6 +48,8 @@ extern Size pgae_session_model(PgaeParsed *parsed, const PgaeReference *referenc
  * 22P03 for bytes that are no model.
  */
 extern PgaeCached *pgae_cached_model(FunctionCallInfo fcinfo, int argno);
+/* The same for one call that keeps it in context, without a scorer: of a function that returns a set. */
+extern PgaeCached *pgae_model_alone(FunctionCallInfo fcinfo, int argno, MemoryContext context);
 
 /* ---- pg_ahead.c: rows that a plan node has read ahead of a call ---- */
 
@@ -149,8 +151,15 @@ pgae_bundle_row(const PgaeCached *cached, const PgaeRow *read)
 	return row;
 }
 
-/* The model in argument argno, and the row in the argument after it, as its fold has it. */
+/* A codec of rows of that type for the model. */
+extern PgaeCodec *pgae_make_codec(const PgaeCached *cached, Oid row_type);
+/*
+ * The model in argument argno, and the row in the argument after it, as its fold has it.  55000 for a
+ * model that draws rows, of which none has a score.
+ */
 extern PgaeCached *pgae_see_row(FunctionCallInfo fcinfo, int argno, AeBundleRow *row);
+/* The same of any model. */
+extern PgaeCached *pgae_see_any_row(FunctionCallInfo fcinfo, int argno, AeBundleRow *row);
 
 /*
  * The values that members expect of the row in their scorer, on the average, and the finished outputs

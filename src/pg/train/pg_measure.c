@@ -32,8 +32,9 @@ typedef struct Measures
 static bool
 needs_sample(const AeColumn *column)
 {
-	return ae_kind_is_scaled(column->kind) &&
-		   (column->scaling == AE_SCALING_ROBUST || column->scaling == AE_SCALING_QUANTILE);
+	return column->scaling == AE_SCALING_BINS ||
+		   (ae_kind_is_scaled(column->kind) &&
+			(column->scaling == AE_SCALING_ROBUST || column->scaling == AE_SCALING_QUANTILE));
 }
 
 /* Rows of each level by number, all 0. */
@@ -207,7 +208,15 @@ choose_levels(PgaeJob *job, const Measures *measures)
 			const int32 *map = pgae_levels_choose(column, pgae_codec_levels(codec, c),
 												  measures->counts[c], schema);
 
+			column->wide &= !schema->draws; /* pairs are for scores */
 			pgae_codec_map_levels(codec, c, map, column->wide);
+		}
+		else if (column->scaling == AE_SCALING_BINS)
+		{
+			uint32 n = ae_schema_ranges(schema);
+
+			column->bins.numbers = palloc(ae_bins_room(n) * sizeof(double));
+			column->bins.count = palloc(ae_bins_count_room(n) * sizeof(uint64));
 		}
 		else if (needs_sample(column) && column->scaling == AE_SCALING_QUANTILE)
 			column->knots = palloc(AE_KNOTS * sizeof(double));

@@ -50,6 +50,9 @@ pgae_sample_begin(const PgaeJob *job)
 {
 	PgaeSample sample = {0};
 
+	/* of a network that draws rows no row has a score */
+	if (job->model->schema.draws)
+		return sample;
 	sample.store = job->unseen;
 	sample.unseen = job->unseen != NULL || job->progress->n_validation > 0;
 	if (job->unseen)

@@ -1,0 +1,133 @@
+-- Proves that ae.generate draws rows that look like those of training: of their types, with their
+-- dependence, their NULLs and what is given; the same for the same seed; and that ae.impute with a seed
+-- draws what is missing.
+\set VERBOSITY terse
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS ae;
+SET ae.progress = off;
+
+CREATE TYPE size AS ENUM ('S', 'M', 'L');
+CREATE DOMAIN percent AS numeric(5,2) CHECK (VALUE BETWEEN 0 AND 100);
+CREATE TABLE orders AS
+SELECT i AS id, CASE WHEN i % 4 = 0 THEN 'gold' WHEN i % 4 < 3 THEN 'plain' END AS customer,
+	('{S,M,L}'::size[])[1 + (i * 7 % 11) % 3] AS size, i * 7 % 11 AS pieces,
+	round(2.5 * (i * 7 % 11) + (i % 4 = 0)::int * 100, 2) AS price, (i * 13 % 101)::percent AS rebate, i % 4 = 0 AS express,
+	date '2024-01-01' + i % 28 AS day, time '08:00' + i % 9 * interval '1 hour' AS at,
+	ARRAY[i % 3, CASE WHEN i % 5 > 0 THEN i % 2 END]::smallint[] AS marks, 7 AS seven, NULL::text AS note,
+	CASE WHEN i % 2 = 0 THEN 1 END AS one_or_none, md5(i::text) AS token
+FROM generate_series(1, 1200) i;
+CREATE TABLE m AS SELECT ae.train(o, ae.options(purpose => 'generate', exclude => '{id}', hidden => '{}', code => 64, decoder => '{}', updates => 400, learning_rate => 0.01)) AS model FROM orders o;
+CREATE TABLE drawn AS SELECT g.* FROM m, ae.generate(model, NULL::orders, 1000, 1) g;
+
+---- rows of the table's type
+
+-- columns that the model does not have are NULL, those of one value have it, NULLs come as often
+SELECT count(*), count(id) AS id, count(DISTINCT size) AS sizes, bool_and(pieces BETWEEN 0 AND 10) AS pieces,
+	bool_and(price = round(price, 1)) AS price, bool_and(day BETWEEN '2024-01-01' AND '2024-01-28') AS day,
+	bool_and(at = date_trunc('hour', at::interval)) AS at, bool_and(marks[1] BETWEEN 0 AND 2) AS marks, min(array_length(marks, 1)) AS n_marks,
+	bool_and(seven = 7) AS seven, count(note) AS note, count(token) AS token, count(one_or_none) BETWEEN 400 AND 600 AS one_or_none,
+	count(*) - count(customer) BETWEEN 180 AND 320 AS no_customer, count(marks[2]) BETWEEN 700 AND 900 AS second_mark
+FROM drawn;
+-- columns go together as in training
+SELECT avg(((customer = 'gold') = express)::int) > 0.9 AS customer_and_express,
+	corr(pieces, price) - (SELECT corr(pieces, price) FROM orders) BETWEEN -0.15 AND 0.15 AS pieces_and_price,
+	avg((size = ('{S,M,L}'::size[])[1 + pieces % 3])::int) > 0.8 AS size_and_pieces
+FROM drawn;
+-- a number that only one row had is not drawn as it was
+CREATE TABLE rare AS SELECT CASE WHEN i = 5 THEN 123456.78 ELSE i % 10 END AS x, i % 2 AS y FROM generate_series(1, 500) i;
+SELECT max(x) FROM (SELECT ae.train(rare, ae.options(purpose => 'generate', updates => 20)) AS model FROM rare) t, ae.generate(model, NULL::rare, 2000, 1);
+
+---- seeds
+
+SELECT bool_and(g::text IN (SELECT d::text FROM drawn d)) AS same FROM m, ae.generate(model, NULL::orders, 100, 1) g;
+-- rows are the same however many are asked for
+SELECT (SELECT array_agg(g::text) FROM m, ae.generate(model, NULL::orders, 70, 1) g) =
+	(SELECT array_agg(g) FROM (SELECT g::text AS g FROM m, ae.generate(model, NULL::orders, 100, 1) g LIMIT 70) s) AS same;
+SELECT seed, count(*), count(DISTINCT g::text) > 90 AS differ
+FROM m, unnest('{0,2,-9223372036854775808,9223372036854775807}'::bigint[]) seed, ae.generate(model, NULL::orders, 100, seed) g
+GROUP BY seed ORDER BY seed;
+SELECT count(DISTINCT g::text) > 190 AS seeds_differ FROM m, generate_series(1, 100) seed, ae.generate(model, NULL::orders, 2, seed) g;
+-- rows come one by one: of a billion, three
+SELECT count(*) FROM (SELECT ae.generate(model, NULL::orders, 1000000000000, 1) FROM m LIMIT 3) s;
+SELECT count(*) FROM m, ae.generate(model, NULL::orders, 0, 1);
+SELECT count(*) FROM m, ae.generate(model, NULL::orders, NULL, 1);
+SELECT count(*) FROM m, ae.generate(NULL::bytea, NULL::orders, 5, 1);
+
+---- what is given
+
+SELECT count(*), count(id) AS id, bool_and(customer = 'gold' AND pieces = 3) AS given, avg(express::int) > 0.9 AS express,
+	bool_and(token = 'mine') AS left_out
+FROM m, ae.generate(model, json_populate_record(NULL::orders, '{"id": 5, "customer": "gold", "pieces": 3, "token": "mine"}'), 200, 1);
+-- a domain's check holds
+CREATE TABLE checked (customer text, rebate percent);
+SELECT count(*), min(rebate) >= 0 AND max(rebate) <= 100 AS within FROM
+	(SELECT ae.train(c, ae.options(purpose => 'generate', updates => 50)) AS model FROM (SELECT customer, rebate FROM orders) c) t, ae.generate(model, NULL::checked, 100, 1);
+
+---- arrays
+
+CREATE TABLE vectors AS SELECT ARRAY[i % 3, (i % 3) * 2 + i % 2, CASE WHEN i % 4 > 0 THEN 0.5 END, sin(i)]::real[] AS v FROM generate_series(1, 600) i;
+CREATE TABLE a AS SELECT ae.train(v, ae.options(purpose => 'generate', hidden => '{}', code => 32, decoder => '{}', updates => 300, learning_rate => 0.01)) AS model FROM vectors;
+SELECT count(*), bool_and(v[1] IN (0, 1, 2)) AS first, avg((v[2] - 2 * v[1] IN (0, 1))::int) > 0.9 AS second, count(v[3]) BETWEEN 130 AND 170 AS third
+FROM a, ae.generate(model, 200, 1) v;
+SELECT count(*), bool_and(v[1] = 1) AS given, pg_typeof(min(v)) FROM a, ae.generate(model, '{1,NULL,NULL,NULL}'::float8[], 50, 1) v GROUP BY pg_typeof(v);
+SELECT (SELECT array_agg(v) FROM a, ae.generate(model, 20, 1) v) = (SELECT array_agg(v) FROM a, ae.generate(model, NULL::real[], 20, 1) v) AS same;
+
+---- impute
+
+-- a value for each NULL, of the table's type, and nothing else changes; a seed draws, none gives what is most probable
+CREATE TABLE holes AS SELECT id, CASE WHEN id % 3 > 0 THEN customer END AS customer, size, pieces, CASE WHEN id % 3 <> 1 THEN price END AS price,
+	CASE WHEN id % 3 <> 1 THEN rebate END AS rebate, express,
+	day, at, marks, seven, note, one_or_none, token FROM orders WHERE id <= 300 AND customer IS NOT NULL AND marks[2] IS NOT NULL;
+SELECT count(*), count((i).customer) AS customer, count((i).price) AS price, bool_and((i).id = (h).id AND (i).day = (h).day AND ((h).price IS NULL OR (i).price = (h).price)) AS others,
+	avg(((i).customer = (o).customer)::int) > 0.85 AS customer_right,
+	count(DISTINCT (i).price) > 5 AS prices_vary
+FROM (SELECT h, o, ae.impute(model, h, 1) AS i FROM m, holes h JOIN orders o USING (id) OFFSET 0) s;
+SELECT count(*) FILTER (WHERE ae.impute(model, h, 1) IS DISTINCT FROM ae.impute(model, h, 1)) AS unstable,
+	count(*) FILTER (WHERE ae.impute(model, h, 1)::text <> ae.impute(model, h, 2)::text) > 20 AS seeds_differ,
+	count(*) FILTER (WHERE (ae.impute(model, h)).customer IS NULL) AS left_null FROM m, holes h;
+
+---- named models, and models that go on training
+
+SELECT ae.save_model('orders', model) FROM m;
+SELECT (SELECT array_agg(g::text) FROM ae.generate('orders'::ae.model, NULL::orders, 50, 1) g) = (SELECT array_agg(g::text) FROM m, ae.generate(model, NULL::orders, 50, 1) g) AS same;
+SELECT ae.impute('orders'::ae.model, h, 1)::text = ae.impute(model, h, 1)::text AS same FROM m, holes h LIMIT 1;
+SELECT count(*) FROM (SELECT ae.train(o, ae.options(updates => 5), model) AS more FROM orders o, m) t, ae.generate(more, NULL::orders, 5, 1);
+SELECT ae.describe(model) #> '{options,purpose}' AS purpose, ae.describe(model) #> '{options,scaling}' AS scaling, ae.describe(model) #> '{calibration,rows}' AS calibrated FROM m;
+
+---- refusals
+
+CREATE FUNCTION refusal(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE state text; message text; hint text;
+BEGIN
+	EXECUTE query;
+	RETURN 'none';
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
+	RETURN state || ': ' || message || CASE WHEN hint <> '' THEN E'\n       ' || hint ELSE '' END;
+END $$;
+CREATE TABLE detector AS SELECT ae.train(o, ae.options(columns => '{pieces,price}', updates => 5)) AS model FROM orders o;
+\pset format unaligned
+\pset tuples_only on
+SELECT refusal(q) FROM unnest(ARRAY[
+	'SELECT ae.generate(model, NULL::orders, 1, 1) FROM detector',
+	'SELECT ae.impute(model, o, 1) FROM detector, orders o',
+	'SELECT ae.generate(model, NULL::orders, -1, 1) FROM m',
+	'SELECT ae.generate(model, 1, 1) FROM m',
+	'SELECT ae.generate(model, NULL::record, 1, 1) FROM m',
+	'SELECT ae.generate(model, NULL::int, 1, 1) FROM m',
+	'SELECT ae.generate(model, NULL::detector, 1, 1) FROM m',
+	'SELECT ae.generate(model, json_populate_record(NULL::orders, ''{"customer": "silver"}''), 1, 1) FROM m',
+	'SELECT ae.impute(model, json_populate_record(NULL::orders, ''{"customer": "silver"}''), 1) FROM m',
+	'SELECT ae.generate(model, ''{Infinity,NULL,NULL,NULL}''::real[], 1, 1) FROM a',
+	'SELECT ae.generate(model, ''{1}''::real[], 1, 1) FROM a',
+	'SELECT ae.anomaly_score(model, o) FROM m, orders o',
+	'SELECT ae.encode(model, o) FROM m, orders o',
+	'SELECT ae.reconstruct(model, o) FROM m, orders o',
+	'SELECT ae.explain(model, o) FROM m, orders o',
+	'SELECT ae.evaluate(model, o) FROM m, orders o',
+	'SELECT ae.threshold(model) FROM m']) q;
+SELECT refusal(format('SELECT ae.train(o, ''{"purpose": "generate"}'' || %L::jsonb) FROM orders o', o)) FROM unnest(ARRAY[
+	'{"folds": 2}', '{"quality": "accurate"}', '{"masking": 0.2}', '{"noise": 0.2}', '{"denoise": "swap"}', '{"loss": "mae"}', '{"category_loss": "onehot"}',
+	'{"scaling": "log"}', '{"clip": 5}', '{"distribution": "mixed"}', '{"time_parts": ["hour"]}', '{"null_indicators": true}', '{"target": "express"}', '{"optimizer": "lbfgs"}', '{"optimizer": "pca"}',
+	'{"prototypes": 8}', '{"neighbours_weight": 1}', '{"pretrain": "plain"}', '{"scaling": "bins"}']) o;
+SELECT refusal('SELECT ae.train(v, ae.options(purpose => ''generate'', updates => 2)) FROM (SELECT array_agg(i * j % 7)::real[] AS v FROM generate_series(1, 1665) i, generate_series(1, 3) j GROUP BY j) s');

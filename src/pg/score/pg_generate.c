@@ -1,0 +1,297 @@
+/*
+ * pg_generate.c: rows drawn from a model: the function ae.generate, and ae.impute with a seed.
+ *
+ * Rows are drawn a block at a time and handed out one by one, so that a million of them take no more
+ * memory than one.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+
+#include "ae_generate.h"
+#include "pg_score.h"
+
+PG_FUNCTION_INFO_V1(pg_ae_generate);
+PG_FUNCTION_INFO_V1(pg_ae_generate_arrays);
+PG_FUNCTION_INFO_V1(pg_ae_impute_draw);
+
+/* Rows of a block: enough for full speed (ae_kernel.h). */
+#define BLOCK_ROWS 48
+
+/* Where a call stands. */
+typedef struct Call
+{
+	PgaeCached *cached;
+	AeGenerator generator;
+	AeScorer scorer;
+	Datum row;       /* what is given of every row */
+	double *values;  /* n_columns: of it */
+	bool *missing;   /* n_columns: which are to be drawn */
+	double *drawn;   /* n_columns: of one row */
+	bool *null;      /* n_columns: likewise */
+	int64 n;         /* rows asked for */
+	int64 next;      /* row of the next call */
+	int64 block;     /* the first row of the block */
+	int64 block_end; /* rows before it are drawn */
+} Call;
+
+/* 42804 for a model of rows: arrays cannot hold them. */
+static void
+check_array(const PgaeCached *cached)
+{
+	if (!pgae_cached_fold(cached, 0)->schema.is_array)
+		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+						errmsg("model was trained on rows with named columns, not on arrays"),
+						errhint("Say of which type rows are to be: ae.generate(model, "
+								"NULL::name_of_table, n, seed).")));
+}
+
+/* 55000 for a model that cannot draw. */
+static void
+check_draws(const PgaeCached *cached)
+{
+	const AeModel *model = pgae_cached_fold(cached, 0);
+
+	if (!model->schema.draws)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("the model was trained to %s, and cannot draw rows",
+							   ae_purpose_name[model->purpose]),
+						errhint("Train one with the option \"purpose\" = generate.")));
+}
+
+/* A value of the row that the codec has read, as its type prints it. */
+static char *
+text_of(PgaeCodec *codec, Datum row, const double *values, uint32 c)
+{
+	char *actual, *expected;
+
+	pgae_codec_open(codec, row);
+	pgae_codec_texts(codec, values, c, &actual, &expected);
+	return actual ? actual : "NULL";
+}
+
+/*
+ * What is given of a row must be something that the network has an input for: 22023 for a level that
+ * training did not see, and what is not finite.  notices: of numbers beyond those of training.
+ */
+static void
+check_given(PgaeCodec *codec, const AeSchema *schema, Datum row, const PgaeRow *read, bool notices)
+{
+	for (uint32 c = 0; c < schema->n_columns; c++)
+	{
+		const AeColumn *column = &schema->columns[c];
+		double value = read->values[c];
+		bool category = column->kind == AE_KIND_CATEGORY;
+
+		if (read->missing[c] || column->cell < 0)
+			continue;
+		if (category ? value < 0 : !isfinite(value))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("column \"%s\" is %s, which no row of training was",
+							pgae_value_name(schema, c), text_of(codec, row, read->values, c)),
+					 errhint("Set it to NULL to have it drawn, too.")));
+		if (notices && !category && (value < column->min || value > column->max))
+			ereport(NOTICE,
+					(errmsg("column \"%s\" is %s, beyond all rows of training: the others "
+							"are drawn as for the value nearest to it",
+							pgae_value_name(schema, c), text_of(codec, row, read->values, c))));
+	}
+}
+
+/* Room to draw in, of so many rows at a time, in the current context. */
+static void
+begin_generator(AeGenerator *generator, AeScorer *scorer, uint32 n_columns, int64 seed)
+{
+	generator->scorer = scorer;
+	generator->seed = (uint64) seed;
+	generator->order =
+		MemoryContextAllocHuge(CurrentMemoryContext, scorer->batch * n_columns * sizeof(uint32));
+	generator->n_left = palloc(scorer->batch * sizeof(uint32));
+	generator->number = palloc(scorer->batch * sizeof(uint64));
+}
+
+static void
+draw(AeGenerator *generator, size_t n_rows)
+{
+	while (ae_generator_step(generator, n_rows))
+		CHECK_FOR_INTERRUPTS();
+}
+
+/* ---- generate ---- */
+
+/* 22023 for less than none. */
+static int64
+check_n(int64 n)
+{
+	if (n < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("number of rows to generate is " INT64_FORMAT ", must be 0 or more", n)));
+	return n;
+}
+
+/* A call of rows like row of that type, or of arrays; in the current context, where it stays. */
+static Call *
+begin_call(FunctionCallInfo fcinfo, Oid row_type, const Datum *row, int64 n, int64 seed)
+{
+	Call *call = palloc0(sizeof(Call));
+	const AePacked *network;
+	const AeSchema *schema;
+	const PgaeRow *read;
+	size_t bytes;
+	AeError error;
+
+	call->n = check_n(n);
+	call->cached = pgae_model_alone(fcinfo, 0, CurrentMemoryContext);
+	check_draws(call->cached);
+	network = call->cached->parsed.bundle.networks;
+	schema = &network->model->schema;
+	if (!OidIsValid(row_type))
+		check_array(call->cached);
+	call->cached->codec =
+		pgae_make_codec(call->cached, OidIsValid(row_type) ? row_type : FLOAT4ARRAYOID);
+	call->row = row ? datumCopy(*row, false, -1) : pgae_codec_empty_row(call->cached->codec);
+	read = pgae_codec_read(call->cached->codec, call->row);
+	check_given(call->cached->codec, schema, call->row, read, true);
+	call->values = memcpy(palloc(schema->n_columns * sizeof(double)), read->values,
+						  schema->n_columns * sizeof(double));
+	call->missing = memcpy(palloc(schema->n_columns), read->missing, schema->n_columns);
+	call->drawn = palloc(schema->n_columns * sizeof(double));
+	call->null = palloc(schema->n_columns);
+	pgae_raise_unless_ok(ae_scorer_size(&bytes, network, 1, BLOCK_ROWS, &error), &error, NULL);
+	ae_scorer_init(&call->scorer, MemoryContextAllocHuge(CurrentMemoryContext, bytes), network, 1,
+				   BLOCK_ROWS);
+	begin_generator(&call->generator, &call->scorer, schema->n_columns, seed);
+	call->generator.nulls = true;
+	return call;
+}
+
+static void
+draw_block(Call *call)
+{
+	size_t n = (size_t) Min(BLOCK_ROWS, call->n - call->next);
+
+	for (size_t i = 0; i < n; i++)
+		ae_generator_take(&call->generator, i, call->values, call->missing, call->missing,
+						  (uint64) call->next + i);
+	draw(&call->generator, n);
+	call->block = call->next;
+	call->block_end = call->block + (int64) n;
+}
+
+/* The next row, in the current context. */
+static Datum
+next_row(Call *call)
+{
+	uint32 n_columns = call->scorer.model->schema.n_columns;
+
+	if (call->next == call->block_end)
+		draw_block(call);
+	ae_generator_values(call->drawn, call->null, &call->generator,
+						(size_t) (call->next - call->block));
+	for (uint32 c = 0; c < n_columns; c++)
+		call->null[c] = call->missing[c] && !call->null[c];
+	call->next++;
+	return pgae_codec_form(call->cached->codec, call->row, call->drawn, call->null);
+}
+
+/*
+ * generate(model, row, n, seed): n rows of the row's type, which have what is not NULL in it; row_type
+ * InvalidOid: arrays.
+ */
+static Datum
+generate(FunctionCallInfo fcinfo, Oid row_type, const Datum *row, int n_argument)
+{
+	FuncCallContext *context;
+	Call *call;
+
+	if (SRF_IS_FIRSTCALL())
+	{
+		MemoryContext old;
+
+		context = SRF_FIRSTCALL_INIT();
+		old = MemoryContextSwitchTo(context->multi_call_memory_ctx);
+		context->user_fctx = begin_call(fcinfo, row_type, row, PG_GETARG_INT64(n_argument),
+										PG_GETARG_INT64(n_argument + 1));
+		MemoryContextSwitchTo(old);
+	}
+	context = SRF_PERCALL_SETUP();
+	call = context->user_fctx;
+	if (call->next == call->n)
+		SRF_RETURN_DONE(context);
+	SRF_RETURN_NEXT(context, next_row(call));
+}
+
+/* No rows of what is NULL. */
+static Datum
+no_rows(FunctionCallInfo fcinfo)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	result->isDone = ExprEndResult;
+	PG_RETURN_NULL();
+}
+
+Datum
+pg_ae_generate(PG_FUNCTION_ARGS)
+{
+	Datum row = PG_GETARG_DATUM(1);
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(2) || PG_ARGISNULL(3))
+		return no_rows(fcinfo);
+	return generate(fcinfo, get_fn_expr_argtype(fcinfo->flinfo, 1), PG_ARGISNULL(1) ? NULL : &row,
+					2);
+}
+
+/* generate(model, n, seed): n arrays. */
+Datum
+pg_ae_generate_arrays(PG_FUNCTION_ARGS)
+{
+	return generate(fcinfo, InvalidOid, NULL, 1);
+}
+
+/* ---- impute ---- */
+
+/*
+ * impute(model, row, seed): NULLs become draws from what the model expects, given the rest of the row.
+ * They depend on what is known of the row, so that different rows have different draws.
+ */
+Datum
+pg_ae_impute_draw(PG_FUNCTION_ARGS)
+{
+	AeBundleRow row;
+	PgaeCached *cached = pgae_see_any_row(fcinfo, 0, &row);
+	AeScorer *scorer = &cached->scorer.fold[0];
+	const AeSchema *schema = &scorer->model->schema;
+	Datum datum = PG_GETARG_DATUM(1);
+	AeGenerator generator = {0};
+	double *values;
+	bool *missing, *null;
+
+	check_draws(cached);
+	if (memchr(row.missing, true, schema->n_columns) == NULL)
+		PG_RETURN_DATUM(datum);
+	check_given(cached->codec, schema, datum,
+				&(PgaeRow){.values = unconstify(double *, row.values),
+						   .missing = unconstify(bool *, row.missing)},
+				false);
+	missing = memcpy(palloc(schema->n_columns), row.missing, schema->n_columns);
+	null = palloc(schema->n_columns);
+	values = palloc(schema->n_columns * sizeof(double));
+	begin_generator(&generator, scorer, schema->n_columns, PG_GETARG_INT64(2));
+	ae_generator_take(&generator, 0, row.values, missing, missing, 0);
+	ae_generator_take(&generator, 0, row.values, missing, missing, ae_generator_number(&generator));
+	draw(&generator, 1);
+	ae_generator_values(values, null, &generator, 0);
+	for (uint32 c = 0; c < schema->n_columns; c++)
+		null[c] = missing[c] && !null[c];
+	PG_RETURN_DATUM(pgae_codec_form(cached->codec, datum, values, null));
+}
