@@ -13,6 +13,7 @@
 #     tests/bench/run.sh explain            whether it names the wrong column   (explain.py)
 #     tests/bench/run.sh fleet              alarms that last, in simulated telemetry (fleet.py)
 #     tests/bench/run.sh impute             how well it fills what is missing   (impute.py)
+#     tests/bench/run.sh generate           how real generated rows look        (generate.py)
 #     tests/bench/run.sh onehot             categories against one-hot arrays   (onehot.py)
 #     tests/bench/run.sh chapter            each family as a textbook has it    (chapter.py)
 #     tests/bench/run.sh named              what a model's name costs           (named.pl)
@@ -119,7 +120,7 @@ case $what in
 		with_server perl tests/bench/named.pl
 		have_python
 		failed=0
-		for one in quality mixed crossed calibration feedback explain fleet impute onehot search chapter; do
+		for one in quality mixed crossed calibration feedback explain fleet impute generate onehot search chapter; do
 			with_server "$python" "tests/bench/$one.py" || failed=1
 		done
 		exit $failed
@@ -127,7 +128,7 @@ case $what in
 	kernels) run_kernels ;;
 	speed) run_speed "$@" ;;
 	named) with_server perl tests/bench/named.pl ;;
-	quality | mixed | crossed | calibration | feedback | explain | fleet | impute | onehot | search | chapter)
+	quality | mixed | crossed | calibration | feedback | explain | fleet | impute | generate | onehot | search | chapter)
 		have_python
 		with_server "$python" "tests/bench/$what.py" "$@"
 		;;
