@@ -5,6 +5,8 @@
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS ae;
 SET ae.progress = off;
+CREATE SCHEMA generated;
+SET search_path = generated;
 
 CREATE TYPE size AS ENUM ('S', 'M', 'L');
 CREATE DOMAIN percent AS numeric(5,2) CHECK (VALUE BETWEEN 0 AND 100);
@@ -88,9 +90,9 @@ SELECT count(*) FILTER (WHERE ae.impute(model, h, 1) IS DISTINCT FROM ae.impute(
 
 ---- named models, and models that go on training
 
-SELECT ae.save_model('orders', model) FROM m;
-SELECT (SELECT array_agg(g::text) FROM ae.generate('orders'::ae.model, NULL::orders, 50, 1) g) = (SELECT array_agg(g::text) FROM m, ae.generate(model, NULL::orders, 50, 1) g) AS same;
-SELECT ae.impute('orders'::ae.model, h, 1)::text = ae.impute(model, h, 1)::text AS same FROM m, holes h LIMIT 1;
+SELECT ae.save_model('generated', model) IS NOT NULL AS saved FROM m;
+SELECT (SELECT array_agg(g::text) FROM ae.generate('generated'::ae.model, NULL::orders, 50, 1) g) = (SELECT array_agg(g::text) FROM m, ae.generate(model, NULL::orders, 50, 1) g) AS same;
+SELECT ae.impute('generated'::ae.model, h, 1)::text = ae.impute(model, h, 1)::text AS same FROM m, holes h LIMIT 1;
 SELECT count(*) FROM (SELECT ae.train(o, ae.options(updates => 5), model) AS more FROM orders o, m) t, ae.generate(more, NULL::orders, 5, 1);
 SELECT ae.describe(model) #> '{options,purpose}' AS purpose, ae.describe(model) #> '{options,scaling}' AS scaling, ae.describe(model) #> '{calibration,rows}' AS calibrated FROM m;
 
@@ -131,3 +133,8 @@ SELECT refusal(format('SELECT ae.train(o, ''{"purpose": "generate"}'' || %L::jso
 	'{"scaling": "log"}', '{"clip": 5}', '{"distribution": "mixed"}', '{"time_parts": ["hour"]}', '{"null_indicators": true}', '{"target": "express"}', '{"optimizer": "lbfgs"}', '{"optimizer": "pca"}',
 	'{"prototypes": 8}', '{"neighbours_weight": 1}', '{"pretrain": "plain"}', '{"scaling": "bins"}']) o;
 SELECT refusal('SELECT ae.train(v, ae.options(purpose => ''generate'', updates => 2)) FROM (SELECT array_agg(i * j % 7)::real[] AS v FROM generate_series(1, 1665) i, generate_series(1, 3) j GROUP BY j) s');
+\pset format aligned
+\pset tuples_only off
+SELECT ae.drop_model('generated');
+SET client_min_messages = warning;
+DROP SCHEMA generated CASCADE;

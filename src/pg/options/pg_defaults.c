@@ -198,11 +198,11 @@ resolve_validation(AeTrainOptions *train, const PgaeOptions *options, const AeMo
 		train->patience = (asked || !detect) && train->validation > 0 ? 20 : 0;
 	/* masks are many and rows may be few: an epoch of some updates tells little */
 	if (!PGAE_GIVEN(options, train.patience) && model->purpose == AE_PURPOSE_GENERATE)
-		train->patience = Max(
-			train->patience,
-			(uint32) ceil(train->validation > 0
-							  ? GENERATE_PATIENCE * (double) train->batch_size / n_rows
-							  : 0));
+		train->patience =
+			Max(train->patience,
+				(uint32) ceil(train->validation > 0
+								  ? GENERATE_PATIENCE * (double) train->batch_size / n_rows
+								  : 0));
 	if (train->validation > 0 && n_rows < 2)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("option \"validation\" is %.15g, but there is only one row",
