@@ -202,6 +202,14 @@ ae_column_cells(const AeColumn *column)
 /* One past the last AeColumn of the source column that starts at `first`. */
 uint32_t ae_schema_source_end(const AeSchema *schema, uint32_t first);
 
+/* Whether all values are elements of one array: the row itself, or its only column. */
+static inline bool
+ae_schema_is_one_array(const AeSchema *schema)
+{
+	return schema->is_array ||
+		   (schema->columns[0].element > 0 && ae_schema_source_end(schema, 0) == schema->n_columns);
+}
+
 /* Whether any value of the source column that starts at `first` varies. */
 bool ae_schema_source_varies(const AeSchema *schema, uint32_t first);
 

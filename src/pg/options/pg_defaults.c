@@ -553,8 +553,9 @@ pgae_options_notice(const AeModel *model, const PgaeOptions *options, const AeMo
 	const AeTrainOptions *train = &model->options;
 
 	if (!init)
-		notice_squashed_outputs(&model->net, model->loss,
-								pgae_options_scaling(options, model->schema.is_array));
+		notice_squashed_outputs(
+			&model->net, model->loss,
+			pgae_options_scaling(options, ae_schema_is_one_array(&model->schema)));
 	if (train->dropout > 0 && model->net.n_layers == 2)
 		ereport(NOTICE,
 				(errmsg("option \"dropout\" has no effect: the only hidden layer is the code")));

@@ -600,7 +600,7 @@ pgae_options_category_loss(const PgaeOptions *options)
 }
 
 AeScaling
-pgae_options_scaling(const PgaeOptions *options, bool is_array)
+pgae_options_scaling(const PgaeOptions *options, bool one_array)
 {
 	if (pgae_options_purpose(options) == AE_PURPOSE_GENERATE)
 		return AE_SCALING_BINS;
@@ -609,8 +609,8 @@ pgae_options_scaling(const PgaeOptions *options, bool is_array)
 	if (pgae_options_loss(options) == AE_LOSS_BCE)
 		return AE_SCALING_MINMAX;
 	/* distances of arrays are searched by as they are */
-	return is_array && pgae_options_purpose(options) == AE_PURPOSE_SEARCH ? AE_SCALING_NONE
-																		  : AE_SCALING_STANDARD;
+	return one_array && pgae_options_purpose(options) == AE_PURPOSE_SEARCH ? AE_SCALING_NONE
+																		   : AE_SCALING_STANDARD;
 }
 
 bool

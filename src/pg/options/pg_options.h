@@ -144,7 +144,7 @@ extern uint32 pgae_options_prototypes(const PgaeOptions *options, uint32 n_folds
 /* The losses and the scaling of numbers that follow from the options. */
 extern AeLoss pgae_options_loss(const PgaeOptions *options);
 extern AeLoss pgae_options_category_loss(const PgaeOptions *options);
-extern AeScaling pgae_options_scaling(const PgaeOptions *options, bool is_array);
+extern AeScaling pgae_options_scaling(const PgaeOptions *options, bool one_array);
 /* Whether the code keeps neighbours, and whether a linear path lies beside the layers. */
 extern bool pgae_options_neighbours(const PgaeOptions *options);
 extern bool pgae_options_skip(const PgaeOptions *options);

@@ -202,8 +202,9 @@ fix_values(PgaeCodec *codec)
 }
 
 /*
- * 42804 unless rows of the codec's type can be of a model of this schema.  An array is matched by
- * position, as ROW(...) is; 22023 where ae.nameless_rows is off.
+ * 42804 unless rows of the codec's type can be of a model of this schema.  An array is the one
+ * column that is an array; or else it is matched by position, as ROW(...) is: 22023 where
+ * ae.nameless_rows is off.
  */
 static void
 check_row_type(const PgaeCodec *codec, const AeSchema *schema)
@@ -212,7 +213,7 @@ check_row_type(const PgaeCodec *codec, const AeSchema *schema)
 		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
 						errmsg("model was trained on arrays, not on rows with named columns"),
 						errhint("Pass an array such as ARRAY[a, b, ...]::real[].")));
-	if (!codec->is_array || schema->is_array)
+	if (!codec->is_array || ae_schema_is_one_array(schema))
 		return;
 	for (uint32 c = 0; c < schema->n_columns; c++)
 	{

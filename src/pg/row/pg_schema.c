@@ -267,9 +267,9 @@ check_n_values(const PgaeCodec *codec, size_t n)
 	return (uint32) n;
 }
 
-/* An empty schema of n values in the codec's context. */
+/* An empty schema of n values in the codec's context; one_array: they are those of one array. */
 static AeSchema *
-schema_alloc(PgaeCodec *codec, uint32 n)
+schema_alloc(PgaeCodec *codec, uint32 n, bool one_array)
 {
 	AeSchema *schema = MemoryContextAllocZero(codec->context, sizeof(AeSchema));
 
@@ -281,7 +281,7 @@ schema_alloc(PgaeCodec *codec, uint32 n)
 	for (uint32 i = 0; i < n; i++)
 	{
 		schema->columns[i].kind = AE_KIND_NUMBER;
-		schema->columns[i].scaling = pgae_options_scaling(codec->options, codec->is_array);
+		schema->columns[i].scaling = pgae_options_scaling(codec->options, one_array);
 		schema->columns[i].indicator = codec->options->null_indicators && !schema->draws;
 		schema->columns[i].cell = -1;
 		schema->columns[i].scale = 1;
@@ -434,7 +434,7 @@ build_row_schema(PgaeCodec *codec, TupleDesc tupdesc, const int *chosen, int n)
 	for (int i = 0; i < n; i++)
 		total += (size_t) Max(codec->lengths[chosen[i]], 1);
 	n_values = check_n_values(codec, total);
-	schema = schema_alloc(codec, n_values);
+	schema = schema_alloc(codec, n_values, n == 1 && codec->lengths[chosen[0]] > 0);
 	stored = palloc0(sizeof(size_t) * (n_values + 1));
 	pgae_codec_alloc_row(codec, n_values, (uint32) n);
 	n_values = 0;
@@ -465,7 +465,7 @@ void
 pgae_codec_learn_array(PgaeCodec *codec, int n)
 {
 	MemoryContext old = MemoryContextSwitchTo(codec->context);
-	AeSchema *schema = schema_alloc(codec, check_n_values(codec, (size_t) n));
+	AeSchema *schema = schema_alloc(codec, check_n_values(codec, (size_t) n), true);
 	size_t *stored = palloc(sizeof(size_t) * n);
 
 	pgae_codec_alloc_row(codec, (uint32) n, 1);

@@ -382,12 +382,16 @@ static void
 summarize_warnings(StringInfo out, const AeModel *model)
 {
 	double loss = honest_loss(model);
+	bool keeps_neighbours = model->options.neighbours_weight > 0;
 
 	warn(out, model->state == AE_TRAIN_DIVERGED,
 		 "training diverged: these are the last good weights; lower learning_rate");
 	warn(out, loss >= 0.99 * model->mean_loss,
 		 "the model is no better than predicting the mean of every column");
-	warn(out, loss > chance(model) * model->pca_loss, /* false where that is NaN */
+	/* false where one of them is NaN; rows are not what a code is for that keeps neighbours */
+	warn(out,
+		 keeps_neighbours ? model->recall < model->pca_recall - 0.02
+						  : loss > chance(model) * model->pca_loss,
 		 "principal components of the same number do better: train longer, or look at the options");
 	warn(out, can_copy(model),
 		 "the code is as wide as the input and nothing keeps it from copying: add noise");
