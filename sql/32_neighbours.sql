@@ -49,6 +49,16 @@ FROM (SELECT i AS n, chr(97 + i % 3) AS c, i % 2 = 0 AS b, CASE WHEN i % 4 > 0 T
       FROM generate_series(1, 200) i) r;
 SELECT ae.train(r, ae.options(code => 1, updates => 5) || ae.neighbours(1, 20)) IS NOT NULL AS few FROM (SELECT i AS a, i % 3 AS b FROM generate_series(1, 6) i) r;
 SELECT ae.train(r, ae.options(code => 1, updates => 5) || ae.neighbours(1, 5)) IS NOT NULL AS equal FROM (SELECT i / 300 AS a, i % 1 + 2 AS b FROM generate_series(1, 300) i) r;
+-- the only column of a row is an array: it is not scaled, and it is taken as it is, in a crossed model too
+CREATE TEMP TABLE vectors AS SELECT v FROM roll;
+CREATE TEMP TABLE one AS SELECT o, ae.train(r, o) AS m
+FROM vectors r, unnest(ARRAY[ae.options(code => 2, purpose => 'search', updates => 5), ae.options(updates => 5, folds => 2)]) o GROUP BY o;
+SELECT o->'purpose' AS purpose, ae.describe(m)->'options'->'scaling' AS scaling, bool_and(CASE WHEN o->'folds' IS NULL THEN ae.encode(m, v) = ae.encode(m, r) END) AS codes,
+	bool_and(ae.raw_score(m, v) = ae.raw_score(m, r)) AS scores, bool_and(ae.reconstruct(m, v) = (ae.reconstruct(m, r)).v) AS reconstructed, pg_typeof(ae.reconstruct(m, min(v))) AS type
+FROM one, vectors r GROUP BY o, m ORDER BY o;
+SELECT count(*) AS reasons FROM one, ae.explain(m, (SELECT min(v) FROM roll)) WHERE o->'folds' IS NOT NULL;
+SELECT ae.encode(m, ARRAY[1, 2]) FROM one WHERE o->'folds' IS NULL;
+SELECT ae.encode(ae.train(r, ae.options(code => 2, purpose => 'search', updates => 5)), min(v)) FROM (SELECT id, v FROM roll) r;
 -- refused
 SELECT ae.train(v, ae.options(code => 2) || ae.neighbours(1.5)) FROM roll;
 \echo :LAST_ERROR_SQLSTATE

@@ -319,6 +319,13 @@ sub run_readme
 			report(0, "readme $document", 'it holds no ```sql block') if $document eq 'README.md';
 			next;
 		}
+		my $lacks = lacking($document);
+
+		if (defined $lacks)
+		{
+			skip("readme $document", "no extension \"$lacks\"");
+			next;
+		}
 		run_document($document, $document eq 'README.md' ? $text : $first . $text);
 	}
 	report_server_log('readme', shared_cluster()->log_text);
@@ -329,6 +336,17 @@ sub sql_of
 	my ($document) = @_;
 
 	return scalar qx($^X tests/readme_sql.pl $document);
+}
+
+# The extension that a document says it needs, where the server lacks it.
+sub lacking
+{
+	my ($document) = @_;
+	my ($needs) = AeCluster::slurp($document) =~ /^<!-- needs extension: (\w+) -->$/m;
+
+	return unless defined $needs;
+	my $found = shared_cluster()->query('postgres', "SELECT count(*) FROM pg_available_extensions WHERE name = '$needs'");
+	return $found > 0 ? undef : $needs;
 }
 
 sub run_document
