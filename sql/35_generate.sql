@@ -65,6 +65,16 @@ CREATE TABLE checked (customer text, rebate percent);
 SELECT count(*), min(rebate) >= 0 AND max(rebate) <= 100 AS within FROM
 	(SELECT ae.train(c, ae.options(purpose => 'generate', updates => 50)) AS model FROM (SELECT customer, rebate FROM orders) c) t, ae.generate(model, NULL::checked, 100, 1);
 
+-- so do those of a table, and NOT NULL of what the model fills
+CREATE TABLE strict (id int NOT NULL, customer text NOT NULL, pieces int CHECK (pieces % 2 = 0), price numeric, CHECK (price > pieces * 2), extra date NOT NULL);
+SELECT count(*), count(id) AS id, count(customer) AS customer, bool_and(pieces % 2 = 0 AND price > pieces * 2) AS met
+FROM (SELECT ae.train(o, ae.options(columns => '{customer,pieces,price}', purpose => 'generate', hidden => '{}', code => 32, decoder => '{}', updates => 200)) AS model FROM orders o) t,
+	ae.generate(model, NULL::strict, 200, 1);
+SELECT count(*) FROM m, ae.generate(model, NULL::orders, 1, 1);
+ALTER TABLE orders ADD CONSTRAINT impossible CHECK (pieces > 1000) NOT VALID;
+SELECT ae.generate(model, NULL::orders, 1, 1) FROM m;
+ALTER TABLE orders DROP CONSTRAINT impossible;
+
 ---- arrays
 
 CREATE TABLE vectors AS SELECT ARRAY[i % 3, (i % 3) * 2 + i % 2, CASE WHEN i % 4 > 0 THEN 0.5 END, sin(i)]::real[] AS v FROM generate_series(1, 600) i;

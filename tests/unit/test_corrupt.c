@@ -218,6 +218,40 @@ masked_cells_are_missing(void **state)
 	free(chosen);
 }
 
+/* Of any share: as many rows have none of their cells masked as one, as two, ..., as all. */
+static void
+masks_have_any_size(void **state)
+{
+	AeCorruption c = {.width = WIDTH, .layout = &layout, .masking_any = true};
+	AeReal *cells = make_cells(false), *entering = make_cells(false), *chosen = make_cells(false);
+	double rows[N_CELLS + 1] = {0}, cell[N_CELLS] = {0};
+
+	(void) state;
+	assert_true(ae_corrupt_any(&c));
+	ae_corrupt_rows(entering, chosen, cells, N, &c, (AeVisit){7, 3});
+	check_places(entering, chosen, cells);
+	for (int i = 0; i < N; i++)
+	{
+		int n = 0;
+
+		for (int j = 0; j < N_CELLS; j++)
+		{
+			bool masked = entering[i * WIDTH + j] != entering[i * WIDTH + j];
+
+			n += masked;
+			cell[j] += masked;
+		}
+		rows[n]++;
+	}
+	for (int n = 0; n <= N_CELLS; n++)
+		assert_share(rows[n], N, 1.0 / (N_CELLS + 1));
+	for (int j = 0; j < N_CELLS; j++)
+		assert_share(cell[j], N, 0.5);
+	free(cells);
+	free(entering);
+	free(chosen);
+}
+
 /* The same by (seed, visit), without `chosen` too; another visit or seed draws anew. */
 static void
 draws_are_repeatable(void **state)
@@ -348,6 +382,7 @@ main(void)
 		cmocka_unit_test(swapped_columns_are_another_rows),
 		cmocka_unit_test(missing_cells_stay_missing),
 		cmocka_unit_test(masked_cells_are_missing),
+		cmocka_unit_test(masks_have_any_size),
 		cmocka_unit_test(draws_are_repeatable),
 		cmocka_unit_test(one_row_keeps_its_columns),
 		cmocka_unit_test(emphasis_by_hand),

@@ -31,6 +31,9 @@
 /* Generated columns were all stored. */
 #define PGAE_IS_VIRTUAL(att) false
 
+/* So were all checks enforced. */
+#define PGAE_CHECK_IS_ENFORCED(check) true
+
 /* What a plan knows of settings that forbid it was in its cost. */
 #define PGAE_COPY_DISABLED(to, from) ((void) 0)
 
@@ -38,6 +41,7 @@
 
 #include "commands/explain_format.h"
 
+#define PGAE_CHECK_IS_ENFORCED(check) ((check)->ccenforced)
 #define PGAE_IS_VIRTUAL(att) ((att)->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL)
 #define PGAE_COPY_DISABLED(to, from) ((to)->disabled_nodes = (from)->disabled_nodes)
 

@@ -248,6 +248,16 @@ pgae_codec_form(PgaeCodec *codec, Datum row, const double *values, const bool *r
 	return result;
 }
 
+bool *
+pgae_codec_known(const PgaeCodec *codec)
+{
+	bool *known = palloc0(codec->plan.tupdesc->natts * sizeof(bool));
+
+	for (uint32 s = 0; s < codec->n_sources; s++)
+		known[codec->plan.parts[s].att] = true;
+	return known;
+}
+
 Datum
 pgae_codec_empty_row(const PgaeCodec *codec)
 {

@@ -25,21 +25,29 @@ PG_FUNCTION_INFO_V1(pg_ae_impute_draw);
 /* Rows of a block: enough for full speed (ae_kernel.h). */
 #define BLOCK_ROWS 48
 
+/* So often a row is drawn that has to meet the constraints of its table. */
+#define MAX_DRAWS 1000
+
+/* Numbers of rows that are drawn again are beyond those of all rows. */
+#define DRAW_SHIFT 52
+
 /* Where a call stands. */
 typedef struct Call
 {
 	PgaeCached *cached;
 	AeGenerator generator;
 	AeScorer scorer;
-	Datum row;       /* what is given of every row */
-	double *values;  /* n_columns: of it */
-	bool *missing;   /* n_columns: which are to be drawn */
-	double *drawn;   /* n_columns: of one row */
-	bool *null;      /* n_columns: likewise */
-	int64 n;         /* rows asked for */
-	int64 next;      /* row of the next call */
-	int64 block;     /* the first row of the block */
-	int64 block_end; /* rows before it are drawn */
+	Datum row;                    /* what is given of every row */
+	double *values;               /* n_columns: of it */
+	bool *missing;                /* n_columns: which are to be drawn */
+	double *drawn;                /* n_columns: of one row */
+	bool *null;                   /* n_columns: likewise */
+	int64 n;                      /* rows asked for */
+	int64 next;                   /* row of the next call */
+	PgaeConstraints *constraints; /* of the table, or NULL */
+	bool *optional;               /* by attribute: the model does not fill it */
+	int64 block;                  /* the first row of the block */
+	int64 block_end;              /* rows before it are drawn */
 } Call;
 
 /* 42804 for a model of rows: arrays cannot hold them. */
@@ -138,6 +146,22 @@ check_n(int64 n)
 	return n;
 }
 
+/* What rows of that type have to meet. */
+static void
+read_constraints(Call *call, Oid row_type)
+{
+	int natts = HeapTupleHeaderGetNatts(DatumGetHeapTupleHeader(call->row));
+	bool *known;
+
+	call->constraints = pgae_constraints_of(row_type);
+	if (call->constraints == NULL)
+		return;
+	known = pgae_codec_known(call->cached->codec);
+	for (int i = 0; i < natts; i++)
+		known[i] = !known[i];
+	call->optional = known;
+}
+
 /* A call of rows like row of that type, or of arrays; in the current context, where it stays. */
 static Call *
 begin_call(FunctionCallInfo fcinfo, Oid row_type, const Datum *row, int64 n, int64 seed)
@@ -161,6 +185,8 @@ begin_call(FunctionCallInfo fcinfo, Oid row_type, const Datum *row, int64 n, int
 	call->row = row ? datumCopy(*row, false, -1) : pgae_codec_empty_row(call->cached->codec);
 	read = pgae_codec_read(call->cached->codec, call->row);
 	check_given(call->cached->codec, schema, call->row, read, true);
+	if (OidIsValid(row_type) && !schema->is_array)
+		read_constraints(call, row_type);
 	call->values = memcpy(palloc(schema->n_columns * sizeof(double)), read->values,
 						  schema->n_columns * sizeof(double));
 	call->missing = memcpy(palloc(schema->n_columns), read->missing, schema->n_columns);
@@ -187,20 +213,62 @@ draw_block(Call *call)
 	call->block_end = call->block + (int64) n;
 }
 
+/* Row i of the block as a datum, in the current context. */
+static Datum
+form(Call *call, size_t i)
+{
+	uint32 n_columns = call->scorer.model->schema.n_columns;
+
+	ae_generator_values(call->drawn, call->null, &call->generator, i);
+	for (uint32 c = 0; c < n_columns; c++)
+		call->null[c] = call->missing[c] && !call->null[c];
+	return pgae_codec_form(call->cached->codec, call->row, call->drawn, call->null);
+}
+
+/*
+ * The row at hand again and again until it meets the constraints of its table; 23514 if it never
+ * does.  Place 0 of the block is free: its row is this one, or has been returned.
+ */
+static Datum
+draw_again(Call *call, char *violation)
+{
+	Datum row = (Datum) 0;
+
+	for (uint64 i = 1; violation != NULL; i++)
+	{
+		if (i == MAX_DRAWS)
+			ereport(ERROR,
+					(errcode(ERRCODE_CHECK_VIOLATION),
+					 errmsg("none of %d rows that were drawn meets the constraints of the table",
+							MAX_DRAWS),
+					 errdetail("The last one violates %s.", violation),
+					 errhint("Draw rows of a type without constraints, or give some of the "
+							 "columns.")));
+		ae_generator_take(&call->generator, 0, call->values, call->missing, call->missing,
+						  (uint64) call->next ^ i << DRAW_SHIFT);
+		draw(&call->generator, 1);
+		row = form(call, 0);
+		violation = pgae_violation(call->constraints, row, call->optional);
+	}
+	return row;
+}
+
 /* The next row, in the current context. */
 static Datum
 next_row(Call *call)
 {
-	uint32 n_columns = call->scorer.model->schema.n_columns;
+	char *violation = NULL;
+	Datum row;
 
 	if (call->next == call->block_end)
 		draw_block(call);
-	ae_generator_values(call->drawn, call->null, &call->generator,
-						(size_t) (call->next - call->block));
-	for (uint32 c = 0; c < n_columns; c++)
-		call->null[c] = call->missing[c] && !call->null[c];
+	row = form(call, (size_t) (call->next - call->block));
+	if (call->constraints)
+		violation = pgae_violation(call->constraints, row, call->optional);
+	if (violation)
+		row = draw_again(call, violation);
 	call->next++;
-	return pgae_codec_form(call->cached->codec, call->row, call->drawn, call->null);
+	return row;
 }
 
 /*

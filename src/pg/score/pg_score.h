@@ -120,6 +120,17 @@ extern AeScorer *pgae_batch_take(PgaeBatch *batch);
  */
 extern PgaeBatch *pgae_look_ahead(PgaeCached *cached, const AeBundleRow *row, PgaeForward forward);
 
+/* ---- pg_constraint.c: whether a row may stand in the table of its type ---- */
+typedef struct PgaeConstraints PgaeConstraints;
+
+/* Of rows of that composite type, in the current context; NULL where there are none. */
+extern PgaeConstraints *pgae_constraints_of(Oid row_type);
+/*
+ * What a row violates, as the end of a sentence, palloc'd; NULL: nothing.  optional[natts]: attributes
+ * that may be NULL whatever the table says.
+ */
+extern char *pgae_violation(PgaeConstraints *constraints, Datum row, const bool *optional);
+
 /* ---- pg_score.c: a model and a row ---- */
 
 /*
