@@ -1,5 +1,5 @@
 /*
- * pg_compat.h: one spelling for PostgreSQL 13 to 18, that of the newest.
+ * pg_compat.h: one spelling for PostgreSQL 13 to 19, that of the newest.
  *
  * Every test of PG_VERSION_NUM stands here.  Include it after postgres.h; it knows
  * nothing of the extension.
@@ -15,9 +15,21 @@
 #include "storage/proc.h"
 #include "utils/guc.h"
 #include "utils/tuplesort.h"
+#include "utils/tuplestore.h"
 
 #if PG_VERSION_NUM < 130000
 #error "ae needs PostgreSQL 13 or newer"
+#endif
+
+/* ---- 19 ---- */
+
+/* What the planner's hook is given behind all else. */
+#if PG_VERSION_NUM >= 190000
+#define PGAE_PLANNER_PARAMETERS , struct ExplainState *explain
+#define PGAE_PLANNER_ARGUMENTS , explain
+#else
+#define PGAE_PLANNER_PARAMETERS
+#define PGAE_PLANNER_ARGUMENTS
 #endif
 
 /* ---- 18 ---- */

@@ -60,7 +60,8 @@ is_explain(const char *text)
 }
 
 static PlannedStmt *
-plan(Query *query, const char *text, int cursor_options, ParamListInfo params)
+plan(Query *query, const char *text, int cursor_options,
+	 ParamListInfo params PGAE_PLANNER_PARAMETERS)
 {
 	/* a cursor may be read backwards, or its row be the one to change */
 	bool wanted =
@@ -69,8 +70,8 @@ plan(Query *query, const char *text, int cursor_options, ParamListInfo params)
 	PlannedStmt *statement;
 
 	wanted = wanted && (force || pgae_has_uses()) && may_read_ahead(query);
-	statement = previous_planner ? previous_planner(query, text, cursor_options, params)
-								 : standard_planner(query, text, cursor_options, params);
+	statement = (previous_planner ? previous_planner : standard_planner)(
+		query, text, cursor_options, params PGAE_PLANNER_ARGUMENTS);
 	if (wanted)
 		pgae_wrap_statement(statement, force);
 	return statement;

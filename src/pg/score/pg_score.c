@@ -308,7 +308,7 @@ code_bits(const AeModel *model, const AeReal *code)
 	for (uint32 i = 0; i < n_code; i++)
 	{
 		if (code[i] > middle)
-			VARBITS(result)[i / BITS_PER_BYTE] |= (bits8) (HIGHBIT >> (i % BITS_PER_BYTE));
+			VARBITS(result)[i / BITS_PER_BYTE] |= (uint8) (HIGHBIT >> (i % BITS_PER_BYTE));
 	}
 	return PointerGetDatum(result);
 }
