@@ -17,12 +17,19 @@ INSERT INTO models SELECT 'lbfgs', ae.train(ARRAY["Weird, name", "select", b], a
 
 -- without what may differ from machine to machine
 CREATE FUNCTION masked(summary text) RETURNS text LANGUAGE sql AS
-$$ SELECT regexp_replace(regexp_replace(summary, '\d+\.\d+(e-?\d+)?\M', 'N', 'g'), '(weights of epoch|lbfgs,) \d+', '\1 M', 'g') $$;
+$$ SELECT regexp_replace(regexp_replace(regexp_replace(summary, '\d+\.\d+(e-?\d+)?\M', 'N', 'g'), '(weights of epoch|lbfgs,) \d+', '\1 M', 'g'),
+	'[^ -~\n]+', 'BARS') $$;
 \pset format unaligned
 \pset tuples_only on
 SELECT masked(ae.summary(model)) FROM models WHERE name = 'rows';
 SELECT masked(ae.summary(model)) FROM models WHERE name = 'arrays';
 SELECT masked(ae.summary(model)) FROM models WHERE name = 'lbfgs';
+-- a bar for each epoch, the first the highest: where the client can be sent such characters
+SELECT length(curve) AS bars, left(curve, 1) = chr(9608) AS highest, position(chr(9601) IN curve) > 1 AS lowest
+FROM (SELECT substring(ae.summary(model) FROM '([^ -~\n]+) loss') AS curve FROM models WHERE name = 'arrays') q;
+SET client_encoding = 'LATIN1';
+SELECT ae.summary(model) ~ 'loss in training by epoch' AS curve FROM models WHERE name = 'arrays';
+RESET client_encoding;
 \pset tuples_only off
 \pset format aligned
 

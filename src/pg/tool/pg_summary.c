@@ -7,6 +7,7 @@
 
 #include <math.h>
 
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 
 PG_FUNCTION_INFO_V1(pg_ae_summary);
@@ -319,6 +320,66 @@ summarize_target(StringInfo out, const PgaeModels *models)
 	appendStringInfoChar(out, '\n');
 }
 
+/* ---- the losses as a line of bars ---- */
+
+#define CURVE_BARS 32
+
+/* The mean loss of the epochs that bar i of n stands for; NaN for none that is finite. */
+static double
+loss_of_bar(const AeModel *model, uint32 i, uint32 n, bool validation)
+{
+	uint64 first = (uint64) i * model->n_history / n, end = (uint64) (i + 1) * model->n_history / n;
+	double sum = 0;
+	int count = 0;
+
+	for (uint64 e = first; e < end; e++)
+	{
+		const AeEpoch *epoch = &model->history[e];
+		double loss = (double) (validation ? epoch->validation_loss : epoch->train_loss);
+
+		if (isfinite(loss))
+		{
+			sum += loss;
+			count++;
+		}
+	}
+	return count > 0 ? sum / count : NAN;
+}
+
+/*
+ * How the loss of the first network fell: the shape of a curve, on a logarithmic scale where all
+ * losses are positive.  Left out where the client could not be sent such characters.
+ */
+static void
+summarize_curve(StringInfo out, const AeModel *model)
+{
+	static const char *const bars[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+	bool validation = !isnan(model->validation_loss);
+	uint32 n = Min(model->n_history, CURVE_BARS);
+	double at[CURVE_BARS], low = INFINITY, high = -INFINITY;
+
+	if (n < 3 || GetDatabaseEncoding() != PG_UTF8 || pg_get_client_encoding() != PG_UTF8)
+		return;
+	for (uint32 i = 0; i < n; i++)
+	{
+		at[i] = loss_of_bar(model, i, n, validation);
+		low = isnan(at[i]) ? low : Min(low, at[i]);
+	}
+	for (uint32 i = 0; i < n; i++)
+	{
+		at[i] = low > 0 ? log(at[i]) : at[i];
+		high = isnan(at[i]) ? high : Max(high, at[i]);
+	}
+	low = low > 0 ? log(low) : low;
+	if (!(high > low))
+		return;
+	appendStringInfoString(out, "             ");
+	for (uint32 i = 0; i < n; i++)
+		appendStringInfoString(
+			out, isnan(at[i]) ? " " : bars[(int) rint((at[i] - low) / (high - low) * 7)]);
+	appendStringInfo(out, " loss %s by epoch\n", validation ? "on validation rows" : "in training");
+}
+
 static void
 summarize_losses(StringInfo out, const PgaeModels *models)
 {
@@ -339,6 +400,7 @@ summarize_losses(StringInfo out, const PgaeModels *models)
 		appendStringInfo(out, ", %.4g by %u principal component%s", pca_loss,
 						 pgae_code_width(model), pgae_code_width(model) == 1 ? "" : "s");
 	appendStringInfoChar(out, '\n');
+	summarize_curve(out, model);
 	if (models->models[0]->calibration.n > 0)
 		appendStringInfo(out,
 						 "%s   median %.4g, 95 %% %.4g, 99 %% %.4g, largest %.4g, of " UINT64_FORMAT
