@@ -29,7 +29,7 @@ my @ENGINE_ORDER = (
 	[ 'loss', 'likelihood' ],
 	[ 'data', 'sketch bins' ],
 	[ 'data', 'scaler corrupt' ],
-	[ 'data', 'pairs' ],
+	[ 'data', 'intake pairs' ],
 	[ 'net', 'norm gate' ],
 	[ 'net', 'net' ],
 	[ 'train', 'options rows' ],

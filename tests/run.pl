@@ -176,7 +176,7 @@ sub run_libm
 {
 	my %allowed = map { $_ => 1, $_ . 'f' => 1 } qw(sqrt fma floor rint);
 	my @objects = grep { -e } glob('src/engine/*/ae_kernel*.o'),
-	  map { glob("src/engine/*/ae_$_.o") } qw(score bundle impute loss scaler pairs calibration prototype extreme verdict topk gate);
+	  map { glob("src/engine/*/ae_$_.o") } qw(score bundle impute loss scaler intake pairs calibration prototype extreme verdict topk gate);
 	my $libm = qx(\${CC:-cc} -print-file-name=libm.so.6);
 	my %libm;
 

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "ae_intake.h"
 #include "ae_rng.h"
 #include "ae_scaler.h"
 
@@ -339,6 +340,73 @@ test_unseen_level(void **state)
 	column.other = 2; /* rare ones share an input: an unseen one is a rare one */
 	assert_true(!ae_column_is_known(&column));
 	assert_true(ae_scaler_unseen(NULL, &schema, &(double){-1}, present) == 0);
+}
+
+/*
+ * Rows with gaps, infinities and values never seen: what an intake makes of them is what the scaler
+ * does, to the bit, whatever kinds and scalings stand side by side.
+ */
+static void
+test_intake(void **state)
+{
+	static const double odd[] = {NAN, INFINITY, -INFINITY, 1e300, -1e300, 0.0, -0.0, 7.0};
+	const AeKind kinds[MAX_COLUMNS] = {AE_KIND_NUMBER,  AE_KIND_NUMBER, AE_KIND_NUMBER,
+									   AE_KIND_BOOLEAN, AE_KIND_NUMBER, AE_KIND_TIME,
+									   AE_KIND_NUMBER,  AE_KIND_NUMBER};
+	_Alignas(64) static char block[4096];
+	double rows[20 * MAX_COLUMNS];
+
+	(void) state;
+	for (uint32_t i = 0; i < 20 * MAX_COLUMNS; i++)
+		rows[i] = i % MAX_COLUMNS == 3   ? i / MAX_COLUMNS % 2
+				  : i % MAX_COLUMNS == 6 ? 3.0
+										 : floor(20.0 * uniform(i, 3)) / 3.0;
+	for (int trial = 0; trial < 4; trial++)
+	{
+		AeArena arena = {block, 0, false};
+		AeIntake intake;
+
+		memset(&t, 0, sizeof t);
+		for (uint32_t c = 0; c < MAX_COLUMNS; c++)
+		{
+			t.columns[c].kind = kinds[c];
+			t.columns[c].scaling = AE_SCALING_STANDARD;
+		}
+		t.columns[3].scaling = AE_SCALING_NONE;
+		t.columns[1].scaling = trial == 1 ? AE_SCALING_LOG : AE_SCALING_ROBUST;
+		t.columns[2].scaling = trial == 2 ? AE_SCALING_QUANTILE : AE_SCALING_MINMAX;
+		t.schema.clip = trial == 3 ? 1.5 : 0.0;
+		assert_int_equal(fit_columns(&t, MAX_COLUMNS, rows, 20), AE_OK);
+		t.columns[6].unseen = 5.0;
+		ae_intake_place(&intake, &arena, &t.schema);
+		assert_true(arena.used <= sizeof block);
+		ae_intake_init(&intake, &t.schema);
+		assert_int_equal(intake.n_priced, 1);
+		for (uint32_t i = 0; i < 500; i++)
+		{
+			double values[MAX_COLUMNS], parts[MAX_COLUMNS] = {0}, others[MAX_COLUMNS] = {0};
+			AeReal cells[MAX_COLUMNS], again[MAX_COLUMNS];
+			bool missing[MAX_COLUMNS];
+
+			for (uint32_t c = 0; c < MAX_COLUMNS; c++)
+			{
+				uint32_t k = draw(i * MAX_COLUMNS + c, 4);
+
+				missing[c] = i % 3 == 1 && k % 5 == 0;
+				values[c] = missing[c] ? 0.0 : rows[k % 20 * MAX_COLUMNS + c];
+				if (i % 3 == 2 && k % 7 == 0)
+					values[c] = odd[k / 7 % 8];
+			}
+			memset(cells, 0x55, sizeof cells);
+			memset(again, 0x55, sizeof again);
+			assert_int_equal(ae_intake_apply(again, &intake, values, missing),
+							 ae_scaler_apply(cells, &t.schema, values, missing));
+			assert_memory_equal(cells, again, sizeof cells);
+			assert_true(ae_intake_unseen(others, &intake, values, missing) ==
+						ae_scaler_unseen(parts, &t.schema, values, missing));
+			assert_memory_equal(parts, others, sizeof parts);
+		}
+	}
 }
 
 static void
@@ -1034,6 +1102,7 @@ main(void)
 		cmocka_unit_test(test_bounded),
 		cmocka_unit_test(test_unseen),
 		cmocka_unit_test(test_unseen_level),
+		cmocka_unit_test(test_intake),
 		cmocka_unit_test(test_extreme_values),
 		cmocka_unit_test(test_extreme_columns),
 		cmocka_unit_test(test_nulls),

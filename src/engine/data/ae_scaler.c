@@ -621,11 +621,17 @@ value_among_knots(const AeColumn *column, double z)
 	return column->knots[k] + (at - k) * (column->knots[k + 1] - column->knots[k]);
 }
 
+double
+ae_scaler_limit(const AeColumn *column, double clip)
+{
+	return clip > 0.0 && ae_kind_is_scaled(column->kind) ? clip : AE_SCALED_MAX;
+}
+
 /* One value in scaled units; whatever overflows is clamped, and whatever is beyond clip. */
 static AeReal
 scaled(const AeColumn *column, double clip, double value)
 {
-	double limit = clip > 0.0 && ae_kind_is_scaled(column->kind) ? clip : AE_SCALED_MAX;
+	double limit = ae_scaler_limit(column, clip);
 
 	if (column->scaling == AE_SCALING_QUANTILE)
 		value = place_among_knots(column, value);
@@ -712,11 +718,11 @@ ae_column_knows(const AeColumn *column, double value)
 	return value >= column->min - noise && value <= column->max + noise;
 }
 
-/* What the source column first .. end - 1 costs; NaN: it is NULL. */
-static double
-source_unseen(const AeSchema *schema, const double *values, const bool *missing, uint32_t first,
-			  uint32_t end)
+double
+ae_scaler_source_unseen(const AeSchema *schema, const double *values, const bool *missing,
+						uint32_t first)
 {
+	uint32_t end = ae_schema_source_end(schema, first);
 	double cost = NAN;
 
 	for (uint32_t c = first; c < end; c++)
@@ -743,7 +749,7 @@ ae_scaler_unseen(double *parts, const AeSchema *schema, const double *values, co
 
 		end = ae_schema_source_end(schema, c);
 		if (schema->columns[c].unseen > 0.0)
-			cost = source_unseen(schema, values, missing, c, end);
+			cost = ae_scaler_source_unseen(schema, values, missing, c);
 		for (uint32_t e = c; parts && e < end; e++)
 			parts[e] = e == c ? cost : 0.0;
 		sum += cost > 0.0 ? cost : 0.0;
@@ -754,9 +760,16 @@ ae_scaler_unseen(double *parts, const AeSchema *schema, const double *values, co
 int
 ae_scaler_apply(AeReal *cells, const AeSchema *schema, const double *values, const bool *missing)
 {
+	return ae_scaler_apply_some(cells, schema, values, missing, 0, schema->n_columns);
+}
+
+int
+ae_scaler_apply_some(AeReal *cells, const AeSchema *schema, const double *values,
+					 const bool *missing, uint32_t first, uint32_t end)
+{
 	int bad = -1;
 
-	for (uint32_t c = 0; c < schema->n_columns; c++)
+	for (uint32_t c = first; c < end; c++)
 	{
 		const AeColumn *column = &schema->columns[c];
 		double value = values[c];

@@ -303,6 +303,13 @@ bool ae_column_knows(const AeColumn *column, double value);
 double ae_scaler_unseen(double *parts, const AeSchema *schema, const double *values,
 						const bool *missing);
 
+/* The same of the source column that starts at first. */
+double ae_scaler_source_unseen(const AeSchema *schema, const double *values, const bool *missing,
+							   uint32_t first);
+
+/* The largest scaled number of a column, where clip is the schema's. */
+double ae_scaler_limit(const AeColumn *column, double clip);
+
 /*
  * cells from values[n_columns] and missing[n_columns] of one row; where NULL is a level, a missing
  * value is that level.  Returns -1, or the index of
@@ -311,6 +318,9 @@ double ae_scaler_unseen(double *parts, const AeSchema *schema, const double *val
  */
 int ae_scaler_apply(AeReal *cells, const AeSchema *schema, const double *values,
 					const bool *missing);
+/* The same of columns first .. end - 1 alone. */
+int ae_scaler_apply_some(AeReal *cells, const AeSchema *schema, const double *values,
+						 const bool *missing, uint32_t first, uint32_t end);
 
 /*
  * values[n_columns] from outputs in scaled units (probabilities for booleans, BCE numbers and

@@ -78,6 +78,7 @@ place_packed(AePacked *packed, Panels *panels, AeArena *arena, const AeModel *mo
 	packed->layout = ae_arena_place(arena, 1, sizeof(AeLayout));
 	packed->blocks = ae_arena_place(arena, layout->n_blocks, sizeof(AeBlock));
 	ae_distance_place(&packed->distance, arena, &model->prototypes, layout);
+	ae_intake_place(&packed->intake, arena, &model->schema);
 	panels->head = NULL;
 	if (net->n_target > 0)
 		panels->head =
@@ -123,6 +124,7 @@ ae_packed_init(AePacked *packed, void *block, const AeModel *model, const AeKern
 	place_packed(packed, &panels, &arena, model);
 	ae_layout_scored(packed->layout, packed->blocks, &net->layout);
 	ae_distance_init(&packed->distance, &model->prototypes, &net->layout, kernels);
+	ae_intake_init(&packed->intake, &model->schema);
 	for (uint32_t l = 0; l < net->n_layers; l++)
 	{
 		const AeReal *weights = model->params + ae_net_offset(net, l);
@@ -250,11 +252,11 @@ ae_scorer_use(AeScorer *scorer, uint32_t member)
 int
 ae_scorer_take(AeScorer *scorer, size_t i, const double *values, const bool *missing)
 {
-	const AeSchema *schema = &scorer->model->schema;
+	const AeIntake *intake = &scorer->network->intake;
 	AeReal *cells = scorer->cells + i * ae_layout_cells(&scorer->model->net.layout);
 
-	scorer->unseen[i] = ae_scaler_unseen(i == 0 ? scorer->parts : NULL, schema, values, missing);
-	return ae_scaler_apply(cells, schema, values, missing);
+	scorer->unseen[i] = ae_intake_unseen(i == 0 ? scorer->parts : NULL, intake, values, missing);
+	return ae_intake_apply(cells, intake, values, missing);
 }
 
 static bool

@@ -6,6 +6,7 @@
 #ifndef AE_SCORE_H
 #define AE_SCORE_H
 
+#include "ae_intake.h"
 #include "ae_kernel.h"
 #include "ae_model.h"
 #include "ae_prototype.h"
@@ -29,6 +30,7 @@ typedef struct AePacked
 	const AeReal *spread_panels; /* of the head that gives log variances of the code, or NULL */
 	AeLikelihood likelihood; /* of rows given their code; its blocks NULL without distribution */
 	AeDistance distance;     /* to the prototypes */
+	AeIntake intake;         /* of rows */
 } AePacked;
 
 /* Bytes of the block for ae_packed_init. */
