@@ -34,6 +34,10 @@ INSERT INTO models SELECT 'arrays', ae.train(x, ae.options(updates => 50)) FROM 
 INSERT INTO models SELECT 'codes', ae.train(x, ae.options(code => 2, updates => 50)) FROM arrays WHERE NOT x && '{Infinity}';
 INSERT INTO models SELECT 'rows', ae.train(w, ae.options(exclude => '{id,gone}', updates => 50)) FROM whole w;
 INSERT INTO models SELECT 'rowcodes', ae.train(w, ae.options(exclude => '{id,gone}', code => 2, updates => 50)) FROM whole w;
+INSERT INTO models SELECT 'three', ae.train(ARRAY[a, b, id]::real[], ae.options(updates => 50)) FROM whole;
+INSERT INTO models SELECT 'threecodes', ae.train(ARRAY[a, b, id]::real[], ae.options(code => 2, updates => 50)) FROM whole;
+INSERT INTO models SELECT 'level', ae.train(w, ae.options(exclude => '{id,gone}', updates => 50) || ae.target('k')) FROM whole w;
+INSERT INTO models SELECT 'number', ae.train(w, ae.options(exclude => '{id,gone}', folds => 1, updates => 50) || ae.target('c')) FROM whole w;
 SELECT ae.save_model('batch_rows', model) IS NOT NULL AS saved FROM models WHERE name = 'rows';
 ANALYZE;
 
@@ -75,22 +79,29 @@ END $$;
 CREATE TABLE functions (function text, codes boolean);
 INSERT INTO functions VALUES ('ae.reconstruction_error(%s)', false), ('ae.raw_score(%s)', false), ('ae.p_value(%s)', false),
   ('ae.anomaly_score(%s)', false), ('ae.is_anomaly(%s)', false), ('ae.is_anomaly(%s, 0.2)', false), ('ae.encode(%s)', true), ('ae.encode_bits(%s)::text', true);
-CREATE TABLE forms (form text, query text, argument text);
+CREATE TABLE forms (form text, query text, argument text, scores text, codes text);
 INSERT INTO forms VALUES
-  ('array', 'arrays', 'x'),
-  ('array in a condition', 'arrays WHERE g < 3', 'x'),
-  ('whole row', 'whole w', 'w'),
-  ('row with names', 'whole w', 'ROW(a, b, c, k, t, f, l)'),
-  ('dropped column', 'dropped w', 'w'),
-  ('partitions', 'parted p', 'p'),
-  ('subquery', '(SELECT id, a, b, c, k, t, f, l FROM whole OFFSET 0) s', 's'),
-  ('join', 'whole w JOIN arrays a USING (id)', 'w'),
-  ('outer join', 'arrays a LEFT JOIN (SELECT * FROM whole WHERE id < 300) w USING (id)', 'w');
+  ('array', 'arrays', 'x', 'arrays', 'codes'),
+  ('array in a condition', 'arrays WHERE g < 3', 'x', 'arrays', 'codes'),
+  ('array of columns', 'whole', 'ARRAY[a, b, id]::real[]', 'three', 'threecodes'),
+  ('array of double precision', 'whole', 'ARRAY[a, b, id]', 'three', 'threecodes'),
+  ('whole row', 'whole w', 'w', 'rows', 'rowcodes'),
+  ('row of columns', 'whole w', 'ROW(a, b, c, k, t, f, l)', 'rows', 'rowcodes'),
+  ('dropped column', 'dropped w', 'w', 'rows', 'rowcodes'),
+  ('partitions', 'parted p', 'p', 'rows', 'rowcodes'),
+  ('subquery', '(SELECT id, a, b, c, k, t, f, l FROM whole OFFSET 0) s', 's', 'rows', 'rowcodes'),
+  ('join', 'whole w JOIN arrays a USING (id)', 'w', 'rows', 'rowcodes'),
+  ('outer join', 'arrays a LEFT JOIN (SELECT * FROM whole WHERE id < 300) w USING (id)', 'w', 'rows', 'rowcodes');
 SELECT form, regexp_replace(function, '\(.*?(, 0.2)?\)', '\1') AS function, c.*
-FROM forms, functions, LATERAL compare(format('SELECT id, %s AS v FROM %s',
-       format(function, format('(SELECT model FROM models WHERE name = %L), %s', CASE WHEN argument = 'x' THEN CASE WHEN codes THEN 'codes' ELSE 'arrays' END
-                                ELSE CASE WHEN codes THEN 'rowcodes' ELSE 'rows' END END, argument)), query)) c
+FROM forms f, functions n, LATERAL compare(format('SELECT id, %s AS v FROM %s',
+       format(function, format('(SELECT model FROM models WHERE name = %L), %s', CASE WHEN n.codes THEN f.codes ELSE scores END, argument)), query)) c
 ORDER BY form, function;
+SELECT compare('SELECT id, ae.predict((SELECT model FROM models WHERE name = ''level''), w) AS p FROM whole w');
+SELECT compare('SELECT id, ae.predict((SELECT model FROM models WHERE name = ''number''), ROW(a, b, k, t, f, l)) AS p FROM whole w');
+SELECT compare('SELECT id, ae.reconstruct((SELECT model FROM models WHERE name = ''arrays''), x) AS r FROM arrays');
+SELECT compare('SELECT id, ae.reconstruct((SELECT model FROM models WHERE name = ''three''), ARRAY[a, b, id]) AS r FROM whole');
+-- not of rows, where a column's type may refuse
+SELECT compare('SELECT id, ae.reconstruct((SELECT model FROM models WHERE name = ''rows''), w) AS r FROM whole w');
 
 -- models: by name, by parameter, several beside each other
 SELECT compare('SELECT id, ae.anomaly_score(''batch_rows'', w) FROM whole w');
@@ -187,6 +198,9 @@ SELECT rows_before_error('SELECT ae.raw_score((SELECT model FROM models WHERE na
 SELECT rows_before_error('SELECT ae.encode((SELECT model FROM models WHERE name = ''arrays''), x) FROM broken');
 SELECT rows_before_error('SELECT ae.raw_score(''\x00''::bytea, x) FROM broken');
 SELECT count(r) FROM (SELECT ae.raw_score((SELECT model FROM models WHERE name = 'arrays'), x) AS r FROM broken LIMIT 119) s;
+UPDATE whole SET b = 1e300 WHERE id = 400;
+SELECT rows_before_error('SELECT ae.raw_score((SELECT model FROM models WHERE name = ''three''), ARRAY[a, b, id]::real[]) FROM whole ORDER BY id');
+SELECT count(r) FROM (SELECT ae.raw_score((SELECT model FROM models WHERE name = 'three'), ARRAY[a, b, id]::real[]) AS r FROM whole LIMIT 390) s;
 SELECT rows_before_error('SELECT ae.raw_score((SELECT model FROM models WHERE name = ''arrays''), x) FROM broken');
 
 -- a setting that changes between planning and execution; two executions of one plan at a time

@@ -131,6 +131,24 @@ ae_bundle_take(AeSight *sight, AeBundleScorer *scorer, const AeBundleRow *row)
 	return fold;
 }
 
+size_t
+ae_bundle_take_fold(AeSight *sights, AeBundleScorer *scorer, uint32_t fold, const AeBundleRow *rows,
+					size_t n)
+{
+	AeScorer *to = &scorer->fold[fold];
+	size_t n_taken = 0;
+
+	ae_scorer_use(to, 0);
+	for (size_t i = 0; i < n; i++)
+	{
+		if (rows[i].fold != fold)
+			continue;
+		sights[i] = take(to, n_taken, &rows[i]);
+		scorer->place[n_taken++] = i;
+	}
+	return n_taken;
+}
+
 /* The next rows that a fold judges, from *at on, into its scorer; how many it can see. */
 static size_t
 gather(AeScore *scores, AeBundleScorer *scorer, uint32_t fold, const AeBundleRow *rows, size_t n,

@@ -95,6 +95,13 @@ void ae_bundle_score(AeScore *scores, AeBundleScorer *scorer, const AeBundleRow 
  */
 AeScorer *ae_bundle_take(AeSight *sight, AeBundleScorer *scorer, const AeBundleRow *row);
 
+/*
+ * The same of those of n rows that are of that fold, as rows 0, 1, ...; returns how many, and
+ * scorer->place says which.  n <= batch; sights: n, of which those of the fold are set.
+ */
+size_t ae_bundle_take_fold(AeSight *sights, AeBundleScorer *scorer, uint32_t fold,
+						   const AeBundleRow *rows, size_t n);
+
 /* ---- what the members of a fold say of the rows in their scorer ---- */
 
 /*

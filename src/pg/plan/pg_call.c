@@ -7,6 +7,9 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
+#include "access/transam.h"
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -39,12 +42,106 @@ is_model(Node *model)
 	return !contain_var_clause(model) && !contain_volatile_functions(model) && !is_odd(model, NULL);
 }
 
+/* ---- rows made of columns ---- */
+
+static bool
+is_number(Oid type)
+{
+	return type == FLOAT4OID || type == FLOAT8OID || type == INT2OID || type == INT4OID ||
+		   type == INT8OID;
+}
+
+/* The column of a field, or NULL; an element may be cast by the server's own cast to a float. */
+static Var *
+column_of(Node *field, Oid element)
+{
+	FuncExpr *cast = (FuncExpr *) field;
+
+	if (OidIsValid(element) && IsA(field, FuncExpr) && cast->funcid < FirstNormalObjectId &&
+		(cast->funcformat == COERCE_EXPLICIT_CAST || cast->funcformat == COERCE_IMPLICIT_CAST) &&
+		(element == FLOAT4OID || element == FLOAT8OID) && list_length(cast->args) == 1)
+		field = linitial(cast->args);
+	if (!IsA(field, Var) || ((Var *) field)->varattno <= 0)
+		return NULL;
+	if (OidIsValid(element) && !is_number(((Var *) field)->vartype))
+		return NULL;
+	return (Var *) field;
+}
+
+bool
+pgae_row_fields(PgaeFields *fields, Node *row)
+{
+	ArrayExpr *array = (ArrayExpr *) row;
+	RowExpr *record = (RowExpr *) row;
+	Oid element = InvalidOid;
+	List *list = NIL;
+	ListCell *cell;
+
+	fields->n = 0;
+	if (IsA(row, ArrayExpr) && !array->multidims && is_number(array->element_typeid))
+	{
+		fields->type = element = array->element_typeid;
+		list = array->elements;
+	}
+	else if (IsA(row, RowExpr) && record->row_typeid == RECORDOID)
+	{
+		fields->type = RECORDOID;
+		list = record->args;
+	}
+	fields->att = palloc(sizeof(AttrNumber) * Max(list_length(list), 1));
+	fields->from = palloc(sizeof(Oid) * Max(list_length(list), 1));
+	foreach (cell, list)
+	{
+		Var *column = column_of(lfirst(cell), element);
+
+		if (column == NULL)
+			return false;
+		fields->att[fields->n] = column->varattno;
+		fields->from[fields->n++] = column->vartype;
+	}
+	return fields->n > 0;
+}
+
+bool
+pgae_element(double *value, Datum datum, Oid from, Oid to)
+{
+	double wide;
+
+	switch (from)
+	{
+		case INT2OID:
+			wide = DatumGetInt16(datum);
+			break;
+		case INT4OID:
+			wide = DatumGetInt32(datum);
+			break;
+		case INT8OID:
+			/* rounded once */
+			*value = to == FLOAT4OID ? (double) (float4) DatumGetInt64(datum)
+									 : (double) DatumGetInt64(datum);
+			return true;
+		case FLOAT4OID:
+			wide = DatumGetFloat4(datum);
+			break;
+		default:
+			wide = DatumGetFloat8(datum);
+			break;
+	}
+	*value = to == FLOAT4OID ? (double) (float4) wide : wide;
+	return (isinf(wide) || !isinf(*value)) && (wide == 0 || *value != 0);
+}
+
+/* ---- calls ---- */
+
 /* What can be evaluated of rows that nobody has asked for; reading a document may fail. */
 static bool
 is_row(Node *row)
 {
 	Node *inner = row;
+	PgaeFields fields;
 
+	if (pgae_row_fields(&fields, row))
+		return true;
 	while (IsA(inner, ConvertRowtypeExpr))
 		inner = (Node *) ((ConvertRowtypeExpr *) inner)->arg;
 	if (getBaseType(exprType(row)) == JSONBOID)
@@ -76,6 +173,9 @@ pgae_call_parts(PgaeCallParts *parts, Node *node)
 		if (!(parts->contamination >= 0 && parts->contamination <= 1))
 			return false;
 	}
+	/* forming a row may fail at a column's type */
+	if (parts->use->forward == PGAE_OUTPUTS && !OidIsValid(get_element_type(exprType(parts->row))))
+		return false;
 	return is_model(parts->model) && is_row(parts->row);
 }
 

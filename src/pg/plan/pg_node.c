@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "catalog/pg_type.h"
 #include "commands/explain.h"
 #include "executor/executor.h"
 #include "nodes/makefuncs.h"
@@ -36,8 +37,12 @@ typedef struct Subject
 	int16 model_len;
 	bool model_by_value;
 	AttrNumber row_att; /* a column that is the row; 0: */
-	Oid row_type;       /* rows of the table, or else an expression */
-	ExprState *row;
+	Oid row_type;       /* rows of the table, or */
+	PgaeFields fields;  /* made of columns (n > 0), or else */
+	ExprState *row;     /* an expression */
+	double *numbers;    /* of fields */
+	Datum *values;
+	bool *nulls;
 } Subject;
 
 struct NodeState
@@ -86,6 +91,47 @@ same_model(const Subject *subject, uint32 i)
 		   datumIsEqual(here, there, subject->model_by_value, subject->model_len);
 }
 
+/* The argument of the calls in row i, in the context of peeking. */
+static Datum
+peek_argument(Subject *subject, uint32 i, bool *isnull)
+{
+	NodeState *node = subject->node;
+
+	if (subject->row_att != 0)
+		return slot_getattr(node->rows[i], subject->row_att, isnull);
+	show_row(node->peek, node->rows[i], node->n_needed);
+	node->peek_context->ecxt_scantuple = node->peek;
+	return ExecEvalExpr(subject->row, node->peek_context, isnull);
+}
+
+static Datum
+argument_of(PgaeAhead *ahead, uint32 i)
+{
+	bool isnull;
+
+	return peek_argument((Subject *) ahead, i, &isnull);
+}
+
+/* A row made of columns. */
+static const PgaeRow *
+peek_fields(Subject *subject, TupleTableSlot *slot, PgaeCodec *codec)
+{
+	const PgaeFields *fields = &subject->fields;
+
+	for (int f = 0; f < fields->n; f++)
+	{
+		subject->values[f] = slot_getattr(slot, fields->att[f], &subject->nulls[f]);
+		subject->numbers[f] = 0;
+		if (fields->type != RECORDOID && !subject->nulls[f] &&
+			!pgae_element(&subject->numbers[f], subject->values[f], fields->from[f], fields->type))
+			return NULL;
+	}
+	if (fields->type == RECORDOID)
+		return pgae_codec_peek_apart(codec, RECORDOID, fields->n, subject->values, subject->nulls);
+	return pgae_codec_peek_numbers(codec, fields->type, fields->n, subject->numbers,
+								   subject->nulls);
+}
+
 /* The row of a subject in row i, as the codec has it, or NULL. */
 static const PgaeRow *
 read_row(PgaeAhead *ahead, uint32 i, PgaeCodec *codec, bool *other)
@@ -96,7 +142,6 @@ read_row(PgaeAhead *ahead, uint32 i, PgaeCodec *codec, bool *other)
 	MemoryContext old;
 	const PgaeRow *read = NULL;
 	bool isnull;
-	Datum row;
 
 	if (codec == NULL)
 		return NULL;
@@ -110,19 +155,15 @@ read_row(PgaeAhead *ahead, uint32 i, PgaeCodec *codec, bool *other)
 	if (OidIsValid(subject->row_type))
 	{
 		slot_getallattrs(slot);
-		read =
-			pgae_codec_peek_apart(codec, subject->row_type, -1, slot->tts_values, slot->tts_isnull);
+		read = pgae_codec_peek_apart(codec, subject->row_type, slot->tts_tupleDescriptor->natts,
+									 slot->tts_values, slot->tts_isnull);
 	}
+	else if (subject->fields.n > 0)
+		read = peek_fields(subject, slot, codec);
 	else
 	{
-		if (subject->row_att != 0)
-			row = slot_getattr(slot, subject->row_att, &isnull);
-		else
-		{
-			show_row(node->peek, slot, node->n_needed);
-			node->peek_context->ecxt_scantuple = node->peek;
-			row = ExecEvalExpr(subject->row, node->peek_context, &isnull);
-		}
+		Datum row = peek_argument(subject, i, &isnull);
+
 		if (!isnull)
 			read = pgae_codec_peek(codec, row);
 	}
@@ -310,6 +351,7 @@ begin_subject(NodeState *node, Subject *subject, const PgaeCallParts *parts, int
 	ahead->calls = palloc0(sizeof(PgaeAheadCall) * n_calls);
 	ahead->results = node->results;
 	ahead->read = read_row;
+	ahead->argument = argument_of;
 	for (int f = 0; f < PGAE_N_FORWARDS; f++)
 		ahead->tried[f] = palloc0(sizeof(bool) * node->capacity);
 	if (IsA(parts->model, Var))
@@ -325,8 +367,15 @@ begin_subject(NodeState *node, Subject *subject, const PgaeCallParts *parts, int
 		subject->row_att = row->varattno;
 	else if (IsA(row, Var) && row->vartype == tupdesc->tdtypeid)
 		subject->row_type = row->vartype;
+	else if (pgae_row_fields(&subject->fields, (Node *) row))
+	{
+		subject->numbers = palloc(sizeof(double) * subject->fields.n);
+		subject->values = palloc(sizeof(Datum) * subject->fields.n);
+		subject->nulls = palloc(sizeof(bool) * subject->fields.n);
+	}
 	else
-		subject->row = ExecInitExpr((Expr *) row, &node->css.ss.ps);
+		subject->fields.n = 0;
+	subject->row = ExecInitExpr((Expr *) row, &node->css.ss.ps);
 	pgae_ahead_publish(ahead, node->css.ss.ps.state->es_query_cxt);
 }
 

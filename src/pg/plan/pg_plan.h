@@ -41,6 +41,22 @@ typedef struct PgaeCallParts
  * its row such that evaluating it cannot fail.
  */
 extern bool pgae_call_parts(PgaeCallParts *parts, Node *node);
+/* A row made of columns, which need not be formed to be read. */
+typedef struct PgaeFields
+{
+	Oid type; /* of ARRAY[...]: of its elements; of ROW(...): RECORD */
+	int n;
+	AttrNumber *att; /* the columns, */
+	Oid *from;       /* and their types: of an array's elements, before they are cast */
+} PgaeFields;
+
+/* The fields of an array of numbers, or of a nameless row, if it is made of columns alone. */
+extern bool pgae_row_fields(PgaeFields *fields, Node *row);
+/*
+ * An element of an array from its column, as the cast makes it; false if the cast would fail.
+ */
+extern bool pgae_element(double *value, Datum datum, Oid from, Oid to);
+
 /*
  * Adds to *calls those that are sure to be made when expression is evaluated, each once.
  * in_aggregates: only those in arguments of aggregates, for each of their rows.

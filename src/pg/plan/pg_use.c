@@ -62,8 +62,10 @@ know_functions(void)
 	knowing = true; /* unless a message comes in meanwhile */
 	n_known = 0;
 	schema = get_namespace_oid("ae", true);
-	for (int i = 0; OidIsValid(schema) && i < pgae_n_uses; i++)
-		n = look_up(n, &pgae_uses[i], schema);
+	for (int i = 0; OidIsValid(schema) && i < pgae_n_score_uses; i++)
+		n = look_up(n, &pgae_score_uses[i], schema);
+	if (OidIsValid(schema))
+		n = look_up(n, &pgae_predict_use, schema);
 	n_known = n;
 }
 

@@ -226,6 +226,16 @@ pgae_codec_check_form(const PgaeCodec *codec)
 			 errhint("Make it a row of your table: jsonb_populate_record(NULL::my_table, ...).")));
 }
 
+bool
+pgae_codec_forms_quietly(const PgaeCodec *codec)
+{
+	const PgaePart *part = &codec->array;
+
+	return codec->is_array && part->type == part->base && part->typmod == -1 &&
+		   !OidIsValid(part->cast) && getBaseType(part->element_type) == part->element_type &&
+		   part->element != PGAE_CONV_NUMERIC;
+}
+
 /* Errors of typmods and domains name the column in their context. */
 Datum
 pgae_codec_form(PgaeCodec *codec, Datum row, const double *values, const bool *replace)

@@ -7,6 +7,7 @@
 #include <math.h>
 
 #include "access/tupmacs.h"
+#include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -439,14 +440,30 @@ plan_is_quiet(const PgaeCodec *codec)
 }
 
 const PgaeRow *
-pgae_codec_peek_apart(PgaeCodec *codec, Oid type, int32 typmod, const Datum *values,
-					  const bool *nulls)
+pgae_codec_peek_apart(PgaeCodec *codec, Oid type, int n, const Datum *values, const bool *nulls)
 {
+	/* what a call gives as its row is always of one type, so any record will be that */
+	int32 typmod = type == RECORDOID ? codec->plan.typmod : -1;
+
 	if (codec->is_array || codec->is_json || !pgae_codec_plan_fits(codec, type, typmod) ||
-		!plan_is_quiet(codec))
+		n != codec->plan.tupdesc->natts || !plan_is_quiet(codec))
 		return NULL;
 	codec->row.any_missing = false;
 	return read_sources(codec, values, nulls, true) ? finish_row(codec) : NULL;
+}
+
+const PgaeRow *
+pgae_codec_peek_numbers(PgaeCodec *codec, Oid type, int n, const double *values, const bool *nulls)
+{
+	PgaeRow *row = &codec->row;
+
+	if (!codec->is_array || codec->array_cast_changes != pgae_cast_changes ||
+		codec->array.type != get_array_type(type) || codec->sources[0].n != (uint32) n)
+		return NULL;
+	row->any_missing = memchr(nulls, true, n) != NULL;
+	memcpy(row->values, values, n * sizeof(double));
+	memcpy(row->missing, nulls, n * sizeof(bool));
+	return finish_row(codec);
 }
 
 const PgaeRow *

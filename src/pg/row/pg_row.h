@@ -286,12 +286,15 @@ extern void pgae_codec_choose(PgaeCodec *codec, unsigned fold);
 
 /*
  * In scoring: the same of a row that may never be asked for.  It raises nothing, runs nobody's code
- * and compiles nothing: NULL where pgae_codec_read does any of that.  The second form is of a row
- * of that type taken apart.
+ * and compiles nothing: NULL where pgae_codec_read does any of that.  Other forms are of a row taken
+ * apart into n attributes, of that type, and of the n elements of an array (NULL: 0) of that element
+ * type; the call's own row must have been read before.
  */
 extern const PgaeRow *pgae_codec_peek(PgaeCodec *codec, Datum row);
-extern const PgaeRow *pgae_codec_peek_apart(PgaeCodec *codec, Oid type, int32 typmod,
-											const Datum *values, const bool *nulls);
+extern const PgaeRow *pgae_codec_peek_apart(PgaeCodec *codec, Oid type, int n, const Datum *values,
+											const bool *nulls);
+extern const PgaeRow *pgae_codec_peek_numbers(PgaeCodec *codec, Oid type, int n,
+											  const double *values, const bool *nulls);
 
 /*
  * The row, of its own type, with the model's columns replaced by values, those of
@@ -311,6 +314,9 @@ extern bool *pgae_codec_known(const PgaeCodec *codec);
  * for a type without columns of its own, record.
  */
 extern Datum pgae_codec_empty_row(const PgaeCodec *codec);
+
+/* Whether pgae_codec_form cannot fail: rows are arrays of numbers, and no domain has a say. */
+extern bool pgae_codec_forms_quietly(const PgaeCodec *codec);
 
 /*
  * The source column that starts at values[column] as text: as it stands in the row, and as

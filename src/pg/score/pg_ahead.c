@@ -50,6 +50,7 @@ pgae_batch_create(const AeBundle *bundle, uint32 wanted, MemoryContext context)
 	batch->rows = MemoryContextAlloc(context, wanted * sizeof(AeBundleRow));
 	batch->place = MemoryContextAlloc(context, wanted * sizeof(uint32));
 	batch->scores = MemoryContextAlloc(context, wanted * sizeof(AeScore));
+	batch->sights = MemoryContextAlloc(context, wanted * sizeof(AeSight));
 	batch->values =
 		MemoryContextAllocHuge(context, wanted * n_columns * bundle->n_folds * sizeof(double));
 	batch->missing = MemoryContextAllocHuge(context, wanted * n_columns * sizeof(bool));
@@ -75,14 +76,10 @@ pgae_batch_add(PgaeBatch *batch, const AeBundleRow *row, uint32 place)
 }
 
 AeScorer *
-pgae_batch_take(PgaeBatch *batch)
+pgae_batch_take(PgaeBatch *batch, uint32 fold, size_t *n)
 {
-	AeScorer *scorer = &batch->scorer.fold[0];
-
-	ae_scorer_use(scorer, 0);
-	for (uint32 i = 0; i < batch->n; i++)
-		ae_scorer_take(scorer, i, batch->rows[i].values, batch->rows[i].missing);
-	return scorer;
+	*n = ae_bundle_take_fold(batch->sights, &batch->scorer, fold, batch->rows, batch->n);
+	return &batch->scorer.fold[fold];
 }
 
 /* ---- what nodes have read ---- */
@@ -152,4 +149,18 @@ pgae_look_ahead(PgaeCached *cached, const AeBundleRow *row, PgaeForward forward)
 		}
 	}
 	return batch;
+}
+
+void
+pgae_leave(const PgaeCached *cached, PgaeForward forward, uint32 place, Datum value)
+{
+	for (int k = 0; k < cached->ahead->n_calls; k++)
+	{
+		PgaeAheadCall *call = &cached->ahead->calls[k];
+
+		if (call->use->forward != forward)
+			continue;
+		call->values[place] = value;
+		call->ready[place] = true;
+	}
 }

@@ -34,23 +34,19 @@ check_has_target(const AeModel *model)
 }
 
 /*
- * The mean of the head's finished outputs over the networks of the call's row, palloc'd; a number
- * in the units of the data.  NULL: nothing is known of the row.
+ * The mean of the head's finished outputs over the networks of the row, palloc'd; a number in the
+ * units of the data.  NULL: nothing is known of the row.
  */
 static double *
-predict_row(FunctionCallInfo fcinfo, const AeModel **model)
+predict_row(PgaeCached *cached, const AeBundleRow *row)
 {
-	AeBundleRow row;
 	AeSight sight;
-	PgaeCached *cached = pgae_see_row(fcinfo, 0, &row);
-	AeScorer *scorer = ae_bundle_take(&sight, &cached->scorer, &row);
+	AeScorer *scorer = ae_bundle_take(&sight, &cached->scorer, row);
 	double *mean;
 
-	*model = scorer->model;
-	check_has_target(*model);
 	if (sight == AE_SIGHT_UNOBSERVED)
 		return NULL;
-	mean = palloc((*model)->net.n_target * sizeof(double));
+	mean = palloc(scorer->model->net.n_target * sizeof(double));
 	ae_members_predict(mean, scorer, 1);
 	return mean;
 }
@@ -66,30 +62,86 @@ level_text(const AeModel *model, uint32 level)
 	return pgae_level_text(&model->schema, &target->levels[level], false);
 }
 
-/* predict(model, row): the most probable level, or the number, as text. */
-Datum
-pg_ae_predict(PG_FUNCTION_ARGS)
+/* The most probable level, or the number, as text. */
+static Datum
+best_guess(const AeModel *model, const double *outputs)
 {
-	const AeModel *model;
-	const double *outputs = predict_row(fcinfo, &model);
 	char digits[DOUBLE_SHORTEST_DECIMAL_LEN];
 	uint32 best = 0;
 
-	if (outputs == NULL)
-		PG_RETURN_NULL();
 	if (model->schema.target.kind == AE_KIND_NUMBER)
 	{
 		/* as float8out at its default, whatever extra_float_digits is */
 		double_to_shortest_decimal_buf(outputs[0], digits);
-		PG_RETURN_TEXT_P(cstring_to_text(digits));
+		return PointerGetDatum(cstring_to_text(digits));
 	}
 	for (uint32 k = 1; k < model->net.n_target; k++)
 	{
 		if (outputs[k] > outputs[best])
 			best = k;
 	}
-	PG_RETURN_TEXT_P(cstring_to_text(level_text(model, best)));
+	return PointerGetDatum(cstring_to_text(level_text(model, best)));
 }
+
+/* What is predicted of a batch: of the call's row, *isnull; of the others it is left with the node. */
+static Datum
+predict_batch(PgaeCached *cached, PgaeBatch *batch, bool *isnull)
+{
+	Datum result = (Datum) 0;
+
+	for (uint32 f = 0; f < cached->parsed.bundle.n_folds; f++)
+	{
+		size_t n;
+		AeScorer *scorer = pgae_batch_take(batch, f, &n);
+		uint32 n_target = scorer->model->net.n_target;
+		double *mean = palloc(sizeof(double) * Max(n, 1) * n_target);
+
+		ae_members_predict(mean, scorer, n);
+		for (size_t i = 0; i < n; i++)
+		{
+			size_t at = batch->scorer.place[i];
+			MemoryContext old;
+
+			if (at == 0)
+				*isnull = batch->sights[0] == AE_SIGHT_UNOBSERVED;
+			if (batch->sights[at] == AE_SIGHT_UNOBSERVED)
+				continue;
+			if (at == 0)
+			{
+				result = best_guess(scorer->model, mean + i * n_target);
+				continue;
+			}
+			old = MemoryContextSwitchTo(cached->ahead->results);
+			pgae_leave(cached, PGAE_PREDICTIONS, batch->place[at],
+					   best_guess(scorer->model, mean + i * n_target));
+			MemoryContextSwitchTo(old);
+		}
+		pfree(mean);
+	}
+	return result;
+}
+
+/* predict(model, row): the most probable level, or the number, as text. */
+Datum
+pg_ae_predict(PG_FUNCTION_ARGS)
+{
+	AeBundleRow row;
+	PgaeCached *cached = pgae_see_row(fcinfo, 0, &row);
+	PgaeBatch *batch;
+	const AeModel *model = pgae_cached_fold(cached, row.fold);
+	const double *outputs;
+
+	check_has_target(model);
+	batch = pgae_look_ahead(cached, &row, PGAE_PREDICTIONS);
+	if (batch)
+		return predict_batch(cached, batch, &fcinfo->isnull);
+	outputs = predict_row(cached, &row);
+	if (outputs == NULL)
+		PG_RETURN_NULL();
+	return best_guess(model, outputs);
+}
+
+const PgaeUse pgae_predict_use = {"predict", pg_ae_predict, PGAE_PREDICTIONS, NULL, NULL};
 
 /* By probability, descending; NaN, from weights beyond all arithmetic, last; then by level. */
 static int
@@ -109,11 +161,15 @@ Datum
 pg_ae_predict_proba(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *set = pgae_begin_set(fcinfo);
-	const AeModel *model;
-	const double *outputs = predict_row(fcinfo, &model);
+	AeBundleRow row;
+	PgaeCached *cached = pgae_see_row(fcinfo, 0, &row);
+	const AeModel *model = pgae_cached_fold(cached, row.fold);
+	const double *outputs;
 	Guess *guesses;
 	uint32 n;
 
+	check_has_target(model);
+	outputs = predict_row(cached, &row);
 	if (model->schema.target.kind == AE_KIND_NUMBER)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("the target \"%s\" is a number, which has no levels",

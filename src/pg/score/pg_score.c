@@ -170,6 +170,55 @@ pgae_expected(AeReal **outputs, AeScorer *scorer)
 	return invert_outputs(scorer->model, *outputs);
 }
 
+/* Reads a row again and forms what the model expects in its place; by its fold. */
+static Datum
+form_again(PgaeCached *cached, Datum argument, const AeBundleRow *row, const double *values)
+{
+	pgae_codec_read(cached->codec, argument);
+	if (cached->parsed.bundle.n_folds > 1)
+		pgae_codec_choose(cached->codec, row->fold);
+	return pgae_codec_form(cached->codec, argument, values, NULL);
+}
+
+/* The reconstructions of a batch: that of the call's row; the others are left with the node. */
+static Datum
+reconstruct_batch(PgaeCached *cached, PgaeBatch *batch, Datum argument)
+{
+	PgaeAhead *ahead = cached->ahead;
+	Datum result = (Datum) 0;
+
+	for (uint32 f = 0; f < cached->parsed.bundle.n_folds; f++)
+	{
+		size_t n, width;
+		AeScorer *scorer = pgae_batch_take(batch, f, &n);
+		AeReal *outputs;
+
+		width = ae_layout_outputs(&scorer->model->net.layout);
+		outputs = palloc_extended(sizeof(AeReal) * Max(n, 1) * width, MCXT_ALLOC_HUGE);
+		ae_members_outputs(outputs, scorer, n);
+		for (size_t i = 0; i < n; i++)
+		{
+			size_t at = batch->scorer.place[i];
+			double *values = invert_outputs(scorer->model, outputs + i * width);
+
+			if (at == 0)
+				result = form_again(cached, argument, &batch->rows[0], values);
+			else
+			{
+				MemoryContext old = MemoryContextSwitchTo(ahead->results);
+				Datum other = ahead->argument(ahead, batch->place[at]);
+
+				pgae_leave(cached, PGAE_OUTPUTS, batch->place[at],
+						   form_again(cached, other, &batch->rows[at], values));
+				MemoryContextSwitchTo(old);
+			}
+			pfree(values);
+		}
+		pfree(outputs);
+	}
+	return result;
+}
+
 /* ---- scores ---- */
 
 /* What a function makes of a score, and of its third argument. */
@@ -350,7 +399,9 @@ code_call(FunctionCallInfo fcinfo, Datum (*of_code)(const AeModel *model, const 
 		codes = ae_scorer_encode(ae_bundle_take(&sight, &cached->scorer, &row), 1);
 	else
 	{
-		codes = ae_scorer_encode(pgae_batch_take(batch), batch->n);
+		size_t n;
+
+		codes = ae_scorer_encode(pgae_batch_take(batch, 0, &n), batch->n);
 		leave_codes(cached, batch, codes);
 	}
 	return of_code(pgae_cached_fold(cached, 0), codes);
@@ -410,9 +461,15 @@ pg_ae_reconstruct(PG_FUNCTION_ARGS)
 	AeBundleRow row;
 	AeSight sight;
 	PgaeCached *cached = pgae_see_row(fcinfo, 0, &row);
+	PgaeBatch *batch = NULL;
 	AeReal *outputs;
-	const double *values = pgae_expected(&outputs, ae_bundle_take(&sight, &cached->scorer, &row));
+	const double *values;
 
+	if (pgae_codec_forms_quietly(cached->codec))
+		batch = pgae_look_ahead(cached, &row, PGAE_OUTPUTS);
+	if (batch)
+		return reconstruct_batch(cached, batch, PG_GETARG_DATUM(1));
+	values = pgae_expected(&outputs, ae_bundle_take(&sight, &cached->scorer, &row));
 	PG_RETURN_DATUM(pgae_codec_form(cached->codec, PG_GETARG_DATUM(1), values, NULL));
 }
 
@@ -446,7 +503,7 @@ pg_ae_is_anomaly(PG_FUNCTION_ARGS)
 	return score_call(fcinfo, pgae_contamination(PG_GETARG_FLOAT8(2)), verdict_of);
 }
 
-const PgaeUse pgae_uses[] = {
+const PgaeUse pgae_score_uses[] = {
 	{"reconstruction_error", pg_ae_reconstruction_error, PGAE_SCORES, error_of, NULL},
 	{"raw_score", pg_ae_raw_score, PGAE_SCORES, raw_of, NULL},
 	{"p_value", pg_ae_p_value, PGAE_SCORES, p_of, NULL},
@@ -454,8 +511,9 @@ const PgaeUse pgae_uses[] = {
 	{"is_anomaly", pg_ae_is_anomaly, PGAE_SCORES, verdict_of, NULL},
 	{"encode", pg_ae_encode, PGAE_CODES, NULL, code_array},
 	{"encode_bits", pg_ae_encode_bits, PGAE_CODES, NULL, code_bits},
+	{"reconstruct", pg_ae_reconstruct, PGAE_OUTPUTS, NULL, NULL},
 };
-const int pgae_n_uses = lengthof(pgae_uses);
+const int pgae_n_score_uses = lengthof(pgae_score_uses);
 
 /* threshold(model, contamination): is_anomaly is raw_score > threshold. */
 Datum

@@ -14,6 +14,7 @@ typedef struct PgaeBatch
 	AeBundleRow *rows; /* capacity, and the same of the following */
 	uint32 *place;     /* what the caller knows a row by */
 	AeScore *scores;
+	AeSight *sights;
 	AeBundleScorer scorer;
 	double *values; /* what rows point to */
 	bool *missing;
@@ -58,6 +59,8 @@ typedef enum PgaeForward
 {
 	PGAE_SCORES,
 	PGAE_CODES,
+	PGAE_PREDICTIONS,
+	PGAE_OUTPUTS,
 	PGAE_N_FORWARDS
 } PgaeForward;
 
@@ -67,13 +70,14 @@ typedef struct PgaeUse
 	const char *name; /* in the schema ae */
 	PGFunction function;
 	PgaeForward forward;
-	/* what it makes of a score, or of a code */
+	/* what it makes of a score, or of a code, where several functions ask for the same */
 	Datum (*of_score)(const AeCalibration *calibration, double contamination, const AeScore *score);
 	Datum (*of_code)(const AeModel *model, const AeReal *code);
 } PgaeUse;
 
-extern const PgaeUse pgae_uses[];
-extern const int pgae_n_uses;
+extern const PgaeUse pgae_score_uses[]; /* pg_score.c */
+extern const int pgae_n_score_uses;
+extern const PgaeUse pgae_predict_use; /* pg_predict.c */
 
 /* A call in the expressions of a node. */
 typedef struct PgaeAheadCall
@@ -97,6 +101,8 @@ typedef struct PgaeAhead
 	MemoryContext results; /* of values by reference; as long as the rows */
 	/* row i, quietly; NULL: it cannot be taken along, or, *other, is of another model than the current */
 	const PgaeRow *(*read)(struct PgaeAhead *ahead, uint32 i, PgaeCodec *codec, bool *other);
+	/* the same row as the call would get it; only of one that could be read */
+	Datum (*argument)(struct PgaeAhead *ahead, uint32 i);
 	dlist_node node;
 	MemoryContext context;
 	MemoryContextCallback callback;
@@ -111,8 +117,10 @@ extern PgaeAhead *pgae_ahead_of(const FmgrInfo *call);
 extern PgaeBatch *pgae_batch_create(const AeBundle *bundle, uint32 wanted, MemoryContext context);
 /* Copies a row. */
 extern void pgae_batch_add(PgaeBatch *batch, const AeBundleRow *row, uint32 place);
-/* The scorer of a bundle of one fold, with all rows of the batch in it. */
-extern AeScorer *pgae_batch_take(PgaeBatch *batch);
+/* The scorer of a fold with the batch's rows of that fold; *n: how many, scorer.place says which. */
+extern AeScorer *pgae_batch_take(PgaeBatch *batch, uint32 fold, size_t *n);
+/* Leaves with the node what calls that ask for that make of a row of the batch. */
+extern void pgae_leave(const PgaeCached *cached, PgaeForward forward, uint32 place, Datum value);
 
 /*
  * The row of the call and rows that follow it, the call's as row 0; NULL if it is alone.  Whatever
