@@ -146,8 +146,9 @@ fuzz sanitize:
 
 # 200 cancelled trainings, 100,000 mutated models, 10,000 statements on shared models, 200 killed servers,
 # a fault at every allocation and at every access to a temporary file, 20,000 random sets of options under
-# sanitizers.
+# sanitizers; the server's own tests with nodes that read ahead.
 soak:
+	+@perl tests/server.pl
 	+@AE_SOAK=1 perl tests/run.pl tap=interrupts tap=hostile tap=stress tap=checkpoints tap=faults sanitize=random_options
 
 check-style:

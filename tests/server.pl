@@ -98,7 +98,7 @@ sub run_suite
 	local %ENV = (%ENV, PG_COLOR => 'never', PATH => "$programs/isolation:$ENV{PATH}");
 	AeCluster::run_logged("$output/$how-$suite.log", "$programs/$suite/$program", "--bindir=$node->{bindir}",
 		"--inputdir=$input", "--outputdir=" . abs_path("$output/$how/$suite"), "--dlpath=$dir/lib",
-		'--host=' . $node->host, '--port=' . $node->port, '--user=' . $node->user, '--max-concurrent-tests=4',
+		'--host=' . $node->host, '--port=' . $node->port, '--user=' . $node->user, '--max-connections=4',
 		@which);
 }
 
