@@ -13,6 +13,12 @@ SELECT ae.sprt(NULL) AS none, (SELECT ae.sprt(0.5) WHERE false) IS NULL AS empty
 SELECT max(e) AS most, max(i) FILTER (WHERE e >= 1000) - 100 BETWEEN 150 AND 350 AS rows FROM (SELECT i, ae.sprt(CASE WHEN i <= 100 THEN 1e-5 ELSE (i * 37 % 100 + 0.5) / 100 END) OVER (ORDER BY i) AS e FROM generate_series(1, 900) i) s;
 
 SELECT round(ae.alarm_rate(0.01, 1, 1)::numeric, 6) AS flag, round(ae.alarm_rate(0.01, 3, 10)::numeric, 9) AS three, round((36 * 0.01 ^ 3 * 0.99 ^ 8)::numeric, 9) AS by_hand, ae.alarm_rate(0, 3, 10) AS never;
+-- an alarm that is on most of the time begins hardly ever
+SET client_min_messages = notice;
+SELECT round(ae.alarm_rate(0.5, 2, 100)::numeric, 6) AS rate;
+SELECT ae.alarm_rate(1, 2, 3) AS rate;
+SELECT ae.alarm_rate(0.05, 6, 100) > 0 AS rate;
+SET client_min_messages = warning;
 
 -- a pump whose pressure reads a little too high from row 4,501 on
 SELECT setseed(0.7);
@@ -23,6 +29,12 @@ CREATE VIEW alarm_judged AS SELECT p.id, p.id > 4500 AS faulty, ae.p_value(m.mod
 SELECT faulty, count(*) FILTER (WHERE flag) < 30 AS few_flags, max(e) >= 10000 AS evidence, (min(id) FILTER (WHERE e >= 10000) - 4500) < 60 AS soon
 FROM (SELECT *, ae.sprt(p) OVER (ORDER BY id) AS e FROM alarm_judged) s GROUP BY faulty ORDER BY faulty;
 SELECT faulty, bool_or(alarm) AS alarm FROM (SELECT *, count(*) FILTER (WHERE p <= 0.05) OVER (ORDER BY id ROWS 19 PRECEDING) >= 6 AS alarm FROM alarm_judged) s GROUP BY faulty ORDER BY faulty;
+
+-- a contamination that so few rows cannot support
+SET client_min_messages = notice;
+SELECT ae.threshold(model, 1e-5) AS none FROM alarm_model;
+SELECT ae.threshold(model, 0.001) < 'Infinity' AS some, ae.threshold(model, 0) AS none FROM alarm_model;
+SET client_min_messages = warning;
 
 -- errors
 SELECT ae.sprt(0);

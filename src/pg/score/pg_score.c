@@ -521,10 +521,15 @@ pg_ae_threshold(PG_FUNCTION_ARGS)
 {
 	double contamination = pgae_contamination(PG_GETARG_FLOAT8(1));
 	PgaeCached *cached = pgae_cached_model(fcinfo, 0);
+	const AeCalibration *calibration = &pgae_cached_fold(cached, 0)->calibration;
 
 	refuse_drawing(cached);
-	PG_RETURN_FLOAT8(
-		ae_calibration_threshold(&pgae_cached_fold(cached, 0)->calibration, contamination));
+	if (contamination > 0 && contamination < 1.0 / ((double) calibration->n + 1))
+		ereport(NOTICE,
+				(errmsg("no row is flagged at a contamination of %.2g: with " UINT64_FORMAT
+						" calibration rows no p-value is below %.2g",
+						contamination, calibration->n, 1.0 / ((double) calibration->n + 1))));
+	PG_RETURN_FLOAT8(ae_calibration_threshold(calibration, contamination));
 }
 
 /* ---- impute ---- */

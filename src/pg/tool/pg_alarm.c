@@ -86,5 +86,12 @@ pg_ae_alarm_rate(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("k is %d, must be between 1 and n, which is %d", k, n),
 						errhint("An alarm is k flagged rows or more among the last n.")));
+	if (k <= contamination * n)
+		ereport(NOTICE,
+				(errmsg("an alarm of %d flags in %d rows is on most of the time", k, n),
+				 errdetail("At a contamination of %.2g, %.3g flags come by chance.  An alarm "
+						   "that is on does not begin.",
+						   contamination, contamination * n),
+				 errhint("Choose a larger k or a smaller contamination.")));
 	PG_RETURN_FLOAT8(ae_alarm_rate(contamination, k, n));
 }

@@ -404,7 +404,8 @@ summarize_losses(StringInfo out, const PgaeModels *models)
 	if (models->models[0]->calibration.n > 0)
 		appendStringInfo(out,
 						 "%s   median %.4g, 95 %% %.4g, 99 %% %.4g, largest %.4g, of " UINT64_FORMAT
-						 " rows that %s\n",
+						 " rows that %s\n"
+						 "smallest p   %.2g: a smaller contamination flags nothing\n",
 						 pgae_n_networks(models) > 1 || model->prototypes.n > 0 ? "raw scores"
 																				: "errors    ",
 						 pgae_upper_quantile(models, 0.5), pgae_upper_quantile(models, 0.05),
@@ -412,7 +413,8 @@ summarize_losses(StringInfo out, const PgaeModels *models)
 						 models->models[0]->calibration.n,
 						 !model->calibration.unseen ? "training saw"
 						 : models->n_folds > 1      ? "their network did not see"
-													: "training did not see");
+													: "training did not see",
+						 1.0 / ((double) models->models[0]->calibration.n + 1));
 	summarize_code(out, model);
 	summarize_recall(out, model);
 	summarize_decoder(out, models);
