@@ -34,6 +34,7 @@ CREATE TABLE tried (n serial, option text, value jsonb, base jsonb);
 INSERT INTO tried (option, value, base) VALUES
 	('columns', '["b", "a"]', '{}'),
 	('exclude', '["id", "c"]', '{}'),
+	('weight', '"number"', '{"columns": ["a", "b"]}'),
 	('kinds', '{"number": "category"}', '{"columns": ["a", "b", "number"]}'),
 	('purpose', '"compress"', '{}'),
 	('folds', '1', '{}'),

@@ -626,6 +626,7 @@ COMMENT ON FUNCTION ae.version() IS 'version of the library that is loaded';
 CREATE FUNCTION ae.options(
 	columns text[] DEFAULT NULL,
 	exclude text[] DEFAULT NULL,
+	weight text DEFAULT NULL,
 	kinds jsonb DEFAULT NULL,
 	purpose text DEFAULT NULL,
 	folds integer DEFAULT NULL,
@@ -678,6 +679,7 @@ AS $$
 	SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
 		'columns', columns,
 		'exclude', exclude,
+		'weight', weight,
 		'kinds', kinds,
 		'purpose', purpose,
 		'folds', folds,
@@ -1073,6 +1075,18 @@ LANGUAGE C PARALLEL RESTRICTED COST 100;
 COMMENT ON FUNCTION ae.evaluate_transfn(internal, ae.model, anyelement, double precision) IS
 'takes a row for ae.evaluate';
 
+CREATE FUNCTION ae.evaluate_transfn(internal, bytea, anyelement, double precision, double precision) RETURNS internal
+AS 'MODULE_PATHNAME', 'pg_ae_evaluate_transfn'
+LANGUAGE C PARALLEL RESTRICTED COST 100;
+COMMENT ON FUNCTION ae.evaluate_transfn(internal, bytea, anyelement, double precision, double precision) IS
+'takes a row for ae.evaluate';
+
+CREATE FUNCTION ae.evaluate_transfn(internal, ae.model, anyelement, double precision, double precision) RETURNS internal
+AS 'MODULE_PATHNAME', 'pg_ae_evaluate_transfn'
+LANGUAGE C PARALLEL RESTRICTED COST 100;
+COMMENT ON FUNCTION ae.evaluate_transfn(internal, ae.model, anyelement, double precision, double precision) IS
+'takes a row for ae.evaluate';
+
 CREATE FUNCTION ae.evaluate_finalfn(internal) RETURNS ae.evaluation
 AS 'MODULE_PATHNAME', 'pg_ae_evaluate_finalfn'
 LANGUAGE C PARALLEL RESTRICTED;
@@ -1114,6 +1128,24 @@ CREATE AGGREGATE ae.evaluate(ae.model, anyelement, double precision) (
 );
 COMMENT ON AGGREGATE ae.evaluate(ae.model, anyelement, double precision) IS
 'evaluate a model on rows: mean error, share of rows flagged at that contamination, mean error of each column';
+
+CREATE AGGREGATE ae.evaluate(bytea, anyelement, double precision, double precision) (
+	SFUNC = ae.evaluate_transfn,
+	STYPE = internal,
+	FINALFUNC = ae.evaluate_finalfn,
+	PARALLEL = RESTRICTED
+);
+COMMENT ON AGGREGATE ae.evaluate(bytea, anyelement, double precision, double precision) IS
+'evaluate a model on rows, each as many as its weight says: mean error, share of rows flagged at that contamination, mean error of each column';
+
+CREATE AGGREGATE ae.evaluate(ae.model, anyelement, double precision, double precision) (
+	SFUNC = ae.evaluate_transfn,
+	STYPE = internal,
+	FINALFUNC = ae.evaluate_finalfn,
+	PARALLEL = RESTRICTED
+);
+COMMENT ON AGGREGATE ae.evaluate(ae.model, anyelement, double precision, double precision) IS
+'evaluate a model on rows, each as many as its weight says: mean error, share of rows flagged at that contamination, mean error of each column';
 
 -- whether rows still are what they were in training
 

@@ -180,6 +180,7 @@ my %draw = (
 	target => sub { word(qw(flag word f8 i2 feeling gap)) },
 	target_weight => sub { any(0, 0.1, 1, 1e6) },
 	feedback => sub { word(qw(flag flag flag word)) },
+	weight => sub { word(qw(i2 f8 word)) },
 	pretrain => sub { word(qw(plain denoising)) },
 	pretrain_updates => sub { any(1, 5, 20) },
 	hash_bits => sub { size() },

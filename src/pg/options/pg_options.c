@@ -105,6 +105,7 @@ static const PgaeOptionInfo own_info[] = {
 	 .optimizers = AE_FOR_STEPS},
 	{"target", PGAE_OPTION_NAME, AT(target), .optimizers = AE_FOR_STEPS},
 	{"feedback", PGAE_OPTION_NAME, AT(feedback), .optimizers = AE_FOR_ALL},
+	{"weight", PGAE_OPTION_NAME, AT(weight), .optimizers = AE_FOR_ALL},
 	{"hash_bits", PGAE_OPTION_INT, AT(hash_bits), 1, AE_MAX_WIDTH, .optimizers = AE_FOR_STEPS},
 };
 

@@ -68,6 +68,7 @@ typedef struct PgaeOptions
 	double denoise_level;
 	char *target;   /* column, or NULL */
 	char *feedback; /* likewise */
+	char *weight;   /* likewise */
 	int hash_bits;
 	AeTrainOptions train;
 } PgaeOptions;

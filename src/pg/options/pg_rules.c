@@ -458,7 +458,17 @@ check_role(const PgaeOptions *options, const char *option, const char *column,
 		refuse_pair(named, "\"scaling\"", hints[2]);
 }
 
-/* The options of ae.target and ae.feedback. */
+/* 22023 where one column has two roles. */
+static void
+refuse_two_roles(const char *option, const char *column, const char *other, const char *others,
+				 const char *hint)
+{
+	if (column && others && strcmp(column, others) == 0)
+		refuse_pair(psprintf("\"%s\" = %s", option, pgae_shown(column)),
+					psprintf("\"%s\" = %s", other, pgae_shown(others)), hint);
+}
+
+/* The options of ae.target and ae.feedback, and the weight. */
 static void
 check_roles(const PgaeOptions *options)
 {
@@ -469,16 +479,25 @@ check_roles(const PgaeOptions *options)
 	static const char *const feedback[] = {
 		"Feedback is not an input but must be read: do not exclude it.",
 		"Feedback is not an input: do not list it.", "Feedback is not scaled."};
+	static const char *const weight[] = {
+		"The weight is not an input but must be read: do not exclude it.",
+		"The weight is not an input: do not list it.", "The weight is not scaled."};
 
 	check_role(options, "target", options->target, target);
 	check_role(options, "feedback", options->feedback, feedback);
 	if (options->feedback && pgae_options_choice(options->kinds, options->feedback) >= 0)
 		refuse_pair(psprintf("\"feedback\" = %s", pgae_shown(options->feedback)), "\"kinds\"",
 					"Feedback is boolean.");
-	if (options->feedback && options->target && strcmp(options->feedback, options->target) == 0)
-		refuse_pair(psprintf("\"feedback\" = %s", pgae_shown(options->feedback)),
-					psprintf("\"target\" = %s", pgae_shown(options->target)),
-					"A column is either predicted or says what was an anomaly.");
+	refuse_two_roles("feedback", options->feedback, "target", options->target,
+					 "A column is either predicted or says what was an anomaly.");
+	check_role(options, "weight", options->weight, weight);
+	if (options->weight && pgae_options_choice(options->kinds, options->weight) >= 0)
+		refuse_pair(psprintf("\"weight\" = %s", pgae_shown(options->weight)), "\"kinds\"",
+					"The weight is a number.");
+	refuse_two_roles("weight", options->weight, "target", options->target,
+					 "A column is either predicted or says how much a row counts.");
+	refuse_two_roles("weight", options->weight, "feedback", options->feedback,
+					 "Feedback is boolean, a weight is a number.");
 }
 
 /* Whether hidden and decoder, where both are given, are each other backwards. */
@@ -682,16 +701,16 @@ columns_differ(const PgaeOptions *options, const AeSchema *schema)
 	return n_named != n_sources || list_length(options->columns) != (int) n_named;
 }
 
-/* Whether an input of the schema is to have the feedback. */
+/* Whether an input of the schema is to be the feedback, or the weight. */
 static bool
-feedback_differs(const PgaeOptions *options, const AeSchema *schema)
+role_differs(const char *column, const AeSchema *schema)
 {
-	for (uint32_t i = 0; options->feedback && i < schema->n_columns; i++)
+	for (uint32_t i = 0; column && i < schema->n_columns; i++)
 	{
-		if (schema->columns[i].name && strcmp(pgae_column_name(schema, i), options->feedback) == 0)
+		if (schema->columns[i].name && strcmp(pgae_column_name(schema, i), column) == 0)
 			return true;
 	}
-	return options->feedback && schema->is_array;
+	return column && schema->is_array;
 }
 
 /* Whether the options want another target than the schema has, or make an input of it. */
@@ -900,7 +919,8 @@ pgae_options_check_init(const PgaeOptions *options, const PgaeModels *models)
 	add_contradiction(&names, kl_differs(options, net) || gate_differs(options, init, false),
 					  "sparse");
 	add_contradiction(&names, target_differs(options, &init->schema), "target");
-	add_contradiction(&names, feedback_differs(options, &init->schema), "feedback");
+	add_contradiction(&names, role_differs(options->feedback, &init->schema), "feedback");
+	add_contradiction(&names, role_differs(options->weight, &init->schema), "weight");
 	add_contradiction(&names, options->clip > 0 && options->clip != init->schema.clip, "clip");
 	if (names.len)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),

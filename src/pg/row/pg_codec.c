@@ -98,6 +98,8 @@ pgae_codec_lay_out_record(PgaeCodec *codec, const size_t *stored)
 		codec->offset[i] = codec->record_size;
 		codec->record_size += stored[i];
 	}
+	if (pgae_has_role(codec, PGAE_ROLE_WEIGHT))
+		codec->record_size += sizeof(double);
 }
 
 /* ---- from a model ---- */
@@ -313,7 +315,7 @@ refuse_json(const PgaeCodec *codec)
 }
 
 void
-pgae_codec_start_training(PgaeCodec *codec, char *feedback)
+pgae_codec_start_training(PgaeCodec *codec, char *feedback, char *weight)
 {
 	refuse_json(codec);
 	if (codec->is_array && !codec->schema->is_array)
@@ -321,8 +323,12 @@ pgae_codec_start_training(PgaeCodec *codec, char *feedback)
 						errmsg("model was trained on rows with named columns, not on arrays"),
 						errhint("Pass the alias of a table or subquery, or ROW(a, b, ...).")));
 	codec->hashing = codec->crossed = true;
+	if (weight)
+		pgae_codec_take_weight(codec, weight);
 	if (codec->schema->has_target)
 		adopt_target(codec);
+	else if (weight)
+		pgae_codec_lay_out_record(codec, codec->stored);
 	if (feedback)
 		pgae_codec_take_feedback(codec, feedback);
 }
@@ -332,6 +338,13 @@ void
 pgae_codec_take_feedback(PgaeCodec *codec, char *name)
 {
 	codec->roles[PGAE_ROLE_FEEDBACK] = (PgaeSource){.n = 1, .kind = AE_KIND_BOOLEAN, .name = name};
+}
+
+/* Rows have a column of weights; to be known before records are laid out. */
+void
+pgae_codec_take_weight(PgaeCodec *codec, char *name)
+{
+	codec->roles[PGAE_ROLE_WEIGHT] = (PgaeSource){.n = 1, .kind = AE_KIND_NUMBER, .name = name};
 }
 
 void
@@ -357,6 +370,7 @@ pgae_codec_create_training(const PgaeOptions *options, Oid argtype, PgaeShare *s
 						 : options->scalings != NIL ? "scaling"
 						 : options->target          ? "target"
 						 : options->feedback        ? "feedback"
+						 : options->weight          ? "weight"
 													: NULL;
 
 	codec->options = options;

@@ -113,7 +113,7 @@ struct PgaeCodec
 	PgaePart array; /* of a model of arrays: the type of its rows */
 	uint64 array_cast_changes;
 
-	/* the record of a row: a bit for each missing value, then the values */
+	/* the record of a row: a bit for each missing value, then the values, and its weight */
 	size_t *stored; /* bytes of each value */
 	size_t *offset;
 	size_t record_size;
@@ -150,6 +150,7 @@ extern void pgae_codec_check_argument(PgaeCodec *codec);
 extern void pgae_codec_alloc_row(PgaeCodec *codec, uint32 n_values, uint32 n_sources);
 extern void pgae_codec_lay_out_record(PgaeCodec *codec, const size_t *stored);
 extern void pgae_codec_take_feedback(PgaeCodec *codec, char *name);
+extern void pgae_codec_take_weight(PgaeCodec *codec, char *name);
 extern uint32 pgae_source_at(const PgaeCodec *codec, uint32 column);
 extern double pgae_fold_level(const PgaeSource *source, unsigned fold, double number);
 

@@ -82,7 +82,11 @@ compile_role(PgaeCodec *codec, PgaeRole role)
 {
 	static const char *const hint[PGAE_N_ROLES] = {
 		[PGAE_ROLE_TARGET] = "To train on rows without labels, give them the column as NULL.",
-		[PGAE_ROLE_FEEDBACK] = "To train on rows without verdicts, leave ae.feedback out."};
+		[PGAE_ROLE_FEEDBACK] = "To train on rows without verdicts, leave ae.feedback out.",
+		[PGAE_ROLE_WEIGHT] = "Without the option \"weight\" all rows count the same."};
+	static const char *const what[PGAE_N_ROLES] = {[PGAE_ROLE_TARGET] = "is the model's target",
+												   [PGAE_ROLE_FEEDBACK] = "is to have the feedback",
+												   [PGAE_ROLE_WEIGHT] = "is to have the weights"};
 	PgaeRowPlan *plan = &codec->plan;
 	const PgaeSource *source = &codec->roles[role];
 	PgaePart *part = &plan->roles[role];
@@ -91,16 +95,18 @@ compile_role(PgaeCodec *codec, PgaeRole role)
 
 	if (number < 0)
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
-						errmsg(role == PGAE_ROLE_TARGET
-								   ? "row has no column \"%s\", which is the model's target"
-								   : "row has no column \"%s\", which is to have the feedback",
-							   source->name),
+						errmsg("row has no column \"%s\", which %s", source->name, what[role]),
 						errhint("%s", hint[role])));
 	att = TupleDescAttr(plan->tupdesc, number);
 	pgae_part_init(part, number, att->atttypid, att->atttypmod);
 	if (role == PGAE_ROLE_TARGET)
 		check_part(source, part, att, codec->stored[codec->schema->n_columns], false);
-	else if (part->conv != PGAE_CONV_BOOL)
+	else if (role == PGAE_ROLE_WEIGHT &&
+			 (part->conv < PGAE_CONV_INT2 || part->conv > PGAE_CONV_NUMERIC))
+		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+						errmsg("column \"%s\" is of type %s, weights must be numbers", source->name,
+							   format_type_be(att->atttypid))));
+	else if (role == PGAE_ROLE_FEEDBACK && part->conv != PGAE_CONV_BOOL)
 		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
 						errmsg("column \"%s\" is of type %s, feedback must be boolean",
 							   source->name, format_type_be(att->atttypid)),

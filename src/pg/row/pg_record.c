@@ -82,6 +82,18 @@ pgae_codec_pack(const PgaeCodec *codec, char *record)
 		pack_value(codec, record, n, codec->roles[PGAE_ROLE_TARGET].kind,
 				   codec->row.roles[PGAE_ROLE_TARGET].value,
 				   codec->row.roles[PGAE_ROLE_TARGET].missing);
+	if (pgae_has_role(codec, PGAE_ROLE_WEIGHT))
+		memcpy(record + codec->record_size - sizeof(double),
+			   &codec->row.roles[PGAE_ROLE_WEIGHT].value, sizeof(double));
+}
+
+double
+pgae_codec_weight(const PgaeCodec *codec, const char *record)
+{
+	double weight;
+
+	memcpy(&weight, record + codec->record_size - sizeof(double), sizeof(double));
+	return weight;
 }
 
 /* The values of a record, good until the next call; levels as the map has them. */

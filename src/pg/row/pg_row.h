@@ -199,6 +199,7 @@ typedef enum PgaeRole
 {
 	PGAE_ROLE_TARGET,
 	PGAE_ROLE_FEEDBACK, /* true: a confirmed anomaly, false: a dismissed one */
+	PGAE_ROLE_WEIGHT,   /* how many rows it counts as */
 	PGAE_N_ROLES
 } PgaeRole;
 
@@ -254,8 +255,11 @@ extern PgaeCodec *pgae_codec_create_training(const PgaeOptions *options, Oid arg
  * To go on training a model: rows get a hash, and records the numbers of levels, of which
  * pgae_codec_unpack makes levels of the schema of a fold.
  */
-/* Rows must have the column of the model's target too, and that of feedback, if not NULL. */
-extern void pgae_codec_start_training(PgaeCodec *codec, char *feedback);
+/*
+ * Rows must have the column of the model's target too, and those of feedback and weights, if not
+ * NULL.
+ */
+extern void pgae_codec_start_training(PgaeCodec *codec, char *feedback, char *weight);
 extern void pgae_codec_set_fold(PgaeCodec *codec, unsigned fold);
 
 /*
@@ -330,6 +334,8 @@ extern void pgae_codec_texts(PgaeCodec *codec, const double *values, uint32 colu
 /* Compact record of the row last read, for training. */
 extern size_t pgae_codec_record_size(const PgaeCodec *codec);
 extern void pgae_codec_pack(const PgaeCodec *codec, char *record);
+/* The weight of a record; rows have weights. */
+extern double pgae_codec_weight(const PgaeCodec *codec, const char *record);
 extern const PgaeRow *pgae_codec_unpack(PgaeCodec *codec, const char *record);
 
 /* In training: the levels of a category; what their numbers become, and if they have tags. */
@@ -419,6 +425,8 @@ extern void pgae_store_add(PgaeStore *store, uint64 hash);
 extern size_t pgae_store_count(const PgaeStore *store);
 /* Bytes of records that other stores with the same budget have in memory. */
 extern size_t pgae_store_others(const PgaeStore *store);
+/* Takes a record of another store of the same aggregate call n times. */
+extern void pgae_store_repeat(PgaeStore *into, const char *record, uint64 n);
 /* Takes all records of another store of the same aggregate call, which ends empty. */
 extern void pgae_store_merge(PgaeStore *into, PgaeStore *from);
 /* No more rows: puts them into canonical order. */

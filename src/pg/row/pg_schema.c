@@ -71,7 +71,8 @@ static bool
 has_role(const PgaeOptions *options, const char *name)
 {
 	return (options->target && strcmp(options->target, name) == 0) ||
-		   (options->feedback && strcmp(options->feedback, name) == 0);
+		   (options->feedback && strcmp(options->feedback, name) == 0) ||
+		   (options->weight && strcmp(options->weight, name) == 0);
 }
 
 /* Attributes to train on, into chosen (room for natts).  Returns how many. */
@@ -85,6 +86,8 @@ choose_attributes(int *chosen, TupleDesc tupdesc, const PgaeOptions *options)
 		raise_unknown_option_column(tupdesc, "target", options->target);
 	if (options->feedback && pgae_find_attribute(tupdesc, options->feedback, true) < 0)
 		raise_unknown_option_column(tupdesc, "feedback", options->feedback);
+	if (options->weight && pgae_find_attribute(tupdesc, options->weight, true) < 0)
+		raise_unknown_option_column(tupdesc, "weight", options->weight);
 	foreach (cell, options->exclude)
 	{
 		if (pgae_find_attribute(tupdesc, lfirst(cell), false) < 0)
@@ -453,6 +456,8 @@ build_row_schema(PgaeCodec *codec, TupleDesc tupdesc, const int *chosen, int n)
 		set_target(codec, schema, stored, tupdesc, n_values);
 	if (codec->options->feedback)
 		pgae_codec_take_feedback(codec, codec->options->feedback);
+	if (codec->options->weight)
+		pgae_codec_take_weight(codec, codec->options->weight);
 	schema_set_names(codec, schema);
 	codec->schema = schema;
 	pgae_codec_lay_out_record(codec, stored);

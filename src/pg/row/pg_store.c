@@ -474,6 +474,20 @@ pgae_store_add(PgaeStore *store, uint64 hash)
 }
 
 void
+pgae_store_repeat(PgaeStore *into, const char *record, uint64 n)
+{
+	for (uint64 i = 0; i < n; i++)
+	{
+		char *to = pgae_store_record(into);
+
+		if (i % PGAE_ROWS_PER_CHECK == 0)
+			pgae_report_step(&into->budget->report, "weighing", into->n_records, 0);
+		memcpy(to - KEY_BYTES, record - KEY_BYTES, into->stride);
+		count_record(into);
+	}
+}
+
+void
 pgae_store_merge(PgaeStore *into, PgaeStore *from)
 {
 	const char *record;

@@ -18,16 +18,21 @@ typedef struct EvaluateState
 	uint32 checksum; /* of the model */
 	double contamination;
 	int64 n_rows;
-	int64 n_seen;   /* with a score, finite or not */
 	int64 n_scored; /* with a finite error */
-	int64 n_flagged;
-	double sum;
+	/* sums of weights, which are 1 where none are given */
+	double seen; /* of rows with a score, finite or not */
+	double flagged;
+	double scored;
+	double sum; /* times their errors */
 	/* of source columns, at the place of their first value */
 	uint32 n_columns;
 	char **names;
 	double *column_sum;
-	uint64 *column_n;
-	double *scratch; /* of one row */
+	double *column_weight;
+	/* of one row */
+	double *errors;
+	uint64 *count;
+	double *scratch;
 } EvaluateState;
 
 PG_FUNCTION_INFO_V1(pg_ae_evaluate_transfn);
@@ -57,7 +62,9 @@ begin(const PgaeCached *cached, double contamination, MemoryContext context)
 	state->n_columns = schema->n_columns;
 	state->names = palloc0(sizeof(char *) * schema->n_columns);
 	state->column_sum = palloc0(sizeof(double) * schema->n_columns);
-	state->column_n = palloc0(sizeof(uint64) * schema->n_columns);
+	state->column_weight = palloc0(sizeof(double) * schema->n_columns);
+	state->errors = palloc(sizeof(double) * schema->n_columns);
+	state->count = palloc(sizeof(uint64) * schema->n_columns);
 	state->scratch = palloc(3 * sizeof(double) * schema->n_columns);
 	for (uint32 c = 0; c < schema->n_columns; c++)
 	{
@@ -69,7 +76,7 @@ begin(const PgaeCached *cached, double contamination, MemoryContext context)
 }
 
 static void
-add_row(EvaluateState *state, PgaeCached *cached, const AeBundleRow *row)
+add_row(EvaluateState *state, PgaeCached *cached, const AeBundleRow *row, double weight)
 {
 	const AeCalibration *calibration = &pgae_cached_fold(cached, 0)->calibration;
 	AeScore score;
@@ -78,13 +85,41 @@ add_row(EvaluateState *state, PgaeCached *cached, const AeBundleRow *row)
 	ae_bundle_score(&score, &cached->scorer, row, 1);
 	if (score.sight == AE_SIGHT_UNOBSERVED)
 		return;
-	state->n_seen++;
-	state->n_flagged += ae_calibration_p(calibration, score.raw) <= state->contamination;
+	state->seen += weight;
+	if (ae_calibration_p(calibration, score.raw) <= state->contamination)
+		state->flagged += weight;
 	if (isinf(score.error))
 		return;
 	state->n_scored++;
-	state->sum += score.error;
-	ae_bundle_add_errors(state->column_sum, state->column_n, &cached->scorer, row, state->scratch);
+	state->scored += weight;
+	state->sum += weight * score.error;
+	memset(state->errors, 0, sizeof(double) * state->n_columns);
+	memset(state->count, 0, sizeof(uint64) * state->n_columns);
+	ae_bundle_add_errors(state->errors, state->count, &cached->scorer, row, state->scratch);
+	for (uint32 c = 0; c < state->n_columns; c++)
+	{
+		state->column_sum[c] += weight * state->errors[c];
+		state->column_weight[c] += weight * (double) state->count[c];
+	}
+}
+
+/* The weight of the call's row; 22004, 22023. */
+static double
+weight_of(FunctionCallInfo fcinfo)
+{
+	double weight;
+
+	if (PG_NARGS() <= 4)
+		return 1;
+	if (PG_ARGISNULL(4))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("argument \"weight\" of ae.evaluate is NULL")));
+	weight = PG_GETARG_FLOAT8(4);
+	if (!(weight >= 0 && isfinite(weight)))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("argument \"weight\" of ae.evaluate is %s, must be 0 or more",
+							   float8out_internal(weight))));
+	return weight;
 }
 
 Datum
@@ -92,7 +127,7 @@ pg_ae_evaluate_transfn(PG_FUNCTION_ARGS)
 {
 	MemoryContext context = check_aggregate(fcinfo);
 	EvaluateState *state = PG_ARGISNULL(0) ? NULL : (EvaluateState *) PG_GETARG_POINTER(0);
-	double contamination = DEFAULT_CONTAMINATION;
+	double contamination = DEFAULT_CONTAMINATION, weight;
 	AeBundleRow row;
 	PgaeCached *cached;
 
@@ -104,6 +139,7 @@ pg_ae_evaluate_transfn(PG_FUNCTION_ARGS)
 	}
 	if (PG_NARGS() > 3)
 		contamination = pgae_contamination(PG_GETARG_FLOAT8(3));
+	weight = weight_of(fcinfo);
 	cached = pgae_see_row(fcinfo, 1, &row);
 	if (state == NULL)
 		state = begin(cached, contamination, context);
@@ -115,7 +151,7 @@ pg_ae_evaluate_transfn(PG_FUNCTION_ARGS)
 							   state->contamination != contamination ? "argument \"contamination\""
 																	 : "argument \"model\""),
 						errhint("One call judges one model: use GROUP BY to judge several.")));
-	add_row(state, cached, &row);
+	add_row(state, cached, &row, weight);
 	PG_RETURN_POINTER(state);
 }
 
@@ -129,7 +165,8 @@ column_errors(const EvaluateState *state)
 	appendStringInfoChar(&out, '{');
 	for (uint32 c = 0; c < state->n_columns; c++)
 	{
-		double mean = state->column_n[c] > 0 ? state->column_sum[c] / state->column_n[c] : NAN;
+		double mean =
+			state->column_weight[c] > 0 ? state->column_sum[c] / state->column_weight[c] : NAN;
 
 		if (state->names[c] != NULL && isfinite(mean))
 			pgae_json_number(&out, state->names[c], mean);
@@ -155,10 +192,10 @@ pg_ae_evaluate_finalfn(PG_FUNCTION_ARGS)
 	BlessTupleDesc(tupdesc);
 	values[0] = Int64GetDatum(state->n_rows);
 	values[1] = Int64GetDatum(state->n_scored);
-	values[2] = Float8GetDatum(state->n_scored > 0 ? state->sum / state->n_scored : 0);
-	nulls[2] = state->n_scored == 0;
-	values[3] = Float8GetDatum((double) state->n_flagged / Max(state->n_seen, 1));
-	nulls[3] = state->n_seen == 0;
+	nulls[2] = !(state->scored > 0);
+	values[2] = Float8GetDatum(nulls[2] ? 0 : state->sum / state->scored);
+	nulls[3] = !(state->seen > 0);
+	values[3] = Float8GetDatum(nulls[3] ? 0 : state->flagged / state->seen);
 	values[4] = column_errors(state);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(tupdesc, values, nulls)));
 }

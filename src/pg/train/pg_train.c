@@ -19,6 +19,7 @@
 #include "nodes/primnodes.h"
 #include "portability/instr_time.h"
 #include "utils/builtins.h"
+#include "utils/float.h"
 #include "utils/memutils.h"
 
 /* Fewer rows than this, in all or in a fold, are not crossed. */
@@ -27,6 +28,9 @@
 
 /* As in the declaration of ae.is_anomaly. */
 #define DEFAULT_CONTAMINATION 0.01
+
+/* Rows that a row may count as. */
+#define MAX_WEIGHT 1000000
 
 /* An argument that must be the same in every row. */
 typedef struct FixedArgument
@@ -217,7 +221,8 @@ begin_from_model(PgaeTraining *training, struct varlena *bytes, Oid row_type)
 	training->init = init;
 	training->n_folds = init->n_folds;
 	training->codec = pgae_codec_create(schemas, (int) init->n_folds, row_type, training->context);
-	pgae_codec_start_training(training->codec, training->options->feedback);
+	pgae_codec_start_training(training->codec, training->options->feedback,
+							  training->options->weight);
 }
 
 /* A context of its own below parent: small at first, as there may be thousands of groups. */
@@ -383,6 +388,26 @@ collect_verdict(PgaeTraining *training, const PgaeRow *row)
 	return confirmed;
 }
 
+/* 22004 and 22023 for what is no weight of the row just read. */
+static void
+check_weight(const PgaeTraining *training, const PgaeRow *row)
+{
+	const PgaeRoleValue *weight = &row->roles[PGAE_ROLE_WEIGHT];
+	const char *column = training->options->weight;
+
+	if (column == NULL)
+		return;
+	if (weight->missing)
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("weight \"%s\" of a row is NULL", column),
+						errhint("Use coalesce, or leave such rows out with WHERE.")));
+	if (!(weight->value >= 0 && weight->value <= MAX_WEIGHT))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("weight \"%s\" of a row is %s, must be between 0 and %d", column,
+							   float8out_internal(weight->value), MAX_WEIGHT),
+						errhint("It says how many rows this one counts as.")));
+}
+
 /* Takes one row, once the schema stands. */
 static void
 collect(PgaeTraining *training, Datum datum)
@@ -392,6 +417,7 @@ collect(PgaeTraining *training, Datum datum)
 	Fold *fold = &training->folds[training->n_folds > 1 ? ae_hash_fold(row->hash) : 0];
 
 	check_finite(training, datum, row);
+	check_weight(training, row);
 	if (all_missing(row, schema->n_columns) || collect_verdict(training, row))
 		return;
 	if (fold->store == NULL)
@@ -500,6 +526,78 @@ pg_ae_train_transfn(PG_FUNCTION_ARGS)
 	}
 	pgae_training_add(&state->training, PG_GETARG_DATUM(1));
 	PG_RETURN_POINTER(state);
+}
+
+/* ---- weights ---- */
+
+/* How many rows equal ones of that weight together count as: w, or one more by chance, on the average w. */
+static uint64
+copies_of(uint64 key, double weight)
+{
+	double chance = (double) (ae_hash_mix(~key) >> 40) * 0x1p-24; /* whole weights stay whole */
+
+	return (uint64) floor(weight + chance);
+}
+
+/* Puts the rows of a fold into a store as often as they count, equal ones together. */
+static void
+weigh_fold(PgaeTraining *training, Fold *fold)
+{
+	PgaeStore *store = fold->store;
+	PgaeStore *weighed = begin_store(training);
+	char *first = palloc(sizeof(uint64) + pgae_codec_record_size(training->codec));
+	double weight = 0;
+	uint64 key = 0, n_different = 0;
+	const char *record;
+	size_t n = 0;
+
+	pgae_store_sort(store);
+	while ((record = pgae_store_next(store)) != NULL)
+	{
+		if (n > 0 && pgae_store_key(record) != key)
+		{
+			pgae_store_repeat(weighed, first + sizeof(uint64), copies_of(key, weight));
+			n_different += copies_of(key, weight) > 0;
+			weight = 0;
+			n = 0;
+		}
+		if (n++ == 0)
+			memcpy(first, record - sizeof(uint64),
+				   sizeof(uint64) + pgae_codec_record_size(training->codec));
+		key = pgae_store_key(record);
+		weight += pgae_codec_weight(training->codec, record);
+		CHECK_FOR_INTERRUPTS();
+	}
+	pgae_store_repeat(weighed, first + sizeof(uint64), copies_of(key, weight));
+	n_different += copies_of(key, weight) > 0;
+	pfree(first);
+	pgae_store_end(store);
+	fold->store = weighed;
+	fold->varies = n_different > 1;
+	if (n_different > 0)
+		return;
+	pgae_store_end(weighed);
+	fold->store = NULL;
+}
+
+/*
+ * Rows become as many as their weights say, so that all that looks at rows heeds weights: scaling,
+ * levels, the loss, prototypes, calibration, and what drift compares with.  22023 if none is left.
+ */
+static void
+weigh_rows(PgaeTraining *training)
+{
+	if (training->options->weight == NULL)
+		return;
+	for (int f = 0; f < AE_MAX_FOLDS; f++)
+	{
+		if (training->folds[f].store)
+			weigh_fold(training, &training->folds[f]);
+	}
+	if (training->folds[0].store == NULL && training->folds[1].store == NULL)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("weight \"%s\" is 0, or next to it, in all rows",
+							   training->options->weight)));
 }
 
 /* ---- from rows to bytes ---- */
@@ -810,6 +908,7 @@ train(PgaeTraining *training, MemoryContext result_context)
 		training->init ? training->init->n_members : pgae_options_members(training->options);
 
 	notice_no_verdicts(training);
+	weigh_rows(training);
 	settle_folds(training);
 	if (training->init == NULL)
 		pgae_notice_columns(training->codec, schema_of(training), training->options,
