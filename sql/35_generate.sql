@@ -39,6 +39,12 @@ FROM drawn;
 CREATE TABLE rare AS SELECT CASE WHEN i = 5 THEN 123456.78 ELSE i % 10 END AS x, i % 2 AS y FROM generate_series(1, 500) i;
 SELECT max(x) FROM (SELECT ae.train(rare, ae.options(purpose => 'generate', updates => 20)) AS model FROM rare) t, ae.generate(model, NULL::rare, 2000, 1);
 
+-- of few different rows all are learnt, and none is held out
+CREATE TABLE few AS SELECT i % 3 AS a, (i % 3) * 2 + i % 2 AS b FROM generate_series(1, 300) i;
+SELECT avg((b - 2 * a IN (0, 1))::int) > 0.95 AS together, count(DISTINCT (a, b)) BETWEEN 6 AND 10 AS kinds, max(ae.describe(model) #>> '{training,validation_rows}') AS held_out
+FROM (SELECT ae.train(few, ae.options(purpose => 'generate', hidden => '{}', code => 32, decoder => '{}', updates => 200, learning_rate => 0.01)) AS model FROM few) t,
+	ae.generate(model, NULL::few, 300, 1);
+
 ---- seeds
 
 SELECT bool_and(g::text IN (SELECT d::text FROM drawn d)) AS same FROM m, ae.generate(model, NULL::orders, 100, 1) g;

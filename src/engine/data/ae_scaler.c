@@ -496,9 +496,14 @@ ae_schema_ranges(const AeSchema *schema)
 	return n < MIN_BINS ? MIN_BINS : n > AE_MAX_BINS ? AE_MAX_BINS : n;
 }
 
+/* Of few rows there are no more ranges than rows in each. */
 static void
 fit_bins(AeColumn *column, const AeStatistics *s, uint32_t n_ranges)
 {
+	double root = sqrt((double) s->n_sample);
+
+	if (root < (double) n_ranges)
+		n_ranges = root > 1.0 ? (uint32_t) root : 1;
 	ae_bins_fit(&column->bins, s->sample, s->n_sample, n_ranges,
 				column->kind == AE_KIND_BOOLEAN ? 1 : BIN_ROWS,
 				column->kind == AE_KIND_TIME ? AE_GRAINS_TIME : AE_GRAINS_DECIMAL);

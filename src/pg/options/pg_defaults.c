@@ -175,12 +175,29 @@ has_few_labels(const AeSchema *schema, size_t n_rows)
 }
 
 /*
+ * Early stopping of a network that rows are drawn from.  Masks are many and rows may be few: an epoch of
+ * some updates tells little.  And equal rows are held out together: of few different ones some would
+ * never be learnt, which are all there is to learn.
+ */
+static void
+resolve_generated_validation(AeTrainOptions *train, const PgaeOptions *options, size_t n_rows,
+							 size_t n_different)
+{
+	if (!PGAE_GIVEN(options, train.validation) && !PGAE_GIVEN(options, train.patience) &&
+		n_different < n_rows / 2)
+		train->validation = train->patience = 0;
+	if (!PGAE_GIVEN(options, train.patience) && train->validation > 0)
+		train->patience = Max(train->patience, (uint32) ceil(GENERATE_PATIENCE *
+															 (double) train->batch_size / n_rows));
+}
+
+/*
  * How many rows to hold out, and whether to stop early by them.  A crossed network is judged
  * by the rows of the other fold, and holds out none unless asked to.
  */
 static void
 resolve_validation(AeTrainOptions *train, const PgaeOptions *options, const AeModel *model,
-				   size_t n_rows, bool crossed)
+				   size_t n_rows, size_t n_different, bool crossed)
 {
 	bool detect = model->purpose == AE_PURPOSE_DETECT;
 	bool few = !detect && has_few_labels(&model->schema, n_rows);
@@ -196,13 +213,8 @@ resolve_validation(AeTrainOptions *train, const PgaeOptions *options, const AeMo
 	}
 	else
 		train->patience = (asked || !detect) && train->validation > 0 ? 20 : 0;
-	/* masks are many and rows may be few: an epoch of some updates tells little */
-	if (!PGAE_GIVEN(options, train.patience) && model->purpose == AE_PURPOSE_GENERATE)
-		train->patience =
-			Max(train->patience,
-				(uint32) ceil(train->validation > 0
-								  ? GENERATE_PATIENCE * (double) train->batch_size / n_rows
-								  : 0));
+	if (model->purpose == AE_PURPOSE_GENERATE)
+		resolve_generated_validation(train, options, n_rows, n_different);
 	if (train->validation > 0 && n_rows < 2)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("option \"validation\" is %.15g, but there is only one row",
@@ -341,7 +353,8 @@ resolve_generate(AeTrainOptions *train, const PgaeOptions *options)
 }
 
 static void
-resolve_training(AeModel *model, const PgaeOptions *options, size_t n_rows, size_t n_unseen)
+resolve_training(AeModel *model, const PgaeOptions *options, size_t n_rows, size_t n_unseen,
+				 size_t n_different)
 {
 	AeTrainOptions *train = &model->options;
 
@@ -368,7 +381,7 @@ resolve_training(AeModel *model, const PgaeOptions *options, size_t n_rows, size
 	}
 	if (train->pretrain != AE_PRETRAIN_NONE && train->pretrain_updates == 0)
 		train->pretrain_updates = 500;
-	resolve_validation(train, options, model, n_rows, n_unseen > 0);
+	resolve_validation(train, options, model, n_rows, n_different, n_unseen > 0);
 	resolve_length(train, options, model->purpose, rows_of_network(n_rows, n_unseen));
 }
 
@@ -458,7 +471,7 @@ inherit_gate(AeTrainOptions *train, const PgaeOptions *options, const AeTrainOpt
 
 void
 pgae_options_resolve(AeModel *model, const PgaeOptions *options, const AeModel *init, size_t n_rows,
-					 size_t n_unseen)
+					 size_t n_unseen, size_t n_different)
 {
 	if (init)
 	{
@@ -482,7 +495,7 @@ pgae_options_resolve(AeModel *model, const PgaeOptions *options, const AeModel *
 			model->schema.has_target ? ae_target_outputs(&model->schema.target) : 0;
 		resolve_activations(&model->net, options, model->purpose, model->loss);
 	}
-	resolve_training(model, options, n_rows, n_unseen);
+	resolve_training(model, options, n_rows, n_unseen, n_different);
 	resolve_decoder(model, options, init);
 	resolve_contract(&model->options, options, &model->net);
 	if (init)

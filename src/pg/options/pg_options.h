@@ -171,10 +171,10 @@ extern void pgae_options_check_init(const PgaeOptions *options, const PgaeModels
  * Fills in defaults once columns and rows are known: purpose, widths, activations, losses, lengths;
  * writes model->purpose, loss, category_loss, net (without its layout) and options.  The schema is
  * laid out.  init: the model that training starts from, or NULL.  n_rows: to train on; n_unseen: of
- * the other fold, 0 where there is none.
+ * the other fold, 0 where there is none; n_different: of n_rows, equal ones counting once.
  */
 extern void pgae_options_resolve(AeModel *model, const PgaeOptions *options, const AeModel *init,
-								 size_t n_rows, size_t n_unseen);
+								 size_t n_rows, size_t n_unseen, size_t n_different);
 
 /* NOTICEs about resolved options that have no effect or do not suffice; once per training. */
 extern void pgae_options_notice(const AeModel *model, const PgaeOptions *options,
