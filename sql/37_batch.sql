@@ -138,6 +138,10 @@ ANALYZE scored;
 SELECT has_node('UPDATE scored SET s = ae.raw_score((SELECT model FROM models WHERE name = ''arrays''), x)');
 UPDATE scored SET s = ae.raw_score((SELECT model FROM models WHERE name = 'arrays'), x);
 SELECT count(*) FROM scored JOIN arrays USING (id) WHERE s IS DISTINCT FROM ae.raw_score((SELECT model FROM models WHERE name = 'arrays'), arrays.x);
+-- a column that old rows do not have
+ALTER TABLE scored ADD COLUMN late int DEFAULT 7;
+UPDATE scored SET s = late + ae.raw_score((SELECT model FROM models WHERE name = 'arrays'), x);
+SELECT count(*) FROM scored WHERE s IS DISTINCT FROM 7 + ae.raw_score((SELECT model FROM models WHERE name = 'arrays'), x);
 WITH d AS (DELETE FROM scored WHERE ae.is_anomaly((SELECT model FROM models WHERE name = 'arrays'), x, 0.3) RETURNING id)
 SELECT count(*) = (SELECT count(*) FROM arrays WHERE ae.is_anomaly((SELECT model FROM models WHERE name = 'arrays'), x, 0.3)) AS deleted FROM d;
 CREATE TABLE filed (n serial, id int, s float8);

@@ -220,6 +220,7 @@ whole_rows(Wrap *wrap, Scan *scan, List *expressions)
 		else
 			expr = (Expr *) makeVar((int) scan->scanrelid, (AttrNumber) (i + 1), att->atttypid,
 									att->atttypmod, att->attcollation, 0);
+		gaps |= att->atthasmissing; /* a scan fills it in */
 		result = lappend(result,
 						 makeTargetEntry(expr, (AttrNumber) (i + 1),
 										 att->attisdropped ? NULL : pstrdup(NameStr(att->attname)),
