@@ -87,7 +87,10 @@ INSERT INTO tried (option, value, base) VALUES
 	('contract_weight', '0.1', '{"code": 2}'),
 	('contract_exact', 'false', '{"code": 2, "contract_weight": 0.1}'),
 	('distribution', '"mixed"', '{"code": 2}'),
-	('variance', '"shared"', '{"code": 2, "distribution": "mixed"}');
+	('variance', '"shared"', '{"code": 2, "distribution": "mixed"}'),
+	('variational_beta', '0.5', '{"code": 2, "distribution": "mixed"}'),
+	('variational_warmup', '0.5', '{"code": 2, "variational_beta": 1}'),
+	('variational_free_bits', '0.5', '{"code": 2, "variational_beta": 1}');
 
 SELECT option, value,
 	outcome(full_base) = outcome(full_base) AS repeatable,
@@ -108,7 +111,8 @@ SELECT option AS no_argument FROM tried
 WHERE option NOT IN (SELECT unnest(proargnames) FROM pg_proc WHERE oid = 'ae.options'::regproc
 	UNION ALL SELECT jsonb_object_keys(ae.sparse('l1', 1, 0.1, 'code', 1))
 	UNION ALL SELECT jsonb_object_keys(ae.contract(1, true))
-	UNION ALL SELECT jsonb_object_keys(ae.decoder('mixed', 'fixed')));
+	UNION ALL SELECT jsonb_object_keys(ae.decoder('mixed', 'fixed'))
+	UNION ALL SELECT jsonb_object_keys(ae.variational(1, 1, 1)));
 
 CREATE FUNCTION refusal(options jsonb) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE state text; message text; hint text;

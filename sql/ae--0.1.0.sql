@@ -500,6 +500,48 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION ae.log_joint(ae.model, anyelement, boolean) IS
 'log p(h) + log p(x | h) of a row and its code h, whose prior is the penalty of a sparse model';
 
+CREATE FUNCTION ae.log_likelihood(model bytea, input anyelement, samples integer, seed bigint, own_units boolean DEFAULT false)
+RETURNS double precision
+AS 'MODULE_PATHNAME', 'pg_ae_log_marginal'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
+COMMENT ON FUNCTION ae.log_likelihood(bytea, anyelement, integer, bigint, boolean) IS
+'log p(x) of a row by a variational model, estimated by importance sampling; rises to it on the average with the number of samples';
+
+CREATE FUNCTION ae.log_likelihood(model ae.model, input anyelement, samples integer, seed bigint, own_units boolean DEFAULT false)
+RETURNS double precision
+AS 'MODULE_PATHNAME', 'pg_ae_log_marginal'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
+COMMENT ON FUNCTION ae.log_likelihood(ae.model, anyelement, integer, bigint, boolean) IS
+'log p(x) of a row by a variational model, estimated by importance sampling; rises to it on the average with the number of samples';
+
+CREATE FUNCTION ae.elbo(model bytea, input anyelement, samples integer DEFAULT 16, seed bigint DEFAULT 0, own_units boolean DEFAULT false)
+RETURNS double precision
+AS 'MODULE_PATHNAME', 'pg_ae_elbo'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
+COMMENT ON FUNCTION ae.elbo(bytea, anyelement, integer, bigint, boolean) IS
+'evidence lower bound of log p(x) of a row by a variational model, estimated by draws of its code';
+
+CREATE FUNCTION ae.elbo(model ae.model, input anyelement, samples integer DEFAULT 16, seed bigint DEFAULT 0, own_units boolean DEFAULT false)
+RETURNS double precision
+AS 'MODULE_PATHNAME', 'pg_ae_elbo'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
+COMMENT ON FUNCTION ae.elbo(ae.model, anyelement, integer, bigint, boolean) IS
+'evidence lower bound of log p(x) of a row by a variational model, estimated by draws of its code';
+
+CREATE FUNCTION ae.encode_sample(model bytea, input anyelement, seed bigint)
+RETURNS real[]
+AS 'MODULE_PATHNAME', 'pg_ae_encode_sample'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION ae.encode_sample(bytea, anyelement, bigint) IS
+'a draw of the code of a row from q(z | x) of a variational model; the same for the same row and seed';
+
+CREATE FUNCTION ae.encode_sample(model ae.model, input anyelement, seed bigint)
+RETURNS real[]
+AS 'MODULE_PATHNAME', 'pg_ae_encode_sample'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION ae.encode_sample(ae.model, anyelement, bigint) IS
+'a draw of the code of a row from q(z | x) of a variational model; the same for the same row and seed';
+
 CREATE FUNCTION ae.impute(model bytea, input anyelement) RETURNS anyelement
 AS 'MODULE_PATHNAME', 'pg_ae_impute'
 LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000;
@@ -797,6 +839,22 @@ AS $$
 $$;
 COMMENT ON FUNCTION ae.decoder IS
 'options for a decoder that gives a distribution, to be joined to those of ae.options: training makes rows likely';
+
+CREATE FUNCTION ae.variational(
+	beta double precision DEFAULT 1,
+	warmup double precision DEFAULT NULL,
+	free_bits double precision DEFAULT NULL)
+RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET extra_float_digits = 1
+AS $$
+	SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
+		'variational_beta', beta,
+		'variational_warmup', warmup,
+		'variational_free_bits', free_bits))
+$$;
+COMMENT ON FUNCTION ae.variational IS
+'options for a variational encoder, to be joined to those of ae.options: codes are drawn, near a standard normal prior';
 
 CREATE FUNCTION ae.neighbours(
 	weight double precision DEFAULT 1,

@@ -36,6 +36,7 @@ my @joined = (
 	[ q(ae.contract(1, true)), qw(contract_weight contract_exact) ],
 	[ q(ae.neighbours(1, 1, 'cosine')), qw(neighbours_weight neighbours_k neighbours_metric) ],
 	[ q(ae.decoder('mixed', 'fixed')), qw(distribution variance) ],
+	[ q(ae.variational(1, 1, 1)), qw(variational_beta variational_warmup variational_free_bits) ],
 	[ q(ae.target('a', 1)), qw(target target_weight) ],
 	[ q(ae.pretrain('plain', 1)), qw(pretrain pretrain_updates) ],
 	[ q(ae.hash(1, 1)), qw(hash_bits hash_noise) ]);
@@ -114,7 +115,7 @@ END
 }
 
 # "a; b": for detect and for compress; only the numbers that stand alone are checked here.
-for my $option (grep { $row{$_}{type} eq 'number' } grep { !/validation|weight_decay|learning_rate|neighbours_weight/ } @order)
+for my $option (grep { $row{$_}{type} eq 'number' } grep { !/validation|weight_decay|learning_rate|neighbours_weight|variational_beta/ } @order)
 {
 	my ($detect, $compress) = split /; /, $row{$option}{default};
 	my %needed = (
@@ -124,6 +125,8 @@ for my $option (grep { $row{$_}{type} eq 'number' } grep { !/validation|weight_d
 		sparse_target => '"sparse": "kl", ',
 		denoise_level => '"denoise": "swap", ',
 		denoise_emphasis => '"denoise": "swap", ',
+		variational_warmup => '"variational_beta": 1, ',
+		variational_free_bits => '"variational_beta": 1, ',
 		aux_weight => '"top_k": 1, ',
 		hash_noise => '"hash_bits": 2, ',
 		target_weight => '"target": "c", ');
@@ -171,6 +174,9 @@ my @worded = (
 	[ 'neighbours_weight', 'small', '{"updates": 2, "neighbours_weight": 1}', 1 ],
 	[ 'neighbours_k', 'small', '{"updates": 2, "neighbours_weight": 1}', 8 ],
 	[ 'neighbours_metric', 'small', '{"updates": 2, "neighbours_weight": 1}', 'euclidean' ],
+	[ 'purpose', 'small', '{"updates": 2, "variational_beta": 1}', 'compress' ],
+	[ 'distribution', 'small', '{"updates": 2, "variational_beta": 1}', 'mixed' ],
+	[ 'distribution', 'small', '{"updates": 2, "variational_beta": 1, "loss": "bce"}', 'bernoulli' ],
 	[ 'variance', 'small', '{"updates": 2, "distribution": "mixed"}', 'column' ],
 	[ 'variance', 'small', '{"updates": 2, "distribution": "mixed", "optimizer": "lbfgs"}', 'fixed' ],
 	[ 'updates', 'large', '{}', 1500 ],

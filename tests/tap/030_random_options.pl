@@ -62,6 +62,8 @@ CREATE FUNCTION used(model bytea, source text, row_ text) RETURNS text LANGUAGE 
 		'SELECT bool_and(ae.reconstruction_error($1, %s) >= 0 AND ae.reconstruction_error($1, %1$s) <> ''NaN'') FROM %s',
 		'SELECT bool_and(ae.raw_score($1, %s) <> ''NaN'') FROM %s',
 		'SELECT bool_and(ae.log_likelihood($1, %s) <> ''NaN'') FROM %s',
+		'SELECT bool_and(ae.elbo($1, %s, 2) <> ''NaN'' AND ae.log_likelihood($1, %1$s, 3, 1) <> ''NaN'') FROM %s',
+		'SELECT count(ae.encode_sample($1, %s, 5)) >= 0 FROM %s',
 		'SELECT count(ae.is_anomaly($1, %s, 0.05)) >= 0 FROM %s',
 		'SELECT count(ae.encode($1, %s)) >= 0 FROM %s',
 		'SELECT count(ae.encode_bits($1, %s)) >= 0 FROM %s',
@@ -176,6 +178,9 @@ my %draw = (
 	neighbours_metric => sub { word(qw(euclidean cosine)) },
 	distribution => sub { word(qw(mixed mixed gaussian bernoulli categorical)) },
 	variance => sub { word(qw(fixed shared column)) },
+	variational_beta => sub { any(1e-6, 0.1, 1, 1, 1e6) },
+	variational_warmup => sub { any(0, 0.5, 1) },
+	variational_free_bits => sub { any(0, 0.1, 1e6) },
 	skip => sub { any(qw(true true false)) },
 	target => sub { word(qw(flag word f8 i2 feeling gap)) },
 	target_weight => sub { any(0, 0.1, 1, 1e6) },
@@ -191,7 +196,8 @@ my %draw = (
 my %with = (
 	sparse_weight => 'sparse', sparse_target => 'sparse', sparse_layers => 'sparse', aux_weight => 'top_k',
 	denoise_level => 'denoise', denoise_emphasis => 'denoise', contract_exact => 'contract_weight', target_weight => 'target',
-	pretrain_updates => 'pretrain', neighbours_k => 'neighbours_weight', neighbours_metric => 'neighbours_weight', variance => 'distribution', hash_noise => 'hash_bits', weight_prior => 'weight_decay');
+	pretrain_updates => 'pretrain', neighbours_k => 'neighbours_weight', neighbours_metric => 'neighbours_weight', variance => 'distribution', variational_warmup => 'variational_beta',
+	variational_free_bits => 'variational_beta', hash_noise => 'hash_bits', weight_prior => 'weight_decay');
 
 # Up to seven options, and a short training.
 sub options

@@ -598,6 +598,29 @@ sample_target(Sample *s, AeKind kind)
 	s->model.params = s->params;
 }
 
+/* Codes that are drawn, and outputs with variances, by draws of their own; the model has its net. */
+static inline void
+sample_drawn(Sample *s)
+{
+	AeNet *net = &s->model.net;
+	Sample draw = {.seed = s->seed ^ 0x647261776e21u};
+
+	net->spread = 1;
+	net->variance = AE_VARIANCE_COLUMN;
+	s->model.options.distribution = AE_DISTRIBUTION_MIXED;
+	s->model.options.variance = AE_VARIANCE_COLUMN;
+	s->model.options.variational_beta = 0.5;
+	s->model.log_likelihood = -12.5;
+	s->model.divergence = 3.25;
+	s->model.n_collapsed = 1;
+	s->params = realloc(s->params, ae_net_n_params(net) * sizeof(AeReal));
+	if (!s->params)
+		abort();
+	for (size_t i = ae_net_spread_offset(net); i < ae_net_n_params(net); i++)
+		s->params[i] = (AeReal) (float) sample_real(&draw, -1.0, 1.0);
+	s->model.params = s->params;
+}
+
 static inline Sample *
 sample_of(uint64_t seed, bool mixed, uint32_t n_columns, uint32_t n_layers, uint32_t widest,
 		  uint32_t n_points, uint32_t n_history)

@@ -236,13 +236,203 @@ joint_is_the_objective(void **state)
 		}
 }
 
+/* ---- draws ---- */
+
+/*
+ * Three columns, a code of two, x = z W + noise of variance s2, with rows of W at right angles, as
+ * principal components have them.  Then log p(x) = log Normal(0, W^T W + s2 I), and the posterior of z
+ * has no correlations: mean w_j x / (s2 + |w_j|^2), variance s2 / (s2 + |w_j|^2).  Source: Tipping,
+ * Bishop, J. R. Stat. Soc. B 61, 1999, eq. 6 to 8.
+ */
+typedef struct Linear
+{
+	AeModel model;
+	AeColumn columns[3];
+	AeBlock blocks[3];
+	uint32_t indicators[3];
+	AeReal params[32];
+	double w[2][3], length[2], s2;
+} Linear;
+
+/* off: what is added to means and log variances of the posterior. */
+static void
+linear_model(Linear *t, double off)
+{
+	static const double w[2][3] = {{0.9, 0.9, 0}, {0.4, -0.4, 0.4}};
+	AeNet *net = &t->model.net;
+	AeReal *at;
+
+	memset(t, 0, sizeof *t);
+	memcpy(t->w, w, sizeof w);
+	t->s2 = exp(-1.5);
+	for (int c = 0; c < 3; c++)
+		t->columns[c] =
+			(AeColumn){.kind = AE_KIND_NUMBER, .varies = true, .scale = 1, .min = -9, .max = 9};
+	t->model.schema.n_columns = 3;
+	t->model.schema.columns = t->columns;
+	t->model.params = t->params;
+	t->model.options.distribution = AE_DISTRIBUTION_GAUSSIAN;
+	ae_schema_layout(&t->model.schema);
+	ae_schema_blocks(&net->layout, t->blocks, t->indicators, &t->model.schema, AE_LOSS_MSE,
+					 AE_LOSS_SOFTMAX);
+	net->n_layers = 2;
+	net->n_encoder = 1;
+	net->spread = 1;
+	net->variance = AE_VARIANCE_SHARED;
+	net->width[0] = net->width[2] = 3;
+	net->width[1] = 2;
+	assert_int_equal(ae_net_check(net, NULL), AE_OK);
+	assert_true(ae_net_n_params(net) <= 32);
+	for (int j = 0; j < 2; j++)
+	{
+		double total = t->s2;
+
+		for (int c = 0; c < 3; c++)
+			t->length[j] += w[j][c] * w[j][c];
+		total += t->length[j];
+		for (int c = 0; c < 3; c++)
+			t->params[2 * c + j] = (AeReal) (w[j][c] / total);
+		t->params[6 + j] = (AeReal) off;
+		at = t->params + ae_net_spread_offset(net) + ae_net_n_spread(net);
+		at[j] = (AeReal) (log(t->s2 / total) + off);
+		for (int c = 0; c < 3; c++)
+			t->params[ae_net_offset(net, 1) + (size_t) (3 * j + c)] = (AeReal) w[j][c];
+	}
+	t->params[ae_net_variance_offset(net)] = (AeReal) log(t->s2);
+}
+
+/* log p(x), by the eigenvalues of its covariance. */
+static double
+linear_exact(const Linear *t, const double *x)
+{
+	double square = 0, log_det = log(t->s2);
+
+	for (int c = 0; c < 3; c++)
+		square += x[c] * x[c] / t->s2;
+	for (int j = 0; j < 2; j++)
+	{
+		double total = t->s2 + t->length[j], along = 0;
+
+		for (int c = 0; c < 3; c++)
+			along += t->w[j][c] * x[c];
+		log_det += log(total);
+		square -= along * along / (t->s2 * total);
+	}
+	return -0.5 * (square + log_det + 3 * log(2 * acos(-1)));
+}
+
+/*
+ * With the true posterior p(x, z) / q(z | x) is p(x) whatever z: one draw gives the exact value.  Apart
+ * from it by `off` in mean and log variance, the evidence lower bound is lower by their divergence,
+ * (e^off - off - 1 + off^2 / v) / 2 for each unit of variance v; and estimates rise to the exact value.
+ */
+static void
+linear_models_have_exact_likelihoods(void **state)
+{
+	static const bool none[] = {false, false, false};
+	const double off = 0.4;
+	double bound = 0, wanted = 0, one = 0, fifty = 0, many = 0, exact = 0;
+	AeReal scratch[8], z[2], again[2];
+	SampleScorer *rooms[2];
+	AeScorer right, apart;
+	Linear t, wrong;
+
+	(void) state;
+	linear_model(&t, 0);
+	linear_model(&wrong, off);
+	rooms[0] = sample_scorer(&right, &t.model, 1, ae_kernels_best());
+	rooms[1] = sample_scorer(&apart, &wrong.model, 1, ae_kernels_best());
+	assert_int_equal(ae_density_scratch(&t.model), 8);
+	for (int i = 0; i < 100; i++)
+	{
+		const double x[] = {1.5 * sin(i), cos(3 * i), sin(2 * i) - 0.5};
+		double log_p = linear_exact(&t, x);
+
+		ae_scorer_take(&right, 0, x, none);
+		ae_scorer_take(&apart, 0, x, none);
+		assert_near(ae_density_marginal(&right, 1, (uint64_t) i, scratch), log_p, 1e-5);
+		exact += log_p / 100;
+		bound += ae_density_elbo(&apart, 200, 1, scratch) / 100;
+		one += ae_density_marginal(&apart, 1, 1, scratch) / 100;
+		fifty += ae_density_marginal(&apart, 50, 1, scratch) / 100;
+		many += ae_density_marginal(&apart, 5000, 1, scratch) / 100;
+	}
+	for (int j = 0; j < 2; j++)
+		wanted += 0.5 * (exp(off) - off - 1 + off * off * (t.s2 + t.length[j]) / t.s2);
+	assert_true(fabs(exact - bound - wanted) < 0.02);
+	assert_true(one < fifty && fifty < many && bound < fifty);
+	assert_true(fabs(many - exact) < 0.002 * fabs(exact));
+	/* a draw is that of its seed and row */
+	ae_density_draw(z, &right, 7, scratch);
+	ae_density_draw(again, &right, 7, scratch);
+	assert_memory_equal(z, again, sizeof z);
+	ae_density_draw(again, &right, 8, scratch);
+	assert_memory_not_equal(z, again, sizeof z);
+	sample_scorer_free(rooms[0]);
+	sample_scorer_free(rooms[1]);
+}
+
+/* Log variances of the code, of categories and through layers too, are those that training sees. */
+static void
+spreads_are_those_of_training(void **state)
+{
+	(void) state;
+	for (uint32_t n_layers = 2; n_layers <= 6; n_layers++)
+	{
+		Sample *s = sample_of(n_layers, true, 6, n_layers, 5, 3, 2);
+		AeNet *net = &s->model.net;
+		size_t n_code = net->width[net->n_encoder];
+		size_t n_cells = ae_layout_cells(&net->layout);
+		double values[SAMPLE_COLUMNS];
+		bool missing[SAMPLE_COLUMNS];
+		AeArena arena = {0};
+		SampleScorer *room;
+		AeScorer scorer;
+		AePass pass;
+		char *block = NULL;
+
+		sample_drawn(s);
+		room = sample_scorer(&scorer, &s->model, 3, ae_kernels_best());
+		for (size_t i = 0; i < 3; i++)
+		{
+			sample_row(s, values, missing, i == 1);
+			ae_scorer_take(&scorer, i, values, missing);
+		}
+		for (int placing = 0; placing < 2; placing++)
+		{
+			block = placing ? malloc(arena.used + AE_ALIGN) : NULL;
+			arena = (AeArena){.base = placing ? ae_arena_align(block) : NULL};
+			unit_place(&pass, &arena, net, 3, false);
+			ae_inputs_place(&pass.inputs, &arena, &net->layout, 3, false, true);
+		}
+		ae_loss_inputs(&pass.inputs, &(AeCells){scorer.cells, 3, true}, &net->layout, NULL,
+					   ae_kernels_best());
+		ae_net_forward(&pass, s->params, AE_PASS_SCORE);
+		ae_scorer_encode(&scorer, 3);
+		for (size_t i = 0; i < 3 * n_code; i++)
+			assert_near((double) scorer.spread[i], (double) pass.spread[i], 1e-4);
+		/* a row alone has the same bits */
+		memmove(pass.spread, scorer.spread, 3 * n_code * sizeof(AeReal));
+		memmove(scorer.cells, scorer.cells + 2 * n_cells, n_cells * sizeof(AeReal));
+		ae_scorer_encode(&scorer, 1);
+		assert_memory_equal(scorer.spread, pass.spread + 2 * n_code, n_code * sizeof(AeReal));
+		free(block);
+		sample_scorer_free(room);
+		sample_free(s);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(densities_are_golden),   cmocka_unit_test(rows_by_hand),
-		cmocka_unit_test(ranks_have_densities),   cmocka_unit_test(priors_are_golden),
+		cmocka_unit_test(densities_are_golden),
+		cmocka_unit_test(rows_by_hand),
+		cmocka_unit_test(ranks_have_densities),
+		cmocka_unit_test(priors_are_golden),
 		cmocka_unit_test(joint_is_the_objective),
+		cmocka_unit_test(linear_models_have_exact_likelihoods),
+		cmocka_unit_test(spreads_are_those_of_training),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,7 +43,9 @@ typedef struct Job
 	bool batch_norm;
 	uint32_t batch_top_k;
 	double code_noise;
-	AeDistribution distribution;   /* whose likelihood is the loss */
+	AeDistribution distribution; /* whose likelihood is the loss */
+	double beta;                 /* > 0: the code is a draw, its noise held still */
+	double free_bits;
 	double aux_weight;             /* > 0: every other unit of the code is dead */
 	AeReal held[ROWS * MAX_CELLS]; /* the reconstruction that it adds to */
 	double target_scale;           /* on the sum of the target's loss, where the net has a head */
@@ -75,6 +77,8 @@ place(Job *job, AeArena *arena)
 							  .code_noise = job->code_noise,
 							  .distribution = job->distribution,
 							  .variance = job->net.variance,
+							  .variational_beta = job->beta,
+							  .variational_free_bits = job->free_bits,
 							  .aux_weight = job->aux_weight};
 	AePartSetup setup = {
 		.net = &job->net, .options = &options, .slice_rows = ROWS, .kernels = ae_kernels_best()};
@@ -160,7 +164,7 @@ price(const AePartUse *use, AePass *pass, double share)
 static double
 likelihood(Job *job, AeReal *grads, const AeReal *params, size_t first, size_t n, bool accumulate)
 {
-	AePartUse *decoder = &job->use[AE_PART_decoder];
+	AePartUse *decoder = &job->use[AE_PART_decoder], *encoder = &job->use[AE_PART_variational];
 	AeMeasure measure = {&job->net.layout, ae_kernels_best(), job->scratch};
 	AeCells cells = {job->target + first * ae_layout_cells(&job->net.layout), n, job->nullable};
 	AeSlice slice = {.pass = &job->pass,
@@ -173,8 +177,11 @@ likelihood(Job *job, AeReal *grads, const AeReal *params, size_t first, size_t n
 	double loss;
 
 	if (!grads)
-		return ae_decoder_part.validate(decoder->state, &slice);
+		return ae_decoder_part.validate(decoder->state, &slice) +
+			   (job->beta > 0 ? ae_variational_part.validate(encoder->state, &slice) : 0);
 	loss = ae_decoder_part.loss(decoder->state, &slice);
+	if (job->beta > 0)
+		loss += ae_variational_part.loss(encoder->state, &slice);
 	ae_decoder_part.after(decoder->state, &slice);
 	return loss;
 }
@@ -198,7 +205,7 @@ objective(Job *job, const AeReal *params)
 	 */
 	unit_forward(&job->pass, params, job->x, job->levels, ROWS,
 				 job->dropout > 0 || job->batch_norm || job->contract > 0 || job->net.gated ||
-					 job->code_noise > 0 || job->aux_weight > 0);
+					 job->code_noise > 0 || job->aux_weight > 0 || job->beta > 0);
 	loss = job->distribution
 			   ? likelihood(job, NULL, params, 0, ROWS, false)
 			   : ae_loss_rows(NULL, job->pass.h[job->net.n_layers],
@@ -474,6 +481,20 @@ draw_rows(Job *job, Way way)
 			job->entering[i] = NAN;
 	}
 	job->nullable = way == NULLS || way == ALL;
+}
+
+/* Gives the net a head of n outputs, and rows labels: of them all, or of some. */
+static void
+draw_labels(Job *job, uint32_t n, bool some)
+{
+	job->net.n_target = n;
+	job->target_scale = some ? 0.7 * ae_target_factor(ROWS, 4) : 0.7;
+	for (size_t r = 0; r < ROWS; r++)
+	{
+		job->labels[r] = n > 1 ? (AeReal) (r * 2 % n) : (AeReal) sin(2 + (double) r);
+		if (some && r % 2)
+			job->labels[r] = (AeReal) NAN;
+	}
 }
 
 static void
@@ -947,6 +968,47 @@ likelihoods_agree(void **state)
 		}
 }
 
+/*
+ * Codes that are drawn: through means, log variances and what lies below both, with a target that
+ * sees the draw, a linear path, and units that are free.
+ */
+static void
+variational_codes_agree(void **state)
+{
+	static const int which[] = {0, 1, 7, 9};
+
+	(void) state;
+	for (size_t s = 0; s < sizeof which / sizeof which[0]; s++)
+		for (int i = 0; i < N_WAYS * 3 * 2; i++)
+		{
+			AeLayout layout = layout_of(&shapes[which[s]]);
+			int way = i % N_WAYS, depth = 1 + i / N_WAYS % 3;
+			bool more = i / N_WAYS / 3 == 1;
+			static Job job;
+			double error;
+
+			job = (Job){.name = shapes[which[s]].name,
+						.net = make_net(depth, AE_GELU, &layout),
+						.distribution = AE_DISTRIBUTION_MIXED,
+						.beta = more ? 0.7 : 1,
+						.free_bits = more ? 0.15 : 0,
+						.batch_norm = more,
+						.dropout = more ? 0.2 : 0,
+						.decay = more ? 0.1 : 0};
+			job.net.activation[job.net.n_encoder - 1] = AE_IDENTITY;
+			job.net.spread = 1;
+			job.net.skip = more && depth > 1;
+			job.net.variance = AE_VARIANCE_COLUMN;
+			draw_rows(&job, (Way) way);
+			if (more)
+				draw_labels(&job, 3, true);
+			error = relative_error(&job, way == NOISE || way == ALL ? 0.3 : 0);
+			if (error > 1e-6)
+				fail_msg("variational, %s, %s, depth %d: relative error %g", job.name,
+						 way_name[way], depth, error);
+		}
+}
+
 /* One matrix in two places has the sum of both derivatives, and decays once. */
 static void
 tied_weights_agree(void **state)
@@ -1143,20 +1205,6 @@ trainer_error(const AeNet *net, AeTrainOptions options, const AeRows *rows)
 }
 
 /* Every way to corrupt rows, alone and together, and the emphasis on what was corrupted. */
-/* Gives the net a head of n outputs, and rows labels: of them all, or of some. */
-static void
-draw_labels(Job *job, uint32_t n, bool some)
-{
-	job->net.n_target = n;
-	job->target_scale = some ? 0.7 * ae_target_factor(ROWS, 4) : 0.7;
-	for (size_t r = 0; r < ROWS; r++)
-	{
-		job->labels[r] = n > 1 ? (AeReal) (r * 2 % n) : (AeReal) sin(2 + (double) r);
-		if (some && r % 2)
-			job->labels[r] = (AeReal) NAN;
-	}
-}
-
 /*
  * A linear path beside the layers of either half or both: numbers, indicators and levels go along
  * it; with a head on the code, penalties, dropout and normalisation.
@@ -1480,6 +1528,7 @@ main(void)
 		cmocka_unit_test(auxiliary_loss_agrees),
 		cmocka_unit_test(code_noise_agrees),
 		cmocka_unit_test(likelihoods_agree),
+		cmocka_unit_test(variational_codes_agree),
 		cmocka_unit_test(tied_weights_agree),
 		cmocka_unit_test(dropout_agrees),
 		cmocka_unit_test(batch_norm_agrees),

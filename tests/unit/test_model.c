@@ -254,6 +254,38 @@ assert_same_model(const AeModel *a, const AeModel *b)
 					a->history[i].train_loss == b->history[i].train_loss);
 }
 
+/* Log variances, and what came of them; a count of units is refused beyond those there are. */
+static void
+test_drawn(void **state)
+{
+	(void) state;
+	for (uint64_t seed = 1; seed <= 20; seed++)
+	{
+		Sample *s = sample_of(seed, seed % 2, 7, 2 + seed % 4, 6, 3, 2);
+		AeError error = {0};
+		AeModel model;
+		void *block;
+		size_t length;
+		uint8_t *bytes;
+
+		if (seed % 3 == 0)
+			sample_target(s, AE_KIND_NUMBER);
+		sample_drawn(s);
+		bytes = sample_write(&s->model, &length, &error);
+		assert_non_null(bytes);
+		assert_int_equal(read_back(&model, &block, bytes, length, &error), AE_OK);
+		assert_same_model(&s->model, &model);
+		assert_true(model.net.spread == 1 && model.net.variance == AE_VARIANCE_COLUMN);
+		assert_true(model.options.variational_beta == 0.5 && model.log_likelihood == -12.5);
+		assert_true(model.divergence == 3.25 && model.n_collapsed == 1);
+		free(block);
+		free(bytes);
+		s->model.n_collapsed = 1 + s->model.net.width[s->model.net.n_encoder];
+		assert_int_equal(ae_model_written_size(&length, &s->model, &error, NULL), AE_ERR_CORRUPT);
+		sample_free(s);
+	}
+}
+
 static void
 test_round_trip(void **state)
 {
@@ -2263,6 +2295,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_crc32c),
 		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_drawn),
 		cmocka_unit_test(test_wrong_sizes),
 		cmocka_unit_test(test_byte_table),
 		cmocka_unit_test(test_extremes),

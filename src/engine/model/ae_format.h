@@ -121,6 +121,9 @@
  * and where there is a target:
  *132  f64      target_loss      >= 0, or NaN: no label among the rows
  *140  f64      target_accuracy  <= 1, or NaN likewise
+ * and where a head gives log variances of the code:
+ *     f64      divergence       >= 0: mean KL of a row's code from the prior
+ *     u32      n_collapsed      <= width of the code: units that say nothing
  * and where outputs have a distribution:
  *     f64      log_likelihood   mean log p(x | h) of a row; NaN: not known
  * ---- weights

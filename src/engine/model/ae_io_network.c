@@ -176,6 +176,17 @@ io_recall(AeIo *io, double *recall, const char *what)
 		ae_io_fault(io, start, what);
 }
 
+static void
+io_variational_outcome(AeIo *io, AeModel *model)
+{
+	size_t start = io->at;
+
+	ae_io_f64(io, &model->divergence, AE_IO_NOT_NEGATIVE, "divergence of codes");
+	ae_io_u32(io, &model->n_collapsed);
+	if (model->n_collapsed > model->net.width[model->net.n_encoder])
+		ae_io_fault(io, start + 8, "number of collapsed code units");
+}
+
 void
 ae_io_outcome(AeIo *io, AeModel *model)
 {
@@ -206,6 +217,8 @@ ae_io_outcome(AeIo *io, AeModel *model)
 	else
 		model->target_loss = model->target_accuracy = NAN;
 	model->log_likelihood = io->in ? NAN : model->log_likelihood;
+	if (model->net.spread)
+		io_variational_outcome(io, model);
 	if (model->options.distribution != AE_DISTRIBUTION_NONE)
 		ae_io_f64(io, &model->log_likelihood, AE_IO_FINITE_OR_NAN, "log-likelihood");
 	if (io->status != AE_OK)

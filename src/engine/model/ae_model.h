@@ -19,6 +19,9 @@
 #define AE_MODEL_FORMAT 1
 #define AE_MODEL_ARITHMETIC 1
 
+/* A unit of a variational code that says less than so many nats of a row, on the average, says nothing. */
+#define AE_COLLAPSED 0.01
+
 /* A model of several networks: two folds of rows, each scored by members that did not see it. */
 #define AE_MAX_FOLDS 2
 #define AE_MAX_MEMBERS 4
@@ -82,6 +85,8 @@ typedef struct AeModel
 	double jacobian;         /* contraction: mean |dh/dx|^2 (ae_contract.h); NaN: not computed */
 	double recall;           /* of neighbours by codes (ae_recall.h); NaN: not computed */
 	double pca_recall;       /* of PCA with the same code size; NaN likewise */
+	double divergence;       /* variational: mean KL of a row's code from the prior */
+	uint32_t n_collapsed;    /* variational: units whose part in that is below AE_COLLAPSED */
 	double log_likelihood; /* with a distribution: mean log p(x | h), as its loss; NaN: not known */
 
 	AeCalibration calibration; /* of raw scores; in a bundle of its first model, for all */

@@ -3,6 +3,7 @@
  */
 #include "ae_calibrate.h"
 
+#include <float.h>
 #include <math.h>
 
 /* Errors and distances of less than this count as this much in the mean of their logarithms. */
@@ -153,6 +154,32 @@ ae_code_tally_add(AeCodeTally *tally, const AeReal *codes, size_t n_rows)
 }
 
 void
+ae_code_tally_spread(AeCodeTally *tally, const AeReal *codes, const AeReal *spread, size_t n_rows)
+{
+	for (size_t i = 0; i < n_rows * tally->n_code; i++)
+	{
+		double mean = (double) codes[i], v = (double) spread[i];
+
+		tally->divergence[i % tally->n_code] += 0.5 * (mean * mean + exp(v) - v - 1.0);
+	}
+}
+
+/* The mean over rows; one too large to be stored is as large as can be. */
+static void
+keep_divergence(AeModel *model, const AeCodeTally *tally)
+{
+	double n = tally->n_rows > 0 ? (double) tally->n_rows : 1.0, sum = 0.0;
+
+	model->n_collapsed = 0;
+	for (size_t j = 0; j < tally->n_code; j++)
+	{
+		model->n_collapsed += tally->divergence[j] / n < AE_COLLAPSED;
+		sum += tally->divergence[j] / n;
+	}
+	model->divergence = !isfinite(sum) ? DBL_MAX : sum > 0.0 ? sum : 0.0;
+}
+
+void
 ae_code_tally_keep(AeModel *model, const AeCodeTally *tally)
 {
 	double n = (double) tally->n_rows * (double) tally->n_code;
@@ -162,4 +189,6 @@ ae_code_tally_keep(AeModel *model, const AeCodeTally *tally)
 		model->n_dead += tally->n_rows > 0 && tally->high[j] - tally->low[j] <= DEAD_RANGE;
 	model->code_zeros = n > 0.0 ? tally->n_zero / n : 0.0;
 	model->code_mean = n > 0.0 && isfinite(tally->sum) ? tally->sum / n : 0.0;
+	if (tally->divergence)
+		keep_divergence(model, tally);
 }

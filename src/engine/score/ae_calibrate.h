@@ -63,13 +63,19 @@ typedef struct AeCodeTally
 	size_t n_rows;
 	double sum;
 	double n_zero;
+	double
+		*divergence; /* n_code: of what codes are drawn from, a sum over rows; NULL: they are not */
 } AeCodeTally;
 
 /* scratch: 2 n_code, which the tally keeps. */
 void ae_code_tally_init(AeCodeTally *tally, size_t n_code, AeReal *scratch);
 void ae_code_tally_add(AeCodeTally *tally, const AeReal *codes, size_t n_rows);
 
-/* Sets n_dead, code_zeros and code_mean. */
+/* Of codes that are drawn: their means, and spread, the logarithms of their variances. */
+void ae_code_tally_spread(AeCodeTally *tally, const AeReal *codes, const AeReal *spread,
+						  size_t n_rows);
+
+/* Sets n_dead, code_zeros and code_mean; of codes that are drawn divergence and n_collapsed. */
 void ae_code_tally_keep(AeModel *model, const AeCodeTally *tally);
 
 #endif

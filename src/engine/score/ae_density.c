@@ -4,7 +4,9 @@
 #include "ae_density.h"
 
 #include <math.h>
+#include <string.h>
 
+#include "ae_hash.h"
 #include "ae_math.h"
 
 #define LOG_PI 1.1447298858494001741
@@ -86,6 +88,133 @@ ae_density_joint(AeScorer *scorer)
 	if (prior != prior)
 		return NAN;
 	return as_density(prior + outputs_density(scorer, ae_scorer_decode(scorer, codes, 1)));
+}
+
+/* ---- draws ---- */
+
+/* Where the posterior of row 0 and a draw of it stand in the scratch. */
+typedef struct Posterior
+{
+	AeVisit visit; /* of the first draw */
+	size_t n_code;
+	AeReal *mean;
+	AeReal *spread; /* log variances */
+	AeReal *noise;
+	AeReal *z;
+} Posterior;
+
+size_t
+ae_density_scratch(const AeModel *model)
+{
+	return 4 * (size_t) model->net.width[model->net.n_encoder];
+}
+
+/* Rows of other cells have other draws, but by chance. */
+static uint64_t
+hash_cells(const AeScorer *scorer)
+{
+	uint32_t n = ae_layout_cells(&scorer->model->net.layout);
+	uint64_t hash = n;
+
+	for (uint32_t j = 0; j < n; j++)
+		hash = ae_hash_word(hash, ae_hash_number((double) scorer->cells[j]));
+	return ae_hash_mix(hash);
+}
+
+static Posterior
+encode(AeScorer *scorer, uint64_t seed, AeReal *scratch)
+{
+	size_t n = scorer->model->net.width[scorer->model->net.n_encoder];
+
+	memcpy(scratch, ae_scorer_encode(scorer, 1), n * sizeof(AeReal));
+	memcpy(scratch + n, scorer->spread, n * sizeof(AeReal));
+	return (Posterior){
+		{seed, hash_cells(scorer)}, n, scratch, scratch + n, scratch + 2 * n, scratch + 3 * n};
+}
+
+/* Draw number k. */
+static void
+draw(Posterior *q, const AeScorer *scorer, uint32_t k)
+{
+	memset(q->noise, 0, q->n_code * sizeof(AeReal));
+	scorer->kernels->add_noise(q->noise, q->noise, q->n_code, 1, q->visit.seed,
+							   q->visit.number + k * 0x9E3779B97F4A7C15u);
+	for (size_t j = 0; j < q->n_code; j++)
+		q->z[j] = (AeReal) ((double) q->mean[j] +
+							ae_e(0.5 * (double) q->spread[j]) * (double) q->noise[j]);
+}
+
+void
+ae_density_draw(AeReal *z, AeScorer *scorer, uint64_t seed, AeReal *scratch)
+{
+	Posterior q = encode(scorer, seed, scratch);
+
+	draw(&q, scorer, 0);
+	memcpy(z, q.z, q.n_code * sizeof(AeReal));
+}
+
+/* log p(x | z) of the draw. */
+static double
+draw_density(AeScorer *scorer, const Posterior *q)
+{
+	ae_check(scorer->network->check);
+	return outputs_density(scorer, ae_scorer_decode(scorer, q->z, 1));
+}
+
+double
+ae_density_elbo(AeScorer *scorer, uint32_t n, uint64_t seed, AeReal *scratch)
+{
+	Posterior q = encode(scorer, seed, scratch);
+	double divergence = 0.0, sum = 0.0;
+
+	for (size_t j = 0; j < q.n_code; j++)
+	{
+		double mean = (double) q.mean[j], v = (double) q.spread[j];
+
+		divergence += 0.5 * (mean * mean + ae_e(v) - v - 1.0);
+	}
+	for (uint32_t k = 0; k < n; k++)
+	{
+		draw(&q, scorer, k);
+		sum += draw_density(scorer, &q);
+	}
+	return as_density(sum / n - divergence);
+}
+
+/* log p(z) - log q(z | x), z = mean + exp(s / 2) e: the constants are the same. */
+static double
+log_ratio(const Posterior *q)
+{
+	double sum = 0.0;
+
+	for (size_t j = 0; j < q->n_code; j++)
+		sum += (double) q->noise[j] * (double) q->noise[j] + (double) q->spread[j] -
+			   (double) q->z[j] * (double) q->z[j];
+	return 0.5 * sum;
+}
+
+/* sum = the sum so far divided by exp(most), most the largest term: nothing overflows. */
+double
+ae_density_marginal(AeScorer *scorer, uint32_t n, uint64_t seed, AeReal *scratch)
+{
+	Posterior q = encode(scorer, seed, scratch);
+	double most = -INFINITY, sum = 0.0;
+
+	for (uint32_t k = 0; k < n; k++)
+	{
+		double term;
+
+		draw(&q, scorer, k);
+		term = as_density(draw_density(scorer, &q) + log_ratio(&q));
+		if (term > most)
+		{
+			sum = 1.0 + (sum > 0.0 ? sum * ae_e(most - term) : 0.0);
+			most = term;
+		}
+		else if (isfinite(term))
+			sum += ae_e(term - most);
+	}
+	return sum > 0.0 ? as_density(most + ae_ln(sum / n)) : -INFINITY;
 }
 
 /* ---- the user's units ---- */

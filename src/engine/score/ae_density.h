@@ -31,6 +31,30 @@ double ae_density_given_code(AeScorer *scorer);
  */
 double ae_density_joint(AeScorer *scorer);
 
+/* ---- of variational models, whose codes are drawn from q(z | x) ---- */
+
+/* Numbers of scratch that the functions below need. */
+size_t ae_density_scratch(const AeModel *model);
+
+/*
+ * z[n_code]: a draw, the same for the same seed and cells of the row.  So are those of the functions
+ * below, number by number: more of them begin with the same ones.
+ */
+void ae_density_draw(AeReal *z, AeScorer *scorer, uint64_t seed, AeReal *scratch);
+
+/*
+ * The evidence lower bound, the mean of log p(x | z) over n draws minus the divergence of q(z | x)
+ * from the prior p(z) = Normal(0, 1).  Source: Kingma, Welling, ICLR 2014, eq. 7 and appendix B.
+ */
+double ae_density_elbo(AeScorer *scorer, uint32_t n, uint64_t seed, AeReal *scratch);
+
+/*
+ * An estimate of log p(x) by n draws, log (1/n sum of p(x | z) p(z) / q(z | x)), which on the average is
+ * a bound that rises to it with n; with n = 1 it is one draw of the evidence lower bound.  Source:
+ * Burda, Grosse, Salakhutdinov, ICLR 2016, eq. 8.
+ */
+double ae_density_marginal(AeScorer *scorer, uint32_t n, uint64_t seed, AeReal *scratch);
+
 /*
  * log |d cells / d values| of a row: what is added to a log density for that of the values in the
  * user's units; missing cells count nothing.  *column: the first one that has no such density, as it

@@ -98,6 +98,12 @@ const AeOptionInfo ae_option_info[] = {
 	{"variance", AE_OPTION_ENUM, AT(variance), 0, AE_VARIANCE_COUNT - 1, false, AE_VARIANCE_FIXED,
 	 AE_FOR_STEPS, ae_variance_name, "distribution"},
 	{"masking_any", AE_OPTION_FLAG, AT(masking_any), 0, 1, false, 0, 0, NULL, NULL},
+	{"variational_beta", AE_OPTION_REAL, AT(variational_beta), 1e-6, 1e6, false, 0, AE_FOR_STEPS,
+	 NULL, NULL},
+	{"variational_warmup", AE_OPTION_REAL, AT(variational_warmup), 0, 1, false, 0, AE_FOR_STEPS,
+	 NULL, "variational_beta"},
+	{"variational_free_bits", AE_OPTION_REAL, AT(variational_free_bits), 0, 1e6, false, 0,
+	 AE_FOR_STEPS, NULL, "variational_beta"},
 };
 
 _Static_assert(sizeof(ae_option_info) / sizeof(ae_option_info[0]) <= AE_MAX_OPTIONS,

@@ -98,16 +98,20 @@ typedef struct AeTrainOptions
 	uint32_t neighbours_k;      /* whose distance is the scale of the others */
 	AeMetric neighbours_metric; /* what is near */
 	AeDistribution
-		distribution;          /* of rows given their code, which training makes likely, or none */
-	AeVariance variance;       /* of its normal cells */
-	AePretrain pretrain;       /* layer by layer before the whole */
-	uint64_t pretrain_updates; /* of each layer */
-	uint64_t epochs;           /* passes over the training rows, or 0 */
-	uint64_t updates;          /* updates of the weights (L-BFGS: iterations), or 0; one is set */
-	uint32_t batch_size;       /* rows in a minibatch, >= 1; unused by L-BFGS */
-	double validation;         /* share of rows held out, [0, 1) */
-	uint32_t patience; /* epochs without a better validation loss before stopping; 0: never */
-	double time_limit; /* seconds; 0: none; kept by the caller (ae_trainer_stop) */
+		distribution;    /* of rows given their code, which training makes likely, or none */
+	AeVariance variance; /* of its normal cells */
+	double
+		variational_beta; /* the code is a draw, this the weight of its divergence; 0: it is not */
+	double variational_warmup;    /* share of updates in which that rises, [0, 1] */
+	double variational_free_bits; /* nats of each unit that cost nothing more, >= 0 */
+	AePretrain pretrain;          /* layer by layer before the whole */
+	uint64_t pretrain_updates;    /* of each layer */
+	uint64_t epochs;              /* passes over the training rows, or 0 */
+	uint64_t updates;    /* updates of the weights (L-BFGS: iterations), or 0; one is set */
+	uint32_t batch_size; /* rows in a minibatch, >= 1; unused by L-BFGS */
+	double validation;   /* share of rows held out, [0, 1) */
+	uint32_t patience;   /* epochs without a better validation loss before stopping; 0: never */
+	double time_limit;   /* seconds; 0: none; kept by the caller (ae_trainer_stop) */
 	uint64_t seed;
 } AeTrainOptions;
 

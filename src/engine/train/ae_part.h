@@ -32,12 +32,13 @@ typedef struct AePartSetup
 {
 	const AeNet *net; /* does not outlive the call: pass->net does */
 	const AeTrainOptions *options;
-	size_t n_rows;     /* of all slices together */
-	size_t n_labelled; /* rows whose label is known, of these */
-	size_t slice_rows; /* rows of a slice, at most */
-	size_t width;      /* cells of a row */
-	bool nullable;     /* cells may be missing */
-	const AeReal *low; /* n_dense: least cells of the training rows, and largest ones; or NULL */
+	size_t n_rows;      /* of all slices together */
+	size_t n_labelled;  /* rows whose label is known, of these */
+	size_t slice_rows;  /* rows of a slice, at most */
+	uint64_t n_updates; /* planned */
+	size_t width;       /* cells of a row */
+	bool nullable;      /* cells may be missing */
+	const AeReal *low;  /* n_dense: least cells of the training rows, and largest ones; or NULL */
 	const AeReal *high;
 	const AeKernels *kernels;
 } AePartSetup;
@@ -143,6 +144,7 @@ typedef struct AePart
 #define AE_PARTS(PART)                                                                             \
 	PART(entering)                                                                                 \
 	PART(code_noise)                                                                               \
+	PART(variational)                                                                              \
 	PART(normal)                                                                                   \
 	PART(reconstruction)                                                                           \
 	PART(decoder)                                                                                  \

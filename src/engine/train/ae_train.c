@@ -189,6 +189,7 @@ plan(AeArena *arena, AeTrainer *t)
 						 .n_rows = rows->n_rows,
 						 .n_labelled = rows->n_labelled,
 						 .slice_rows = slice,
+						 .n_updates = t->progress.total_updates,
 						 .width = rows->width,
 						 .nullable = rows->nullable,
 						 .low = rows->low,

@@ -126,6 +126,8 @@ is_on(const AeModel *model, const char *option)
 		return train->neighbours_weight > 0;
 	if (strcmp(option, "distribution") == 0)
 		return train->distribution != AE_DISTRIBUTION_NONE;
+	if (strcmp(option, "variational_beta") == 0)
+		return train->variational_beta > 0;
 	if (strcmp(option, "hash_bits") == 0)
 		return train->code_noise > 0;
 	return strcmp(option, "target") == 0 && model->schema.has_target;
@@ -309,6 +311,11 @@ add_outcome(StringInfo out, const PgaeModels *models)
 	pgae_json_number(out, "code_mean", model->code_mean);
 	if (model->options.contract_weight > 0)
 		pgae_json_number(out, "jacobian", pgae_mean_of(models, offsetof(AeModel, jacobian)));
+	if (model->net.spread)
+	{
+		pgae_json_number(out, "divergence", pgae_mean_of(models, offsetof(AeModel, divergence)));
+		pgae_json_count(out, "collapsed_code_units", model->n_collapsed);
+	}
 	if (model->options.distribution != AE_DISTRIBUTION_NONE)
 		pgae_json_number(out, "log_likelihood",
 						 pgae_mean_of(models, offsetof(AeModel, log_likelihood)));

@@ -152,7 +152,8 @@ resolve_activations(AeNet *net, const PgaeOptions *options, AePurpose purpose, A
 		code = AE_RELU;
 	if (code < 0)
 		code = (purpose == AE_PURPOSE_DETECT || purpose == AE_PURPOSE_GENERATE) &&
-					   options->train.optimizer != AE_OPTIMIZER_PCA
+					   options->train.optimizer != AE_OPTIMIZER_PCA &&
+					   options->train.variational_beta == 0
 				   ? hidden
 				   : AE_IDENTITY;
 	if (output < 0)
@@ -431,15 +432,20 @@ static void
 resolve_decoder(AeModel *model, const PgaeOptions *options, const AeModel *init)
 {
 	AeTrainOptions *train = &model->options;
-	bool normal = train->distribution == AE_DISTRIBUTION_GAUSSIAN ||
-				  train->distribution == AE_DISTRIBUTION_MIXED;
+	bool normal;
 
 	if (init)
 	{
 		train->distribution = init->options.distribution;
 		train->variance = init->options.variance;
+		if (train->variational_beta == 0)
+			train->variational_beta = init->options.variational_beta;
 		return;
 	}
+	train->distribution = pgae_options_distribution(options);
+	normal = train->distribution == AE_DISTRIBUTION_GAUSSIAN ||
+			 train->distribution == AE_DISTRIBUTION_MIXED;
+	model->net.spread = train->variational_beta > 0;
 	if (normal && !PGAE_GIVEN(options, train.variance) && model->schema.n_dense > 0 &&
 		train->optimizer != AE_OPTIMIZER_LBFGS)
 		train->variance = AE_VARIANCE_COLUMN;
@@ -519,7 +525,8 @@ pgae_options_keep_from_copying(const AeNet *net, const AeTrainOptions *train)
 	}
 	return train->noise > 0 || train->masking > 0 || train->salt_pepper > 0 || train->swap > 0 ||
 		   train->weight_decay > 0 || train->sparse_weight > 0 || train->contract_weight > 0 ||
-		   train->code_noise > 0 || (net->top_k > 0 && net->top_k < net->width[net->n_encoder]);
+		   train->code_noise > 0 || train->variational_beta > 0 ||
+		   (net->top_k > 0 && net->top_k < net->width[net->n_encoder]);
 }
 
 /* A code as wide as the input copies it, unless something keeps it from that. */

@@ -541,9 +541,18 @@ pgae_options_purpose(const PgaeOptions *options)
 {
 	if (PGAE_GIVEN(options, purpose))
 		return (AePurpose) options->purpose;
-	return pgae_options_code(options) > 0 || options->train.neighbours_weight > 0
+	return pgae_options_code(options) > 0 || options->train.neighbours_weight > 0 ||
+				   options->train.variational_beta > 0
 			   ? AE_PURPOSE_COMPRESS
 			   : AE_PURPOSE_DETECT;
+}
+
+AeDistribution
+pgae_options_distribution(const PgaeOptions *options)
+{
+	if (PGAE_GIVEN(options, train.distribution) || options->train.variational_beta == 0)
+		return options->train.distribution;
+	return options->loss == AE_LOSS_BCE ? AE_DISTRIBUTION_BERNOULLI : AE_DISTRIBUTION_MIXED;
 }
 
 bool
@@ -586,14 +595,14 @@ pgae_options_prototypes(const PgaeOptions *options, uint32 n_folds)
 AeLoss
 pgae_options_loss(const PgaeOptions *options)
 {
-	return options->train.distribution == AE_DISTRIBUTION_BERNOULLI ? AE_LOSS_BCE
-																	: (AeLoss) options->loss;
+	return pgae_options_distribution(options) == AE_DISTRIBUTION_BERNOULLI ? AE_LOSS_BCE
+																		   : (AeLoss) options->loss;
 }
 
 AeLoss
 pgae_options_category_loss(const PgaeOptions *options)
 {
-	if (options->train.distribution != AE_DISTRIBUTION_NONE)
+	if (pgae_options_distribution(options) != AE_DISTRIBUTION_NONE)
 		return AE_LOSS_SOFTMAX;
 	if (PGAE_GIVEN(options, category_loss))
 		return (AeLoss) options->category_loss;

@@ -150,6 +150,8 @@ extern AeScaling pgae_options_scaling(const PgaeOptions *options, bool one_array
 extern bool pgae_options_neighbours(const PgaeOptions *options);
 extern bool pgae_options_skip(const PgaeOptions *options);
 extern bool pgae_options_contractive(const PgaeOptions *options);
+/* The distribution of the outputs; a variational code needs one. */
+extern AeDistribution pgae_options_distribution(const PgaeOptions *options);
 /* to = from backwards. */
 extern void pgae_mirror(int *to, const int *from, int n);
 

@@ -45,6 +45,10 @@ typedef struct Rule
 		"optimizer", IS, AE_OPTIMIZER_LBFGS                                                        \
 	}
 
+#define DRAWN                                                                                      \
+	{                                                                                              \
+		"variational_beta", POSITIVE                                                               \
+	}
 #define NORMAL_COST "What a normal number costs is its squared error: leave \"loss\" out."
 #define NO_NORMAL "Only normal numbers have a variance: use gaussian or mixed."
 #define CLOSED "Principal components have a closed form for the squared error alone."
@@ -120,6 +124,38 @@ static const Rule rules[] = {
 	{LBFGS,
 	 {"variance", IS_NOT, AE_VARIANCE_FIXED},
 	 "L-BFGS needs a smooth loss, but variances have a least value; use adam."},
+	{DRAWN, LBFGS, NO_CHANGE},
+	{DRAWN,
+	 {"tied", IS, 1},
+	 "A decoder of draws is no mirror of the encoder of their means and variances."},
+	{DRAWN,
+	 {"code_activation", IS_NOT, AE_IDENTITY},
+	 "The code is the mean of a normal distribution: use identity."},
+	{DRAWN, {"sparse", VALUED}, "A variational code has a prior of its own."},
+	{DRAWN, {"top_k", VALUED}, "A normal draw is never 0."},
+	{DRAWN, {"batch_top_k", VALUED}, "A normal draw is never 0."},
+	{DRAWN, {"hash_bits", VALUED}, "Bits are units between 0 and 1, a draw is any number."},
+	{DRAWN,
+	 {"contract_weight", CONTRACTS},
+	 "The divergence from the prior contracts codes already."},
+	{DRAWN, {"pretrain", VALUED}, "Layers are pretrained without draws."},
+	{DRAWN, {"neighbours_weight", POSITIVE}, "Distances of draws are no distances of rows."},
+	{DRAWN,
+	 {"purpose", IS, AE_PURPOSE_SEARCH},
+	 "Distances of draws are no distances of rows: use purpose compress."},
+	{DRAWN,
+	 {"purpose", IS, AE_PURPOSE_GENERATE},
+	 "Such rows are drawn column by column, not from a code."},
+	{DRAWN,
+	 {"loss", IS, AE_LOSS_MAE},
+	 "A bound of the likelihood needs a distribution: leave \"loss\" out."},
+	{DRAWN,
+	 {"loss", IS, AE_LOSS_HUBER},
+	 "A bound of the likelihood needs a distribution: leave \"loss\" out."},
+	{DRAWN,
+	 {"category_loss", IS_NOT, AE_LOSS_SOFTMAX},
+	 "The likelihood of a level is its cross-entropy: leave \"category_loss\" out."},
+	{DRAWN, {"denoise_emphasis", POSITIVE}, "A likelihood counts every column once."},
 	{{"loss", IS, AE_LOSS_BCE},
 	 {"output_activation", IS_NOT, AE_SIGMOID},
 	 "The output of cross-entropy is always a sigmoid."},
@@ -915,6 +951,8 @@ pgae_options_check_init(const PgaeOptions *options, const PgaeModels *models)
 					  PGAE_GIVEN(options, train.variance) &&
 						  options->train.variance != init->options.variance,
 					  "variance");
+	add_contradiction(&names, options->train.variational_beta > 0 && !net->spread,
+					  "variational_beta");
 	add_contradiction(&names, gate_differs(options, init, true), "batch_top_k");
 	add_contradiction(&names, kl_differs(options, net) || gate_differs(options, init, false),
 					  "sparse");

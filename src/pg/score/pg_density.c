@@ -1,5 +1,6 @@
 /*
- * pg_density.c: how likely a model makes a row: ae.log_likelihood, ae.log_joint.
+ * pg_density.c: how likely a model makes a row: ae.log_likelihood, ae.log_joint, ae.elbo; and draws
+ * of its code: ae.encode_sample.
  *
  * Of several networks the mean of those that did not see the row.
  */
@@ -11,6 +12,9 @@
 
 PG_FUNCTION_INFO_V1(pg_ae_log_likelihood);
 PG_FUNCTION_INFO_V1(pg_ae_log_joint);
+PG_FUNCTION_INFO_V1(pg_ae_log_marginal);
+PG_FUNCTION_INFO_V1(pg_ae_elbo);
+PG_FUNCTION_INFO_V1(pg_ae_encode_sample);
 
 /* 55000 unless the outputs of a model have a distribution. */
 static void
@@ -45,12 +49,46 @@ units_of(const AeModel *model, const AeBundleRow *row)
 	return units;
 }
 
+/* What a density is asked for, and by what it is estimated. */
+typedef struct Ask
+{
+	double (*density)(AeScorer *scorer);
+	double (*estimate)(AeScorer *scorer, uint32_t n, uint64_t seed, AeReal *scratch); /* or this */
+	int32 samples;
+	int64 seed;
+	bool units;
+} Ask;
+
+/* 55000 unless a model draws codes. */
+static void
+check_draws(const AeModel *model)
+{
+	if (!model->net.spread)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("the code of the model is not drawn from a distribution"),
+						errhint("Train it as one: ae.options(...) || ae.variational().")));
+}
+
+static double
+ask_network(const Ask *ask, AeScorer *scorer)
+{
+	AeReal *scratch;
+	double result;
+
+	if (ask->density)
+		return ask->density(scorer);
+	scratch = palloc(ae_density_scratch(scorer->model) * sizeof(AeReal));
+	result = ask->estimate(scorer, (uint32_t) ask->samples, (uint64_t) ask->seed, scratch);
+	pfree(scratch);
+	return result;
+}
+
 /*
  * The mean over the networks that score the call's row of a log density; false: nothing is known of
- * the row.  NaN where a network has none.
+ * the row.  NaN where a network has none.  Draws are those of the seed and the row.
  */
 static bool
-mean_density(double *mean, FunctionCallInfo fcinfo, double (*density)(AeScorer *), bool units)
+mean_density(double *mean, FunctionCallInfo fcinfo, const Ask *ask)
 {
 	AeBundleRow row;
 	AeSight sight;
@@ -58,18 +96,23 @@ mean_density(double *mean, FunctionCallInfo fcinfo, double (*density)(AeScorer *
 	AeScorer *scorer = ae_bundle_take(&sight, &cached->scorer, &row);
 
 	check_has_distribution(scorer->model);
+	if (ask->estimate)
+		check_draws(scorer->model);
+	if (ask->estimate && ask->samples < 1)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("number of samples is %d, must be at least 1", ask->samples)));
 	if (sight == AE_SIGHT_UNOBSERVED)
 		return false;
 	*mean = 0;
 	for (uint32 m = 0; m < scorer->n_members; m++)
 	{
 		ae_scorer_use(scorer, m);
-		*mean += density(scorer) / scorer->n_members;
+		*mean += ask_network(ask, scorer) / scorer->n_members;
 	}
 	ae_scorer_use(scorer, 0);
 	if (sight == AE_SIGHT_INFINITE)
 		*mean = isnan(*mean) ? *mean : -INFINITY;
-	else if (units)
+	else if (ask->units)
 		*mean += units_of(scorer->model, &row);
 	return true;
 }
@@ -78,9 +121,10 @@ mean_density(double *mean, FunctionCallInfo fcinfo, double (*density)(AeScorer *
 Datum
 pg_ae_log_likelihood(PG_FUNCTION_ARGS)
 {
+	const Ask ask = {.density = ae_density_given_code, .units = PG_GETARG_BOOL(2)};
 	double mean;
 
-	if (!mean_density(&mean, fcinfo, ae_density_given_code, PG_GETARG_BOOL(2)))
+	if (!mean_density(&mean, fcinfo, &ask))
 		PG_RETURN_NULL();
 	PG_RETURN_FLOAT8(mean);
 }
@@ -89,9 +133,10 @@ pg_ae_log_likelihood(PG_FUNCTION_ARGS)
 Datum
 pg_ae_log_joint(PG_FUNCTION_ARGS)
 {
+	const Ask ask = {.density = ae_density_joint, .units = PG_GETARG_BOOL(2)};
 	double mean;
 
-	if (!mean_density(&mean, fcinfo, ae_density_joint, PG_GETARG_BOOL(2)))
+	if (!mean_density(&mean, fcinfo, &ask))
 		PG_RETURN_NULL();
 	if (isnan(mean))
 		ereport(
@@ -101,4 +146,53 @@ pg_ae_log_joint(PG_FUNCTION_ARGS)
 			 errhint("Train it with ae.sparse('l1') or ae.sparse('student_t') on the code; of "
 					 "student_t the weight must exceed 0.5 divided by the number of columns.")));
 	PG_RETURN_FLOAT8(mean);
+}
+
+/* What is estimated by draws: f(model, row, samples, seed, own_units). */
+static Datum
+estimate(FunctionCallInfo fcinfo,
+		 double (*density)(AeScorer *scorer, uint32_t n, uint64_t seed, AeReal *scratch))
+{
+	const Ask ask = {.estimate = density,
+					 .samples = PG_GETARG_INT32(2),
+					 .seed = PG_GETARG_INT64(3),
+					 .units = PG_GETARG_BOOL(4)};
+	double mean;
+
+	if (!mean_density(&mean, fcinfo, &ask))
+		PG_RETURN_NULL();
+	PG_RETURN_FLOAT8(mean);
+}
+
+/* log_likelihood(model, row, samples, seed, own_units): log p(x). */
+Datum
+pg_ae_log_marginal(PG_FUNCTION_ARGS)
+{
+	return estimate(fcinfo, ae_density_marginal);
+}
+
+/* elbo(model, row, samples, seed, own_units): its lower bound. */
+Datum
+pg_ae_elbo(PG_FUNCTION_ARGS)
+{
+	return estimate(fcinfo, ae_density_elbo);
+}
+
+/* encode_sample(model, row, seed): a draw from q(z | x). */
+Datum
+pg_ae_encode_sample(PG_FUNCTION_ARGS)
+{
+	AeBundleRow row;
+	AeSight sight;
+	PgaeCached *cached = pgae_see_row(fcinfo, 0, &row);
+	AeScorer *scorer = ae_bundle_take(&sight, &cached->scorer, &row);
+	const AeModel *model = scorer->model;
+	AeReal *z, *scratch;
+
+	pgae_refuse_code(cached);
+	check_draws(model);
+	z = palloc(model->net.width[model->net.n_encoder] * sizeof(AeReal));
+	scratch = palloc(ae_density_scratch(model) * sizeof(AeReal));
+	ae_density_draw(z, scorer, (uint64_t) PG_GETARG_INT64(2), scratch);
+	PG_RETURN_DATUM(pgae_code_array(model, z));
 }

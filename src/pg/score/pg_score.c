@@ -304,9 +304,8 @@ score_call(FunctionCallInfo fcinfo, double contamination, OfScore of_score)
 	return of_score(&pgae_cached_fold(cached, 0)->calibration, contamination, &score);
 }
 
-/* A code is of one network: 55000 where there are several. */
-static void
-refuse_code(const PgaeCached *cached)
+void
+pgae_refuse_code(const PgaeCached *cached)
 {
 	uint32 n_networks = cached->parsed.bundle.n_folds * cached->parsed.bundle.n_members;
 
@@ -330,8 +329,8 @@ pgae_contamination(double contamination)
 
 /* ---- codes ---- */
 
-static Datum
-code_array(const AeModel *model, const AeReal *code)
+Datum
+pgae_code_array(const AeModel *model, const AeReal *code)
 {
 	uint32 n_code = code_width(model);
 	float4 *elements;
@@ -393,7 +392,7 @@ code_call(FunctionCallInfo fcinfo, Datum (*of_code)(const AeModel *model, const 
 	PgaeBatch *batch;
 	const AeReal *codes;
 
-	refuse_code(cached);
+	pgae_refuse_code(cached);
 	batch = pgae_look_ahead(cached, &row, PGAE_CODES);
 	if (batch == NULL)
 		codes = ae_scorer_encode(ae_bundle_take(&sight, &cached->scorer, &row), 1);
@@ -411,7 +410,7 @@ code_call(FunctionCallInfo fcinfo, Datum (*of_code)(const AeModel *model, const 
 Datum
 pg_ae_encode(PG_FUNCTION_ARGS)
 {
-	return code_call(fcinfo, code_array);
+	return code_call(fcinfo, pgae_code_array);
 }
 
 /* encode_bits(model, row): the code as bits. */
@@ -437,7 +436,7 @@ pg_ae_decode(PG_FUNCTION_ARGS)
 	ArrayType *result;
 
 	refuse_drawing(cached);
-	refuse_code(cached);
+	pgae_refuse_code(cached);
 	code = check_code(arr, code_width(model));
 	outputs = ae_scorer_decode(scorer, code, 1);
 	ae_scorer_finish(scorer, outputs, 1);
@@ -509,7 +508,7 @@ const PgaeUse pgae_score_uses[] = {
 	{"p_value", pg_ae_p_value, PGAE_SCORES, p_of, NULL},
 	{"anomaly_score", pg_ae_anomaly_score, PGAE_SCORES, anomaly_of, NULL},
 	{"is_anomaly", pg_ae_is_anomaly, PGAE_SCORES, verdict_of, NULL},
-	{"encode", pg_ae_encode, PGAE_CODES, NULL, code_array},
+	{"encode", pg_ae_encode, PGAE_CODES, NULL, pgae_code_array},
 	{"encode_bits", pg_ae_encode_bits, PGAE_CODES, NULL, code_bits},
 	{"reconstruct", pg_ae_reconstruct, PGAE_OUTPUTS, NULL, NULL},
 };

@@ -186,6 +186,12 @@ extern PgaeCached *pgae_see_any_row(FunctionCallInfo fcinfo, int argno, AeBundle
  */
 extern double *pgae_expected(AeReal **outputs, AeScorer *scorer);
 
+/* A code is of one network: 55000 where there are several. */
+extern void pgae_refuse_code(const PgaeCached *cached);
+
+/* A code as real[]. */
+extern Datum pgae_code_array(const AeModel *model, const AeReal *code);
+
 /* The share of rows that an argument allows to be flagged.  22023 unless it is within 0 .. 1. */
 extern double pgae_contamination(double contamination);
 

@@ -190,7 +190,8 @@ static bool
 has_noise(const AeTrainOptions *options)
 {
 	return options->noise > 0 || options->dropout > 0 || options->masking > 0 ||
-		   options->code_noise > 0 || options->salt_pepper > 0 || options->swap > 0;
+		   options->code_noise > 0 || options->variational_beta > 0 || options->salt_pepper > 0 ||
+		   options->swap > 0;
 }
 
 /* What kept the code sparse, and how sparse it became. */
@@ -288,6 +289,13 @@ summarize_decoder(StringInfo out, const PgaeModels *models)
 		appendStringInfo(out, "; log-likelihood of a row given its code %.6g, scaled units",
 						 likelihood);
 	appendStringInfoChar(out, '\n');
+	if (model->net.spread)
+		appendStringInfo(
+			out,
+			"variational  beta %.4g; codes of rows differ from the prior by %.4g nats; %u "
+			"of %u units are collapsed to it\n",
+			model->options.variational_beta, pgae_mean_of(models, offsetof(AeModel, divergence)),
+			model->n_collapsed, pgae_code_width(model));
 }
 
 /* The target, and how well it is predicted. */
@@ -452,10 +460,13 @@ summarize_warnings(StringInfo out, const AeModel *model)
 		 "training diverged: these are the last good weights; lower learning_rate");
 	warn(out, loss >= 0.99 * model->mean_loss,
 		 "the model is no better than predicting the mean of every column");
-	/* false where one of them is NaN; rows are not what a code is for that keeps neighbours */
+	/*
+	 * false where one of them is NaN; rows are not what a code is for that keeps neighbours, and what is
+	 * drawn of a code differs more from its row than its mean does
+	 */
 	warn(out,
 		 keeps_neighbours ? model->recall < model->pca_recall - 0.02
-						  : loss > chance(model) * model->pca_loss,
+						  : !model->net.spread && loss > chance(model) * model->pca_loss,
 		 "principal components of the same number do better: train longer, or look at the options");
 	warn(out, can_copy(model),
 		 "the code is as wide as the input and nothing keeps it from copying: add noise");

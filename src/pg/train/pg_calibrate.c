@@ -137,6 +137,8 @@ score_sample(PgaeJob *job, AeTerms *terms)
 	AeCodeTally tally;
 
 	ae_code_tally_init(&tally, n_code, ranges);
+	if (model->net.spread)
+		tally.divergence = palloc0(n_code * sizeof(double));
 	for (size_t first = 0; first < sample.n; first += scorer->batch)
 	{
 		size_t count = Min(scorer->batch, sample.n - first);
@@ -146,6 +148,8 @@ score_sample(PgaeJob *job, AeTerms *terms)
 		pgae_sample_next(job, &sample, scorer, labels, first, count);
 		codes = ae_scorer_encode(scorer, count);
 		ae_code_tally_add(&tally, codes, count);
+		if (tally.divergence)
+			ae_code_tally_spread(&tally, codes, scorer->spread, count);
 		if (labels)
 			tally_target(&target, scorer, codes, labels, count);
 		fill_terms(terms + first, scorer, codes, count);
