@@ -90,7 +90,8 @@ INSERT INTO tried (option, value, base) VALUES
 	('variance', '"shared"', '{"code": 2, "distribution": "mixed"}'),
 	('variational_beta', '0.5', '{"code": 2, "distribution": "mixed"}'),
 	('variational_warmup', '0.5', '{"code": 2, "variational_beta": 1}'),
-	('variational_free_bits', '0.5', '{"code": 2, "variational_beta": 1}');
+	('variational_free_bits', '0.5', '{"code": 2, "variational_beta": 1}'),
+	('variational_samples', '3', '{"code": 2, "variational_beta": 1}');
 
 SELECT option, value,
 	outcome(full_base) = outcome(full_base) AS repeatable,
@@ -112,7 +113,7 @@ WHERE option NOT IN (SELECT unnest(proargnames) FROM pg_proc WHERE oid = 'ae.opt
 	UNION ALL SELECT jsonb_object_keys(ae.sparse('l1', 1, 0.1, 'code', 1))
 	UNION ALL SELECT jsonb_object_keys(ae.contract(1, true))
 	UNION ALL SELECT jsonb_object_keys(ae.decoder('mixed', 'fixed'))
-	UNION ALL SELECT jsonb_object_keys(ae.variational(1, 1, 1)));
+	UNION ALL SELECT jsonb_object_keys(ae.variational(1, 1, 1, 1)));
 
 CREATE FUNCTION refusal(options jsonb) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE state text; message text; hint text;

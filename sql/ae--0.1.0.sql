@@ -843,7 +843,8 @@ COMMENT ON FUNCTION ae.decoder IS
 CREATE FUNCTION ae.variational(
 	beta double precision DEFAULT 1,
 	warmup double precision DEFAULT NULL,
-	free_bits double precision DEFAULT NULL)
+	free_bits double precision DEFAULT NULL,
+	samples integer DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET extra_float_digits = 1
@@ -851,7 +852,8 @@ AS $$
 	SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
 		'variational_beta', beta,
 		'variational_warmup', warmup,
-		'variational_free_bits', free_bits))
+		'variational_free_bits', free_bits,
+		'variational_samples', samples))
 $$;
 COMMENT ON FUNCTION ae.variational IS
 'options for a variational encoder, to be joined to those of ae.options: codes are drawn, near a standard normal prior';

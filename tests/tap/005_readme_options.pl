@@ -36,7 +36,7 @@ my @joined = (
 	[ q(ae.contract(1, true)), qw(contract_weight contract_exact) ],
 	[ q(ae.neighbours(1, 1, 'cosine')), qw(neighbours_weight neighbours_k neighbours_metric) ],
 	[ q(ae.decoder('mixed', 'fixed')), qw(distribution variance) ],
-	[ q(ae.variational(1, 1, 1)), qw(variational_beta variational_warmup variational_free_bits) ],
+	[ q(ae.variational(1, 1, 1, 1)), qw(variational_beta variational_warmup variational_free_bits variational_samples) ],
 	[ q(ae.target('a', 1)), qw(target target_weight) ],
 	[ q(ae.pretrain('plain', 1)), qw(pretrain pretrain_updates) ],
 	[ q(ae.hash(1, 1)), qw(hash_bits hash_noise) ]);
@@ -175,6 +175,7 @@ my @worded = (
 	[ 'neighbours_k', 'small', '{"updates": 2, "neighbours_weight": 1}', 8 ],
 	[ 'neighbours_metric', 'small', '{"updates": 2, "neighbours_weight": 1}', 'euclidean' ],
 	[ 'purpose', 'small', '{"updates": 2, "variational_beta": 1}', 'compress' ],
+	[ 'variational_samples', 'small', '{"updates": 2, "variational_beta": 1}', 1 ],
 	[ 'distribution', 'small', '{"updates": 2, "variational_beta": 1}', 'mixed' ],
 	[ 'distribution', 'small', '{"updates": 2, "variational_beta": 1, "loss": "bce"}', 'bernoulli' ],
 	[ 'variance', 'small', '{"updates": 2, "distribution": "mixed"}', 'column' ],

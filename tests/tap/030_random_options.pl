@@ -180,6 +180,7 @@ my %draw = (
 	variance => sub { word(qw(fixed shared column)) },
 	variational_beta => sub { any(1e-6, 0.1, 1, 1, 1e6) },
 	variational_warmup => sub { any(0, 0.5, 1) },
+	variational_samples => sub { any(1, 2, 5, 64) },
 	variational_free_bits => sub { any(0, 0.1, 1e6) },
 	skip => sub { any(qw(true true false)) },
 	target => sub { word(qw(flag word f8 i2 feeling gap)) },
@@ -197,7 +198,7 @@ my %with = (
 	sparse_weight => 'sparse', sparse_target => 'sparse', sparse_layers => 'sparse', aux_weight => 'top_k',
 	denoise_level => 'denoise', denoise_emphasis => 'denoise', contract_exact => 'contract_weight', target_weight => 'target',
 	pretrain_updates => 'pretrain', neighbours_k => 'neighbours_weight', neighbours_metric => 'neighbours_weight', variance => 'distribution', variational_warmup => 'variational_beta',
-	variational_free_bits => 'variational_beta', hash_noise => 'hash_bits', weight_prior => 'weight_decay');
+	variational_free_bits => 'variational_beta', variational_samples => 'variational_beta', hash_noise => 'hash_bits', weight_prior => 'weight_decay');
 
 # Up to seven options, and a short training.
 sub options

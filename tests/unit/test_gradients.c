@@ -46,6 +46,7 @@ typedef struct Job
 	AeDistribution distribution; /* whose likelihood is the loss */
 	double beta;                 /* > 0: the code is a draw, its noise held still */
 	double free_bits;
+	uint32_t samples;              /* draws of a row that are weighed: rows stand for them */
 	double aux_weight;             /* > 0: every other unit of the code is dead */
 	AeReal held[ROWS * MAX_CELLS]; /* the reconstruction that it adds to */
 	double target_scale;           /* on the sum of the target's loss, where the net has a head */
@@ -79,6 +80,7 @@ place(Job *job, AeArena *arena)
 							  .variance = job->net.variance,
 							  .variational_beta = job->beta,
 							  .variational_free_bits = job->free_bits,
+							  .variational_samples = job->samples,
 							  .aux_weight = job->aux_weight};
 	AePartSetup setup = {
 		.net = &job->net, .options = &options, .slice_rows = ROWS, .kernels = ae_kernels_best()};
@@ -167,8 +169,10 @@ likelihood(Job *job, AeReal *grads, const AeReal *params, size_t first, size_t n
 	AePartUse *decoder = &job->use[AE_PART_decoder], *encoder = &job->use[AE_PART_variational];
 	AeMeasure measure = {&job->net.layout, ae_kernels_best(), job->scratch};
 	AeCells cells = {job->target + first * ae_layout_cells(&job->net.layout), n, job->nullable};
+	AeTrainOptions options = {.variational_samples = job->samples};
 	AeSlice slice = {.pass = &job->pass,
 					 .params = params,
+					 .options = &options,
 					 .cells = &cells,
 					 .measure = &measure,
 					 .grads = grads,
@@ -176,13 +180,13 @@ likelihood(Job *job, AeReal *grads, const AeReal *params, size_t first, size_t n
 					 .accumulate = accumulate};
 	double loss;
 
-	if (!grads)
+	if (!grads && job->samples <= 1)
 		return ae_decoder_part.validate(decoder->state, &slice) +
 			   (job->beta > 0 ? ae_variational_part.validate(encoder->state, &slice) : 0);
-	loss = ae_decoder_part.loss(decoder->state, &slice);
-	if (job->beta > 0)
-		loss += ae_variational_part.loss(encoder->state, &slice);
-	ae_decoder_part.after(decoder->state, &slice);
+	loss = job->beta > 0 ? ae_variational_part.loss(encoder->state, &slice) : 0;
+	loss += ae_decoder_part.loss(decoder->state, &slice);
+	if (grads)
+		ae_decoder_part.after(decoder->state, &slice);
 	return loss;
 }
 
@@ -1009,6 +1013,39 @@ variational_codes_agree(void **state)
 		}
 }
 
+/*
+ * The importance-weighted bound of rows that are taken for draws of one: the weights depend on all
+ * that the gradient goes through.
+ */
+static void
+weighed_draws_agree(void **state)
+{
+	static const int which[] = {0, 1, 7, 9};
+
+	(void) state;
+	for (size_t s = 0; s < sizeof which / sizeof which[0]; s++)
+		for (int i = 0; i < N_WAYS * 3; i++)
+		{
+			AeLayout layout = layout_of(&shapes[which[s]]);
+			static Job job;
+			double error;
+
+			job = (Job){.name = shapes[which[s]].name,
+						.net = make_net(1 + i / N_WAYS, AE_TANH, &layout),
+						.distribution = AE_DISTRIBUTION_MIXED,
+						.beta = i % 2 ? 1 : 0.6,
+						.samples = ROWS};
+			job.net.activation[job.net.n_encoder - 1] = AE_IDENTITY;
+			job.net.spread = 1;
+			job.net.variance = AE_VARIANCE_COLUMN;
+			draw_rows(&job, (Way) (i % N_WAYS));
+			error = relative_error(&job, i % N_WAYS >= NOISE ? 0.3 : 0);
+			if (error > 1e-6)
+				fail_msg("weighed draws, %s, %s: relative error %g", job.name, way_name[i % N_WAYS],
+						 error);
+		}
+}
+
 /* One matrix in two places has the sum of both derivatives, and decays once. */
 static void
 tied_weights_agree(void **state)
@@ -1529,6 +1566,7 @@ main(void)
 		cmocka_unit_test(code_noise_agrees),
 		cmocka_unit_test(likelihoods_agree),
 		cmocka_unit_test(variational_codes_agree),
+		cmocka_unit_test(weighed_draws_agree),
 		cmocka_unit_test(tied_weights_agree),
 		cmocka_unit_test(dropout_agrees),
 		cmocka_unit_test(batch_norm_agrees),

@@ -151,6 +151,9 @@ struct AePass
 	AeReal *d_spread;             /* and their gradient, set on the way back; NULL without */
 	/* set by parts: */
 	AeReal *seen[AE_MAX_LAYERS + 1]; /* in training the next layer sees this of h[l]; NULL: h[l] */
+	double *log_ratio; /* n_rows: log p(z) - log q(z | x) of drawn codes, where several of a row are
+						* weighed; or NULL, as the next */
+	double *weight;    /* n_rows: of each draw, on the average 1 */
 	AeReal *activated; /* the code as its activation left it, where `after` changed it, or NULL */
 	bool gated;        /* a part keeps units of the code in training */
 	uint32_t n_hooks;

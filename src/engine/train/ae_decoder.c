@@ -5,6 +5,7 @@
  * With C columns the loss of a row is -log p(x | h) / C: a sum over what the row has, so that rows
  * with gaps count as much as they say, in the units of other losses.
  */
+#include <math.h>
 #include <string.h>
 
 #include "ae_part.h"
@@ -63,6 +64,60 @@ place(AeArena *arena, AePass *pass, const AePartSetup *setup, void *lasting, siz
 	return home;
 }
 
+/* The cost of row i; with gradients also share times them. */
+static double
+row_cost(State *s, const AeSlice *slice, size_t i, bool gradients, double share)
+{
+	AePass *pass = slice->pass;
+	const AeNet *net = pass->net;
+	size_t n_outputs = ae_layout_outputs(&net->layout);
+
+	return ae_likelihood_cost(gradients ? pass->d[0] + i * n_outputs : NULL, s->d_v,
+							  pass->h[net->n_layers] + i * n_outputs,
+							  slice->cells->at + i * ae_layout_cells(&net->layout), share,
+							  &s->likelihood, slice->measure->kernels, slice->measure->scratch);
+}
+
+/*
+ * Draws first .. first + n - 1 are of one row.  With w_k = p(x | z_k) (p(z_k) / q(z_k | x))^beta the
+ * bound is log (1/n sum w_k), and its gradient the mean of those of log w_k with weights w_k / sum w.
+ * Returns minus the bound; sets pass->weight, n times those weights.  Source: Burda, Grosse,
+ * Salakhutdinov, ICLR 2016, eq. 8 and 13.
+ */
+static double
+weigh(State *s, const AeSlice *slice, size_t first, size_t n)
+{
+	AePass *pass = slice->pass;
+	double *w = pass->weight + first, most, sum = 0;
+
+	for (size_t k = 0; k < n; k++)
+		w[k] = pass->log_ratio[first + k] - row_cost(s, slice, first + k, false, 0);
+	most = w[0];
+	for (size_t k = 1; k < n; k++)
+		most = w[k] > most ? w[k] : most;
+	for (size_t k = 0; k < n; k++)
+		sum += w[k] = exp(w[k] - most);
+	for (size_t k = 0; k < n; k++)
+		w[k] *= (double) n / sum;
+	return -(most + log(sum / (double) n));
+}
+
+/* The sum over rows of a slice, each counted as often as it was drawn for, and gradients. */
+static double
+weighted_cost(State *s, const AeSlice *slice, double share)
+{
+	size_t n = slice->options->variational_samples;
+	double sum = 0;
+
+	for (size_t i = 0; i < slice->pass->n_rows; i += n)
+	{
+		sum += (double) n * weigh(s, slice, i, n);
+		for (size_t k = i; k < i + n; k++)
+			row_cost(s, slice, k, true, share * slice->pass->weight[k]);
+	}
+	return sum;
+}
+
 /* The sum over rows of a slice; training also leaves gradients. */
 static double
 cost_of(State *s, const AeSlice *slice, bool training)
@@ -70,16 +125,14 @@ cost_of(State *s, const AeSlice *slice, bool training)
 	AePass *pass = slice->pass;
 	const AeNet *net = pass->net;
 	const AeLayout *layout = &net->layout;
-	size_t n_outputs = ae_layout_outputs(layout), n_cells = ae_layout_cells(layout);
 	double share = slice->share / layout->n_columns, sum = 0;
 
 	ae_likelihood_set(&s->likelihood, slice->params + ae_net_variance_offset(net), net->variance);
 	memset(s->d_v, 0, layout->n_dense * sizeof(double));
+	if (training && pass->weight)
+		return weighted_cost(s, slice, share) / layout->n_columns;
 	for (size_t i = 0; i < pass->n_rows; i++)
-		sum += ae_likelihood_cost(training ? pass->d[0] + i * n_outputs : NULL, s->d_v,
-								  pass->h[net->n_layers] + i * n_outputs,
-								  slice->cells->at + i * n_cells, share, &s->likelihood,
-								  slice->measure->kernels, slice->measure->scratch);
+		sum += row_cost(s, slice, i, training, share);
 	return sum / layout->n_columns;
 }
 

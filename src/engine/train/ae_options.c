@@ -104,6 +104,8 @@ const AeOptionInfo ae_option_info[] = {
 	 NULL, "variational_beta"},
 	{"variational_free_bits", AE_OPTION_REAL, AT(variational_free_bits), 0, 1e6, false, 0,
 	 AE_FOR_STEPS, NULL, "variational_beta"},
+	{"variational_samples", AE_OPTION_COUNT32, AT(variational_samples), 1, AE_MAX_SAMPLES, false, 0,
+	 AE_FOR_STEPS, NULL, "variational_beta"},
 };
 
 _Static_assert(sizeof(ae_option_info) / sizeof(ae_option_info[0]) <= AE_MAX_OPTIONS,

@@ -59,6 +59,9 @@ extern const char *const ae_schedule_name[AE_SCHEDULE_COUNT];
 
 #define AE_MAX_NOISE 1e6
 
+/* Draws of a row in training, at most. */
+#define AE_MAX_SAMPLES 64
+
 /* How to train.  Every field is resolved: the caller has put defaults in. */
 typedef struct AeTrainOptions
 {
@@ -103,6 +106,7 @@ typedef struct AeTrainOptions
 	double
 		variational_beta; /* the code is a draw, this the weight of its divergence; 0: it is not */
 	double variational_warmup;    /* share of updates in which that rises, [0, 1] */
+	uint32_t variational_samples; /* draws of a row, weighed by their importance; 0 or 1: one */
 	double variational_free_bits; /* nats of each unit that cost nothing more, >= 0 */
 	AePretrain pretrain;          /* layer by layer before the whole */
 	uint64_t pretrain_updates;    /* of each layer */

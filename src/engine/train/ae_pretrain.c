@@ -79,6 +79,7 @@ make_options(AePretrainer *p, const AeTrainOptions *options)
 	o->distribution = AE_DISTRIBUTION_NONE;
 	o->variance = AE_VARIANCE_FIXED;
 	o->variational_beta = o->variational_warmup = o->variational_free_bits = 0;
+	o->variational_samples = 0;
 	/* a gate is for the whole network */
 	if (o->sparse == AE_PENALTY_JUMPRELU ||
 		(!o->sparse_hidden && p->layer + 1 != p->whole->n_encoder))

@@ -55,6 +55,7 @@ struct AeTrainer
 	size_t n_saved; /* bytes at the start of the block that ae_trainer_save keeps */
 	size_t n_params;
 	size_t slice_rows;
+	size_t copies; /* that a row enters training in: several draws of its code are weighed */
 	AeReal *params;
 	AeReal *grads;
 	AeReal *kept; /* best weights, or the last good ones */
@@ -116,7 +117,7 @@ slice_limit(const AeTrainer *t)
 
 	for (uint32_t l = 0; l <= t->net.n_layers; l++)
 		reals += t->net.width[l];
-	rows = SLICE_REALS / reals;
+	rows = SLICE_REALS / reals / t->copies;
 	return rows > MIN_SLICE_ROWS ? rows : MIN_SLICE_ROWS;
 }
 
@@ -124,7 +125,7 @@ slice_limit(const AeTrainer *t)
 static size_t
 plan_slice(const AeTrainer *t, size_t wanted)
 {
-	double macs = ae_net_macs(&t->net);
+	double macs = ae_net_macs(&t->net) * (double) t->copies;
 	size_t limit = slice_limit(t), n_rows = t->reader.rows.n_rows, least = MIN_SLICE_ROWS, rows;
 
 	for (size_t i = 0; i < AE_N_PARTS; i++)
@@ -181,7 +182,7 @@ static AeTrainer *
 plan(AeArena *arena, AeTrainer *t)
 {
 	const AeRows *rows = &t->reader.rows;
-	size_t slice = t->slice_rows;
+	size_t slice = t->slice_rows * t->copies;
 	size_t n_params = t->n_params + ae_parts_n_params(t->use, &t->net);
 	AeTrainer *home = ae_arena_place(arena, 1, sizeof(AeTrainer));
 	AePartSetup setup = {.net = &t->net,
@@ -250,6 +251,7 @@ prepare(AeTrainer *t, const AeTask *task, AeError *error)
 	memset(t, 0, sizeof(*t));
 	t->net = *net;
 	t->options = *options;
+	t->copies = net->spread && options->variational_samples > 1 ? options->variational_samples : 1;
 	ae_parts_choose(t->use, net, options);
 	for (size_t i = 0; i < AE_N_PARTS; i++)
 		t->sums[i] = (Sums){.factor = ae_parts[i]->factor ? ae_parts[i]->factor(options) : 1,
@@ -705,7 +707,26 @@ batch_bounds(const AeTrainer *t, size_t *begin, size_t *end)
 	*end = *begin + share + (i < rest ? 1 : 0);
 }
 
-/* The loss of a slice, and its gradient. */
+/* n rows that were gathered, each as often as it enters, one after the other. */
+static size_t
+copy_rows(AeTrainer *t, size_t n)
+{
+	size_t width = t->reader.rows.width;
+
+	for (size_t i = t->copies > 1 ? n : 0; i-- > 0;)
+		for (size_t k = t->copies; k-- > 0;)
+		{
+			size_t to = i * t->copies + k;
+
+			memmove(t->reader.cells + to * width, t->reader.cells + i * width,
+					width * sizeof(AeReal));
+			if (t->reader.labels)
+				t->reader.labels[to] = t->reader.labels[i];
+		}
+	return n * t->copies;
+}
+
+/* The loss of a slice, and its gradient; of copies the mean. */
 static void
 take_loss(AeTrainer *t, AeSlice *slice)
 {
@@ -716,7 +737,7 @@ take_loss(AeTrainer *t, AeSlice *slice)
 		if (first)
 			t->sums[i].batch = 0;
 		if (t->use[i].used && ae_parts[i]->loss)
-			t->sums[i].batch += ae_parts[i]->loss(t->use[i].state, slice);
+			t->sums[i].batch += ae_parts[i]->loss(t->use[i].state, slice) / (double) t->copies;
 	}
 	ae_net_backward(t->grads, &t->pass, t->params, slice->accumulate);
 	for (size_t i = 0; i < AE_N_PARTS; i++)
@@ -738,7 +759,10 @@ step_training(AeTrainer *t)
 	if (is_lbfgs(t))
 		cells.at = ae_reader_run(&t->reader, t->progress.n_validation + t->position, n);
 	else
+	{
 		ae_reader_gather(&t->reader, t->position, n);
+		cells.n_rows = chosen.n_rows = copy_rows(t, n);
+	}
 	chosen.at = forward(t, t->params, &cells, true);
 	t->visits++;
 	slice = slice_of(t, t->params, &cells);
@@ -746,7 +770,7 @@ step_training(AeTrainer *t)
 	slice.visit = visit_of(t);
 	slice.accumulate = t->position != begin;
 	slice.grads = t->grads;
-	slice.share = 1 / (double) (end - begin);
+	slice.share = 1 / (double) ((end - begin) * t->copies);
 	slice.valued = is_lbfgs(t);
 	take_loss(t, &slice);
 	t->position += n;

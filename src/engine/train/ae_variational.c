@@ -12,6 +12,9 @@
  * rises linearly from 0 over the first share `warmup` of the updates.  The mean of KL_j is taken over the rows that are
  * passed at once, as that of the penalty kl is (ae_penalty.h).
  *
+ * With `samples` of K a row enters K times, and its draws are weighed by their importance
+ * (ae_decoder.c): the objective is then -1 / C times the importance-weighted bound.
+ *
  * e is a function of the visit, and no other noise: so that gradients can be checked.  Validation
  * rows are drawn for, too, with the same e in every epoch.
  *
@@ -34,10 +37,11 @@ typedef struct State
 	double warming;  /* updates of the warm-up */
 	double *updates; /* done so far; lasts */
 	AeVisit visit;
-	AeReal *mean;  /* n_rows x n_code: mu of the rows last passed */
-	AeReal *noise; /* likewise: e */
-	double *kl;    /* n_code: mean KL of each unit over these */
-	double share;  /* factor on gradients, of the term: beta / C and that of the slice */
+	AeReal *mean;     /* n_rows x n_code: mu of the rows last passed */
+	AeReal *noise;    /* likewise: e */
+	double *kl;       /* n_code: mean KL of each unit over these */
+	uint32_t samples; /* of a row that are weighed, one after the other; 1: none is */
+	double share;     /* factor on gradients, of the term: beta / C and that of the slice */
 } State;
 
 static void
@@ -57,6 +61,23 @@ after(void *state, AePass *pass, const AeReal *params, uint32_t l)
 		z[i] = ae_fma(ae_exp((AeReal) 0.5 * pass->spread[i]), s->noise[i], z[i]);
 }
 
+/* d, the gradient by draw i of what is decoded of it, becomes that by its mean; and by s. */
+static void
+weighed_back(const State *s, AeDescent *at, size_t i)
+{
+	const AePass *pass = at->pass;
+	size_t n_code = pass->net->width[at->l + 1];
+	AeReal factor = (AeReal) (s->share * pass->weight[i]);
+
+	for (size_t k = i * n_code; k < (i + 1) * n_code; k++)
+	{
+		AeReal sd = ae_exp((AeReal) 0.5 * pass->spread[k]);
+
+		at->d[k] += factor * pass->h[at->l + 1][k];
+		pass->d_spread[k] = (AeReal) 0.5 * (at->d[k] * sd * s->noise[k] - factor);
+	}
+}
+
 /* dz/dmu = 1, dz/ds = exp(s / 2) e / 2; and the term's own, of units that are not free. */
 static void
 after_back(void *state, AeDescent *at)
@@ -67,7 +88,9 @@ after_back(void *state, AeDescent *at)
 
 	if (at->l + 1 != pass->net->n_encoder)
 		return;
-	for (size_t i = 0; i < pass->n_rows * n_code; i++)
+	for (size_t i = 0; s->samples > 1 && i < pass->n_rows; i++)
+		weighed_back(s, at, i);
+	for (size_t i = 0; s->samples <= 1 && i < pass->n_rows * n_code; i++)
 	{
 		AeReal sd = ae_exp((AeReal) 0.5 * pass->spread[i]);
 		AeReal factor = s->kl[i % n_code] > s->free_bits ? (AeReal) s->share : 0;
@@ -95,6 +118,9 @@ check(const AeNet *net, const AeTrainOptions *o, AeError *error)
 					   o->variational_beta > 0, o->variational_beta > 0);
 	if (!used(net, o))
 		return AE_OK;
+	if (o->variational_samples > 1 && o->variational_free_bits > 0)
+		return ae_fail(error, AE_ERR_ARGUMENT, "free bits of weighed draws",
+					   o->variational_free_bits, 0, 0);
 	if (o->distribution == AE_DISTRIBUTION_NONE)
 		return ae_fail(error, AE_ERR_ARGUMENT, "variational without distribution", 0, 1,
 					   AE_DISTRIBUTION_COUNT - 1);
@@ -123,6 +149,7 @@ place(AeArena *arena, AePass *pass, const AePartSetup *setup, void *lasts, size_
 	State *home = ae_arena_place(arena, 1, sizeof(State));
 	State here = {.beta = o->variational_beta,
 				  .free_bits = o->variational_free_bits,
+				  .samples = o->variational_samples,
 				  .warming = o->variational_warmup * (double) setup->n_updates,
 				  .updates = lasts};
 
@@ -130,6 +157,11 @@ place(AeArena *arena, AePass *pass, const AePartSetup *setup, void *lasts, size_
 	here.mean = ae_arena_place_rows(arena, setup->slice_rows, n_code, sizeof(AeReal));
 	here.noise = ae_arena_place_rows(arena, setup->slice_rows, n_code, sizeof(AeReal));
 	here.kl = ae_arena_place(arena, n_code, sizeof(double));
+	if (here.samples > 1)
+	{
+		pass->log_ratio = ae_arena_place(arena, setup->slice_rows, sizeof(double));
+		pass->weight = ae_arena_place(arena, setup->slice_rows, sizeof(double));
+	}
 	if (home)
 		*home = here;
 	ae_net_hook(pass, &hooks, home);
@@ -182,6 +214,25 @@ divergence(State *s, const AePass *pass)
 	return sum * (double) pass->n_rows / pass->net->layout.n_columns;
 }
 
+/* pass->log_ratio of the rows just passed, times beta. */
+static void
+find_ratios(const State *s, AePass *pass, double beta)
+{
+	size_t n_code = pass->net->width[pass->net->n_encoder];
+	const AeReal *z = pass->h[pass->net->n_encoder];
+
+	for (size_t i = 0; i < pass->n_rows; i++)
+	{
+		double sum = 0;
+
+		for (size_t k = i * n_code; k < (i + 1) * n_code; k++)
+			sum += (double) s->noise[k] * (double) s->noise[k] + (double) pass->spread[k] -
+				   (double) z[k] * (double) z[k];
+		pass->log_ratio[i] = 0.5 * beta * sum;
+	}
+}
+
+/* Of draws that are weighed the decoder's term has the value. */
 static double
 loss(void *state, AeSlice *slice)
 {
@@ -191,7 +242,10 @@ loss(void *state, AeSlice *slice)
 	if (*s->updates < s->warming)
 		beta *= *s->updates / s->warming;
 	s->share = beta * slice->share / slice->pass->net->layout.n_columns;
-	return beta * divergence(s, slice->pass);
+	if (s->samples <= 1)
+		return beta * divergence(s, slice->pass);
+	find_ratios(s, slice->pass, beta);
+	return 0;
 }
 
 static double

@@ -443,6 +443,8 @@ resolve_decoder(AeModel *model, const PgaeOptions *options, const AeModel *init)
 		return;
 	}
 	train->distribution = pgae_options_distribution(options);
+	if (train->variational_beta > 0 && train->variational_samples == 0)
+		train->variational_samples = 1;
 	normal = train->distribution == AE_DISTRIBUTION_GAUSSIAN ||
 			 train->distribution == AE_DISTRIBUTION_MIXED;
 	model->net.spread = train->variational_beta > 0;
