@@ -117,7 +117,8 @@ def utility(train, test):
 def told_apart(real, drawn):
     """AUROC on the half of the rows that it was not trained on."""
     n = min(len(v) for rows in (real, drawn) for v in rows.values())
-    both = {c: np.concatenate([real[c][:n], drawn[c][:n]]) for c in real}
+    order = np.random.default_rng(SEED).permutation(len(real["label"]))[:n]
+    both = {c: np.concatenate([real[c][order], drawn[c][:n]]) for c in real}
     features = Features(both)
     x, y = features.matrix(both), np.arange(2 * n) < n
     half = np.random.default_rng(SEED).random(2 * n) < 0.5
