@@ -33,6 +33,7 @@ build()
 try_inside='
 set -e
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
+apt-get update -q >/dev/null
 apt-get install -y -q --no-install-recommends /deb/*.deb >/deb/apt.log 2>&1 || { tail -n 20 /deb/apt.log; exit 1; }
 server=$(dpkg-query -W -f "\${Package}\n" "postgresql-[0-9]*-ae" | sed "s/postgresql-\(.*\)-ae/\1/")
 bin=/usr/lib/postgresql/$server/bin
@@ -55,6 +56,12 @@ try()
 	root=$(mktemp -d "${TMPDIR:-/var/tmp}/ae-$suite.XXXXXX")
 	trap 'rm -rf "$root"' EXIT
 	debootstrap --variant=minbase "$suite" "$root" >"$out/debootstrap.log"
+	# the server of this system may be of an update
+	cat >"$root/etc/apt/sources.list" <<-EOF
+		deb http://deb.debian.org/debian $suite main
+		deb http://deb.debian.org/debian $suite-updates main
+		deb http://deb.debian.org/debian-security $suite-security main
+	EOF
 	mkdir "$root/deb"
 	cp "$out"/postgresql-*-ae_*.deb "$root/deb"
 	chroot "$root" sh -c "$try_inside"
