@@ -176,7 +176,7 @@ my %draw = (
 	neighbours_weight => sub { any(0, 0.5, 1) },
 	neighbours_k => sub { any(1, 3, 8, 100) },
 	neighbours_metric => sub { word(qw(euclidean cosine)) },
-	distribution => sub { word(qw(mixed mixed gaussian bernoulli categorical)) },
+	distribution => sub { word(('mixed') x 6, qw(gaussian bernoulli categorical)) },
 	variance => sub { word(qw(fixed shared column)) },
 	variational_beta => sub { any(1e-6, 0.1, 1, 1, 1e6) },
 	variational_warmup => sub { any(0, 0.5, 1) },
@@ -212,6 +212,7 @@ sub options
 		my $name = any(@names);
 
 		next if $is_array && $name =~ /^(target|feedback|time_parts|max_levels|min_frequency)/;
+		next if $name =~ /^(distribution|variance|variational)/ && rand() < 0.6;    # they exclude many others
 		$value{$name} = $name eq 'target' && rand() < 0.9 ? word(@$columns) : $draw{$name}->();
 		$value{ $with{$name} } //= $draw{ $with{$name} }->() if $with{$name};
 	}
