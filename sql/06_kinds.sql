@@ -44,14 +44,14 @@ FROM models, everything t, ae.explain(model, t) e WHERE t.id = 7 ORDER BY featur
 
 ---- what is NULL is missing
 
--- in scoring: no loss, no error, no explanation; all others count
-SELECT ae.reconstruction_error(model, n) IS NOT NULL AS error, (SELECT count(*) FROM ae.explain(model, n)) AS explained,
-	(SELECT count(*) FROM ae.explain(model, n) WHERE feature IN ('word', 'i4', 'tz')) AS explained_null
+-- in scoring: no loss, no error, no share; all others count
+SELECT ae.reconstruction_error(model, n) IS NOT NULL AS error, (SELECT count(error) FROM ae.explain(model, n)) AS explained,
+	(SELECT string_agg(concat_ws(' ', feature, error, share), ', ' ORDER BY feature) FROM ae.explain(model, n) WHERE feature IN ('word', 'i4', 'tz')) AS explained_null
 FROM models, everything e, LATERAL jsonb_populate_record(e, '{"word": null, "i4": null, "tz": null}') n WHERE e.id = 7;
 -- the error is the mean over what is there, and the explanation its parts
 SELECT bool_and(abs(x.total / x.n - ae.reconstruction_error(model, e)) < 1e-9 * (1 + x.total)) AS mean_of_parts, bool_and(abs(x.shares - 1) < 1e-9) AS shares
 FROM models, everything o, LATERAL jsonb_populate_record(o, CASE o.id % 3 WHEN 0 THEN '{"word": null, "yes": null}' WHEN 1 THEN '{"r8": null, "vec": null}' ELSE '{}' END::jsonb) e,
-	LATERAL (SELECT sum(error) AS total, count(*) AS n, sum(share) AS shares
+	LATERAL (SELECT sum(error) AS total, count(error) AS n, sum(share) AS shares
 		FROM ae.explain(model, e)) x WHERE o.id <= 60;
 -- a row of nothing but NULLs
 SELECT ae.reconstruction_error(model, e) AS error, ae.raw_score(model, e) AS raw, ae.p_value(model, e) AS p, ae.anomaly_score(model, e) AS score,

@@ -43,6 +43,7 @@ see(AeReal *outputs, AeScorer *scorer)
 	double sum = 0.0;
 
 	memset(outputs, 0, n * sizeof(AeReal));
+	scorer->as_is = true;
 	for (uint32_t m = 0; m < scorer->n_members; m++)
 	{
 		AeReal *own;
@@ -56,6 +57,7 @@ see(AeReal *outputs, AeScorer *scorer)
 		for (size_t i = 0; i < n; i++)
 			outputs[i] += own[i] / (AeReal) scorer->n_members;
 	}
+	scorer->as_is = false;
 	ae_scorer_use(scorer, 0);
 	return sum;
 }

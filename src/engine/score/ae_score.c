@@ -20,6 +20,13 @@
 /* Rows of which a product takes little longer than of one. */
 #define FEW_ROWS ((size_t) 32)
 
+/* From this share of missing cells on a training has learnt what a gap in a column is (measured). */
+#define LEARNT_GAPS 0.1
+
+/* Passes that complete a row, and levels that are tried of each of its missing categories. */
+#define N_PASSES 8
+#define N_LEVELS_TRIED 8
+
 /* Inputs of layer l that are numbers; the others are levels, whose rows are added one by one. */
 static size_t
 numbers_of_layer(const AeNet *net, uint32_t l)
@@ -188,6 +195,9 @@ place_scorer(AeScorer *scorer, AeArena *arena, const AePacked *members, uint32_t
 	scorer->cells = ae_arena_place_rows(arena, batch, ae_layout_cells(layout), sizeof(AeReal));
 	scorer->unseen = ae_arena_place(arena, batch, sizeof(double));
 	scorer->parts = ae_arena_place(arena, members[0].model->schema.n_columns, sizeof(double));
+	scorer->completed = ae_arena_place_rows(arena, batch, ae_layout_cells(layout), sizeof(AeReal));
+	scorer->attempt = ae_arena_place(arena, ae_layout_cells(layout), sizeof(AeReal));
+	scorer->first = ae_arena_place(arena, ae_layout_outputs(layout), sizeof(AeReal));
 	ae_inputs_place(&scorer->inputs, arena, layout, batch, false, true);
 	scorer->measure.scratch = ae_arena_place(arena, n_scratch, sizeof(AeReal));
 	ae_nearest_place(&scorer->nearest, arena, n_prototypes, layout);
@@ -228,6 +238,7 @@ ae_scorer_init(AeScorer *scorer, void *block, const AePacked *members, uint32_t 
 	scorer->members = members;
 	scorer->n_members = n_members;
 	scorer->batch = batch;
+	scorer->as_is = false;
 	place_scorer(scorer, &arena, members, n_members, batch);
 	memset(scorer->unseen, 0, batch * sizeof(double));
 	for (uint32_t c = 0; c < members[0].model->schema.n_columns; c++)
@@ -403,13 +414,14 @@ run_layers(AeScorer *scorer, const AeReal *x, size_t n_rows, uint32_t first, uin
 	return y;
 }
 
-const AeReal *
-ae_scorer_encode(AeScorer *scorer, size_t n_rows)
+/* Code of n_rows of cells as they are. */
+static const AeReal *
+encode_cells(AeScorer *scorer, const AeReal *from, size_t n_rows)
 {
 	const AeNet *net = &scorer->model->net;
-	AeCells cells = {.at = scorer->cells, .n_rows = n_rows};
+	AeCells cells = {.at = from, .n_rows = n_rows};
 
-	cells.nullable = ae_loss_any_missing(cells.at, n_rows * ae_layout_cells(&net->layout));
+	cells.nullable = ae_loss_any_missing(from, n_rows * ae_layout_cells(&net->layout));
 	ae_loss_inputs(&scorer->inputs, &cells, &net->layout, NULL, scorer->kernels);
 	return run_layers(scorer, scorer->inputs.x, n_rows, 0, net->n_encoder);
 }
@@ -476,25 +488,207 @@ as_error(double loss)
 	return loss > 0.0 ? loss : 0.0;
 }
 
+/* The error of row r, whose outputs these are. */
+static double
+row_error(const AeScorer *scorer, size_t r, const AeReal *outputs)
+{
+	const AeLayout *layout = scorer->network->layout;
+	const AeReal *cells = scorer->cells + r * ae_layout_cells(layout);
+	double loss = ae_loss_row(NULL, outputs, cells, 0, &scorer->measure);
+
+	if (layout->n_wide > 0)
+		loss +=
+			ae_pairs_row(&scorer->model->pairs, layout, cells) / ae_scorer_observed(cells, layout);
+	if (scorer->unseen[r] > 0.0)
+		loss += scorer->unseen[r] / ae_scorer_observed(cells, layout);
+	return as_error(loss);
+}
+
 void
 ae_scorer_errors(double *errors, const AeScorer *scorer, const AeReal *outputs, size_t n_rows)
 {
-	const AeLayout *layout = scorer->network->layout;
-	size_t n_outputs = ae_layout_outputs(layout), n_cells = ae_layout_cells(layout);
+	size_t n_outputs = ae_layout_outputs(scorer->network->layout);
 
 	for (size_t r = 0; r < n_rows; r++)
-	{
-		const AeReal *cells = scorer->cells + r * n_cells;
-		double loss = ae_loss_row(NULL, outputs + r * n_outputs, cells, 0, &scorer->measure);
+		errors[r] = row_error(scorer, r, outputs + r * n_outputs);
+}
 
-		if (layout->n_wide > 0)
-			loss += ae_pairs_row(&scorer->model->pairs, layout, cells) /
-					ae_scorer_observed(cells, layout);
-		if (scorer->unseen[r] > 0.0)
-			loss += scorer->unseen[r] / ae_scorer_observed(cells, layout);
-		errors[r] = as_error(loss);
+/* ---- completion ---- */
+
+/* Whether the network has not learnt what a gap in that column is, nor is told. */
+static bool
+is_completed(const AeModel *model, const AeColumn *column)
+{
+	double share = (double) column->n_missing / (double) (model->n_rows > 0 ? model->n_rows : 1);
+
+	return column->cell >= 0 && !column->indicator && !column->null_level &&
+		   !model->options.masking_any && share + model->options.masking < LEARNT_GAPS;
+}
+
+static AeReal
+best_level(const AeReal *p, uint32_t n)
+{
+	uint32_t best = 0;
+
+	for (uint32_t i = 1; i < n; i++)
+		if (p[i] > p[best])
+			best = i;
+	return (AeReal) best;
+}
+
+/* Writes finished outputs into the cells of a column of a row. */
+static void
+fill_column(AeReal *cells, const AeModel *model, uint32_t c, const AeReal *outputs)
+{
+	const AeSchema *schema = &model->schema;
+	const AeColumn *column = &schema->columns[c];
+
+	if (ae_column_is_levels(column))
+	{
+		cells[column->cell] =
+			best_level(outputs + ae_schema_category_output(schema, &model->net.layout, c),
+					   ae_column_levels(column));
+		return;
+	}
+	memcpy(cells + column->cell, outputs + column->cell, ae_column_cells(column) * sizeof(AeReal));
+	cells[column->cell] = ae_scaler_bound(schema, c, outputs[column->cell]);
+}
+
+/* Whether column c of row r is a gap that is to be completed. */
+static bool
+is_gap(const AeScorer *scorer, size_t r, uint32_t c)
+{
+	const AeColumn *column = &scorer->model->schema.columns[c];
+	const AeReal *cells = scorer->cells + r * ae_layout_cells(&scorer->model->net.layout);
+
+	return is_completed(scorer->model, column) && cells[column->cell] != cells[column->cell];
+}
+
+/*
+ * Row r enters as scorer->attempt; if its error is less than *least that becomes its completion.
+ * Returns its finished outputs, in one of scorer->h, which a next pass overwrites.
+ */
+static const AeReal *
+try_attempt(bool *better, double *least, AeScorer *scorer, size_t r)
+{
+	size_t n_cells = ae_layout_cells(&scorer->model->net.layout);
+	AeReal *outputs;
+	double error;
+
+	ae_check(scorer->network->check);
+	outputs = ae_scorer_decode(scorer, encode_cells(scorer, scorer->attempt, 1), 1);
+	error = row_error(scorer, r, outputs);
+	*better = error < *least;
+	if (*better)
+	{
+		*least = error;
+		memcpy(scorer->completed + r * n_cells, scorer->attempt, n_cells * sizeof(AeReal));
+	}
+	ae_scorer_finish(scorer, outputs, 1);
+	return outputs;
+}
+
+/* Tries the most probable levels of a missing category, by scorer->first, which it uses up. */
+static void
+try_levels(double *least, AeScorer *scorer, size_t r, uint32_t c)
+{
+	const AeModel *model = scorer->model;
+	const AeColumn *column = &model->schema.columns[c];
+	size_t n_cells = ae_layout_cells(&model->net.layout);
+	AeReal *p = scorer->first + ae_schema_category_output(&model->schema, &model->net.layout, c);
+	bool better;
+
+	for (uint32_t t = 0; t < N_LEVELS_TRIED && t < ae_column_levels(column); t++)
+	{
+		AeReal level = best_level(p, ae_column_levels(column));
+
+		p[(uint32_t) level] = -INFINITY;
+		memcpy(scorer->attempt, scorer->completed + r * n_cells, n_cells * sizeof(AeReal));
+		if (scorer->attempt[column->cell] == level)
+			continue;
+		scorer->attempt[column->cell] = level;
+		try_attempt(&better, least, scorer, r);
 	}
 }
+
+/* Tries both values of a missing boolean: what a pass makes of it may be neither. */
+static void
+try_truth(double *least, AeScorer *scorer, size_t r, uint32_t c)
+{
+	const AeColumn *column = &scorer->model->schema.columns[c];
+	size_t n_cells = ae_layout_cells(&scorer->model->net.layout);
+	bool better;
+
+	for (int truth = 0; truth <= 1; truth++)
+	{
+		memcpy(scorer->attempt, scorer->completed + r * n_cells, n_cells * sizeof(AeReal));
+		scorer->attempt[column->cell] = (AeReal) ((truth - column->shift) / column->scale);
+		try_attempt(&better, least, scorer, r);
+	}
+}
+
+/* Completes row r, which begins as it came. */
+static void
+complete_row(AeScorer *scorer, size_t r)
+{
+	const AeModel *model = scorer->model;
+	const AeLayout *layout = &model->net.layout;
+	const AeSchema *schema = &model->schema;
+	double least = INFINITY;
+	bool better = true;
+
+	memcpy(scorer->attempt, scorer->cells + r * ae_layout_cells(layout),
+		   ae_layout_cells(layout) * sizeof(AeReal));
+	for (int pass = 0; pass <= N_PASSES && better; pass++)
+	{
+		const AeReal *outputs = try_attempt(&better, &least, scorer, r);
+
+		if (pass == 0)
+			memcpy(scorer->first, outputs, ae_layout_outputs(layout) * sizeof(AeReal));
+		for (uint32_t c = 0; c < schema->n_columns; c++)
+			if (is_gap(scorer, r, c))
+				fill_column(scorer->attempt, model, c, outputs);
+	}
+	for (uint32_t c = 0; c < schema->n_columns; c++)
+	{
+		if (!is_gap(scorer, r, c))
+			continue;
+		if (ae_column_is_levels(&schema->columns[c]))
+			try_levels(&least, scorer, r, c);
+		else if (schema->columns[c].kind == AE_KIND_BOOLEAN)
+			try_truth(&least, scorer, r, c);
+	}
+}
+
+/* The rows as they enter. */
+static const AeReal *
+complete(AeScorer *scorer, size_t n_rows)
+{
+	uint32_t n_columns = scorer->model->schema.n_columns;
+	size_t n_cells = ae_layout_cells(&scorer->model->net.layout);
+
+	if (scorer->as_is || !ae_loss_any_missing(scorer->cells, n_rows * n_cells))
+		return scorer->cells;
+	memcpy(scorer->completed, scorer->cells, n_rows * n_cells * sizeof(AeReal));
+	for (size_t r = 0; r < n_rows; r++)
+	{
+		uint32_t c = 0;
+
+		while (c < n_columns && !is_gap(scorer, r, c))
+			c++;
+		if (c < n_columns)
+			complete_row(scorer, r);
+	}
+	return scorer->completed;
+}
+
+const AeReal *
+ae_scorer_encode(AeScorer *scorer, size_t n_rows)
+{
+	return encode_cells(scorer, complete(scorer, n_rows), n_rows);
+}
+
+/* ---- scores ---- */
 
 AeTerms
 ae_scorer_terms(AeScorer *scorer, size_t row, double error)
@@ -703,37 +897,12 @@ ae_scorer_probability(const AeScorer *scorer, const AeReal *outputs, uint32_t co
 	return p < 0.0 ? 0.0 : p > 1.0 ? 1.0 : p;
 }
 
-static AeReal
-best_level(const AeReal *p, uint32_t n)
-{
-	uint32_t best = 0;
-
-	for (uint32_t i = 1; i < n; i++)
-		if (p[i] > p[best])
-			best = i;
-	return (AeReal) best;
-}
-
 void
 ae_scorer_fill(AeScorer *scorer, const bool *fill, const AeReal *outputs)
 {
 	const AeSchema *schema = &scorer->model->schema;
-	const AeLayout *layout = &scorer->model->net.layout;
 
 	for (uint32_t c = 0; c < schema->n_columns; c++)
-	{
-		const AeColumn *column = &schema->columns[c];
-
-		if (column->cell < 0 || !fill[c])
-			continue;
-		if (ae_column_is_levels(column))
-		{
-			scorer->cells[column->cell] = best_level(
-				outputs + ae_schema_category_output(schema, layout, c), ae_column_levels(column));
-			continue;
-		}
-		memcpy(scorer->cells + column->cell, outputs + column->cell,
-			   ae_column_cells(column) * sizeof(AeReal));
-		scorer->cells[column->cell] = ae_scaler_bound(schema, c, outputs[column->cell]);
-	}
+		if (schema->columns[c].cell >= 0 && fill[c])
+			fill_column(scorer->cells, scorer->model, c, outputs);
 }

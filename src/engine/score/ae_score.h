@@ -2,6 +2,15 @@
  * ae_score.h: a model made ready to score rows, and the scores.
  *
  * Same bits for a row alone, in any batch, on any instruction set: see ae_kernel.h.
+ *
+ * A missing cell has no loss, but the network reconstructs the others from it.  If training had
+ * hardly any gaps there, it has not learnt what a gap is, takes the mean for a value, and a healthy
+ * row looks like none.  So such cells are *completed* before the row enters: x <- r(x) in them, again
+ * and again, and a category also by the levels that the first pass finds most probable.  Of all
+ * completions, and the row as it came, that one enters with which the observed cells are
+ * reconstructed best: a row is as odd as it is at the most favourable value of what nobody knows.
+ * Measured on ten tables: at 1 % of false alarms 1 to 3 % of healthy rows with one value removed are
+ * flagged, where up to 99 % were.
  */
 #ifndef AE_SCORE_H
 #define AE_SCORE_H
@@ -55,10 +64,14 @@ typedef struct AeScorer
 	const AeModel *model;    /* its model */
 	const AeKernels *kernels;
 	size_t batch;   /* rows that there is room for */
+	bool as_is;     /* missing cells are not completed; false to begin with */
 	AeReal *cells;  /* batch x n_cells: the caller fills it, or ae_scorer_take */
 	double *unseen; /* batch: what unseen values of the row cost, 0 where the caller filled cells */
 	double *parts;  /* n_columns: the same by source column, of row 0; NaN: not known */
-	AeInputs inputs; /* what they enter as */
+	AeReal *completed; /* batch x n_cells: the same, completed */
+	AeReal *attempt;   /* n_cells: of one row */
+	AeReal *first;     /* n_outputs: of that row as it came */
+	AeInputs inputs;   /* what they enter as */
 	AeNearest nearest;
 	AeMeasure measure; /* of the loss */
 	AeReal *h[2];      /* batch x widest layer, ping and pong */
@@ -84,7 +97,10 @@ void ae_scorer_use(AeScorer *scorer, uint32_t member);
  */
 int ae_scorer_take(AeScorer *scorer, size_t i, const double *values, const bool *missing);
 
-/* Code of scorer->cells: returns n_rows x n_code inside the scorer. n_rows <= batch. */
+/*
+ * Code of scorer->cells, completed by the network in use: returns n_rows x n_code inside the scorer.
+ * n_rows <= batch.
+ */
 const AeReal *ae_scorer_encode(AeScorer *scorer, size_t n_rows);
 
 /*

@@ -411,6 +411,77 @@ judge_parts(Part *parts, uint32 n, const AeScorer *scorer, PgaeCodec *codec, con
 	qsort(parts, n, sizeof(Part), by_blame);
 }
 
+/* ---- what is missing ---- */
+
+/* Rows of training in which a source column was NULL; *n: of all. */
+static double
+null_rows(const PgaeCached *cached, uint32 first, uint32 end, double *n)
+{
+	double least = INFINITY;
+
+	*n = 0;
+	for (uint32 f = 0; f < cached->parsed.bundle.n_folds; f++)
+		*n += (double) pgae_cached_fold(cached, f)->n_rows;
+	for (uint32 c = first; c < end; c++)
+	{
+		double rows = 0;
+
+		for (uint32 f = 0; f < cached->parsed.bundle.n_folds; f++)
+			rows += (double) pgae_cached_fold(cached, f)->schema.columns[c].n_missing;
+		least = Min(least, rows);
+	}
+	return least;
+}
+
+/* Whether a source column is there in training, and no value of it in the row. */
+static bool
+is_absent(const AeSchema *schema, const AeBundleRow *row, uint32 first, uint32 end)
+{
+	bool observed = false;
+
+	for (uint32 c = first; c < end; c++)
+	{
+		if (!row->missing[c])
+			return false;
+		observed |= schema->columns[c].observed;
+	}
+	return observed;
+}
+
+/*
+ * A row of the result for each column that is NULL and in training hardly ever was.  That costs
+ * nothing: NULL is unknown, and no value.
+ */
+static void
+put_absent(ReturnSetInfo *result, const PgaeCached *cached, const AeBundleRow *row,
+		   const double *values)
+{
+	const AeSchema *schema = &pgae_cached_fold(cached, row->fold)->schema;
+	char *actual, *expected;
+
+	for (uint32 c = 0, end; c < schema->n_columns; c = end)
+	{
+		Datum out[7] = {0};
+		bool nulls[7] = {false, true, false, true, false, true, false};
+		double rows, n;
+
+		end = schema->is_array ? c + 1 : ae_schema_source_end(schema, c);
+		if (!is_absent(schema, row, c, end))
+			continue;
+		rows = null_rows(cached, c, end, &n);
+		if (-2 * log((rows + 1) / (n + 1)) < RARE)
+			continue;
+		pgae_codec_texts(cached->codec, values, c, &actual, &expected);
+		out[0] = CStringGetTextDatum(pgae_column_name(schema, c));
+		put_text(&out[2], &nulls[2], expected);
+		out[4] = Float8GetDatum(0);
+		out[6] =
+			CStringGetTextDatum(psprintf("%s is NULL: %s of %.0f rows", pgae_column_name(schema, c),
+										 rows > 0 ? psprintf("%.0f", rows) : "none", n));
+		tuplestore_putvalues(result->setResult, result->setDesc, out, nulls);
+	}
+}
+
 /* explain(model, row): which columns make it odd, those to blame first. */
 Datum
 pg_ae_explain(PG_FUNCTION_ARGS)
@@ -451,5 +522,6 @@ pg_ae_explain(PG_FUNCTION_ARGS)
 		put_text(&out[6], &nulls[6], reason_of(parts, n, i, scorer, &trial, now[i], values));
 		tuplestore_putvalues(result->setResult, result->setDesc, out, nulls);
 	}
+	put_absent(result, cached, &row, values);
 	return (Datum) 0;
 }
