@@ -434,14 +434,21 @@ extern void pgae_store_sort(PgaeStore *store);
 extern void pgae_store_rewind(PgaeStore *store);
 /* The next record in canonical order, valid until the next call; NULL at the end. */
 extern const char *pgae_store_next(PgaeStore *store);
+/* The place of the k-th of n picked evenly from `of` things: equal rows are neighbours in a store. */
+extern size_t pgae_spread(size_t k, size_t n, size_t of);
+/* Whether `at` is one of these places. */
+extern bool pgae_is_spread(size_t at, size_t n, size_t of);
+/* The record of that place in a store of `of` rows; the last one read was of k - 1. */
+extern const char *pgae_spread_record(PgaeStore *store, size_t k, size_t n, size_t of);
 /* The sort key of a record from pgae_store_next: a hash of its content and the seed. */
 extern uint64 pgae_store_key(const char *record);
 /*
  * Scales every record into rows of cells, in memory where they take so many bytes at most, or in a
- * temporary file; cells: moments of every dense cell.  rows stays valid until pgae_store_drop_rows.
+ * temporary file; cells: moments of every dense cell.  n_held_out rows, picked evenly, come first.
+ * rows stays valid until pgae_store_drop_rows.
  */
 extern void pgae_store_scale(AeRows *rows, AeMoments *cells, PgaeStore *store, PgaeCodec *codec,
-							 const AeSchema *schema, size_t in_memory);
+							 const AeSchema *schema, size_t n_held_out, size_t in_memory);
 /* Copies the cells of rows first .. first + count - 1, wherever they are. */
 extern void pgae_store_read(const AeRows *rows, AeReal *out, size_t first, size_t count);
 /* The same, and their labels; rows have a target. */

@@ -706,6 +706,33 @@ pgae_store_next(PgaeStore *store)
 	return store->at < store->n_in_memory ? store->entries[store->at++].record : NULL;
 }
 
+size_t
+pgae_spread(size_t k, size_t n, size_t of)
+{
+	return (size_t) ((double) k * (double) of / (double) n);
+}
+
+bool
+pgae_is_spread(size_t at, size_t n, size_t of)
+{
+	size_t k = (size_t) ((double) at * (double) n / (double) of);
+
+	return pgae_spread(k, n, of) == at || (k + 1 < n && pgae_spread(k + 1, n, of) == at);
+}
+
+const char *
+pgae_spread_record(PgaeStore *store, size_t k, size_t n, size_t of)
+{
+	size_t at = k == 0 ? 0 : pgae_spread(k - 1, n, of) + 1;
+
+	for (size_t end = pgae_spread(k, n, of); at < end; at++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		pgae_store_next(store);
+	}
+	return pgae_store_next(store);
+}
+
 uint64
 pgae_store_key(const char *record)
 {
@@ -752,58 +779,91 @@ add_moments(AeMoments *cells, const AeReal *row, uint32_t n_dense)
 	}
 }
 
+/* Where scaled rows go. */
+typedef struct Scaling
+{
+	PgaeStore *store;
+	PgaeCodec *codec;
+	const AeSchema *schema;
+	AeRows *rows;
+	AeMoments *cells;
+	AeReal *out; /* the next row in memory, or room for one */
+} Scaling;
+
+static void
+scale_row(Scaling *s, const char *record)
+{
+	const PgaeRow *row = pgae_codec_unpack(s->codec, record);
+	size_t width = s->rows->width;
+
+	s->rows->nullable |= row->any_missing;
+	ae_scaler_apply(s->out, s->schema, row->values, row->missing);
+	add_moments(s->cells, s->out, s->schema->n_dense);
+	if (s->schema->has_target)
+	{
+		s->out[width] = ae_target_cell(&s->schema->target, row->roles[PGAE_ROLE_TARGET].value,
+									   row->roles[PGAE_ROLE_TARGET].missing);
+		s->rows->n_labelled += ae_target_count(s->out + width, 1);
+	}
+	if (s->store->file)
+		pgae_file_append(s->store->file, s->out, s->store->row_bytes);
+	else
+		s->out += width + s->schema->has_target;
+}
+
+/*
+ * Scales the rows that are held out, or all others.  Equal rows follow one another, so those held out
+ * are taken evenly: the first ones would be few different rows where there are not many.
+ */
+static void
+scale_part(Scaling *s, size_t n_held_out, bool held_out)
+{
+	size_t n_records = s->store->n_records, n = 0, k = 0;
+	const char *record;
+
+	pgae_store_rewind(s->store);
+	for (; (record = pgae_store_next(s->store)) != NULL; n++)
+	{
+		bool is_held_out = k < n_held_out && n == pgae_spread(k, n_held_out, n_records);
+
+		if (n % PGAE_ROWS_PER_CHECK == 0)
+			pgae_report_step(&s->store->budget->report, "scaling", n, n_records);
+		k += is_held_out;
+		if (is_held_out == held_out)
+			scale_row(s, record);
+	}
+}
+
 void
 pgae_store_scale(AeRows *rows, AeMoments *cells, PgaeStore *store, PgaeCodec *codec,
-				 const AeSchema *schema, size_t in_memory)
+				 const AeSchema *schema, size_t n_held_out, size_t in_memory)
 {
 	size_t width = schema->n_dense + schema->n_categories + schema->n_wide;
 	size_t stride = width + schema->has_target;
 	size_t bytes;
-	size_t n = 0;
-	AeReal *out;
-	const char *record;
+	Scaling scaling = {store, codec, schema, rows, cells, NULL};
 
 	if (!ae_size_mul(&bytes, store->n_records, stride * sizeof(AeReal)) || bytes > PG_INT64_MAX / 2)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 						errmsg("%zu rows of %zu cells are too many to train on", store->n_records,
 							   width)));
-	out = make_room(store, bytes, stride * sizeof(AeReal), in_memory);
+	scaling.out = make_room(store, bytes, stride * sizeof(AeReal), in_memory);
 	rows->n_rows = store->n_records;
 	rows->width = width;
 	rows->has_target = schema->has_target;
 	rows->n_labelled = 0;
 	rows->nullable = false;
-	rows->data = store->file ? NULL : out;
+	rows->data = store->file ? NULL : scaling.out;
 	rows->read = read_rows;
 	rows->computed = false;
 	rows->context = store;
 	for (uint32_t j = 0; j < schema->n_dense; j++)
 		ae_moments_init(&cells[j]);
-
-	pgae_store_rewind(store);
-	while ((record = pgae_store_next(store)) != NULL)
-	{
-		const PgaeRow *row;
-
-		if (n++ % PGAE_ROWS_PER_CHECK == 0)
-			pgae_report_step(&store->budget->report, "scaling", n, store->n_records);
-		row = pgae_codec_unpack(codec, record);
-		rows->nullable |= row->any_missing;
-		ae_scaler_apply(out, schema, row->values, row->missing);
-		add_moments(cells, out, schema->n_dense);
-		if (schema->has_target)
-		{
-			out[width] = ae_target_cell(&schema->target, row->roles[PGAE_ROLE_TARGET].value,
-										row->roles[PGAE_ROLE_TARGET].missing);
-			rows->n_labelled += ae_target_count(out + width, 1);
-		}
-		if (store->file)
-			pgae_file_append(store->file, out, store->row_bytes);
-		else
-			out += stride;
-	}
+	if (n_held_out > 0)
+		scale_part(&scaling, n_held_out, true);
+	scale_part(&scaling, n_held_out, false);
 	if (store->file)
-		pfree(out);
+		pfree(scaling.out);
 }
 
 void

@@ -66,14 +66,15 @@ count_unseen(PgaeJob *job, uint64 *rows)
 {
 	const AeSchema *schema = &job->model->schema;
 	double *parts = palloc(schema->n_columns * sizeof(double));
-	PgaeSample sample = pgae_sample_begin(job);
+	size_t n = pgae_store_count(job->unseen);
 
-	for (size_t i = 0; i < sample.n; i++)
+	pgae_store_rewind(job->unseen);
+	for (size_t i = 0; i < n; i++)
 	{
-		const PgaeRow *row = pgae_codec_unpack(job->codec, pgae_store_next(sample.store));
+		const PgaeRow *row = pgae_codec_unpack(job->codec, pgae_store_next(job->unseen));
 
 		if (i % PGAE_ROWS_PER_CHECK == 0)
-			pgae_report_step(job->report, "calibrating", i, sample.n);
+			pgae_report_step(job->report, "calibrating", i, n);
 		ae_unseen_count(rows, schema, row->values, row->missing, parts);
 	}
 	pfree(parts);

@@ -25,8 +25,9 @@ static uint64
 find(PgaeFrequent *found, const PgaeJob *job, PgaeStore *store, uint64 less)
 {
 	uint64 key = 0, length = 0, copies = 0, n_different = 0;
+	size_t of = pgae_store_count(store), n_picked = Min(of, PGAE_MAX_UNSEEN_SCORES);
+	size_t n = 0, k = 0;
 	const char *record;
-	size_t n = 0;
 
 	found->n = 0;
 	pgae_store_rewind(store);
@@ -35,7 +36,7 @@ find(PgaeFrequent *found, const PgaeJob *job, PgaeStore *store, uint64 less)
 		uint64 next = pgae_store_key(record);
 
 		if (n % PGAE_ROWS_PER_CHECK == 0)
-			pgae_report_step(job->report, "looking for frequent rows", n, pgae_store_count(store));
+			pgae_report_step(job->report, "looking for frequent rows", n, of);
 		if (length > 0 && next != key)
 		{
 			end_run(found, key, length, copies, less, pgae_job_all_rows(job));
@@ -44,7 +45,11 @@ find(PgaeFrequent *found, const PgaeJob *job, PgaeStore *store, uint64 less)
 		n_different += length == 0;
 		key = next;
 		length++;
-		copies += n < PGAE_MAX_UNSEEN_SCORES;
+		if (k < n_picked && n == pgae_spread(k, n_picked, of))
+		{
+			copies++;
+			k++;
+		}
 	}
 	end_run(found, key, length, copies, less, pgae_job_all_rows(job));
 	return n_different;
@@ -119,7 +124,7 @@ pgae_job_weigh_frequent(PgaeJob *job, size_t n)
 {
 	PgaeFrequent elsewhere, own;
 	double *from = job->scores, *scores;
-	size_t at = 0, room = n;
+	size_t at = 0, room = n, of = pgae_store_count(job->unseen);
 
 	if (job->models[0].schema.has_target)
 		return n;
@@ -133,7 +138,7 @@ pgae_job_weigh_frequent(PgaeJob *job, size_t n)
 	{
 		if (i % PGAE_ROWS_PER_CHECK == 0)
 			CHECK_FOR_INTERRUPTS();
-		if (!is_among(&elsewhere, pgae_store_key(pgae_store_next(job->unseen))))
+		if (!is_among(&elsewhere, pgae_store_key(pgae_spread_record(job->unseen, i, n, of))))
 			scores[at++] = from[i];
 	}
 	for (uint32 i = 0; i < job->frequent.n; i++)

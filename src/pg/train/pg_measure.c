@@ -157,6 +157,7 @@ measure_columns(Measures *measures, PgaeJob *job)
 	while ((record = pgae_store_next(store)) != NULL)
 	{
 		const PgaeRow *row;
+		bool sampled = pgae_is_spread(n, measures->sample_rows, job->n_rows);
 
 		if (n % PGAE_ROWS_PER_CHECK == 0)
 			pgae_report_step(job->report, "measuring", n, job->n_rows);
@@ -166,8 +167,7 @@ measure_columns(Measures *measures, PgaeJob *job)
 			if (row->missing[c])
 				schema->columns[c].n_missing++;
 			else
-				measure_value(measures, &schema->columns[c], c, row->values[c],
-							  n < measures->sample_rows);
+				measure_value(measures, &schema->columns[c], c, row->values[c], sampled);
 		}
 		if (schema->has_target)
 			measure_target(measures, row);

@@ -4,32 +4,11 @@
  */
 #include "pg_train.h"
 
-#include "miscadmin.h"
-
 /* Without validation rows, so many training rows calibrate. */
 #define MAX_SEEN_SCORES 10000
 
 /* Rows held out for validation that calibrate at most. */
 #define MAX_HELD_OUT_SCORES ((size_t) 1024 * 1024)
-
-size_t
-pgae_spread(size_t k, size_t n, size_t of)
-{
-	return (size_t) ((double) k * (double) of / (double) n);
-}
-
-const char *
-pgae_spread_record(PgaeStore *store, size_t k, size_t n, size_t of)
-{
-	size_t at = k == 0 ? 0 : pgae_spread(k - 1, n, of) + 1;
-
-	for (size_t end = pgae_spread(k, n, of); at < end; at++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		pgae_store_next(store);
-	}
-	return pgae_store_next(store);
-}
 
 /* The k-th of n rows picked evenly from the training rows. */
 static size_t
@@ -57,14 +36,20 @@ pgae_sample_begin(const PgaeJob *job)
 	sample.unseen = job->unseen != NULL || job->progress->n_validation > 0;
 	if (job->unseen)
 	{
-		sample.n = Min(pgae_store_count(job->unseen), PGAE_MAX_UNSEEN_SCORES);
+		sample.of = pgae_store_count(job->unseen);
+		sample.n = Min(sample.of, PGAE_MAX_UNSEEN_SCORES);
 		pgae_store_rewind(job->unseen);
 	}
 	else if (sample.unseen)
-		sample.n = Min(job->progress->n_validation, MAX_HELD_OUT_SCORES);
+	{
+		sample.of = job->progress->n_validation;
+		sample.n = Min(sample.of, MAX_HELD_OUT_SCORES);
+	}
 	else
-		sample.n = Min(job->progress->n_train, MAX_SEEN_SCORES);
-	sample.of = sample.unseen ? sample.n : job->progress->n_train;
+	{
+		sample.of = job->progress->n_train;
+		sample.n = Min(sample.of, MAX_SEEN_SCORES);
+	}
 	return sample;
 }
 
@@ -73,8 +58,6 @@ pgae_sample_spread(const PgaeJob *job, size_t n)
 {
 	PgaeSample sample = pgae_sample_begin(job);
 
-	if (sample.unseen)
-		sample.of = sample.store ? pgae_store_count(sample.store) : job->progress->n_validation;
 	sample.n = Min(n, sample.of);
 	return sample;
 }

@@ -75,7 +75,8 @@ pgae_job_scale(PgaeJob *job)
 	size_t in_memory = pgae_job_room_for_rows(job);
 	AeMoments *cells = palloc(Max(model->schema.n_dense, 1) * sizeof(AeMoments));
 
-	pgae_store_scale(&job->rows, cells, job->store, job->codec, &model->schema, in_memory);
+	pgae_store_scale(&job->rows, cells, job->store, job->codec, &model->schema,
+					 ae_options_held_out(&model->options, pgae_store_count(job->store)), in_memory);
 	if (ae_loss_info[model->loss].at)
 		add_distances(job, cells);
 	model->mean_loss = ae_scaler_mean_loss(&model->schema, &model->net.layout, cells);

@@ -36,7 +36,7 @@ typedef struct PgaeFrequent
 {
 	uint32 n;
 	uint64 keys[AE_MAX_FREQUENT];   /* ascending */
-	uint64 copies[AE_MAX_FREQUENT]; /* among the first PGAE_MAX_UNSEEN_SCORES rows */
+	uint64 copies[AE_MAX_FREQUENT]; /* among PGAE_MAX_UNSEEN_SCORES rows picked evenly */
 	char *records[AE_MAX_FREQUENT]; /* one of each */
 } PgaeFrequent;
 
@@ -176,14 +176,8 @@ typedef struct PgaeSample
 	PgaeStore *store; /* of the other fold, or NULL */
 } PgaeSample;
 
-/* The place of the k-th of n picked evenly from `of` things. */
-extern size_t pgae_spread(size_t k, size_t n, size_t of);
-/* The record of that place in a store of `of` rows; the last one read was of k - 1. */
-extern const char *pgae_spread_record(PgaeStore *store, size_t k, size_t n, size_t of);
 extern PgaeSample pgae_sample_begin(const PgaeJob *job);
-/*
- * At most n of all those rows, picked evenly: equal rows are neighbours.
- */
+/* At most n of them. */
 extern PgaeSample pgae_sample_spread(const PgaeJob *job, size_t n);
 /*
  * The next count rows of the sample, the first of them number first, into the scorer; with labels

@@ -73,12 +73,12 @@ find_centres(size_t *n, PgaeJob *job)
 	return rows;
 }
 
-/* Rows that calibrate, those that come first, and how far they lie from centres. */
+/* Rows that calibrate, so many at most, and how far they lie from centres. */
 static size_t
 read_fit(AeReal *rows, double *terms, PgaeJob *job, size_t limit)
 {
-	PgaeSample sample = pgae_sample_begin(job);
-	size_t n = Min(sample.n, limit), n_centres;
+	PgaeSample sample = pgae_sample_spread(job, limit);
+	size_t n = sample.n, n_centres;
 	PgaePanel *panel = pgae_panel_make(job->models, 1, 1);
 	const AeReal *centres = find_centres(&n_centres, job);
 	AeReal label;
