@@ -259,6 +259,18 @@ is_unusual(const Part *part)
 	return part->surprise >= (part->is_level ? RARE : UNUSUAL * UNUSUAL);
 }
 
+/*
+ * Whether what is expected of a number is the end of what training saw, on the side of the value: it
+ * was cut there, as the network follows a value that is far away.
+ */
+static bool
+is_cut(const AeColumn *column, double value, double expected)
+{
+	return column->element == 0 && ae_kind_is_scaled(column->kind) &&
+		   ((value > column->max && expected >= column->max) ||
+			(value < column->min && expected <= column->min));
+}
+
 /* What is asked of a row with a column hidden. */
 typedef struct Trial
 {
@@ -280,6 +292,36 @@ oddness(const Part *part, const AeScorer *scorer, const AeBundleRow *row, const 
 		return -log(Max(p, 1e-6));
 	return column->element == 0 && column->sd > 0 ? fabs(row->values[c] - values[c]) / column->sd
 												  : 0;
+}
+
+/* Of each such column, what is expected if its value is not known. */
+static void
+expect_anew(double *values, const Part *parts, uint32 n, const Trial *trial)
+{
+	const AeBundleRow *row = trial->row;
+	const AeSchema *schema = &pgae_cached_fold(trial->cached, row->fold)->schema;
+
+	for (uint32 i = 0; i < n; i++)
+	{
+		uint32 c = parts[i].blame.column;
+		AeBundleRow hidden = *row;
+		AeReal *outputs;
+		AeSight sight;
+		double *anew;
+
+		if (!is_cut(&schema->columns[c], row->values[c], values[c]))
+			continue;
+		CHECK_FOR_INTERRUPTS();
+		memcpy(trial->missing, row->missing, schema->n_columns * sizeof(bool));
+		trial->missing[c] = true;
+		hidden.missing = trial->missing;
+		anew = pgae_expected(&outputs, ae_bundle_take(&sight, &trial->cached->scorer, &hidden));
+		if (sight == AE_SIGHT_SEEN)
+			values[c] = anew[c];
+		pfree(anew);
+		pfree(outputs);
+	}
+	ae_bundle_take(&(AeSight){0}, &trial->cached->scorer, row);
 }
 
 /* The column without which a value would be far less odd, among those most to blame; or NULL. */
@@ -500,6 +542,7 @@ pg_ae_explain(PG_FUNCTION_ARGS)
 	if (sight == AE_SIGHT_UNOBSERVED)
 		return (Datum) 0;
 	values = pgae_expected(&outputs, scorer);
+	expect_anew(values, parts, n, &trial);
 	pgae_codec_open(cached->codec, PG_GETARG_DATUM(1));
 	judge_parts(parts, n, scorer, cached->codec, &row, outputs, values);
 	/* before columns are hidden */
