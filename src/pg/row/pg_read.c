@@ -182,13 +182,17 @@ note_values(PgaeCodec *codec, const PgaeSource *source, PgaeConv conv, Datum dat
 			continue;
 		if (seen->n++ == 0)
 		{
-			seen->first = value;
+			seen->first = seen->min = seen->max = value;
+			seen->integer =
+				conv == PGAE_CONV_INT2 || conv == PGAE_CONV_INT4 || conv == PGAE_CONV_INT8;
 			seen->exact = keep_exact(codec, conv, datum, value);
 		}
 		else if (value != seen->first)
 			seen->differs = true;
 		else if (unlikely(seen->exact) && !seen->differs && !seen->differs_beyond)
 			seen->differs_beyond = !same_number(conv, datum, seen->exact);
+		seen->min = Min(seen->min, value);
+		seen->max = Max(seen->max, value);
 	}
 }
 

@@ -226,6 +226,8 @@ typedef struct PgaeSeen
 {
 	uint64 n; /* rows where it is not NULL */
 	double first;
+	double min, max;
+	bool integer;        /* the column is of a type of integers */
 	bool differs;        /* another value than the first one was there */
 	bool differs_beyond; /* if not: another one that is the same in double precision */
 	Datum exact;         /* the first value, where that can be; else 0 */

@@ -19,6 +19,10 @@
 #define LOOKED_AT 500
 #define ALIKE 90
 
+/* Rows from which on whole numbers can look like keys, and rows that are looked at for equal ones. */
+#define KEYS_ROWS 100
+#define KEYS_LOOKED_AT ((size_t) 65536)
+
 /* Of a hundred rows so many have a level without an input where that is worth a message; ... */
 #define RARE_ROWS 5
 /* ... and levels of a column of percentages, dates or times where it is always. */
@@ -172,8 +176,8 @@ pgae_notice_network(const PgaeJob *job)
 			add_name(&rare, name);
 			continue;
 		}
-		name = psprintf("%s (not NULL in " UINT64_FORMAT " rows in all)", name,
-						pgae_codec_seen(job->codec, c)->n);
+		name = psprintf("%s (a value in " UINT64_FORMAT " of " UINT64_FORMAT " rows)", name,
+						pgae_codec_seen(job->codec, c)->n, pgae_job_all_rows(job));
 		add_name(n == 0 ? &missing : &same, name);
 	}
 	if (missing.n + same.n + rare.n == 0 || !pgae_voice_may(job->voice, PGAE_NOTICE_COLUMNS))
@@ -190,6 +194,64 @@ pgae_notice_network(const PgaeJob *job)
 		ereport(NOTICE,
 				(errmsg("%sno value in %u or more of the %zu rows%s, and left out there: %s",
 						prefix, schema->min_frequency, job->n_rows, whose, end_names(&rare))));
+}
+
+/* ---- keys ---- */
+
+/* Whether the column is of integers that would number the rows, with few numbers left out. */
+static bool
+could_be_key(const PgaeJob *job, uint32 c)
+{
+	const AeColumn *column = &job->model->schema.columns[c];
+	const PgaeSeen *seen = pgae_codec_seen(job->codec, c);
+	uint64 n = pgae_job_all_rows(job);
+
+	return column->kind == AE_KIND_NUMBER && column->element == 0 && seen->integer &&
+		   n >= KEYS_ROWS && seen->n == n && seen->max - seen->min < 1.25 * (double) n;
+}
+
+/* Whether the rows that are looked at have another value each. */
+static bool
+has_equal_values(const PgaeJob *job, uint32 c)
+{
+	size_t of = pgae_store_count(job->store), n = Min(of, KEYS_LOOKED_AT);
+	double *values = palloc(Max(n, 1) * sizeof(double));
+	bool equal = false;
+
+	pgae_store_rewind(job->store);
+	for (size_t i = 0; i < n; i++)
+	{
+		const char *record = pgae_spread_record(job->store, i, n, of);
+
+		values[i] = pgae_codec_unpack(job->codec, record)->values[c];
+	}
+	pgae_sort_numbers(values, n);
+	for (size_t i = 1; i < n && !equal; i++)
+		equal = values[i] == values[i - 1];
+	pfree(values);
+	return equal;
+}
+
+void
+pgae_notice_keys(const PgaeJob *job)
+{
+	const AeSchema *schema = &job->model->schema;
+
+	for (uint32 c = 0; c < schema->n_columns; c++)
+	{
+		const PgaeSeen *seen = pgae_codec_seen(job->codec, c);
+		const char *name;
+
+		if (!could_be_key(job, c) || has_equal_values(job, c) ||
+			!pgae_voice_may(job->voice, PGAE_NOTICE_COLUMNS))
+			continue;
+		name = pgae_value_name(schema, c);
+		ereport(NOTICE,
+				(errmsg("%scolumn \"%s\" has another whole number in every row, from %.0f to %.0f: "
+						"it looks like an identifier",
+						pgae_voice_prefix(job->voice), name, seen->min, seen->max),
+				 errhint("Add \"%s\" to \"exclude\" if it only tells rows apart.", name)));
+	}
 }
 
 /* ---- texts that look like something else ---- */
@@ -381,12 +443,14 @@ rows_text(uint64 n, uint64 of)
 
 /* A category whose texts look like something else. */
 static void
-notice_look(const char *prefix, const char *name, const Looks *looks, Look look, const char *rare)
+notice_look(const char *prefix, const char *name, const Looks *looks, Look look, const char *rare,
+			bool left_out)
 {
 	ereport(NOTICE,
-			(errmsg("%scolumn \"%s\" is a category, but its texts look like %s", prefix, name,
-					look_name[look]),
-			 rare ? errdetail("%s have one of the rarer texts.", rare) : 0,
+			(errmsg(left_out ? "%sthe texts of column \"%s\" look like %s"
+							 : "%scolumn \"%s\" is a category, but its texts look like %s",
+					prefix, name, look_name[look]),
+			 rare && !left_out ? errdetail("%s have one of the rarer texts.", rare) : 0,
 			 errhint("Convert it in a subquery: %s AS %s.%s", cast_of(looks, look, name),
 					 quote_identifier(name),
 					 look == LOOK_DATE && !looks->year_first &&
@@ -441,7 +505,10 @@ notice_category(const PgaeJob *job, uint32 c, const PgaeLevels *levels, uint64 n
 	if (!pgae_voice_may(job->voice, PGAE_NOTICE_COLUMNS))
 		return;
 	if (look < N_LOOKS)
-		notice_look(prefix, name, &looks, look, rare ? rows_text(column->other, n) : NULL);
+		notice_look(prefix, name, &looks, look, rare ? rows_text(column->other, n) : NULL,
+					!column->varies);
+	else if (!column->varies)
+		return; /* that is said already */
 	else if (is_like_identifier(job, column, c, pgae_levels_count(levels)))
 		ereport(NOTICE,
 				(errmsg("%scolumn \"%s\" is a category of %d texts in " UINT64_FORMAT

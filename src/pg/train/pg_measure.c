@@ -412,7 +412,10 @@ pgae_job_fit_columns(PgaeJob *job)
 		end_measures(&measures, schema);
 		pgae_notice_network(job);
 		if (job->number == 0)
+		{
 			pgae_notice_texts(job);
+			pgae_notice_keys(job);
+		}
 	}
 	else
 	{

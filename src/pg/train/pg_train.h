@@ -285,6 +285,8 @@ extern void pgae_notice_columns(const PgaeCodec *codec, const AeSchema *schema,
 extern void pgae_notice_network(const PgaeJob *job);
 /* About categories whose texts look like something else; likewise. */
 extern void pgae_notice_texts(const PgaeJob *job);
+/* Names columns of whole numbers that only number the rows. */
+extern void pgae_notice_keys(const PgaeJob *job);
 
 /* ---- pg_train.c: one training ---- */
 typedef struct PgaeTraining PgaeTraining;
