@@ -22,7 +22,7 @@ my (undef, $notices) = $node->psql('postgres',
 
 like($notices, qr/NOTICE:  network 1 of 2, update \d+ of 1000000: training loss [\d.e-]+, .*rows\/s$/m, 'notices while it trains');
 (undef, $notices) = $node->psql('postgres', 'SELECT length(ae.train(t)) FROM t');
-like($notices, qr/NOTICE:  training ended \(finished\) after [\d.]+ s: network 2 of 2, update 1500 of 1500: training loss [\d.e-]+$/m,
+like($notices, qr/NOTICE:  training of network 2 of 2 ended \(finished\) after [\d.]+ s: update 1500 of 1500: training loss [\d.e-]+$/m,
 	'a notice when it ends');
 (undef, $notices) = $node->psql('postgres', q(SELECT length(ae.train(t, '{"code": 1, "epochs": 2}')) FROM t));
 like($notices, qr/: epoch 2 of 2, update (\d+) of \1: /, 'epochs where their number was given');

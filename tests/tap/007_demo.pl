@@ -27,6 +27,6 @@ is_deeply(\@complaints, [], 'without a complaint of psql or the server');
 cmp_ok($ours // 0, '>', $theirs // 1, 'AUROC of the model above that of the distance to the mean');
 cmp_ok($ours // 0, '>', 0.995, "AUROC $ours");
 like($text, qr/Index Scan using shuttle_by_score/, 'the index serves the order');
-like($text, qr/NOTICE:  (?:training ended .*: )?network 1 of 2, update \d+ of/, 'progress shows');
+like($text, qr/NOTICE:  (?:training of network 1 of 2 ended .*: |network 1 of 2, )update \d+ of/, 'progress shows');
 
 done_testing();

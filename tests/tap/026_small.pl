@@ -34,10 +34,10 @@ for my $plan (['SET enable_sort = off', 0], ['SET enable_hashagg = off', 4])
 {
 	my ($setting, $of_first) = @$plan;
 	my ($notices, $seconds) = notices_of($setting, 6000);
-	my @progress = grep { /(update \d+ of 6000|training ended)/ } split /\n/, $notices;
+	my @progress = grep { /(update \d+ of 6000|training .*ended)/ } split /\n/, $notices;
 
 	cmp_ok(scalar @progress, '<=', $of_first + $seconds, "$setting: progress once a second");
-	like($notices, qr/NOTICE:  model \d+: (training ended|network \d of 2)/, 'which names the model');
+	like($notices, qr/NOTICE:  model \d+: (training of network|network) \d of 2/, 'which names the model');
 	is(scalar(() = $notices =~ /one value in all rows: flag/g), 1, 'a column of one value is named once');
 	is(scalar(() = $notices =~ /no p-value is below/g), 1, 'so is what p-values cannot be');
 	like($notices, qr/NOTICE:  notices that were given once hold for more of the 24 models: few rows to compare with \(24\), columns of one value \(12\)$/m,
@@ -46,7 +46,7 @@ for my $plan (['SET enable_sort = off', 0], ['SET enable_hashagg = off', 4])
 
 my (undef, $notices) = $node->psql('postgres', q(SELECT length(ae.train(s)) FROM sales s WHERE customer = 1));
 
-like($notices, qr/^NOTICE:  training ended \(finished\).*network 2 of 2, update 300 of 300/m, 'a single model has no number');
+like($notices, qr/^NOTICE:  training of network 2 of 2 ended \(finished\).*: update 300 of 300/m, 'a single model has no number');
 unlike($notices, qr/model|hold for more/, 'and nothing to sum up');
 
 (undef, $notices) = $node->psql('postgres', q(SET statement_timeout = '1s';

@@ -115,7 +115,11 @@ pgae_query_of(char *text, const char *function)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("argument \"query\" of %s is neither a query nor the name of "
 							   "a table: \"%s\"",
-							   function, text)));
+							   function, text),
+						strchr(text, '"') ? 0
+										  : errhint("A name with spaces or capital letters is "
+													"written %s.",
+													quote_identifier(text))));
 	relation =
 		RangeVarGetRelid(makeRangeVarFromNameList(to_strings(names)), AccessShareLock, false);
 	return psprintf("SELECT * FROM %s",

@@ -239,7 +239,7 @@ pgae_usual_type(AeKind kind, bool is_array)
 	static const char *const type[AE_KIND_COUNT] = {
 		[AE_KIND_NUMBER] = "double precision",
 		[AE_KIND_BOOLEAN] = "boolean",
-		[AE_KIND_TIME] = "timestamptz",
+		[AE_KIND_TIME] = "date or timestamptz",
 		[AE_KIND_CATEGORY] = "text",
 	};
 

@@ -313,7 +313,7 @@ pgae_refuse_code(const PgaeCached *cached)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("the model has %u networks, whose codes cannot be compared", n_networks),
-				 errhint("Train it with the option \"purpose\" = compress, or with "
+				 errhint("Train it with the option \"purpose\" = compress or search, or with "
 						 "\"folds\" = 1.")));
 }
 

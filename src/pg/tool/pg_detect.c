@@ -20,6 +20,9 @@ PG_FUNCTION_INFO_V1(pg_ae_detect);
 #define N_REASONS "3"
 #define LEAST_SHARE "0.05"
 
+/* From this p-value on a row without a reason is as usual. */
+#define USUAL "0.2"
+
 /* As in the declaration of ae.detect. */
 #define DEFAULT_TOP 20
 
@@ -61,7 +64,11 @@ static const char statement[] =
 	"w.k)) "
 	"SELECT (pg_catalog.row_number() OVER (ORDER BY k))::pg_catalog.int4, "
 	"ae.anomaly_score((SELECT m FROM ae_model), r), ae.p_value((SELECT m FROM ae_model), r), "
-	"coalesce(reasons, ARRAY['unusual as a whole'::pg_catalog.text]), pg_catalog.to_jsonb(r), n "
+	"coalesce(reasons, ARRAY[CASE WHEN ae.p_value((SELECT m FROM ae_model), r) "
+	"OPERATOR(pg_catalog.<=) " USUAL "::pg_catalog.float8 THEN 'unusual as a whole' ELSE "
+	"pg_catalog.format('as usual: %%s %%%% of the rows score as high', pg_catalog.round((100 "
+	"OPERATOR(pg_catalog.*) ae.p_value((SELECT m FROM ae_model), r))::pg_catalog.numeric)) END]), "
+	"pg_catalog.to_jsonb(r), n "
 	"FROM ae_grouped WHERE place OPERATOR(pg_catalog.=) 1 ORDER BY k LIMIT %3$d";
 
 /* How to do the same and keep the model; options: a literal, or NULL. */

@@ -15,11 +15,20 @@ PG_FUNCTION_INFO_V1(pg_ae_summary);
 /* Columns that ae.summary names before it says how many more there are. */
 #define NAMES_SHOWN 20
 
+/* Validation rows from which on their loss says more than that of the rows of training. */
+#define ENOUGH_ROWS 20
+
+static bool
+is_validated(const AeModel *model)
+{
+	return !isnan(model->validation_loss) && model->n_validation >= ENOUGH_ROWS;
+}
+
 /* The loss that says most about rows to come. */
 static double
 honest_loss(const AeModel *model)
 {
-	return isnan(model->validation_loss) ? model->train_loss : model->validation_loss;
+	return is_validated(model) ? model->validation_loss : model->train_loss;
 }
 
 /* Whether the code could copy its input, and nothing keeps it from doing so. */
@@ -167,12 +176,13 @@ summarize_training(StringInfo out, const PgaeModels *models)
 		appendStringInfoString(out, "             pca: principal components, in closed form\n");
 		return;
 	}
-	appendStringInfo(out, "             %s, " UINT64_FORMAT " %s",
-					 ae_optimizer_name[model->options.optimizer], model->n_updates,
-					 lbfgs ? "iterations" : "updates");
+	appendStringInfo(
+		out, "             %s, " UINT64_FORMAT " %s", ae_optimizer_name[model->options.optimizer],
+		model->n_updates,
+		psprintf("%s%s", lbfgs ? "iteration" : "update", model->n_updates == 1 ? "" : "s"));
 	if (!lbfgs)
-		appendStringInfo(out, " of %u rows in " UINT64_FORMAT " epochs", model->options.batch_size,
-						 model->n_epochs);
+		appendStringInfo(out, " of %u rows in " UINT64_FORMAT " epoch%s", model->options.batch_size,
+						 model->n_epochs, model->n_epochs == 1 ? "" : "s");
 	appendStringInfo(out, ": %s", state_in_words(model));
 	if (model->best_epoch > 0)
 		appendStringInfo(out, "; weights of epoch " UINT64_FORMAT, model->best_epoch);
@@ -398,7 +408,9 @@ summarize_losses(StringInfo out, const PgaeModels *models)
 
 	appendStringInfoString(out, "loss         ");
 	if (!isnan(validation_loss))
-		appendStringInfo(out, "%.4g on validation rows, ", validation_loss);
+		appendStringInfo(out, "%.4g on " UINT64_FORMAT " validation row%s, ", validation_loss,
+						 model->n_validation * models->n_folds,
+						 model->n_validation * models->n_folds == 1 ? "" : "s");
 	if (!isnan(train_loss))
 		appendStringInfo(out, "%.4g in training%s, ", train_loss,
 						 has_noise(&model->options) ? " (with noise)" : "");
@@ -444,7 +456,7 @@ warn(StringInfo out, bool applies, const char *text)
 static double
 chance(const AeModel *model)
 {
-	uint64 n = isnan(model->validation_loss) ? model->n_rows : model->n_validation;
+	uint64 n = is_validated(model) ? model->n_validation : model->n_rows;
 
 	return 1.05 + 2 * sqrt(2.0 / Max(n, 1));
 }
@@ -470,7 +482,9 @@ summarize_warnings(StringInfo out, const AeModel *model)
 		 "principal components of the same number do better: train longer, or look at the options");
 	warn(out, can_copy(model),
 		 "the code is as wide as the input and nothing keeps it from copying: add noise");
-	warn(out, model->options.noise == 0 && model->validation_loss > 1.5 * model->train_loss,
+	warn(out,
+		 model->options.noise == 0 && is_validated(model) &&
+			 model->validation_loss > 1.5 * model->train_loss,
 		 "validation rows do much worse than training rows: the model learns rows by heart");
 	warn(out, model->n_dead > 0, "some code units are the same for every row: they carry nothing");
 	warn(out, model->calibration.n > 0 && !model->calibration.unseen,

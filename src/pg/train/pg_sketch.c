@@ -43,7 +43,7 @@ gather_rows(Gathered *gathered, PgaeJob *job, PgaeStore *store, size_t n_rows)
 			pgae_codec_unpack(job->codec, pgae_spread_record(store, i, n_rows, of));
 
 		if (i % PGAE_ROWS_PER_CHECK == 0)
-			pgae_report_step(job->report, "sketching", i, n_rows);
+			pgae_report_step(job->report, "measuring", i, n_rows);
 		for (uint32 c = 0; c < schema->n_columns; c++)
 		{
 			AeSketch *sketch = &gathered->sketches[c];
@@ -184,7 +184,7 @@ measure_errors(PgaeJob *job)
 	scratch = palloc(n_columns * sizeof(double));
 	for (size_t i = 0; i < n; i++)
 	{
-		pgae_report_step(job->report, "sketching", i, n);
+		pgae_report_step(job->report, "measuring", i, n);
 		pgae_sample_next(job, &sample, &panel->scorer, job->rows.has_target ? &label : NULL, i, 1);
 		take_errors(job, i, &panel->scorer, count, scratch);
 	}
@@ -236,6 +236,18 @@ pgae_job_sketch(PgaeJob *job)
 	measure_errors(job);
 }
 
+/* Whether a source column has errors to speak of: a constant has none, or unseen values. */
+static bool
+varies_somewhere(PgaeJob **jobs, uint32 n_jobs, uint32 c)
+{
+	for (uint32 j = 0; j < n_jobs; j++)
+	{
+		if (ae_schema_source_varies(&jobs[j]->models[0].schema, c))
+			return true;
+	}
+	return false;
+}
+
 void
 pgae_jobs_sketch(PgaeJob **jobs, uint32 n_jobs)
 {
@@ -248,7 +260,7 @@ pgae_jobs_sketch(PgaeJob **jobs, uint32 n_jobs)
 	for (uint32 c = 0; c < schema->n_columns; c++)
 	{
 		columns[c].sketch = &jobs[0]->sketches[c];
-		if (columns[c].element <= 1)
+		if (columns[c].element <= 1 && varies_somewhere(jobs, n_jobs, c))
 			sketch_errors(&columns[c], c, jobs, n_jobs);
 	}
 	for (uint32 j = 0; j < n_jobs; j++)

@@ -74,15 +74,15 @@ append_standing(StringInfo text, const PgaeJob *job)
 					 p->update, p->total_updates);
 }
 
-/* Where training stands: "update 120 of 300: training loss 0.123, validation loss 0.130". */
+/* Where training stands: "update 120 of 300: training loss 0.123, validation loss 0.130"; whose: before it. */
 static char *
-describe_progress(const PgaeJob *job)
+describe_progress(const PgaeJob *job, const char *whose)
 {
 	const AeProgress *p = job->progress;
 	StringInfoData text;
 
 	initStringInfo(&text);
-	appendStringInfoString(&text, job->report->where);
+	appendStringInfoString(&text, whose);
 	if (job->pretraining > 0)
 		appendStringInfo(&text, "pretraining layer %u of %u, ", job->pretraining,
 						 job->model->net.n_encoder);
@@ -98,7 +98,8 @@ void
 pgae_job_report(PgaeJob *job, double now)
 {
 	const AeProgress *p = job->progress;
-	char *text = psprintf("%s%s", pgae_voice_prefix(job->voice), describe_progress(job));
+	char *text =
+		psprintf("%s%s", pgae_voice_prefix(job->voice), describe_progress(job, job->report->where));
 	double updates = (double) (p->update - job->last_update);
 	double batch = Min((double) job->model->options.batch_size, (double) p->n_train);
 
@@ -114,10 +115,14 @@ pgae_job_report(PgaeJob *job, double now)
 void
 pgae_job_report_end(const PgaeJob *job)
 {
+	const char *where = job->report->where; /* "network 1 of 2, " or nothing */
+	size_t len = strlen(where);
+	char *of = len > 2 ? psprintf(" of %.*s", (int) len - 2, where) : "";
+
 	if (pgae_voice_of_many(job->voice) && !pgae_report_is_due(job->report))
 		return;
-	pgae_report_tell(job->report, psprintf("%straining ended (%s) after %.1f s: %s",
-										   pgae_voice_prefix(job->voice),
+	pgae_report_tell(job->report, psprintf("%straining%s ended (%s) after %.1f s: %s",
+										   pgae_voice_prefix(job->voice), of,
 										   ae_train_state_name[job->progress->state],
-										   pgae_job_seconds(job), describe_progress(job)));
+										   pgae_job_seconds(job), describe_progress(job, "")));
 }
