@@ -50,6 +50,46 @@ test_by_hand(void **state)
 	assert_true(filled(&t, AE_FILLING_PASSES) == 1);
 }
 
+/* The error of a row of which x1 is 1 and x0 is missing, where so many of ten rows missed it. */
+static double
+error_of_gap(SampleMean *t, uint64_t n_missing, bool as_is)
+{
+	double error;
+	AeScorer scorer;
+	SampleScorer *block = sample_scorer(&scorer, &t->model, 1, ae_kernels_best());
+
+	t->model.n_rows = 10;
+	t->model.schema.columns[0].n_missing = n_missing;
+	scorer.cells[0] = (AeReal) NAN;
+	scorer.cells[1] = 1;
+	scorer.as_is = as_is;
+	ae_scorer_errors(&error, &scorer, ae_scorer_decode(&scorer, ae_scorer_encode(&scorer, 1), 1),
+					 1);
+	assert_true(isnan(scorer.cells[0]));
+	sample_scorer_free(block);
+	return error;
+}
+
+/*
+ * In scoring, too: the eighth completion is 1 - 2^-8, of which the network makes 1 - 2^-9.  With twice
+ * that the row as it came is reconstructed best, 1 of 0 and 1.
+ */
+static void
+test_scored(void **state)
+{
+	SampleMean t;
+
+	(void) state;
+	sample_mean(&t, 1);
+	assert_true(error_of_gap(&t, 0, false) == ldexp(1.0, -18));
+	assert_true(error_of_gap(&t, 0, true) == 0.25);
+	assert_true(error_of_gap(&t, 1, false) == 0.25);
+	t.model.options.masking = 0.1;
+	assert_true(error_of_gap(&t, 0, false) == 0.25);
+	sample_mean(&t, 2);
+	assert_true(error_of_gap(&t, 0, false) == 0.0);
+}
+
 /* Row i of 400: both columns are the same number. */
 static void
 try_row(AeTrials *trials, AeScorer *scorer, int i)
@@ -186,9 +226,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_by_hand),
-		cmocka_unit_test(test_trial),
-		cmocka_unit_test(test_best),
+		cmocka_unit_test(test_by_hand),   cmocka_unit_test(test_scored),
+		cmocka_unit_test(test_trial),     cmocka_unit_test(test_best),
 		cmocka_unit_test(test_any_model),
 	};
 
