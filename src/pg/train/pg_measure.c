@@ -120,22 +120,6 @@ measure_value(Measures *measures, AeColumn *column, uint32_t c, double value, bo
 		s->sample[s->n_sample++] = value;
 }
 
-static int
-ascending(const void *a, const void *b)
-{
-	double x = *(const double *) a;
-	double y = *(const double *) b;
-
-	CHECK_FOR_INTERRUPTS();
-	return x < y ? -1 : x > y ? 1 : 0;
-}
-
-void
-pgae_sort_numbers(double *numbers, size_t n)
-{
-	qsort(numbers, n, sizeof(double), ascending);
-}
-
 /* Statistics of every column, in canonical order: sums depend on it. */
 static void
 measure_columns(Measures *measures, PgaeJob *job)

@@ -4,11 +4,29 @@
  */
 #include "pg_train.h"
 
+#include "miscadmin.h"
+
 /* Without validation rows, so many training rows calibrate. */
 #define MAX_SEEN_SCORES 10000
 
 /* Rows held out for validation that calibrate at most. */
 #define MAX_HELD_OUT_SCORES ((size_t) 1024 * 1024)
+
+static int
+ascending(const void *a, const void *b)
+{
+	double x = *(const double *) a;
+	double y = *(const double *) b;
+
+	CHECK_FOR_INTERRUPTS();
+	return x < y ? -1 : x > y ? 1 : 0;
+}
+
+void
+pgae_sort_numbers(double *numbers, size_t n)
+{
+	qsort(numbers, n, sizeof(double), ascending);
+}
 
 /* The k-th of n rows picked evenly from the training rows. */
 static size_t
