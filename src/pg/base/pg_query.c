@@ -116,10 +116,9 @@ pgae_query_of(char *text, const char *function)
 						errmsg("argument \"query\" of %s is neither a query nor the name of "
 							   "a table: \"%s\"",
 							   function, text),
-						strchr(text, '"') ? 0
-										  : errhint("A name with spaces or capital letters is "
-													"written %s.",
-													quote_identifier(text))));
+						OidIsValid(RelnameGetRelid(text))
+							? errhint("Write the name in quotes, %s.", quote_identifier(text))
+							: 0));
 	relation =
 		RangeVarGetRelid(makeRangeVarFromNameList(to_strings(names)), AccessShareLock, false);
 	return psprintf("SELECT * FROM %s",
