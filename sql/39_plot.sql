@@ -31,7 +31,7 @@ SELECT regexp_matches(ae.plot_scores(m, 'SELECT * FROM plot_rows LIMIT 1'), 'His
 SELECT ae.plot_scores(m, 'SELECT * FROM plot_rows LIMIT 0') ~ 'no row has a finite score<' AS no_rows,
 	   ae.plot_scores(m, $$SELECT 'NaN'::float8 AS a, 1 AS b, 1 AS c$$) ~ 'no row has a finite score; 1 of infinite score, not drawn' AS nan,
 	   ae.plot_scores(m, $$SELECT * FROM plot_rows UNION ALL SELECT 'NaN', 1, 1$$) ~ '2001 rows, .* 1 of infinite score, not drawn' AS some_nan,
-	   ae.plot_scores(m, $$SELECT a, b, c FROM plot_rows WHERE c = 9$$, 0.05) ~ '5 flagged \(100 %\)' AS all_flagged
+	   ae.plot_scores(m, $$SELECT a, b, c FROM plot_rows WHERE c = 9$$, 0.1) ~ '5 flagged \(100 %\)' AS all_flagged
 FROM plot_models WHERE kind = 'one';
 SELECT ae.plot_scores(m, 'plot_rows', 2) FROM plot_models;
 \echo :LAST_ERROR_SQLSTATE
