@@ -34,7 +34,7 @@ like($notices, qr/: iteration 3 of 3: /, 'iterations of lbfgs');
 like($notices, qr/NOTICE:  training ended .*: pretraining layer 1 of 2, update 2 of 2: .*pretraining layer 2 of 2, .*: epoch 1 of 1, update (\d+) of \1: /s,
 	'layers that are pretrained');
 (undef, $notices) = $node->psql('postgres', 'SET ae.progress = off; SELECT length(ae.train(t)) FROM t');
-is($notices, '', 'none with ae.progress = off');
+unlike($notices, qr/training|update|network/, 'none with ae.progress = off');
 
 # what takes long has a notice before it ends: slow rows, and an epoch of a wide network
 (undef, $notices) = $node->psql('postgres', q(SELECT length(ae.train(s)) FROM (SELECT a, b, pg_sleep(0.003) IS NULL AS c FROM t LIMIT 1000) s));
