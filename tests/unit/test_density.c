@@ -119,7 +119,13 @@ rows_by_hand(void **state)
 	ae_scorer_take(&scorer, 0, values, none);
 	assert_near(ae_density_given_code(&scorer), -2 - log_two_pi, 1e-15);
 	ae_scorer_take(&scorer, 0, values, one);
+	scorer.as_is = true;
 	assert_near(ae_density_given_code(&scorer), -81.0 / 32 - log_two_pi / 2, 1e-15);
+	/* completed eight times, each a quarter as far from what its gap is at rest with */
+	ae_scorer_take(&scorer, 0, values, one);
+	scorer.as_is = false;
+	assert_near(ae_density_given_code(&scorer), -pow(2 + ldexp(1, -18), 2) / 2 - log_two_pi / 2,
+				1e-7);
 	assert_true(isnan(ae_density_joint(&scorer))); /* no penalty, no prior */
 	/* own units: a scale of 4 makes a density a quarter as high, wherever the value is known */
 	hand.columns[0].scale = 4;
