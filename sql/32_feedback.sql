@@ -119,3 +119,10 @@ SELECT ae.train(p, '{"feedback": 1}') FROM plant p;
 DROP VIEW judged, compared;
 DROP TABLE plant, verdicts, models;
 DROP FUNCTION pg_temp.noise, pg_temp.scores_alike;
+
+-- beside rows that come very often: scores calibrate as they are judged
+CREATE TABLE often AS SELECT i, CASE WHEN i % 10 = 0 THEN 0 ELSE sin(i) END AS a, CASE WHEN i % 10 = 0 THEN 0 ELSE cos(i * i) END AS b,
+	CASE i WHEN 1 THEN true WHEN 2 THEN false WHEN 10 THEN false END AS v FROM generate_series(1, 3000) i;
+CREATE TABLE often_model AS SELECT ae.train(t, ae.options(exclude => '{i}', updates => 200) || ae.feedback('v')) AS m FROM often t;
+SELECT c, abs(avg(ae.is_anomaly(m, t, c)::int) - c) < 0.015 AS as_promised FROM often t, often_model, unnest('{0.3,0.1,0.05}'::float8[]) c GROUP BY c ORDER BY c;
+DROP TABLE often, often_model;

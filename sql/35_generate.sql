@@ -149,6 +149,8 @@ SELECT refusal(format('SELECT ae.train(o, ''{"purpose": "generate"}'' || %L::jso
 	'{"scaling": "log"}', '{"clip": 5}', '{"distribution": "mixed"}', '{"time_parts": ["hour"]}', '{"null_indicators": true}', '{"target": "express"}', '{"optimizer": "lbfgs"}', '{"optimizer": "pca"}',
 	'{"prototypes": 8}', '{"neighbours_weight": 1}', '{"pretrain": "plain"}', '{"scaling": "bins"}']) o;
 SELECT refusal('SELECT ae.train(v, ae.options(purpose => ''generate'', updates => 2)) FROM (SELECT array_agg(i * j % 7)::real[] AS v FROM generate_series(1, 1665) i, generate_series(1, 3) j GROUP BY j) s');
+SELECT refusal(q) FROM unnest(ARRAY['SELECT * FROM ae.generate(''generated'', NULL::jsonb, 1, 1)', 'SELECT * FROM ae.generate(''generated'', ''{}''::jsonb, 0, 1)',
+	'SELECT ae.impute(''generated'', ''{"a": null}''::jsonb, 1)', 'SELECT * FROM ae.generate(''generated'', ARRAY[1, 2]::real[], 1, 1)']) q;
 \pset format aligned
 \pset tuples_only off
 SELECT ae.drop_model('generated');

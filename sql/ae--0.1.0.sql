@@ -575,7 +575,7 @@ COMMENT ON FUNCTION ae.generate(bytea, bigint, bigint) IS
 CREATE FUNCTION ae.generate(model bytea, input anyelement, n bigint, seed bigint)
 RETURNS SETOF anyelement
 AS 'MODULE_PATHNAME', 'pg_ae_generate'
-LANGUAGE C STABLE PARALLEL SAFE COST 10000;
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000;
 COMMENT ON FUNCTION ae.generate(bytea, anyelement, bigint, bigint) IS
 'n rows of the type of input drawn at random from a model of purpose generate, given what is not NULL in input';
 
@@ -588,7 +588,7 @@ COMMENT ON FUNCTION ae.generate(ae.model, bigint, bigint) IS
 CREATE FUNCTION ae.generate(model ae.model, input anyelement, n bigint, seed bigint)
 RETURNS SETOF anyelement
 AS 'MODULE_PATHNAME', 'pg_ae_generate'
-LANGUAGE C STABLE PARALLEL SAFE COST 10000;
+LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000;
 COMMENT ON FUNCTION ae.generate(ae.model, anyelement, bigint, bigint) IS
 'n rows of the type of input drawn at random from a model of purpose generate, given what is not NULL in input';
 

@@ -1453,6 +1453,7 @@ test_refused_verdicts(void **state)
 	refuses(b, length, o.verdicts, AE_MAX_VERDICTS, 4, o.verdicts + 4);
 	refuses(b, length, o.verdicts + 4, AE_MAX_VERDICTS, 4, o.verdicts + 4);
 	refuses(b, length, o.verdicts + 4, AE_MAX_VERDICTS - 2, 4, length);
+	refuses(b, length, o.verdicts + 4, 0xffffffffu, 4, o.verdicts + 4); /* 2 more are 1 */
 	for (size_t at = o.verdicts + 8; at < o.verdicts + 32; at += 8)
 		for (int i = 0; i < 5; i++)
 			refuses(b, length, at, bad_reach[i], 8, at);

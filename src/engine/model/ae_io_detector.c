@@ -304,6 +304,8 @@ ae_io_verdicts(AeIo *io, const AeIoColumns *columns, AeModel *model, AeArena *ar
 	ae_io_u32(io, &verdicts->n_confirmed);
 	ae_io_u32(io, &verdicts->n_dismissed);
 	if (!ae_io_within(io, start, "number of verdicts", verdicts->n_confirmed, 0, AE_MAX_VERDICTS) ||
+		!ae_io_within(io, start + 4, "number of verdicts", verdicts->n_dismissed, 0,
+					  AE_MAX_VERDICTS) ||
 		!ae_io_within(io, start + 4, "number of verdicts", ae_verdicts_count(verdicts), 1,
 					  AE_MAX_VERDICTS))
 		return;

@@ -259,13 +259,14 @@ pgae_codec_form(PgaeCodec *codec, Datum row, const double *values, const bool *r
 }
 
 bool *
-pgae_codec_known(const PgaeCodec *codec)
+pgae_codec_unfilled(const PgaeCodec *codec)
 {
-	bool *known = palloc0(codec->plan.tupdesc->natts * sizeof(bool));
+	size_t size = codec->plan.tupdesc->natts * sizeof(bool);
+	bool *unfilled = memset(palloc(size), true, size);
 
 	for (uint32 s = 0; s < codec->n_sources; s++)
-		known[codec->plan.parts[s].att] = true;
-	return known;
+		unfilled[codec->plan.parts[s].att] = false;
+	return unfilled;
 }
 
 Datum

@@ -312,8 +312,8 @@ extern void pgae_codec_check_form(const PgaeCodec *codec);
 extern Datum pgae_codec_form(PgaeCodec *codec, Datum row, const double *values,
 							 const bool *replace);
 
-/* Which attributes of the rows last read the model has a column for; palloc'd. */
-extern bool *pgae_codec_known(const PgaeCodec *codec);
+/* Which attributes of the rows last read the model has no column for; palloc'd. */
+extern bool *pgae_codec_unfilled(const PgaeCodec *codec);
 
 /*
  * A row of the codec's type without any value, of which pgae_codec_form makes others; palloc'd.  42P18

@@ -150,16 +150,9 @@ check_n(int64 n)
 static void
 read_constraints(Call *call, Oid row_type)
 {
-	int natts = HeapTupleHeaderGetNatts(DatumGetHeapTupleHeader(call->row));
-	bool *known;
-
 	call->constraints = pgae_constraints_of(row_type);
-	if (call->constraints == NULL)
-		return;
-	known = pgae_codec_known(call->cached->codec);
-	for (int i = 0; i < natts; i++)
-		known[i] = !known[i];
-	call->optional = known;
+	if (call->constraints)
+		call->optional = pgae_codec_unfilled(call->cached->codec);
 }
 
 /* A call of rows like row of that type, or of arrays; in the current context, where it stays. */
@@ -182,6 +175,7 @@ begin_call(FunctionCallInfo fcinfo, Oid row_type, const Datum *row, int64 n, int
 		check_array(call->cached);
 	call->cached->codec =
 		pgae_make_codec(call->cached, OidIsValid(row_type) ? row_type : FLOAT4ARRAYOID);
+	pgae_codec_check_form(call->cached->codec);
 	call->row = row ? datumCopy(*row, false, -1) : pgae_codec_empty_row(call->cached->codec);
 	read = pgae_codec_read(call->cached->codec, call->row);
 	check_given(call->cached->codec, schema, call->row, read, true);
@@ -345,6 +339,7 @@ pg_ae_impute_draw(PG_FUNCTION_ARGS)
 	bool *missing, *null;
 
 	check_draws(cached);
+	pgae_codec_check_form(cached->codec);
 	if (memchr(row.missing, true, schema->n_columns) == NULL)
 		PG_RETURN_DATUM(datum);
 	check_given(cached->codec, schema, datum,

@@ -169,7 +169,7 @@ score_sample(PgaeJob *job, AeTerms *terms)
 	pfree(ranges);
 }
 
-/* What verdicts make of the raw scores. */
+/* What verdicts make of the raw scores: of the sample and, behind it, of frequent rows. */
 static void
 judge_scores(PgaeJob *job)
 {
@@ -191,6 +191,13 @@ judge_scores(PgaeJob *job)
 		pgae_sample_next(job, &sample, scorer, labels, first, count);
 		for (size_t i = 0; i < count; i++)
 			job->scores[first + i] *= ae_members_judge(scorer, i, true);
+	}
+	for (uint32 i = 0; i < job->frequent.n; i++)
+	{
+		const PgaeRow *row = pgae_codec_unpack(job->codec, job->frequent.records[i]);
+
+		ae_scorer_take(scorer, 0, row->values, row->missing);
+		job->scores[sample.n + i] *= ae_members_judge(scorer, 0, true);
 	}
 	pgae_panel_free(panel);
 }
@@ -215,10 +222,10 @@ pgae_job_score_rows(PgaeJob *job)
 		ae_calibrate_add(job->scores, job->model, terms, n, job->n_members);
 	}
 	pfree(terms);
-	job->n_scores = job->unseen ? pgae_job_weigh_frequent(job, sample.n) : sample.n;
-	job->scores_unseen = sample.unseen;
 	job->model = &job->models[0];
 	judge_scores(job);
+	job->n_scores = job->unseen ? pgae_job_weigh_frequent(job, sample.n) : sample.n;
+	job->scores_unseen = sample.unseen;
 }
 
 /* ---- imputing ---- */

@@ -9,9 +9,9 @@
 #include "ae_recall.h"
 #include "utils/memutils.h"
 
-/* Rows that are searched, their cells at most, and fewer than which say nothing. */
+/* Rows that are searched, their cells and codes at most, and fewer than which say nothing. */
 #define MOST_ROWS ((size_t) 2048)
-#define MOST_CELLS ((size_t) 4 * 1024 * 1024)
+#define MOST_CELLS ((size_t) 1024 * 1024)
 #define LEAST_ROWS (5 * AE_RECALL_K)
 /* Rows that ask, and multiply-adds of that (some 200 ms). */
 #define MOST_QUERIES ((size_t) 256)
@@ -53,7 +53,8 @@ measure_recall(PgaeJob *job, AePca *pca)
 	AeModel *model = job->model;
 	const AeLayout *layout = &model->net.layout;
 	size_t n_code[AE_RECALL_CODES] = {pgae_code_width(model), pca ? pca->n_components : 0};
-	size_t n = Min(MOST_ROWS, MOST_CELLS / job->rows.width), n_queries;
+	size_t width = Max(job->rows.width, n_code[0]);
+	size_t n = Min(MOST_ROWS, MOST_CELLS / width), n_queries;
 	AeArena count = {0}, arena = {0};
 	AeRecall recall;
 
@@ -68,7 +69,7 @@ measure_recall(PgaeJob *job, AePca *pca)
 	ae_recall_begin(&recall, layout, pgae_kernels(),
 					model->options.neighbours_weight > 0 &&
 						model->options.neighbours_metric == AE_METRIC_COSINE);
-	n_queries = Min(Min(n, MOST_QUERIES), (size_t) (QUERY_MACS / (double) (n * job->rows.width)));
+	n_queries = Min(Min(n, MOST_QUERIES), (size_t) (QUERY_MACS / (double) (n * width)));
 	for (size_t i = 0; i < n_queries; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
