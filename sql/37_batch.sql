@@ -114,7 +114,9 @@ SELECT compare('SELECT id, ae.anomaly_score(model, w) AS a, ae.p_value(model, w)
 SELECT compare('SELECT id FROM arrays ORDER BY ae.raw_score((SELECT model FROM models WHERE name = ''arrays''), x) DESC NULLS LAST, id LIMIT 40');
 SELECT compare('SELECT g, count(*), sum(ae.raw_score((SELECT model FROM models WHERE name = ''arrays''), x)) AS s FROM arrays GROUP BY g');
 SELECT compare('SELECT g, count(*) FILTER (WHERE ae.is_anomaly((SELECT model FROM models WHERE name = ''arrays''), x)) AS c FROM arrays GROUP BY g');
+-- a window function looks at the rows that it needs, and no others are taken along; nor across grouping sets
 SELECT compare('SELECT id, sum(ae.raw_score((SELECT model FROM models WHERE name = ''arrays''), x)) OVER (PARTITION BY g ORDER BY id) AS s FROM arrays');
+SELECT compare('SELECT g, ae.raw_score((SELECT model FROM models WHERE name = ''arrays''), x) AS r, sum(ae.raw_score((SELECT model FROM models WHERE name = ''arrays''), x)) AS s FROM arrays GROUP BY g, ROLLUP (x)');
 SELECT compare('SELECT a.id, (SELECT sum(ae.raw_score(m.model, b.x)) FROM arrays b WHERE b.g = a.g AND b.id < 100) AS s FROM arrays a, models m WHERE m.name = ''arrays'' AND a.id < 30');
 SELECT compare('SELECT tableoid::regclass AS o, ctid AS place, ae.raw_score((SELECT model FROM models WHERE name = ''rows''), p) AS r FROM parted p');
 SELECT compare('SELECT count(*) AS n, sum(ae.raw_score(model, w)) AS s FROM whole w JOIN models ON ae.is_anomaly(model, w, 0.5) WHERE name = ''rows''');
@@ -202,6 +204,7 @@ SELECT rows_before_error('SELECT ae.raw_score((SELECT model FROM models WHERE na
 SELECT rows_before_error('SELECT ae.encode((SELECT model FROM models WHERE name = ''arrays''), x) FROM broken');
 SELECT rows_before_error('SELECT ae.raw_score(''\x00''::bytea, x) FROM broken');
 SELECT count(r) FROM (SELECT ae.raw_score((SELECT model FROM models WHERE name = 'arrays'), x) AS r FROM broken LIMIT 119) s;
+SELECT count(r) FROM (SELECT ae.raw_score((SELECT model FROM models WHERE name = 'arrays'), x) AS r, count(*) OVER () FROM broken LIMIT 1) s;
 UPDATE whole SET b = 1e300 WHERE id = 400;
 SELECT rows_before_error('SELECT ae.raw_score((SELECT model FROM models WHERE name = ''three''), ARRAY[a, b, id]::real[]) FROM whole ORDER BY id');
 SELECT count(r) FROM (SELECT ae.raw_score((SELECT model FROM models WHERE name = 'three'), ARRAY[a, b, id]::real[]) AS r FROM whole LIMIT 390) s;

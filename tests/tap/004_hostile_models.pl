@@ -119,9 +119,10 @@ for (my $done = 0; $done < $total; $done += $batch)
 }
 diag(join ', ', map { "$_: $verdicts{$_}" } sort keys %verdicts);
 
-# ok; corrupt; what a valid model of another shape says of these rows and codes; and training that
+# ok; corrupt; what a valid model of another shape says of these rows and codes, or a level that a
+# column's type does not have; and training that
 # starts from wild weights may diverge
-my %allowed = map { $_ => 1 } qw(ok 22P03 42703 42804 2202E 22023 54000 42809 55000 22003);
+my %allowed = map { $_ => 1 } qw(ok 22P03 22P02 42703 42804 2202E 22023 54000 42809 55000 22003);
 
 is_deeply([ grep { !$allowed{$_} } keys %verdicts ], [], 'nothing but results and honest errors');
 cmp_ok($verdicts{'22P03'} // 0, '>', $total, 'most mutants are refused as corrupt');

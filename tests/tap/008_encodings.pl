@@ -147,8 +147,8 @@ for my $expression (
 	  : $expression =~ /\bp\./ ? 'CROSS JOIN LATERAL ae.predict_proba(model, r) p'
 	  : $expression =~ /\bf\./ ? 'CROSS JOIN LATERAL ae.features(model) f' : '';
 	my $name = $expression =~ /predict|p\.level/ ? 'raw_target' : 'raw';
-	# a conversion reads every byte
-	my ($o, $e, $r) = $node->psql('utf8', "CREATE TEMP TABLE printed AS $expression AS text FROM raw r CROSS JOIN models $from WHERE name = '$name'; SELECT count(convert_to(text, 'LATIN1')) FROM printed",
+	# a conversion reads every byte; bars of a summary are drawn for clients of UTF8 alone
+	my ($o, $e, $r) = $node->psql('utf8', "CREATE TEMP TABLE printed AS $expression AS text FROM raw r CROSS JOIN models $from WHERE name = '$name'; SELECT count(convert_to(regexp_replace(text, E'[\\u2581-\\u2588]', '', 'g'), 'LATIN1')) FROM printed",
 		args => [ '-v', 'VERBOSITY=verbose' ]);
 	ok($r == 0 || $e =~ /ERROR:  22021: a text in the model is not valid in encoding "UTF8"/, "no raw bytes come out of: $expression") or diag("$o$e");
 }

@@ -389,6 +389,8 @@ begin_calls(NodeState *node, const Search *found)
 		PgaeAheadCall *call;
 		Subject *subject;
 
+		/* a call that is none any more, as its schema was renamed, is made as ever */
+		node->css.ss.ps.state->es_param_exec_vals[found->found[i].param].isnull = true;
 		if (found->found[i].places == NIL ||
 			!pgae_call_parts(&parts, linitial(found->found[i].places)))
 			continue;

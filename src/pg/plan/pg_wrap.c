@@ -442,6 +442,9 @@ feed(Wrap *wrap, Plan *plan, bool early)
 	List *calls = NIL, *lower = NIL;
 	PgaeChange change = {NIL};
 
+	/* where a column is not grouped by, it is NULL: a call is another one than in an aggregate */
+	if (IsA(plan, Agg) && ((Agg *) plan)->groupingSets != NIL)
+		return &plan->lefttree;
 	pgae_collect_calls(&calls, (Node *) plan->targetlist, IsA(plan, Agg));
 	pgae_collect_calls(&calls, (Node *) plan->qual, IsA(plan, Agg));
 	if ((calls == NIL && !wrap->force) || !is_worth_it(wrap, below) || !pgae_is_calm(below, early))
@@ -503,8 +506,8 @@ walk(Wrap *wrap, Plan *plan, bool early, bool marked)
 	{
 		case T_Agg:
 		case T_Result:
-		case T_WindowAgg:
 		case T_ProjectSet:
+			/* but no WindowAgg, which looks at the rows that it needs and no others */
 			if (plan->lefttree && !marked)
 				child = feed(wrap, plan, below);
 			break;

@@ -265,6 +265,8 @@ static void
 leave_scores(const PgaeCached *cached, const PgaeBatch *batch)
 {
 	const AeCalibration *calibration = &pgae_cached_fold(cached, 0)->calibration;
+	MemoryContext old =
+		MemoryContextSwitchTo(cached->ahead->results); /* of a float8 by reference */
 
 	for (int k = 0; k < cached->ahead->n_calls; k++)
 	{
@@ -280,6 +282,7 @@ leave_scores(const PgaeCached *cached, const PgaeBatch *batch)
 					call->use->of_score(calibration, call->contamination, &batch->scores[i]);
 		}
 	}
+	MemoryContextSwitchTo(old);
 }
 
 /* What is made of the score of the call's row; NULL where it has none. */
