@@ -9,7 +9,10 @@
 #include "ae_recall.h"
 #include "utils/memutils.h"
 
-/* Rows that are searched, their cells and codes at most, and fewer than which say nothing. */
+/*
+ * Rows that are searched; their cells and codes at most, some MB: whether there is a yardstick is no
+ * matter of settings; and fewer rows than say anything.
+ */
 #define MOST_ROWS ((size_t) 2048)
 #define MOST_CELLS ((size_t) 1024 * 1024)
 #define LEAST_ROWS (5 * AE_RECALL_K)
@@ -62,7 +65,6 @@ measure_recall(PgaeJob *job, AePca *pca)
 	if (n < LEAST_ROWS)
 		return;
 	ae_recall_place(&recall, &count, layout, n, n_code);
-	pgae_job_check_memory(job, count.used + AE_ALIGN);
 	arena.base = MemoryContextAllocHuge(CurrentMemoryContext, count.used + AE_ALIGN);
 	ae_recall_place(&recall, &(AeArena){.base = ae_arena_align(arena.base)}, layout, n, n_code);
 	read_rows(job, &recall, pca);
