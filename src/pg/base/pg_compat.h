@@ -30,6 +30,10 @@
 #else
 #define PGAE_PLANNER_PARAMETERS
 #define PGAE_PLANNER_ARGUMENTS
+
+/* A descriptor was ready once its columns were. */
+#define TupleDescFinalize(tupdesc) ((void) (tupdesc))
+
 #endif
 
 /* ---- 18 ---- */

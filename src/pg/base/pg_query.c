@@ -164,6 +164,7 @@ fill_store(Tuplestorestate *store, const char *query, const char *function)
 	uint64 n;
 
 	TupleDescInitEntry(column, 1, "r", RECORDOID, -1, 0);
+	TupleDescFinalize(column);
 	do
 	{
 		TupleDesc tupdesc;
@@ -202,6 +203,7 @@ pgae_name_rows(const char *query, const char *function)
 	rows->md.enrtype = ENR_NAMED_TUPLESTORE;
 	rows->md.tupdesc = CreateTemplateTupleDesc(1);
 	TupleDescInitEntry(rows->md.tupdesc, 1, "r", RECORDOID, typmod, 0);
+	TupleDescFinalize(rows->md.tupdesc);
 	rows->md.enrtuples = tuplestore_tuple_count(store);
 	rows->reldata = store;
 	if (SPI_register_relation(rows) != SPI_OK_REL_REGISTER)
