@@ -7,6 +7,8 @@
 #ifndef AE_MATRIX_H
 #define AE_MATRIX_H
 
+#include <math.h>
+
 #include "ae_blas.h"
 #include "ae_kernel.h"
 #include "ae_status.h"
@@ -102,6 +104,22 @@ ae_multiply(AeReal *c, size_t ldc, AeReal alpha, AeMatrix a, AeMatrix b, AeReal 
 							r.transposed ? CblasTrans : CblasNoTrans, (int) ae_taken_rows(l),
 							(int) ae_taken_cols(r), (int) k, alpha, l.at, (int) l.ld, r.at,
 							(int) r.ld, beta, c + (by_rows ? first * ldc : first), (int) ldc);
+	}
+}
+
+/* Rows to length 1, those of 0 apart; with `lengths` not NULL these are kept. */
+static inline void
+ae_normalise_rows(AeReal *rows, AeReal *lengths, size_t n, size_t width, const AeKernels *kernels)
+{
+	for (size_t i = 0; i < n; i++)
+	{
+		AeReal *row = rows + i * width;
+		double length = sqrt((double) kernels->dot(row, row, width));
+
+		if (lengths)
+			lengths[i] = (AeReal) length;
+		for (size_t j = 0; j < width && length > 0; j++)
+			row[j] = (AeReal) ((double) row[j] / length);
 	}
 }
 

@@ -23,4 +23,16 @@ void ae_topk(AeReal *h, AeReal *mask, size_t n, size_t k);
  */
 size_t ae_topk_batch(AeReal *least, AeReal *h, AeReal *mask, size_t n, size_t k);
 
+/* Which of n numbers is the largest, the first of equal ones; 0 of none. */
+static inline uint32_t
+ae_largest(const AeReal *h, uint32_t n)
+{
+	uint32_t best = 0;
+
+	for (uint32_t i = 1; i < n; i++)
+		if (h[i] > h[best])
+			best = i;
+	return best;
+}
+
 #endif

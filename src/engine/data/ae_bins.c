@@ -74,9 +74,8 @@ take_points(AeBins *bins, double *values, size_t *n, size_t least, size_t most)
 	*n = rest;
 }
 
-/* The number at a share of n ascending ones, between neighbours linear. */
-static double
-quantile(const double *sorted, size_t n, double share)
+double
+ae_quantile(const double *sorted, size_t n, double share)
 {
 	double at = share * (double) (n - 1);
 	size_t below = (size_t) at;
@@ -98,7 +97,7 @@ take_ranges(AeBins *bins, const double *values, size_t n, size_t n_ranges)
 
 		bins->count[bins->n_points + r] = end - first;
 		for (size_t k = 0; k < AE_RANGE_KNOTS; k++)
-			knots[k] = quantile(values + first, end - first, (double) k / (AE_RANGE_KNOTS - 1));
+			knots[k] = ae_quantile(values + first, end - first, (double) k / (AE_RANGE_KNOTS - 1));
 	}
 }
 

@@ -59,6 +59,9 @@ typedef enum AeGrains
 	AE_GRAINS_TIME     /* days, hours, minutes, seconds and decimal parts of them */
 } AeGrains;
 
+/* The number at a share of n > 0 ascending ones, between neighbours linear. */
+double ae_quantile(const double *sorted, size_t n, double share);
+
 /*
  * Bins of n ascending finite values, which are lost: at most 2 n_ranges points and n_ranges ranges,
  * for which numbers and count have room.  A value has a point if half a range would not hold its rows,

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "ae_math.h"
+#include "ae_topk.h"
 
 const char *const ae_kind_name[AE_KIND_COUNT] = {
 	[AE_KIND_NUMBER] = "number",
@@ -356,18 +357,6 @@ unlog(double y)
 	return y < 0.0 ? -power : power;
 }
 
-/* The p-quantile of n > 0 ascending values, between neighbours linear. */
-static double
-quantile(const double *sorted, size_t n, double p)
-{
-	double at = p * (double) (n - 1);
-	size_t below = (size_t) at;
-
-	if (below + 1 >= n)
-		return sorted[n - 1];
-	return sorted[below] + (at - (double) below) * (sorted[below + 1] - sorted[below]);
-}
-
 /*
  * The standard normal distribution function, to 1e-7: a series of its density near the
  * middle, a continued fraction in the tails (Abramowitz, Stegun 1964, 26.2.11 and 26.2.14).
@@ -398,7 +387,7 @@ fit_knots(AeColumn *column, const AeStatistics *s)
 {
 	for (int k = 0; k < AE_KNOTS; k++)
 		column->knots[k] =
-			quantile(s->sample, s->n_sample, normal_cdf(AE_KNOT_FIRST + k * AE_KNOT_STEP));
+			ae_quantile(s->sample, s->n_sample, normal_cdf(AE_KNOT_FIRST + k * AE_KNOT_STEP));
 	/* shift and scale describe the line beyond the last knots */
 	column->shift = column->knots[AE_KNOTS / 2];
 	column->scale = (column->knots[AE_KNOTS - 1] - column->knots[0]) / (-2 * AE_KNOT_FIRST);
@@ -421,10 +410,10 @@ set_scale(AeColumn *column, const AeStatistics *s)
 			column->scale = column->max - column->min;
 			break;
 		case AE_SCALING_ROBUST:
-			column->shift = quantile(s->sample, s->n_sample, 0.5);
-			column->scale =
-				(quantile(s->sample, s->n_sample, 0.75) - quantile(s->sample, s->n_sample, 0.25)) /
-				NORMAL_IQR;
+			column->shift = ae_quantile(s->sample, s->n_sample, 0.5);
+			column->scale = (ae_quantile(s->sample, s->n_sample, 0.75) -
+							 ae_quantile(s->sample, s->n_sample, 0.25)) /
+							NORMAL_IQR;
 			break;
 		case AE_SCALING_LOG:
 			column->shift = s->log.mean;
@@ -822,11 +811,8 @@ ae_scaler_apply_some(AeReal *cells, const AeSchema *schema, const double *values
 static double
 most_probable(const AeColumn *column, const AeReal *p)
 {
-	uint32_t best = 0;
+	uint32_t best = ae_largest(p, column->n_levels);
 
-	for (uint32_t i = 1; i < column->n_levels; i++)
-		if (p[i] > p[best])
-			best = i;
 	if (column->other > 0 && (column->n_levels == 0 || p[column->n_levels] > p[best]))
 		return -1.0 - (double) best;
 	return (double) best;

@@ -109,27 +109,21 @@ ae_density_scratch(const AeModel *model)
 	return 4 * (size_t) model->net.width[model->net.n_encoder];
 }
 
-/* Rows of other cells have other draws, but by chance. */
-static uint64_t
-hash_cells(const AeScorer *scorer)
-{
-	uint32_t n = ae_layout_cells(&scorer->model->net.layout);
-	uint64_t hash = n;
-
-	for (uint32_t j = 0; j < n; j++)
-		hash = ae_hash_word(hash, ae_hash_number((double) scorer->cells[j]));
-	return ae_hash_mix(hash);
-}
-
 static Posterior
 encode(AeScorer *scorer, uint64_t seed, AeReal *scratch)
 {
 	size_t n = scorer->model->net.width[scorer->model->net.n_encoder];
+	uint32_t n_cells = ae_layout_cells(&scorer->model->net.layout);
 
 	memcpy(scratch, ae_scorer_encode(scorer, 1), n * sizeof(AeReal));
 	memcpy(scratch + n, scorer->spread, n * sizeof(AeReal));
-	return (Posterior){
-		{seed, hash_cells(scorer)}, n, scratch, scratch + n, scratch + 2 * n, scratch + 3 * n};
+	/* rows of other cells have other draws, but by chance */
+	return (Posterior){{seed, ae_hash_cells(n_cells, scorer->cells, n_cells)},
+					   n,
+					   scratch,
+					   scratch + n,
+					   scratch + 2 * n,
+					   scratch + 3 * n};
 }
 
 /* Draw number k. */

@@ -153,11 +153,7 @@ ae_generator_values(double *values, bool *missing, const AeGenerator *g, size_t 
 uint64_t
 ae_generator_number(const AeGenerator *g)
 {
-	const AeReal *cells = cells_of(g, 0);
 	size_t n = ae_layout_cells(&g->scorer->model->net.layout);
-	uint64_t h = ae_hash_word(0, n);
 
-	for (size_t j = 0; j < n; j++)
-		h = ae_hash_word(h, ae_hash_number((double) cells[j]));
-	return ae_hash_mix(h);
+	return ae_hash_cells(ae_hash_word(0, n), cells_of(g, 0), n);
 }

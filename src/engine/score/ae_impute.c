@@ -117,22 +117,13 @@ ae_impute(AeReal *outputs, AeScorer *scorer, const bool *missing, AeFilling fill
 
 /* ---- trial ---- */
 
-static uint64_t
-hash_cells(const AeReal *cells, size_t n, uint64_t round)
-{
-	uint64_t h = ae_hash_word(0, round);
-
-	for (size_t i = 0; i < n; i++)
-		h = ae_hash_word(h, ae_hash_number((double) cells[i]));
-	return ae_hash_mix(h);
-}
-
 double
 ae_impute_draw(const AeScorer *scorer)
 {
 	size_t n_cells = ae_layout_cells(&scorer->model->net.layout);
 
-	return (double) (hash_cells(scorer->cells, n_cells, UINT64_MAX) >> 11) * 0x1p-53;
+	return (double) (ae_hash_cells(ae_hash_word(0, UINT64_MAX), scorer->cells, n_cells) >> 11) *
+		   0x1p-53;
 }
 
 /* hidden: known columns of the row, by chance; returns whether there are some, and others left. */
@@ -196,7 +187,7 @@ ae_impute_trial(AeTrials *trials, AeScorer *scorer, uint64_t round, bool *hidden
 	Loss loss[AE_FILLING_COUNT];
 
 	memcpy(truth, scorer->cells, n_cells * sizeof(AeReal));
-	if (!hide(hidden, scorer, hash_cells(truth, n_cells, round)))
+	if (!hide(hidden, scorer, ae_hash_cells(ae_hash_word(0, round), truth, n_cells)))
 		return;
 	scorer->unseen[0] = 0.0;
 	for (uint32_t c = 0; c < schema->n_columns; c++)

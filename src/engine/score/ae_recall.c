@@ -39,15 +39,6 @@ row_length(const AeLayout *layout, const AeReal *row)
 	return sqrt(sum);
 }
 
-static void
-to_length_1(AeReal *row, size_t width, const AeKernels *kernels)
-{
-	double length = sqrt((double) kernels->dot(row, row, width));
-
-	for (size_t j = 0; j < width && length > 0; j++)
-		row[j] = (AeReal) ((double) row[j] / length);
-}
-
 void
 ae_recall_begin(AeRecall *recall, const AeLayout *layout, const AeKernels *kernels, bool cosine)
 {
@@ -77,8 +68,8 @@ ae_recall_begin(AeRecall *recall, const AeLayout *layout, const AeKernels *kerne
 		recall->length[i] = cosine ? row_length(layout, row) : 1;
 	}
 	for (size_t s = 0; s < AE_RECALL_CODES; s++)
-		for (size_t i = 0; cosine && recall->codes[s] && i < recall->n; i++)
-			to_length_1(recall->codes[s] + i * recall->n_code[s], recall->n_code[s], kernels);
+		if (cosine && recall->codes[s])
+			ae_normalise_rows(recall->codes[s], NULL, recall->n, recall->n_code[s], kernels);
 }
 
 /* The squared distance of two rows in their numbers; adds up the columns that both have. */

@@ -414,14 +414,19 @@ run_layers(AeScorer *scorer, const AeReal *x, size_t n_rows, uint32_t first, uin
 	return y;
 }
 
-/* Code of n_rows of cells as they are. */
+static bool
+any_missing(const AeScorer *scorer, const AeReal *cells, size_t n_rows)
+{
+	return ae_loss_any_missing(cells, n_rows * ae_layout_cells(&scorer->model->net.layout));
+}
+
+/* Code of n_rows of cells as they are; missing: some of them may be. */
 static const AeReal *
-encode_cells(AeScorer *scorer, const AeReal *from, size_t n_rows)
+encode_cells(AeScorer *scorer, const AeReal *from, size_t n_rows, bool missing)
 {
 	const AeNet *net = &scorer->model->net;
-	AeCells cells = {.at = from, .n_rows = n_rows};
+	AeCells cells = {.at = from, .n_rows = n_rows, .nullable = missing};
 
-	cells.nullable = ae_loss_any_missing(from, n_rows * ae_layout_cells(&net->layout));
 	ae_loss_inputs(&scorer->inputs, &cells, &net->layout, NULL, scorer->kernels);
 	return run_layers(scorer, scorer->inputs.x, n_rows, 0, net->n_encoder);
 }
@@ -525,17 +530,6 @@ is_completed(const AeModel *model, const AeColumn *column)
 		   !model->options.masking_any && share + model->options.masking < LEARNT_GAPS;
 }
 
-static AeReal
-best_level(const AeReal *p, uint32_t n)
-{
-	uint32_t best = 0;
-
-	for (uint32_t i = 1; i < n; i++)
-		if (p[i] > p[best])
-			best = i;
-	return (AeReal) best;
-}
-
 /* Writes finished outputs into the cells of a column of a row. */
 static void
 fill_column(AeReal *cells, const AeModel *model, uint32_t c, const AeReal *outputs)
@@ -546,8 +540,8 @@ fill_column(AeReal *cells, const AeModel *model, uint32_t c, const AeReal *outpu
 	if (ae_column_is_levels(column))
 	{
 		cells[column->cell] =
-			best_level(outputs + ae_schema_category_output(schema, &model->net.layout, c),
-					   ae_column_levels(column));
+			(AeReal) ae_largest(outputs + ae_schema_category_output(schema, &model->net.layout, c),
+								ae_column_levels(column));
 		return;
 	}
 	memcpy(cells + column->cell, outputs + column->cell, ae_column_cells(column) * sizeof(AeReal));
@@ -576,7 +570,9 @@ try_attempt(bool *better, double *least, AeScorer *scorer, size_t r)
 	double error;
 
 	ae_check(scorer->network->check);
-	outputs = ae_scorer_decode(scorer, encode_cells(scorer, scorer->attempt, 1), 1);
+	outputs = ae_scorer_decode(
+		scorer, encode_cells(scorer, scorer->attempt, 1, any_missing(scorer, scorer->attempt, 1)),
+		1);
 	error = row_error(scorer, r, outputs);
 	*better = error < *least;
 	if (*better)
@@ -600,9 +596,10 @@ try_levels(double *least, AeScorer *scorer, size_t r, uint32_t c)
 
 	for (uint32_t t = 0; t < N_LEVELS_TRIED && t < ae_column_levels(column); t++)
 	{
-		AeReal level = best_level(p, ae_column_levels(column));
+		uint32_t best = ae_largest(p, ae_column_levels(column));
+		AeReal level = (AeReal) best;
 
-		p[(uint32_t) level] = -INFINITY;
+		p[best] = -INFINITY;
 		memcpy(scorer->attempt, scorer->completed + r * n_cells, n_cells * sizeof(AeReal));
 		if (scorer->attempt[column->cell] == level)
 			continue;
@@ -660,15 +657,13 @@ complete_row(AeScorer *scorer, size_t r)
 	}
 }
 
-/* The rows as they enter. */
-static const AeReal *
+/* scorer->completed of rows of which some miss cells. */
+static void
 complete(AeScorer *scorer, size_t n_rows)
 {
 	uint32_t n_columns = scorer->model->schema.n_columns;
 	size_t n_cells = ae_layout_cells(&scorer->model->net.layout);
 
-	if (scorer->as_is || !ae_loss_any_missing(scorer->cells, n_rows * n_cells))
-		return scorer->cells;
 	memcpy(scorer->completed, scorer->cells, n_rows * n_cells * sizeof(AeReal));
 	for (size_t r = 0; r < n_rows; r++)
 	{
@@ -679,13 +674,18 @@ complete(AeScorer *scorer, size_t n_rows)
 		if (c < n_columns)
 			complete_row(scorer, r);
 	}
-	return scorer->completed;
 }
 
 const AeReal *
 ae_scorer_encode(AeScorer *scorer, size_t n_rows)
 {
-	return encode_cells(scorer, complete(scorer, n_rows), n_rows);
+	bool missing = any_missing(scorer, scorer->cells, n_rows);
+
+	if (!missing || scorer->as_is)
+		return encode_cells(scorer, scorer->cells, n_rows, missing);
+	complete(scorer, n_rows);
+	return encode_cells(scorer, scorer->completed, n_rows,
+						any_missing(scorer, scorer->completed, n_rows));
 }
 
 /* ---- scores ---- */

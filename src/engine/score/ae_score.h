@@ -15,6 +15,7 @@
 #ifndef AE_SCORE_H
 #define AE_SCORE_H
 
+#include "ae_hash.h"
 #include "ae_intake.h"
 #include "ae_kernel.h"
 #include "ae_model.h"
@@ -176,5 +177,14 @@ void ae_scorer_fill(AeScorer *scorer, const bool *fill, const AeReal *outputs);
 
 /* Probability of the actual level of a category, or boolean, in row 0 of finished outputs. */
 double ae_scorer_probability(const AeScorer *scorer, const AeReal *outputs, uint32_t column);
+
+/* What n cells of a row are hashed to, from a hash so far: for what is drawn by chance of it. */
+static inline uint64_t
+ae_hash_cells(uint64_t hash, const AeReal *cells, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		hash = ae_hash_word(hash, ae_hash_number((double) cells[i]));
+	return ae_hash_mix(hash);
+}
 
 #endif

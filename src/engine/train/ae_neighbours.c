@@ -223,22 +223,6 @@ centre(Neighbours *s, size_t n)
 	}
 }
 
-/* Rows to length 1, those of 0 apart; with `lengths` not NULL these are kept. */
-static void
-normalise(AeReal *rows, AeReal *lengths, size_t n, size_t width, const AeKernels *kernels)
-{
-	for (size_t i = 0; i < n; i++)
-	{
-		AeReal *row = rows + i * width;
-		double length = sqrt((double) kernels->dot(row, row, width));
-
-		if (lengths)
-			lengths[i] = (AeReal) length;
-		for (size_t j = 0; j < width && length > 0; j++)
-			row[j] = (AeReal) ((double) row[j] / length);
-	}
-}
-
 /* out: n x n = squared distances of rows that miss nothing. */
 static void
 distances(AeReal *out, AeReal *square, const AeReal *rows, size_t n, size_t width,
@@ -412,7 +396,7 @@ group(AeReal *d, Neighbours *s, const AeReal *cells, const AeReal *h, size_t n,
 	ae_check(compute->check);
 	gaps = take_rows(s, cells, n, &net->layout);
 	if (cosine)
-		normalise(s->x, NULL, n, s->n_inputs, compute->kernels);
+		ae_normalise_rows(s->x, NULL, n, s->n_inputs, compute->kernels);
 	centre(s, n);
 	if (gaps)
 		gap_distances(s, n, compute);
@@ -424,7 +408,7 @@ group(AeReal *d, Neighbours *s, const AeReal *cells, const AeReal *h, size_t n,
 	if (cosine)
 	{
 		memcpy(s->unit, h, n * n_code * sizeof(AeReal));
-		normalise(s->unit, s->length, n, n_code, compute->kernels);
+		ae_normalise_rows(s->unit, s->length, n, n_code, compute->kernels);
 		h = s->unit;
 	}
 	distances(s->code, s->square, h, n, n_code, compute);

@@ -9,6 +9,7 @@
 #include <math.h>
 
 #include "ae_part.h"
+#include "ae_topk.h"
 
 uint32_t
 ae_target_outputs(const AeColumn *column)
@@ -99,17 +100,6 @@ ae_target_loss(AeReal *d, const AeReal *outputs, const AeReal *labels, size_t n_
 	return ae_loss_rows(d, outputs, &cells, scale, &whole);
 }
 
-static uint32_t
-largest(const AeReal *outputs, uint32_t n)
-{
-	uint32_t best = 0;
-
-	for (uint32_t k = 1; k < n; k++)
-		if (outputs[k] > outputs[best])
-			best = k;
-	return best;
-}
-
 /* Running moments: Welford 1962. */
 void
 ae_target_tally(AeTargetTally *tally, const AeReal *outputs, const AeReal *labels, size_t n_rows,
@@ -126,7 +116,7 @@ ae_target_tally(AeTargetTally *tally, const AeReal *outputs, const AeReal *label
 			continue;
 		tally->n++;
 		if (n_target > 1)
-			tally->right += largest(outputs + i * n_target, n_target) == (uint32_t) labels[i];
+			tally->right += ae_largest(outputs + i * n_target, n_target) == (uint32_t) labels[i];
 		tally->mean += distance / tally->n;
 		tally->square += distance * (label - tally->mean);
 	}

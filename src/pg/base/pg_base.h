@@ -79,7 +79,7 @@ extern char *pgae_column_name(const AeSchema *schema, uint32 column);
 /* The same of one value: 'name[i]' of an element of an array column. */
 extern char *pgae_value_name(const AeSchema *schema, uint32 column);
 
-/* ---- pg_json.c: a writer of JSON ---- */
+/* ---- pg_json.c: JSON, written and named ---- */
 
 /* The key of what is appended next, with a comma where one is due; NULL: an element of an array. */
 extern void pgae_json_key(StringInfo out, const char *key);
@@ -90,6 +90,8 @@ extern void pgae_json_count(StringInfo out, const char *key, uint64 count);
 extern void pgae_json_flag(StringInfo out, const char *key, bool flag);
 /* Every digit that counts; null for what JSON has no number for. */
 extern void pgae_json_number(StringInfo out, const char *key, double number);
+/* What a JSON value is, in a message. */
+extern const char *pgae_json_phrase(const JsonbValue *value);
 
 /* ---- pg_file.c: temporary files ---- */
 typedef struct PgaeFile PgaeFile;

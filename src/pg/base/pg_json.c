@@ -1,5 +1,5 @@
 /*
- * pg_json.c: a writer of JSON, a key at a time.
+ * pg_json.c: a writer of JSON, a key at a time; and what a JSON value is called.
  *
  * Commas are its own affair: whatever follows an opening bracket is the first.
  */
@@ -63,4 +63,24 @@ pgae_json_number(StringInfo out, const char *key, double number)
 	if (isfinite(number))
 		double_to_shortest_decimal_buf(number, digits);
 	appendStringInfoString(out, isfinite(number) ? digits : "null");
+}
+
+const char *
+pgae_json_phrase(const JsonbValue *value)
+{
+	switch (value->type)
+	{
+		case jbvNull:
+			return "null";
+		case jbvString:
+			return "a string";
+		case jbvNumeric:
+			return "a number";
+		case jbvBool:
+			return "a boolean";
+		default:
+			return value->type == jbvBinary && JsonContainerIsArray(value->val.binary.data)
+					   ? "an array"
+					   : "an object";
+	}
 }

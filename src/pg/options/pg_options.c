@@ -219,27 +219,14 @@ pgae_shown(const char *text)
 	return psprintf("%.*s...", pg_mbcliplen(text, length, TEXT_SHOWN), text);
 }
 
-/* Says what a JSON value is, for a message. */
+/* Says what a JSON value is, for a message; of a number which. */
 static const char *
 describe_value(const JsonbValue *value)
 {
-	switch (value->type)
-	{
-		case jbvNull:
-			return "null";
-		case jbvString:
-			return "a string";
-		case jbvNumeric:
-			return pgae_shown(DatumGetCString(
-				DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric))));
-		case jbvBool:
-			return "a boolean";
-		default:
-			break;
-	}
-	if (value->type == jbvBinary && JsonContainerIsArray(value->val.binary.data))
-		return "an array";
-	return "an object";
+	if (value->type == jbvNumeric)
+		return pgae_shown(
+			DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric))));
+	return pgae_json_phrase(value);
 }
 
 static void

@@ -32,26 +32,6 @@
 
 /* ---- what is wrong ---- */
 
-static const char *
-type_phrase(const JsonbValue *value)
-{
-	switch (value->type)
-	{
-		case jbvNull:
-			return "null";
-		case jbvString:
-			return "a string";
-		case jbvNumeric:
-			return "a number";
-		case jbvBool:
-			return "a boolean";
-		default:
-			return value->type == jbvBinary && JsonContainerIsArray(value->val.binary.data)
-					   ? "an array"
-					   : "an object";
-	}
-}
-
 /* "column "a"", or of an array "element [3] of column "a"". */
 static const char *
 place(const PgaeSource *source, int element)
@@ -83,7 +63,7 @@ refuse_value(const PgaeSource *source, int element, const JsonbValue *value)
 	if (value->type != jbvString)
 		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
 						errmsg("%s is %s in the JSON row, model expects %s", place(source, element),
-							   type_phrase(value),
+							   pgae_json_phrase(value),
 							   source->is_array && element < 0 ? "an array of numbers"
 															   : pgae_kind_phrase[source->kind]),
 						hint ? errhint("%s", hint) : 0));
@@ -440,7 +420,7 @@ check_root(const PgaeCodec *codec, Jsonb *row)
 		root.val.binary.data = &row->root;
 	}
 	ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-					errmsg("the JSON row is %s, must be %s", type_phrase(&root),
+					errmsg("the JSON row is %s, must be %s", pgae_json_phrase(&root),
 						   want_array ? "an array: model was trained on arrays"
 									  : "an object with the columns of the model as keys")));
 }
