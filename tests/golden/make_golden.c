@@ -480,14 +480,17 @@ make_seeds(const char *dir)
 		for (uint32_t i = 0; i < bundle.n_folds * bundle.n_members; i++)
 			free(models[i]);
 	}
-	for (uint32_t k = 0; k < 3; k++, n++)
+	for (uint32_t k = 0; k < 4; k++, n++)
 	{
 		static const AeKind kinds[] = {AE_KIND_NUMBER, AE_KIND_BOOLEAN, AE_KIND_CATEGORY};
 		Sample *s = seed_sample(20 + k);
 		size_t length;
 		uint8_t *bytes;
 
-		sample_target(s, kinds[k]);
+		if (k < 3)
+			sample_target(s, kinds[k]);
+		else
+			sample_drawn(s);
 		bytes = write_or_die(&s->model, &length);
 		write_seed(dir, n, bytes, length);
 		free(bytes);

@@ -720,6 +720,8 @@ test_wild_damage(void **state)
 
 		sample_prototypes(s, 3);
 		sample_verdicts(s, 1, 1);
+		if (mixed)
+			sample_drawn(s);
 		bytes = sample_write(&s->model, &length, &error);
 		bad = copy_of(bytes, length);
 

@@ -118,6 +118,8 @@ io_model(AeIo *io, AeModel *model, AeArena *arena, size_t length)
 	if (io->status != AE_OK)
 		return io->status;
 	ae_io_net(io, model, arena);
+	if (io->status != AE_OK)
+		return io->status; /* what follows counts by the widths of the network */
 	ae_io_options(io, &model->options);
 	ae_io_outcome(io, model);
 	ae_io_weights(io, model, arena);
