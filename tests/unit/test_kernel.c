@@ -1226,6 +1226,65 @@ test_ln_and_e(void **state)
 	assert_true(ulps(ae_e(709), exp(709)) < 8 && ulps(ae_e(-708), exp(-708)) < 8);
 }
 
+/* ---- small products ---- */
+
+/* Element (i, j) of a factor that may lie turned. */
+static double
+taken(const AeReal *at, size_t ld, bool turned, size_t i, size_t j)
+{
+	return turned ? at[j * ld + i] : at[i * ld + j];
+}
+
+/* C = alpha A B + beta C against plain loops; factors and C with gaps between their rows. */
+static void
+check_product(const AeKernels *kernels, size_t m, size_t n, size_t k, bool a_turned, bool b_turned)
+{
+	size_t lda = (a_turned ? m : k) + m % 2, ldb = (b_turned ? k : n) + n % 3, ldc = n + k % 2;
+	Guarded a = guarded_new(((a_turned ? k : m) - 1) * lda + (a_turned ? m : k));
+	Guarded b = guarded_new(((b_turned ? n : k) - 1) * ldb + (b_turned ? k : n));
+	Guarded c = guarded_new((m - 1) * ldc + n);
+	AeReal alpha = m % 2 ? 1 : -2, beta = n % 2 ? 0 : (AeReal) 0.5;
+	AeProduct product = {a.p, b.p, lda, ldb, a_turned, b_turned, alpha, beta, m, n, k};
+
+	fill(a.p, a.n, 31, 1);
+	fill(b.p, b.n, 32, 1);
+	for (size_t i = 0; i < c.n; i++)
+		c.p[i] = beta != 0 ? (AeReal) i : NAN;
+	kernels->product(c.p, ldc, &product);
+	for (size_t i = 0; i < m; i++)
+		for (size_t j = 0; j < ldc && i * ldc + j < c.n; j++)
+		{
+			double before = beta != 0 ? (double) (i * ldc + j) : 0, sum = 0;
+
+			if (j >= n)
+			{
+				assert_true(beta != 0 ? c.p[i * ldc + j] == before : isnan(c.p[i * ldc + j]));
+				continue;
+			}
+			for (size_t l = 0; l < k; l++)
+				sum += taken(a.p, lda, a_turned, i, l) * taken(b.p, ldb, b_turned, l, j);
+			assert_near(c.p[i * ldc + j], alpha * sum + beta * before, (double) k);
+		}
+	guarded_free(a);
+	guarded_free(b);
+	guarded_free(c);
+}
+
+static void
+test_product(void **state)
+{
+	static const size_t shapes[][2] = {{1, 1}, {2, 3}, {3, 32}, {7, 4}, {12, 9}, {25, 5}, {14, 60}};
+	const AeKernels *tables[MAX_TABLES];
+	int n_tables = find_tables(tables);
+
+	(void) state;
+	for (int t = 0; t < n_tables; t++)
+		for (size_t n = 1; tables[t]->product && n <= 68; n += n < 34 ? 1 : 3)
+			for (size_t s = 0; s < sizeof(shapes) / sizeof(shapes[0]); s++)
+				for (int turned = 0; turned < 4; turned++)
+					check_product(tables[t], shapes[s][0], n, shapes[s][1], turned & 1, turned & 2);
+}
+
 /* ---- sums and updates ---- */
 
 static void
@@ -1630,6 +1689,7 @@ main(void)
 		cmocka_unit_test(test_axpy_same_bits),
 		cmocka_unit_test(test_dense_without_inputs),
 		cmocka_unit_test(test_ln_and_e),
+		cmocka_unit_test(test_product),
 		cmocka_unit_test(test_column_sum),
 		cmocka_unit_test(test_updates),
 		cmocka_unit_test(test_philox),

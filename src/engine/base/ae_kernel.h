@@ -48,6 +48,23 @@ typedef struct AeExtent
 	size_t ldx; /* of what outputs are compared with */
 } AeExtent;
 
+/*
+ * A product C = alpha A B + beta C; A: m x k, B: k x n, rows of lda and ldb numbers.  A factor that is
+ * turned lies as its transpose.
+ */
+typedef struct AeProduct
+{
+	const AeReal *a, *b;
+	size_t lda, ldb;
+	bool a_turned, b_turned;
+	AeReal alpha, beta;
+	size_t m, n, k;
+} AeProduct;
+
+/* A small one: multiplications, and numbers of B; by measurement beside OpenBLAS. */
+#define AE_SMALL_PRODUCT ((size_t) 262144)
+#define AE_SMALL_FACTOR ((size_t) 4096)
+
 typedef struct AeKernels
 {
 	const char *name; /* "generic", "avx2", "avx512" */
@@ -93,6 +110,12 @@ typedef struct AeKernels
 	void (*axpy)(AeReal *y, AeReal alpha, const AeReal *x, size_t n);
 
 	/* ---- training ---- */
+
+	/*
+	 * A small product, at up to twice the speed of BLAS, which packs its factors first; NULL where
+	 * BLAS is faster.  c: m x n, rows of ldc numbers.
+	 */
+	void (*product)(AeReal *c, size_t ldc, const AeProduct *of);
 
 	/*
 	 * h = act(h + b), R x O in place; where the activation needs it, slope (same

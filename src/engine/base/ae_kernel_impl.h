@@ -451,6 +451,191 @@ dense(AeReal *y, size_t ldy, const AeReal *x, size_t ldx, const AeReal *panels, 
 	}
 }
 
+/* ---- small products -------------------------------------------------------------------------- */
+
+/* Narrow vectors gain nothing on BLAS. */
+#if VEC >= 8
+#define PRODUCT product
+
+/* What a tile of a product works on: C is m x n in rows of ldc, a and b as they are strided. */
+typedef struct Part
+{
+	AeReal *c;
+	size_t ldc;
+	const AeReal *a;
+	size_t a_row, a_col; /* from row to row, from column to column of A */
+	const AeReal *b;
+	size_t ldb;
+	AeReal alpha, beta;
+	size_t k;
+	size_t n_cols; /* from this tile's first on */
+} Part;
+
+/* c = alpha v + beta c, the first n elements. */
+ALWAYS_INLINE void
+part_store(AeReal *c, Vec v, AeReal alpha, AeReal beta, size_t n)
+{
+	bool whole = n >= VEC;
+
+	v = vec_fma(vec_set1(alpha), v, vec_zero());
+	if (beta != 0)
+		v = vec_fma(vec_set1(beta), whole ? vec_load(c) : vec_load_n(c, n), v);
+	if (whole)
+		vec_store(c, v);
+	else
+		vec_store_n(c, v, n);
+}
+
+/* `rows` rows x TILE_VECS vectors, of which only the last may be cut, where n_cols ends. */
+ALWAYS_INLINE void
+part_run(const Part *p, const int rows, const int vecs, const bool cut)
+{
+	Vec sum[2 * TILE_ROWS][TILE_VECS];
+	const AeReal *a = p->a, *b = p->b;
+	size_t last = p->n_cols - (size_t) (vecs - 1) * VEC;
+
+	UNROLL
+	for (int r = 0; r < rows; r++)
+	{
+		UNROLL
+		for (int v = 0; v < vecs; v++)
+			sum[r][v] = vec_zero();
+	}
+	for (size_t k = 0; k < p->k; k++, a += p->a_col, b += p->ldb)
+	{
+		Vec row[TILE_VECS];
+
+		UNROLL
+		for (int v = 0; v < vecs; v++)
+			row[v] = cut && v + 1 == vecs ? vec_load_n(b + v * VEC, last) : vec_load(b + v * VEC);
+		UNROLL
+		for (int r = 0; r < rows; r++)
+		{
+			Vec x = vec_set1(a[r * p->a_row]);
+
+			UNROLL
+			for (int v = 0; v < vecs; v++)
+				sum[r][v] = vec_fma(x, row[v], sum[r][v]);
+		}
+	}
+	UNROLL
+	for (int r = 0; r < rows; r++)
+	{
+		UNROLL
+		for (int v = 0; v < vecs; v++)
+			part_store(p->c + r * p->ldc + v * VEC, sum[r][v], p->alpha, p->beta,
+					   cut && v + 1 == vecs ? last : VEC);
+	}
+}
+
+/* All rows of C against the columns of one tile. */
+ALWAYS_INLINE void
+part_rows(Part p, size_t m, const int vecs, const bool cut)
+{
+	for (; m >= 2 * TILE_ROWS; m -= 2 * TILE_ROWS)
+	{
+		part_run(&p, 2 * TILE_ROWS, vecs, cut);
+		p.a += 2 * TILE_ROWS * p.a_row;
+		p.c += 2 * TILE_ROWS * p.ldc;
+	}
+	for (; m >= 2; m -= 2)
+	{
+		part_run(&p, 2, vecs, cut);
+		p.a += 2 * p.a_row;
+		p.c += 2 * p.ldc;
+	}
+	if (m > 0)
+		part_run(&p, 1, vecs, cut);
+}
+
+static void
+part_rows_wide(const Part *p, size_t m)
+{
+	part_rows(*p, m, TILE_VECS, false);
+}
+
+static void
+part_rows_wide_cut(const Part *p, size_t m)
+{
+	part_rows(*p, m, TILE_VECS, true);
+}
+
+static void
+part_rows_narrow(const Part *p, size_t m)
+{
+	part_rows(*p, m, 1, false);
+}
+
+static void
+part_rows_narrow_cut(const Part *p, size_t m)
+{
+	part_rows(*p, m, 1, true);
+}
+
+/* to: n x m = the transpose of from: m x n, whose rows are ld apart. */
+static void
+turn(AeReal *to, const AeReal *from, size_t ld, size_t m, size_t n)
+{
+	size_t m4 = m - m % 4, n4 = n - n % 4;
+
+	for (size_t i = 0; i < m4; i += 4)
+		for (size_t j = 0; j < n4; j += 4)
+		{
+			__m128 r0 = _mm_loadu_ps(from + i * ld + j), r1 = _mm_loadu_ps(from + (i + 1) * ld + j);
+			__m128 r2 = _mm_loadu_ps(from + (i + 2) * ld + j);
+			__m128 r3 = _mm_loadu_ps(from + (i + 3) * ld + j);
+
+			_MM_TRANSPOSE4_PS(r0, r1, r2, r3);
+			_mm_storeu_ps(to + j * m + i, r0);
+			_mm_storeu_ps(to + (j + 1) * m + i, r1);
+			_mm_storeu_ps(to + (j + 2) * m + i, r2);
+			_mm_storeu_ps(to + (j + 3) * m + i, r3);
+		}
+	for (size_t i = 0; i < m; i++)
+		for (size_t j = i < m4 ? n4 : 0; j < n; j++)
+			to[j * m + i] = from[i * ld + j];
+}
+
+static void
+product(AeReal *c, size_t ldc, const AeProduct *of)
+{
+	AeReal turned[AE_SMALL_FACTOR];
+	Part p = {.c = c,
+			  .ldc = ldc,
+			  .a = of->a,
+			  .a_row = of->a_turned ? 1 : of->lda,
+			  .a_col = of->a_turned ? of->lda : 1,
+			  .b = of->b,
+			  .ldb = of->ldb,
+			  .alpha = of->alpha,
+			  .beta = of->beta,
+			  .k = of->k};
+
+	if (of->b_turned)
+	{
+		turn(turned, of->b, of->ldb, of->n, of->k);
+		p.b = turned;
+		p.ldb = of->n;
+	}
+	for (size_t left = of->n, step; left > 0; left -= step, p.b += step, p.c += step)
+	{
+		p.n_cols = left;
+		step = left < TILE_VECS * VEC ? left : TILE_VECS * VEC;
+		if (step == TILE_VECS * VEC)
+			part_rows_wide(&p, of->m);
+		else if (step > VEC)
+			part_rows_wide_cut(&p, of->m);
+		else if (step == VEC)
+			part_rows_narrow(&p, of->m);
+		else
+			part_rows_narrow_cut(&p, of->m);
+	}
+}
+
+#else
+#define PRODUCT NULL
+#endif
+
 /* ---- activations ---------------------------------------------------------------------------- */
 
 /* block = the first n elements of p (n <= BLOCK), the rest zero. */
@@ -1273,6 +1458,7 @@ const AeKernels AE_KERNELS = {
 	.cross_entropy = cross_entropy,
 	.softmax = softmax,
 	.axpy = axpy,
+	.product = PRODUCT,
 	.bias_activate = bias_activate,
 	.activation_backward = activation_backward,
 	.activation_curve = activation_curve,

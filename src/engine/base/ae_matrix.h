@@ -91,6 +91,15 @@ ae_multiply(AeReal *c, size_t ldc, AeReal alpha, AeMatrix a, AeMatrix b, AeReal 
 	size_t side = by_rows ? m : n, other = by_rows ? n : m;
 	size_t part = AE_CHECK_MACS / (other > 0 ? other : 1) / (k > 0 ? k : 1);
 
+	if (compute->kernels->product && n > 1 && m * n * k <= AE_SMALL_PRODUCT &&
+		k * n <= AE_SMALL_FACTOR)
+	{
+		AeProduct small = {a.at, b.at, a.ld, b.ld, a.transposed, b.transposed, alpha,
+						   beta, m,    n,    k};
+
+		compute->kernels->product(c, ldc, &small);
+		return;
+	}
 	part = part < AE_MULTIPLY_TILE ? AE_MULTIPLY_TILE : part - part % AE_MULTIPLY_TILE;
 	for (size_t first = 0; first < side; first += part)
 	{
