@@ -36,6 +36,7 @@ pgae_codec_check_argument(PgaeCodec *codec)
 	{
 		codec->is_array = true;
 		codec->array = array;
+		codec->array.undomained = codec->undomained;
 		codec->array_cast_changes = cast_changes;
 		return;
 	}

@@ -103,6 +103,7 @@ struct PgaeCodec
 	bool is_array;    /* its rows are arrays: one source has all columns */
 	bool is_json;
 	bool learning;   /* new levels get numbers */
+	bool undomained; /* rows are formed without asking domains: whoever asked for them does */
 	void *argdomain; /* domain_check's own */
 	PgaeSource *sources;
 	uint32 n_sources;

@@ -131,6 +131,7 @@ compile_parts(PgaeCodec *codec)
 		Form_pg_attribute att = TupleDescAttr(tupdesc, number);
 
 		pgae_part_init(&plan->parts[s], number, att->atttypid, att->atttypmod);
+		plan->parts[s].undomained = codec->undomained;
 		check_part(&codec->sources[s], &plan->parts[s], att, codec->stored[codec->sources[s].first],
 				   positional);
 	}

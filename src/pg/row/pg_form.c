@@ -252,21 +252,35 @@ pgae_codec_form(PgaeCodec *codec, Datum row, const double *values, const bool *r
 	result = codec->is_array ? form_array(codec, row, values, replace)
 							 : form_row(codec, row, values, replace, &form);
 	form.source = NULL;
-	if (!codec->is_array && getBaseType(codec->argtype) != codec->argtype)
+	if (!codec->is_array && !codec->undomained && getBaseType(codec->argtype) != codec->argtype)
 		domain_check(result, false, codec->argtype, &codec->argdomain, codec->context);
 	error_context_stack = callback.previous;
 	return result;
 }
 
-bool *
-pgae_codec_unfilled(const PgaeCodec *codec)
+void
+pgae_codec_leave_domains(PgaeCodec *codec)
 {
-	size_t size = codec->plan.tupdesc->natts * sizeof(bool);
-	bool *unfilled = memset(palloc(size), true, size);
+	codec->undomained = true;
+	codec->array.undomained = true;
+	for (uint32 s = 0; s < codec->n_sources && codec->plan.parts; s++)
+		codec->plan.parts[s].undomained = true;
+}
 
+bool *
+pgae_codec_known(PgaeCodec *codec, Datum row)
+{
+	bool *known;
+
+	if (codec->is_array)
+		return NULL;
+	pgae_codec_open_row(codec, row);
+	known = palloc(codec->plan.tupdesc->natts * sizeof(bool) + 1);
+	for (int i = 0; i < codec->plan.tupdesc->natts; i++)
+		known[i] = !codec->plan.nulls[i];
 	for (uint32 s = 0; s < codec->n_sources; s++)
-		unfilled[codec->plan.parts[s].att] = false;
-	return unfilled;
+		known[codec->plan.parts[s].att] = true;
+	return known;
 }
 
 Datum

@@ -46,9 +46,10 @@ typedef struct PgaePart
 	int32 typmod;     /* of the base type */
 	PgaeConv element; /* of an array */
 	Oid element_type;
-	Oid cast;     /* function to real[], or InvalidOid */
-	Oid output;   /* of PGAE_CONV_PRINTED */
-	void *domain; /* domain_check's own */
+	Oid cast;        /* function to real[], or InvalidOid */
+	Oid output;      /* of PGAE_CONV_PRINTED */
+	void *domain;    /* domain_check's own */
+	bool undomained; /* values are made without asking domains */
 } PgaePart;
 
 /* A text that lies in a datum, or in buffer. */
@@ -312,8 +313,14 @@ extern void pgae_codec_check_form(const PgaeCodec *codec);
 extern Datum pgae_codec_form(PgaeCodec *codec, Datum row, const double *values,
 							 const bool *replace);
 
-/* Which attributes of the rows last read the model has no column for; palloc'd. */
-extern bool *pgae_codec_unfilled(const PgaeCodec *codec);
+/* From now on rows are formed without asking domains. */
+extern void pgae_codec_leave_domains(PgaeCodec *codec);
+
+/*
+ * Which attributes have a value in the row, or a column of the model; palloc'd; NULL of rows that are
+ * arrays.
+ */
+extern bool *pgae_codec_known(PgaeCodec *codec, Datum row);
 
 /*
  * A row of the codec's type without any value, of which pgae_codec_form makes others; palloc'd.  42P18

@@ -573,7 +573,7 @@ base_datum(const PgaePart *part, PgaeConv conv, double value)
 static void
 check_domain(PgaePart *part, Datum datum, MemoryContext context)
 {
-	if (part->type != part->base)
+	if (part->type != part->base && !part->undomained)
 		domain_check(datum, false, part->type, &part->domain, context);
 }
 
@@ -598,7 +598,7 @@ element_datum(PgaePart *part, double value)
 {
 	Datum datum = base_datum(part, part->element, value);
 
-	if (getBaseType(part->element_type) != part->element_type)
+	if (getBaseType(part->element_type) != part->element_type && !part->undomained)
 		domain_check(datum, false, part->element_type, NULL, NULL);
 	return datum;
 }

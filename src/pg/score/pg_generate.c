@@ -44,8 +44,8 @@ typedef struct Call
 	bool *null;                   /* n_columns: likewise */
 	int64 n;                      /* rows asked for */
 	int64 next;                   /* row of the next call */
-	PgaeConstraints *constraints; /* of the table, or NULL */
-	bool *optional;               /* by attribute: the model does not fill it */
+	PgaeConstraints *constraints; /* of the type of rows, when the first one is there */
+	Oid row_type;                 /* InvalidOid: they are real[] */
 	int64 block;                  /* the first row of the block */
 	int64 block_end;              /* rows before it are drawn */
 } Call;
@@ -146,13 +146,22 @@ check_n(int64 n)
 	return n;
 }
 
-/* What rows of that type have to meet. */
-static void
-read_constraints(Call *call, Oid row_type)
+/* What a row violates; NULL: nothing. */
+static char *
+violation_of(Call *call, FuncCallContext *context, Datum row)
 {
-	call->constraints = pgae_constraints_of(row_type);
-	if (call->constraints)
-		call->optional = pgae_codec_unfilled(call->cached->codec);
+	MemoryContext old;
+
+	if (!OidIsValid(call->row_type))
+		return NULL;
+	if (call->constraints == NULL || !pgae_constraints_fit(call->constraints))
+	{
+		old = MemoryContextSwitchTo(context->multi_call_memory_ctx);
+		call->constraints =
+			pgae_constraints_of(call->row_type, pgae_codec_known(call->cached->codec, call->row));
+		MemoryContextSwitchTo(old);
+	}
+	return pgae_violation(call->constraints, row);
 }
 
 /* A call of rows like row of that type, or of arrays; in the current context, where it stays. */
@@ -179,8 +188,8 @@ begin_call(FunctionCallInfo fcinfo, Oid row_type, const Datum *row, int64 n, int
 	call->row = row ? datumCopy(*row, false, -1) : pgae_codec_empty_row(call->cached->codec);
 	read = pgae_codec_read(call->cached->codec, call->row);
 	check_given(call->cached->codec, schema, call->row, read, true);
-	if (OidIsValid(row_type) && !schema->is_array)
-		read_constraints(call, row_type);
+	call->row_type = row_type;
+	pgae_codec_leave_domains(call->cached->codec);
 	call->values = memcpy(palloc(schema->n_columns * sizeof(double)), read->values,
 						  schema->n_columns * sizeof(double));
 	call->missing = memcpy(palloc(schema->n_columns), read->missing, schema->n_columns);
@@ -224,7 +233,7 @@ form(Call *call, size_t i)
  * does.  Place 0 of the block is free: its row is this one, or has been returned.
  */
 static Datum
-draw_again(Call *call, char *violation)
+draw_again(Call *call, FuncCallContext *context, char *violation)
 {
 	Datum row = (Datum) 0;
 
@@ -242,25 +251,24 @@ draw_again(Call *call, char *violation)
 						  (uint64) call->next ^ i << DRAW_SHIFT);
 		draw(&call->generator, 1);
 		row = form(call, 0);
-		violation = pgae_violation(call->constraints, row, call->optional);
+		violation = violation_of(call, context, row);
 	}
 	return row;
 }
 
 /* The next row, in the current context. */
 static Datum
-next_row(Call *call)
+next_row(Call *call, FuncCallContext *context)
 {
-	char *violation = NULL;
+	char *violation;
 	Datum row;
 
 	if (call->next == call->block_end)
 		draw_block(call);
 	row = form(call, (size_t) (call->next - call->block));
-	if (call->constraints)
-		violation = pgae_violation(call->constraints, row, call->optional);
+	violation = violation_of(call, context, row);
 	if (violation)
-		row = draw_again(call, violation);
+		row = draw_again(call, context, violation);
 	call->next++;
 	return row;
 }
@@ -289,7 +297,7 @@ generate(FunctionCallInfo fcinfo, Oid row_type, const Datum *row, int n_argument
 	call = context->user_fctx;
 	if (call->next == call->n)
 		SRF_RETURN_DONE(context);
-	SRF_RETURN_NEXT(context, next_row(call));
+	SRF_RETURN_NEXT(context, next_row(call, context));
 }
 
 /* No rows of what is NULL. */

@@ -131,13 +131,16 @@ extern PgaeBatch *pgae_look_ahead(PgaeCached *cached, const AeBundleRow *row, Pg
 /* ---- pg_constraint.c: whether a row may stand in the table of its type ---- */
 typedef struct PgaeConstraints PgaeConstraints;
 
-/* Of rows of that composite type, in the current context; NULL where there are none. */
-extern PgaeConstraints *pgae_constraints_of(Oid row_type);
 /*
- * What a row violates, as the end of a sentence, palloc'd; NULL: nothing.  optional[natts]: attributes
- * that may be NULL whatever the table says.
+ * Of rows of that type, composite or an array, in the current context.  known[natts]: attributes that
+ * have a value, or are NULL for good; what the others have to meet is left out, and of checks a NOTICE
+ * says so.
  */
-extern char *pgae_violation(PgaeConstraints *constraints, Datum row, const bool *optional);
+extern PgaeConstraints *pgae_constraints_of(Oid row_type, const bool *known);
+/* Whether the type is still as it was then. */
+extern bool pgae_constraints_fit(const PgaeConstraints *constraints);
+/* What a row violates, as the end of a sentence; NULL: nothing. */
+extern char *pgae_violation(PgaeConstraints *constraints, Datum row);
 
 /* ---- pg_score.c: a model and a row ---- */
 
