@@ -10,7 +10,7 @@
 
 #define N_IN 5
 
-static const AeBlock block = {0, N_IN, AE_LOSS_MSE, false, 0, 0};
+static const AeBlock block = {.count = N_IN, .loss = AE_LOSS_MSE};
 
 typedef struct Encoder
 {
@@ -72,7 +72,7 @@ static void
 one_unit_by_hand(void **state)
 {
 	const double w = 0.5, b = 0.25, x = 2, h = tanh(w * x + b), s = 1 - h * h;
-	const AeBlock one = {0, 1, AE_LOSS_MSE, false, 0, 0};
+	const AeBlock one = {.count = 1, .loss = AE_LOSS_MSE};
 	const AeReal params[] = {w, b, 3, 0}, row[] = {x, x};
 	AeReal grads[4] = {0};
 	AeArena arena = {0};

@@ -14,11 +14,12 @@ enum
 };
 
 /* Two numbers, an array of three, a time of two, two categories: six columns of nine cells. */
-static const AeBlock blocks[] = {{0, 2, AE_LOSS_MSE, false, 0, 0},
-								 {2, 3, AE_LOSS_MSE, true, 0, 0},
-								 {5, 2, AE_LOSS_MAE, true, 0, 0},
-								 {7, 4, AE_LOSS_SOFTMAX, true, 1, 1},
-								 {11, 3, AE_LOSS_ONEHOT, true, 1, 1}};
+static const AeBlock blocks[] = {
+	{.count = 2, .loss = AE_LOSS_MSE},
+	{.first = 2, .count = 3, .loss = AE_LOSS_MSE, .grouped = true},
+	{.first = 5, .count = 2, .loss = AE_LOSS_MAE, .grouped = true},
+	{.first = 7, .count = 4, .loss = AE_LOSS_SOFTMAX, .grouped = true, .weight = 1, .unseen = 1},
+	{.first = 11, .count = 3, .loss = AE_LOSS_ONEHOT, .grouped = true, .weight = 1, .unseen = 1}};
 static const AeLayout layout = {.n_dense = 7,
 								.n_categories = 2,
 								.n_levels = 7,
@@ -315,7 +316,7 @@ one_row_keeps_its_columns(void **state)
 static void
 emphasis_by_hand(void **state)
 {
-	static const AeBlock four = {0, 4, AE_LOSS_MSE, false, 0, 0};
+	static const AeBlock four = {.count = 4, .loss = AE_LOSS_MSE};
 	AeNet net = {.n_layers = 2,
 				 .n_encoder = 1,
 				 .width = {4, 4, 4},
@@ -354,7 +355,7 @@ emphasis_by_hand(void **state)
 static void
 salt_pepper_needs_bounds(void **state)
 {
-	static const AeBlock one = {0, 4, AE_LOSS_MSE, false, 0, 0};
+	static const AeBlock one = {.count = 4, .loss = AE_LOSS_MSE};
 	AeNet net = {.n_layers = 2,
 				 .n_encoder = 1,
 				 .width = {4, 2, 4},

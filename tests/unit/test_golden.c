@@ -200,9 +200,9 @@ static const uint32_t mixed_indicators[] = {1, 3};
 static AeNet
 mixed_net(AeBlock *mixed, AeLoss category_loss)
 {
-	mixed[0] = (AeBlock){0, 2, AE_LOSS_MSE, false, 0, 0};
-	mixed[1] = (AeBlock){2, 3, AE_LOSS_MSE, true, 0, 0};
-	mixed[2] = (AeBlock){5, 1, AE_LOSS_BCE, false, 0, 0};
+	mixed[0] = (AeBlock){.count = 2, .loss = AE_LOSS_MSE};
+	mixed[1] = (AeBlock){.first = 2, .count = 3, .loss = AE_LOSS_MSE, .grouped = true};
+	mixed[2] = (AeBlock){.first = 5, .count = 1, .loss = AE_LOSS_BCE};
 	mixed[3] = (AeBlock){6, 3, category_loss, true, 1.25, 9};
 	mixed[4] = (AeBlock){9, 2, category_loss, true, 0.75, 9};
 	return (AeNet){.n_layers = 3,

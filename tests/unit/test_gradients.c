@@ -366,37 +366,38 @@ typedef struct Shape
 
 #define CATEGORY(at, n, kind)                                                                      \
 	{                                                                                              \
-		at, n, kind, true, 0.7 + 0.3 * n, 1.5                                                      \
+		.first = at, .count = n, .loss = kind, .grouped = true, .weight = 0.7 + 0.3 * n,           \
+		.unseen = 1.5                                                                              \
 	}
 
 static const Shape shapes[] = {
 	{.name = "mse",
 	 .layout = {.n_dense = 6, .n_columns = 6, .n_blocks = 1},
-	 .blocks = {{0, 6, AE_LOSS_MSE, false, 0, 0}}},
+	 .blocks = {{.count = 6, .loss = AE_LOSS_MSE}}},
 	{.name = "bce",
 	 .layout = {.n_dense = 6, .n_columns = 6, .n_blocks = 1},
-	 .blocks = {{0, 6, AE_LOSS_BCE, false, 0, 0}}},
+	 .blocks = {{.count = 6, .loss = AE_LOSS_BCE}}},
 	{.name = "mse and bce",
 	 .layout = {.n_dense = 6, .n_columns = 6, .n_blocks = 2},
-	 .blocks = {{0, 4, AE_LOSS_MSE, false, 0, 0}, {4, 2, AE_LOSS_BCE, false, 0, 0}}},
+	 .blocks = {{.count = 4, .loss = AE_LOSS_MSE}, {.first = 4, .count = 2, .loss = AE_LOSS_BCE}}},
 	{.name = "mae",
 	 .layout = {.n_dense = 6, .n_columns = 6, .n_blocks = 1},
-	 .blocks = {{0, 6, AE_LOSS_MAE, false, 0, 0}}},
+	 .blocks = {{.count = 6, .loss = AE_LOSS_MAE}}},
 	{.name = "huber",
 	 .layout = {.n_dense = 6, .n_columns = 6, .n_blocks = 1},
-	 .blocks = {{0, 6, AE_LOSS_HUBER, false, 0, 0}}},
+	 .blocks = {{.count = 6, .loss = AE_LOSS_HUBER}}},
 	{.name = "mae, mse and bce",
 	 .layout = {.n_dense = 7, .n_columns = 5, .n_blocks = 4},
-	 .blocks = {{0, 2, AE_LOSS_MAE, false, 0, 0},
-				{2, 3, AE_LOSS_MAE, true, 0, 0},
-				{5, 1, AE_LOSS_MSE, false, 0, 0},
-				{6, 1, AE_LOSS_BCE, false, 0, 0}}},
+	 .blocks = {{.count = 2, .loss = AE_LOSS_MAE},
+				{.first = 2, .count = 3, .loss = AE_LOSS_MAE, .grouped = true},
+				{.first = 5, .count = 1, .loss = AE_LOSS_MSE},
+				{.first = 6, .count = 1, .loss = AE_LOSS_BCE}}},
 	{.name = "groups",
 	 .layout = {.n_dense = 8, .n_columns = 5, .n_blocks = 4},
-	 .blocks = {{0, 2, AE_LOSS_MSE, false, 0, 0},
-				{2, 3, AE_LOSS_MSE, true, 0, 0},
-				{5, 2, AE_LOSS_BCE, true, 0, 0},
-				{7, 1, AE_LOSS_BCE, false, 0, 0}}},
+	 .blocks = {{.count = 2, .loss = AE_LOSS_MSE},
+				{.first = 2, .count = 3, .loss = AE_LOSS_MSE, .grouped = true},
+				{.first = 5, .count = 2, .loss = AE_LOSS_BCE, .grouped = true},
+				{.first = 7, .count = 1, .loss = AE_LOSS_BCE}}},
 	{.name = "softmax",
 	 .layout = {.n_categories = 2, .n_levels = 7, .n_columns = 2, .n_blocks = 2},
 	 .blocks = {CATEGORY(0, 3, AE_LOSS_SOFTMAX), CATEGORY(3, 4, AE_LOSS_SOFTMAX)}},
@@ -410,9 +411,9 @@ static const Shape shapes[] = {
 				.n_levels = 5,
 				.n_columns = 7,
 				.n_blocks = 5},
-	 .blocks = {{0, 3, AE_LOSS_MSE, false, 0, 0},
-				{3, 3, AE_LOSS_MSE, true, 0, 0},
-				{6, 1, AE_LOSS_BCE, false, 0, 0},
+	 .blocks = {{.count = 3, .loss = AE_LOSS_MSE},
+				{.first = 3, .count = 3, .loss = AE_LOSS_MSE, .grouped = true},
+				{.first = 6, .count = 1, .loss = AE_LOSS_BCE},
 				CATEGORY(7, 3, AE_LOSS_SOFTMAX),
 				CATEGORY(10, 2, AE_LOSS_SOFTMAX)},
 	 .indicators = {0, 4, 6}},
@@ -423,9 +424,9 @@ static const Shape shapes[] = {
 				.n_levels = 5,
 				.n_columns = 7,
 				.n_blocks = 5},
-	 .blocks = {{0, 3, AE_LOSS_BCE, false, 0, 0},
-				{3, 3, AE_LOSS_BCE, true, 0, 0},
-				{6, 1, AE_LOSS_MSE, false, 0, 0},
+	 .blocks = {{.count = 3, .loss = AE_LOSS_BCE},
+				{.first = 3, .count = 3, .loss = AE_LOSS_BCE, .grouped = true},
+				{.first = 6, .count = 1, .loss = AE_LOSS_MSE},
 				CATEGORY(7, 3, AE_LOSS_ONEHOT),
 				CATEGORY(10, 2, AE_LOSS_ONEHOT)},
 	 .indicators = {1, 3}},
@@ -648,7 +649,7 @@ levels_are_one_hot_inputs(void **state)
 {
 	AeLayout layout = layout_of(&shapes[9]);
 	AeLayout flat = {.n_dense = ae_layout_inputs(&layout), .n_columns = 15, .n_blocks = 1};
-	AeBlock block = {0, 15, AE_LOSS_MSE, false, 0, 0};
+	AeBlock block = {.count = 15, .loss = AE_LOSS_MSE};
 	AeReal params[MAX_PARAMS], one_hot[ROWS * 15] = {0}, h[ROWS * 5];
 	AeReal by_levels[15 * 5], by_inputs[MAX_PARAMS];
 	uint32_t n_numbers = ae_layout_dense_inputs(&layout);

@@ -228,7 +228,8 @@ test_unseen(void **state)
 {
 	const AeReal z[3] = {1, -2, 0.5};
 	const AeReal cell = -1;
-	AeBlock block = {0, 3, AE_LOSS_SOFTMAX, true, 2, 0.25};
+	AeBlock block = {
+		.count = 3, .loss = AE_LOSS_SOFTMAX, .grouped = true, .weight = 2, .unseen = 0.25};
 	AeLayout layout = {
 		.n_categories = 1, .n_levels = 3, .n_columns = 1, .n_blocks = 1, .blocks = &block};
 	const double log_sum = log(exp(1) + exp(-2) + exp(0.5));

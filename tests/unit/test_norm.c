@@ -11,7 +11,7 @@
 
 static const double tolerance = sizeof(AeReal) == 8 ? 1e-12 : 2e-6;
 
-static const AeBlock four = {0, 4, AE_LOSS_MSE, false, 0, 0};
+static const AeBlock four = {.count = 4, .loss = AE_LOSS_MSE};
 
 /* 4-6-2-5-4: two layers that are normalised, of 11 units. */
 static AeNet

@@ -14,9 +14,10 @@ enum
 };
 
 /* Three numbers, an array of two, a category of four levels. */
-static const AeBlock blocks[] = {{0, 3, AE_LOSS_MSE, false, 0, 0},
-								 {3, 2, AE_LOSS_MSE, true, 0, 0},
-								 {5, 4, AE_LOSS_SOFTMAX, true, 1, 1}};
+static const AeBlock blocks[] = {
+	{.count = 3, .loss = AE_LOSS_MSE},
+	{.first = 3, .count = 2, .loss = AE_LOSS_MSE, .grouped = true},
+	{.first = 5, .count = 4, .loss = AE_LOSS_SOFTMAX, .grouped = true, .weight = 1, .unseen = 1}};
 static const uint32_t indicators[] = {1};
 
 static AeNet

@@ -807,11 +807,12 @@ options_out_of_range_are_refused(void **state)
  * Three numbers (the second has an indicator), a group of two, a boolean, a category of three
  * levels and one of four.
  */
-static const AeBlock mixed_blocks[] = {{0, 3, AE_LOSS_MSE, false, 0, 0},
-									   {3, 2, AE_LOSS_MSE, true, 0, 0},
-									   {5, 1, AE_LOSS_BCE, false, 0, 0},
-									   {6, 3, AE_LOSS_SOFTMAX, true, 0.9, 3},
-									   {9, 4, AE_LOSS_SOFTMAX, true, 0.7, 3}};
+static const AeBlock mixed_blocks[] = {
+	{.count = 3, .loss = AE_LOSS_MSE},
+	{.first = 3, .count = 2, .loss = AE_LOSS_MSE, .grouped = true},
+	{.first = 5, .count = 1, .loss = AE_LOSS_BCE},
+	{.first = 6, .count = 3, .loss = AE_LOSS_SOFTMAX, .grouped = true, .weight = 0.9, .unseen = 3},
+	{.first = 9, .count = 4, .loss = AE_LOSS_SOFTMAX, .grouped = true, .weight = 0.7, .unseen = 3}};
 static const uint32_t mixed_indicators[] = {1};
 static const AeLayout mixed_layout = {.n_dense = 6,
 									  .n_indicators = 1,
