@@ -117,15 +117,7 @@ FROM data t, (VALUES ('kl', ae.sparse(kind => 'kl', weight => 0.1)), ('log', ae.
 GROUP BY o.name, m.model ORDER BY o.name;
 
 -- what a sparse code cannot be, said before a row is read
-CREATE FUNCTION refusal(options jsonb) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE message text; hint text;
-BEGIN
-	PERFORM ae.train(t, options) FROM (SELECT *, 1 / (2 - id) AS fails_from_the_second_row_on FROM data OFFSET 0) t;
-	RETURN 'none';
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
-	RETURN SQLSTATE || ': ' || message || CASE WHEN hint <> '' THEN E'\n       ' || hint ELSE '' END;
-END $$;
+\i sql/include/refusal.sql
 SELECT refusal(o) FROM unnest(ARRAY[
 	ae.sparse(weight => 0.1), ae.sparse(target => 0.1), ae.sparse(layers => 'code'), ae.sparse(kind => 'l1', target => 0.1),
 	ae.sparse(kind => 'kl') || ae.options(code_activation => 'relu'),

@@ -51,15 +51,7 @@ SET client_min_messages = notice;
 SELECT ae.train(t, ae.options(columns => '{a,b,c}', code => 2, hidden => '{}', dropout => 0.3, updates => 2, validation => 0)) IS NOT NULL AS model FROM data t;
 SET client_min_messages = warning;
 
-CREATE FUNCTION refusal(options jsonb) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE message text; hint text;
-BEGIN
-	PERFORM ae.train(t, options) FROM (SELECT *, 1 / (2 - id) AS fails_from_the_second_row_on FROM data OFFSET 0) t;
-	RETURN 'none';
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
-	RETURN SQLSTATE || ': ' || message || CASE WHEN hint <> '' THEN E'\n       ' || hint ELSE '' END;
-END $$;
+\i sql/include/refusal.sql
 SELECT refusal(o) FROM unnest(ARRAY[ae.options(tied => true, code => 2, hidden => '{8}', decoder => '{9}'), ae.options(tied => true, code => 2, hidden => '{8}', decoder => '{}'),
 	ae.options(tied => true, hidden => '{8,9}', decoder => '{9,8}'), ae.options(tied => true, null_indicators => true),
 	ae.options(dropout => 0.5, optimizer => 'lbfgs'), ae.options(dropout => 1)]) o;

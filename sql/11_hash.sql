@@ -65,15 +65,7 @@ SELECT ae.encode_bits(m.model, t) FROM data t, (SELECT ae.train(t, ae.options(co
 \echo :LAST_ERROR_SQLSTATE
 
 -- what cannot be, said before a row is read
-CREATE FUNCTION refusal(options jsonb) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE message text; hint text;
-BEGIN
-	PERFORM ae.train(t, options) FROM (SELECT *, 1 / (2 - id) AS fails_from_the_second_row_on FROM data OFFSET 0) t;
-	RETURN 'none';
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
-	RETURN SQLSTATE || ': ' || message || CASE WHEN hint <> '' THEN E'\n       ' || hint ELSE '' END;
-END $$;
+\i sql/include/refusal.sql
 SELECT refusal(o) FROM unnest(ARRAY[ae.hash(8) || ae.options(code => 9), ae.hash(8) || ae.options(code_activation => 'relu'), ae.hash(8) || ae.options(purpose => 'detect'),
 	ae.hash(8) || ae.options(folds => 2), ae.hash(8) || ae.options(quality => 'accurate'), ae.hash(8, 1) || ae.options(optimizer => 'lbfgs'),
 	ae.hash(noise => 2), ae.hash(0), ae.hash(8, -1), ae.hash(8) || ae.sparse(top_k => 9)]) o;

@@ -103,15 +103,7 @@ SELECT (t ->> 'weight_penalty')::float8 AS penalty, (t ->> 'log_posterior')::flo
 FROM (SELECT ae.describe(train('{}')) -> 'training' AS t) s;
 
 -- ---- what neither stands beside, said before a second row is read ----
-CREATE FUNCTION refusal(options jsonb) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE message text; hint text;
-BEGIN
-	PERFORM ae.train(t, options) FROM (SELECT *, 1 / (2 - id) AS fails_from_the_second_row_on FROM data OFFSET 0) t;
-	RETURN 'none';
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
-	RETURN SQLSTATE || ': ' || message || CASE WHEN hint <> '' THEN E'\n       ' || hint ELSE '' END;
-END $$;
+\i sql/include/refusal.sql
 SELECT refusal(o || ae.contract()) FROM unnest(ARRAY[
 	ae.options(code_activation => 'relu'), ae.options(code => 2, activation => 'leaky_relu'), ae.options(activation => 'selu'),
 	ae.options(hidden => '{9,8}', activation => 'relu', code_activation => 'tanh'), ae.options(code => 2, tied => true, decoder => '{9}', activation => 'relu'),

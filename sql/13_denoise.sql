@@ -61,15 +61,7 @@ SELECT kind, level, ae.summary(ae.train(t, base(ae.denoise(kind, level) || '{"co
 FROM data t, (VALUES ('salt_pepper', 0.1), ('swap', 0.1), ('swap', 0)) k(kind, level) GROUP BY kind, level ORDER BY kind, level;
 
 -- what contradicts itself, said before a row is read
-CREATE FUNCTION refusal(options jsonb) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE message text; hint text;
-BEGIN
-	PERFORM ae.train(t, options) FROM (SELECT *, 1 / (2 - id) AS fails_from_the_second_row_on FROM data OFFSET 0) t;
-	RETURN 'none';
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
-	RETURN SQLSTATE || ': ' || message || CASE WHEN hint <> '' THEN E'\n       ' || hint ELSE '' END;
-END $$;
+\i sql/include/refusal.sql
 SELECT refusal(o) FROM unnest(ARRAY[
 	ae.denoise(level => 0.1), ae.denoise(emphasis => 0.1), ae.denoise('pepper'), ae.denoise('swap', -0.1), ae.denoise('swap', emphasis => 1.1),
 	ae.denoise('gaussian') || ae.options(noise => 0.1), ae.denoise('masking') || ae.options(masking => 0.1), ae.denoise('gaussian', emphasis => 0.5),

@@ -47,19 +47,7 @@ SELECT ae.train(t, ae.options(columns => '{a,b,c}', code => 2, hidden => '{}', u
 SELECT ae.train(t, ae.options(exclude => '{id}', updates => 1) || ae.pretrain()) IS NOT NULL AS crossed FROM data t;
 SET client_min_messages = warning;
 
-CREATE FUNCTION refusal(options jsonb, init bytea DEFAULT NULL) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE message text; hint text;
-BEGIN
-	IF init IS NULL THEN
-		PERFORM ae.train(t, options) FROM (SELECT *, 1 / (2 - id) AS fails_from_the_second_row_on FROM data OFFSET 0) t;
-	ELSE
-		PERFORM ae.train(t, options, init) FROM (SELECT *, 1 / (2 - id) AS fails_from_the_second_row_on FROM data OFFSET 0) t;
-	END IF;
-	RETURN 'none';
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
-	RETURN SQLSTATE || ': ' || message || CASE WHEN hint <> '' THEN E'\n       ' || hint ELSE '' END;
-END $$;
+\i sql/include/refusal.sql
 SELECT refusal(o) FROM unnest(ARRAY['{"pretrain_updates": 3}', ae.pretrain('both'), ae.pretrain(updates => 0), ae.pretrain() || ae.options(code => 2, hidden => '{8,5}', decoder => '{8,5}'),
 	ae.pretrain() || ae.options(code => 2, hidden => '{8}', decoder => '{}'), ae.pretrain() || ae.options(hidden => '{8,9,4}', decoder => '{8,9}'),
 	ae.pretrain('denoising') || ae.options(optimizer => 'lbfgs')]) o;

@@ -47,19 +47,7 @@ SELECT avg(ae.reconstruction_error(m.model, t)) = avg(ae.reconstruction_error(n.
 FROM data t, (SELECT ae.train(t, base('{"hidden": [], "batch_norm": true}')) AS model FROM data t) m, (SELECT ae.train(t, base('{"hidden": []}')) AS model FROM data t) n;
 SET client_min_messages = warning;
 
-CREATE FUNCTION refusal(options jsonb, init bytea DEFAULT NULL) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE message text; hint text;
-BEGIN
-	IF init IS NULL THEN
-		PERFORM ae.train(t, options) FROM (SELECT *, 1 / (2 - id) AS fails_from_the_second_row_on FROM data OFFSET 0) t;
-	ELSE
-		PERFORM ae.train(t, options, init) FROM (SELECT *, 1 / (2 - id) AS fails_from_the_second_row_on FROM data OFFSET 0) t;
-	END IF;
-	RETURN 'none';
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
-	RETURN SQLSTATE || ': ' || message || CASE WHEN hint <> '' THEN E'\n       ' || hint ELSE '' END;
-END $$;
+\i sql/include/refusal.sql
 SELECT refusal(ae.options(batch_norm => true) || o) FROM unnest(ARRAY[ae.options(tied => true), ae.options(optimizer => 'lbfgs'), ae.contract(0.1), ae.pretrain(),
 	ae.options(batch_size => 1), '{"batch_norm": 1}']) o;
 SELECT refusal(ae.options(batch_norm => true), model) FROM models WHERE norm;
