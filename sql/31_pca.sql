@@ -1,5 +1,8 @@
 -- Principal components in closed form: optimizer => 'pca'; what does not fit beside it; ae.summary's comparison.
 \set VERBOSITY terse
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS ae;
+RESET client_min_messages;
 SET ae.progress = off;
 CREATE TEMP TABLE p AS
 SELECT i AS id, 3 * sin(i) + 1 AS a, 2 * sin(i) + cos(i * 1.7) AS b, cos(i * 1.7) - sin(i * 0.3) AS c, i % 5 AS d,

@@ -1,5 +1,8 @@
 -- Proves: verdicts on rows move the scores of rows like them, and of no others; what was confirmed
 -- teaches nothing; bad feedback is refused.
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS ae;
+RESET client_min_messages;
 SET ae.progress = off;
 CREATE FUNCTION pg_temp.noise(i int, k int) RETURNS float8 LANGUAGE sql IMMUTABLE AS
 	$$ SELECT hashint8(i * 100 + k) / 2147483648.0::float8 $$;

@@ -1,5 +1,8 @@
 -- ae.neighbours: codes that keep neighbours; what it does to them, and what it is not for.
 \set VERBOSITY terse
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS ae;
+RESET client_min_messages;
 SET ae.progress = off;
 -- a roll of two dimensions in six, and a third column of noise that carries most of the variance
 CREATE TEMP TABLE roll AS

@@ -1,5 +1,8 @@
 -- skip: a linear path beside the layers, which begins as the principal components.
 \set VERBOSITY terse
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS ae;
+RESET client_min_messages;
 SET ae.progress = off;
 CREATE TEMP TABLE s AS
 SELECT sin(i) AS a, cos(i * 1.3) AS b, sin(i) * cos(i * 1.3) AS c, i % 7 AS d, (i * i) % 11 AS e, sin(i * 0.7) AS f, chr(97 + i % 3) AS g, i % 2 = 0 AS h

@@ -1,5 +1,8 @@
 -- Proves that a NULL where training had none, or hardly any, makes no healthy row an anomaly and hides
 -- no anomaly, that explanations name it, and that what calibrates is a fair sample of the rows.
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS ae;
+RESET client_min_messages;
 SET ae.progress = off;
 SELECT setseed(0.3);
 -- load drives three columns; of code, name and serial number each tells the others
