@@ -5,7 +5,7 @@
  *   pg_codec.c     creates a codec, for a model or for a training
  *   pg_schema.c    builds the schema of a training from its first rows
  *   pg_compile.c   compiles the codec for a row type
- *   pg_json.c      takes rows of jsonb apart
+ *   pg_json_row.c  takes rows of jsonb apart
  *   pg_read.c      rows to values
  *   pg_form.c      values to rows, and to texts
  *   pg_record.c    values to the records of a training, and back
@@ -155,7 +155,7 @@ extern void pgae_codec_take_weight(PgaeCodec *codec, char *name);
 extern uint32 pgae_source_at(const PgaeCodec *codec, uint32 column);
 extern double pgae_fold_level(const PgaeSource *source, unsigned fold, double number);
 
-/* ---- pg_json.c ---- */
+/* ---- pg_json_row.c ---- */
 
 /*
  * Takes a row of jsonb apart into the plan's values and nulls, one per source, of the types that

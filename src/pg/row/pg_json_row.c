@@ -1,5 +1,5 @@
 /*
- * pg_json.c: takes rows of jsonb apart: an object has the columns by name, an array is the row of
+ * pg_json_row.c: takes rows of jsonb apart: an object has the columns by name, an array is the row of
  * a model of arrays.
  *
  * What an object holds becomes what a row of the model's kinds would hold: double precision, or
