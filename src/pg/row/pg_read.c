@@ -202,22 +202,6 @@ pgae_codec_seen(const PgaeCodec *codec, uint32 column)
 	return &codec->seen[column];
 }
 
-/* Element i of an array. */
-static Datum
-array_element(const PgaePart *part, Datum datum, uint32 i)
-{
-	ArrayType *array = pgae_part_array(part, datum);
-	Datum *elements;
-	bool *nulls, by_value;
-	int16 len;
-	char align;
-	int n;
-
-	get_typlenbyvalalign(part->element_type, &len, &by_value, &align);
-	deconstruct_array(array, part->element_type, len, by_value, align, &elements, &nulls, &n);
-	return elements[i];
-}
-
 bool
 pgae_codec_overflows(PgaeCodec *codec, Datum row, uint32 column)
 {
@@ -239,7 +223,13 @@ pgae_codec_overflows(PgaeCodec *codec, Datum row, uint32 column)
 	if ((part->conv == PGAE_CONV_ARRAY ? part->element : part->conv) != PGAE_CONV_NUMERIC)
 		return false;
 	if (part->conv == PGAE_CONV_ARRAY)
-		datum = array_element(part, datum, i);
+	{
+		Datum *elements;
+		bool *nulls;
+
+		pgae_part_elements(&elements, &nulls, part, pgae_part_array(part, datum));
+		datum = elements[i];
+	}
 	/* Infinity and NaN have no digits */
 	text = DatumGetCString(DirectFunctionCall1(numeric_out, datum));
 	return strpbrk(text, "0123456789") != NULL;

@@ -592,6 +592,19 @@ element_error_context(void *arg)
 	errcontext("element [%d]", *(int *) arg);
 }
 
+int
+pgae_part_elements(Datum **elements, bool **nulls, const PgaePart *part, ArrayType *array)
+{
+	int16 len;
+	bool by_value;
+	char align;
+	int n;
+
+	get_typlenbyvalalign(part->element_type, &len, &by_value, &align);
+	deconstruct_array(array, part->element_type, len, by_value, align, elements, nulls, &n);
+	return n;
+}
+
 /* An element of an array; its domain, if it has one, is checked. */
 static Datum
 element_datum(PgaePart *part, double value)
@@ -618,7 +631,7 @@ merge_elements(PgaePart *part, ArrayType *own, const double *values, const bool 
 
 	get_typlenbyvalalign(part->element_type, &len, &by_value, &align);
 	if (own)
-		deconstruct_array(own, part->element_type, len, by_value, align, &elements, &is_null, &n);
+		n = pgae_part_elements(&elements, &is_null, part, own);
 	else
 	{
 		elements = palloc0(sizeof(Datum) * n);

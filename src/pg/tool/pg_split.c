@@ -153,15 +153,12 @@ hash_elements(uint64 hash, const PgaePart *part, Datum datum)
 {
 	ArrayType *array = pgae_part_array(part, datum);
 	Datum *elements;
-	bool *nulls, by_value;
-	int16 len;
-	char align;
+	bool *nulls;
 	int n;
 
 	if (array == NULL)
 		return ae_hash_word(hash, AE_HASH_MISSING);
-	get_typlenbyvalalign(part->element_type, &len, &by_value, &align);
-	deconstruct_array(array, part->element_type, len, by_value, align, &elements, &nulls, &n);
+	n = pgae_part_elements(&elements, &nulls, part, array);
 	hash = ae_hash_word(hash, (uint64) n);
 	for (int i = 0; i < n; i++)
 		hash =
