@@ -449,7 +449,7 @@ block_rows(AeReal *d, const AeReal *outputs, const AeCells *cells, uint32_t b, d
 	AeExtent extent = {cells->n_rows, block->count, ae_layout_outputs(layout),
 					   ae_layout_cells(layout)};
 	const AeReal *r = outputs + block->first, *x = cells->at + block_cell(layout, b);
-	double weight = block->grouped ? 1.0 / block->count : 1.0;
+	double weight = ae_block_share(block);
 	double sum = 0.0;
 
 	d = d ? d + block->first : NULL;

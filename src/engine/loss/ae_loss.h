@@ -75,6 +75,13 @@ typedef struct AeBlock
 	uint32_t tag;  /* wide category: the cell of its tag; else 0 */
 } AeBlock;
 
+/* The weight of one output of a dense block: the outputs of a grouped column share one. */
+static inline double
+ae_block_share(const AeBlock *block)
+{
+	return block->grouped ? 1.0 / block->count : 1.0;
+}
+
 typedef struct AeLayout
 {
 	uint32_t n_dense;

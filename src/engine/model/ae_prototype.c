@@ -83,7 +83,7 @@ ae_distance_init(AeDistance *distance, const AePrototypes *prototypes, const AeL
 		const AeBlock *block = &layout->blocks[b];
 
 		for (uint32_t j = block->first; j < block->first + block->count; j++)
-			distance->root[j] = (AeReal) (block->grouped ? sqrt(1.0 / block->count) : 1.0);
+			distance->root[j] = (AeReal) sqrt(ae_block_share(block));
 	}
 	memset(distance->zero, 0, n_dense * sizeof(AeReal));
 	for (size_t k = 0; k < n; k++)

@@ -54,7 +54,7 @@ ae_verdict_square(const AeReal *x, const AeReal *y, const AeLayout *layout, doub
 	for (uint32_t b = 0; b < layout->n_blocks && sum <= most; b++)
 	{
 		const AeBlock *block = &layout->blocks[b];
-		double share = block->grouped ? 1.0 / block->count : 1.0;
+		double share = ae_block_share(block);
 
 		if (ae_loss_is_category(block->loss))
 		{

@@ -50,7 +50,7 @@ ae_recall_begin(AeRecall *recall, const AeLayout *layout, const AeKernels *kerne
 	for (uint32_t b = 0; b < layout->n_blocks - layout->n_categories; b++)
 	{
 		const AeBlock *block = &layout->blocks[b];
-		double part = block->grouped ? 1.0 / block->count : 1;
+		double part = ae_block_share(block);
 
 		for (uint32_t j = block->first; j < block->first + block->count; j++)
 		{

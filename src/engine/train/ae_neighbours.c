@@ -104,7 +104,7 @@ set_weights(Neighbours *s, const AeLayout *layout)
 	{
 		const AeBlock *block = &layout->blocks[b];
 		bool category = ae_loss_is_category(block->loss);
-		double part = block->grouped ? 1.0 / block->count : 1;
+		double part = ae_block_share(block);
 
 		for (uint32_t j = block->first; j < block->first + block->count; j++)
 		{

@@ -97,7 +97,7 @@ set_scale(double *scale, const AeLayout *layout)
 	{
 		const AeBlock *block = &layout->blocks[b];
 		bool category = ae_loss_is_category(block->loss);
-		double weight = category ? block->weight : block->grouped ? 1.0 / block->count : 1;
+		double weight = category ? block->weight : ae_block_share(block);
 		double *at = scale + block->first + (category ? layout->n_indicators : 0);
 
 		for (uint32_t j = 0; j < block->count; j++)
