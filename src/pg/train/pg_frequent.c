@@ -19,12 +19,12 @@ end_run(PgaeFrequent *found, uint64 key, uint64 length, uint64 copies, uint64 le
 
 /*
  * Equal rows follow one another in a store.  Of a row that calibrates the others alone decide, as
- * they would if it came anew: less = 1.  Returns how many different rows there are.
+ * they would if it came anew: less = 1.
  */
-static uint64
+static void
 find(PgaeFrequent *found, const PgaeJob *job, PgaeStore *store, uint64 less)
 {
-	uint64 key = 0, length = 0, copies = 0, n_different = 0;
+	uint64 key = 0, length = 0, copies = 0;
 	size_t of = pgae_store_count(store), n_picked = Min(of, PGAE_MAX_UNSEEN_SCORES);
 	size_t n = 0, k = 0;
 	const char *record;
@@ -42,7 +42,6 @@ find(PgaeFrequent *found, const PgaeJob *job, PgaeStore *store, uint64 less)
 			end_run(found, key, length, copies, less, pgae_job_all_rows(job));
 			length = copies = 0;
 		}
-		n_different += length == 0;
 		key = next;
 		length++;
 		if (k < n_picked && n == pgae_spread(k, n_picked, of))
@@ -52,7 +51,6 @@ find(PgaeFrequent *found, const PgaeJob *job, PgaeStore *store, uint64 less)
 		}
 	}
 	end_run(found, key, length, copies, less, pgae_job_all_rows(job));
-	return n_different;
 }
 
 static bool
@@ -81,11 +79,11 @@ keep_records(PgaeJob *job)
 	}
 }
 
-/* A filter of all rows, n of which are different. */
+/* A filter of all rows. */
 static AeFilter
-filter_rows(const PgaeJob *job, uint64 n_different)
+filter_rows(const PgaeJob *job)
 {
-	AeFilter filter = ae_filter_for(n_different);
+	AeFilter filter = ae_filter_for(job->n_different);
 	const char *record;
 	size_t n = 0;
 
@@ -106,17 +104,16 @@ void
 pgae_job_know_rows(PgaeJob *job)
 {
 	AeFrequent *known = &job->models[0].frequent;
-	uint64 n_different;
 
 	/* with a target, equal rows do not follow one another, and keys are not of the row alone */
 	if (job->unseen == NULL || job->models[0].schema.has_target)
 		return;
-	n_different = find(&job->frequent, job, job->store, 0);
+	find(&job->frequent, job, job->store, 0);
 	keep_records(job);
 	known->n = job->frequent.n;
 	known->keys = job->frequent.keys;
 	if (job->init[0] == NULL)
-		job->models[0].filter = filter_rows(job, n_different);
+		job->models[0].filter = filter_rows(job);
 }
 
 size_t

@@ -24,7 +24,6 @@ typedef struct Measures
 {
 	AeStatistics *statistics; /* one per column */
 	uint64 **counts;          /* of a category: rows by number of the level; else NULL */
-	size_t n_different;       /* rows, equal ones counting once */
 	size_t sample_rows;       /* first rows whose values are kept where a scaling needs them */
 	AeMoments target;         /* of its values; of a category n alone: rows with a label */
 	uint64 *target_counts;    /* as counts */
@@ -53,7 +52,6 @@ begin_measures(Measures *measures, const PgaeJob *job)
 	const AeSchema *schema = &job->model->schema;
 	uint32_t n_sampled = 0;
 
-	measures->n_different = 0;
 	measures->statistics = palloc0(schema->n_columns * sizeof(AeStatistics));
 	measures->counts = palloc0(schema->n_columns * sizeof(uint64 *));
 	for (uint32_t c = 0; c < schema->n_columns; c++)
@@ -155,7 +153,7 @@ measure_columns(Measures *measures, PgaeJob *job)
 		}
 		if (schema->has_target)
 			measure_target(measures, row);
-		measures->n_different += n == 0 || key != pgae_store_key(record);
+		job->n_different += n == 0 || key != pgae_store_key(record);
 		key = pgae_store_key(record);
 		n++;
 	}
@@ -372,7 +370,6 @@ pgae_job_fit_columns(PgaeJob *job)
 	AeSchema *schema = &model->schema;
 	AeBlock *blocks;
 	uint32_t *indicators;
-	size_t n_different = job->n_rows;
 	AeError error;
 
 	*schema = job->init[0] ? job->init[0]->schema : *pgae_codec_schema(job->codec);
@@ -386,7 +383,6 @@ pgae_job_fit_columns(PgaeJob *job)
 			   schema->n_columns * sizeof(AeColumn));
 		begin_measures(&measures, job);
 		measure_columns(&measures, job);
-		n_different = measures.n_different;
 		choose_levels(job, &measures);
 		pgae_raise_unless_ok(ae_scaler_fit(schema, measures.statistics, &error), &error, schema);
 		if (schema->n_varying == 0)
@@ -403,6 +399,7 @@ pgae_job_fit_columns(PgaeJob *job)
 	}
 	else
 	{
+		job->n_different = job->n_rows;
 		/* the rows of this training decide what unseen values cost */
 		schema->columns = palloc(schema->n_columns * sizeof(AeColumn));
 		memcpy(schema->columns, job->init[0]->schema.columns, schema->n_columns * sizeof(AeColumn));
@@ -412,7 +409,7 @@ pgae_job_fit_columns(PgaeJob *job)
 			count_labels(job);
 	}
 	pgae_options_resolve(model, job->options, job->init[0], job->n_rows, pgae_job_other_rows(job),
-						 n_different);
+						 job->n_different);
 	if (job->number == 0 && pgae_voice_may(job->voice, PGAE_NOTICE_OPTIONS))
 		pgae_options_notice(model, job->options, job->init[0]);
 	check_loss_range(model);

@@ -59,7 +59,9 @@ typedef struct PgaeJob
 	uint32 n_networks;
 	/* what comes out */
 	size_t n_rows;
-	AeModel *models;       /* n_members */
+	size_t
+		n_different; /* rows, equal ones counting once; n_rows where training continues a model */
+	AeModel *models; /* n_members */
 	PgaeFrequent frequent; /* of the rows trained on */
 	double *scores;        /* raw scores of the rows that calibrate, the mean of the members' */
 	size_t n_scores;
