@@ -109,23 +109,32 @@ tally_target(AeTargetTally *tally, AeScorer *scorer, const AeReal *codes, const 
 	pfree(measure.scratch);
 }
 
-/* The terms of n rows in the scorer, whose codes it has just given. */
-static void
-fill_terms(AeTerms *terms, AeScorer *scorer, const AeReal *codes, size_t n)
+/* What is known of the rows that calibrate and, behind them, of frequent rows of training. */
+typedef struct Scored
 {
+	AeTerms *terms;  /* under the member at hand; distances are 0 without prototypes */
+	double *factors; /* what verdicts multiply raw scores by; NULL: there are no verdicts */
+} Scored;
+
+/* Fills in n rows of the scorer, whose codes it has just returned, from row `first` on. */
+static void
+fill_scored(Scored *scored, size_t first, AeScorer *scorer, const AeReal *codes, size_t n)
+{
+	AeTerms *terms = scored->terms + first;
 	double errors[PGAE_SCORE_BATCH];
 
 	ae_scorer_errors(errors, scorer, ae_scorer_decode(scorer, codes, n), n);
 	for (size_t i = 0; i < n; i++)
+	{
 		terms[i] = ae_scorer_terms(scorer, i, errors[i]);
+		if (scored->factors)
+			scored->factors[first + i] = ae_members_judge(scorer, i, true);
+	}
 }
 
-/*
- * Terms of the rows that calibrate and, behind them, of frequent rows of training; distances 0
- * without prototypes.  Codes, and the target.
- */
+/* Passes the rows that calibrate through one member; also measures its codes and its target. */
 static void
-score_sample(PgaeJob *job, AeTerms *terms)
+score_sample(PgaeJob *job, Scored *scored)
 {
 	AeModel *model = job->model;
 	PgaeSample sample = pgae_sample_begin(job);
@@ -153,14 +162,14 @@ score_sample(PgaeJob *job, AeTerms *terms)
 			ae_code_tally_spread(&tally, codes, scorer->spread, count);
 		if (labels)
 			tally_target(&target, scorer, codes, labels, count);
-		fill_terms(terms + first, scorer, codes, count);
+		fill_scored(scored, first, scorer, codes, count);
 	}
 	for (uint32 i = 0; i < job->frequent.n; i++)
 	{
 		const PgaeRow *row = pgae_codec_unpack(job->codec, job->frequent.records[i]);
 
 		ae_scorer_take(scorer, 0, row->values, row->missing);
-		fill_terms(terms + sample.n + i, scorer, ae_scorer_encode(scorer, 1), 1);
+		fill_scored(scored, sample.n + i, scorer, ae_scorer_encode(scorer, 1), 1);
 	}
 	ae_code_tally_keep(model, &tally);
 	model->target_loss = pgae_finite_or_nan(ae_target_mean_loss(&target));
@@ -169,37 +178,12 @@ score_sample(PgaeJob *job, AeTerms *terms)
 	pfree(ranges);
 }
 
-/* What verdicts make of the raw scores: of the sample and, behind it, of frequent rows. */
-static void
-judge_scores(PgaeJob *job)
+/* Room for n numbers or structs of that size. */
+static void *
+make_room(size_t n, size_t size)
 {
-	PgaeSample sample = pgae_sample_begin(job);
-	PgaePanel *panel;
-	AeScorer *scorer;
-	AeReal *labels;
-
-	if (ae_verdicts_count(&job->models[0].verdicts) == 0)
-		return;
-	panel = pgae_panel_make(job->models, 1, PGAE_SCORE_BATCH);
-	scorer = &panel->scorer;
-	labels = job->rows.has_target ? palloc(scorer->batch * sizeof(AeReal)) : NULL;
-	for (size_t first = 0; first < sample.n; first += scorer->batch)
-	{
-		size_t count = Min(scorer->batch, sample.n - first);
-
-		pgae_report_step(job->report, "calibrating", first, sample.n);
-		pgae_sample_next(job, &sample, scorer, labels, first, count);
-		for (size_t i = 0; i < count; i++)
-			job->scores[first + i] *= ae_members_judge(scorer, i, true);
-	}
-	for (uint32 i = 0; i < job->frequent.n; i++)
-	{
-		const PgaeRow *row = pgae_codec_unpack(job->codec, job->frequent.records[i]);
-
-		ae_scorer_take(scorer, 0, row->values, row->missing);
-		job->scores[sample.n + i] *= ae_members_judge(scorer, 0, true);
-	}
-	pgae_panel_free(panel);
+	return MemoryContextAllocExtended(CurrentMemoryContext, Max(n, 1) * size,
+									  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 }
 
 void
@@ -208,22 +192,28 @@ pgae_job_score_rows(PgaeJob *job)
 	bool normed = job->unseen || job->n_members > 1 || job->models[0].prototypes.n > 0;
 	PgaeSample sample = pgae_sample_begin(job);
 	size_t n = sample.n + job->frequent.n;
-	AeTerms *terms = MemoryContextAllocHuge(CurrentMemoryContext, Max(n, 1) * sizeof(AeTerms));
+	Scored scored = {.terms = make_room(n, sizeof(AeTerms))};
+	double *factors = NULL;
 
-	job->scores = MemoryContextAllocExtended(CurrentMemoryContext, Max(n, 1) * sizeof(double),
-											 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	if (ae_verdicts_count(&job->models[0].verdicts) > 0)
+		factors = make_room(n, sizeof(double));
+	job->scores = make_room(n, sizeof(double));
 	price_unseen(job);
 	for (job->member = 0; job->member < job->n_members; job->member++)
 	{
 		job->model = &job->models[job->member];
 		pgae_job_set_where(job);
-		score_sample(job, terms);
-		ae_calibrate_norms(job->model, terms, sample.n, normed);
-		ae_calibrate_add(job->scores, job->model, terms, n, job->n_members);
+		scored.factors = job->member == 0 ? factors : NULL; /* the first member has the verdicts */
+		score_sample(job, &scored);
+		ae_calibrate_norms(job->model, scored.terms, sample.n, normed);
+		ae_calibrate_add(job->scores, job->model, scored.terms, n, job->n_members);
 	}
-	pfree(terms);
+	for (size_t i = 0; factors && i < n; i++)
+		job->scores[i] *= factors[i];
+	pfree(scored.terms);
+	if (factors)
+		pfree(factors);
 	job->model = &job->models[0];
-	judge_scores(job);
 	job->n_scores = job->unseen ? pgae_job_weigh_frequent(job, sample.n) : sample.n;
 	job->scores_unseen = sample.unseen;
 }
