@@ -117,51 +117,53 @@ mean_density(double *mean, FunctionCallInfo fcinfo, const Ask *ask)
 	return true;
 }
 
+/* 55000 for a joint density that is not there. */
+static void
+refuse_without_prior(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("the penalty of the model is not a prior of its code"),
+			 errhint("Train it with ae.sparse('l1') or ae.sparse('student_t') on the code; of "
+					 "student_t the weight must exceed 0.5 divided by the number of columns.")));
+}
+
+static Datum
+density_call(FunctionCallInfo fcinfo, const Ask *ask)
+{
+	double mean;
+
+	if (!mean_density(&mean, fcinfo, ask))
+		PG_RETURN_NULL();
+	if (ask->density == ae_density_joint && isnan(mean))
+		refuse_without_prior();
+	PG_RETURN_FLOAT8(mean);
+}
+
 /* log_likelihood(model, row, own_units): log p(x | h), h the code of the row. */
 Datum
 pg_ae_log_likelihood(PG_FUNCTION_ARGS)
 {
-	const Ask ask = {.density = ae_density_given_code, .units = PG_GETARG_BOOL(2)};
-	double mean;
-
-	if (!mean_density(&mean, fcinfo, &ask))
-		PG_RETURN_NULL();
-	PG_RETURN_FLOAT8(mean);
+	return density_call(fcinfo,
+						&(Ask){.density = ae_density_given_code, .units = PG_GETARG_BOOL(2)});
 }
 
 /* log_joint(model, row, own_units): log p(h) + log p(x | h). */
 Datum
 pg_ae_log_joint(PG_FUNCTION_ARGS)
 {
-	const Ask ask = {.density = ae_density_joint, .units = PG_GETARG_BOOL(2)};
-	double mean;
-
-	if (!mean_density(&mean, fcinfo, &ask))
-		PG_RETURN_NULL();
-	if (isnan(mean))
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("the penalty of the model is no prior of its code"),
-			 errhint("Train it with ae.sparse('l1') or ae.sparse('student_t') on the code; of "
-					 "student_t the weight must exceed 0.5 divided by the number of columns.")));
-	PG_RETURN_FLOAT8(mean);
+	return density_call(fcinfo, &(Ask){.density = ae_density_joint, .units = PG_GETARG_BOOL(2)});
 }
 
-/* What is estimated by draws: f(model, row, samples, seed, own_units). */
+/* What is estimated from samples: f(model, row, samples, seed, own_units). */
 static Datum
 estimate(FunctionCallInfo fcinfo,
 		 double (*density)(AeScorer *scorer, uint32_t n, uint64_t seed, AeReal *scratch))
 {
-	const Ask ask = {.estimate = density,
-					 .samples = PG_GETARG_INT32(2),
-					 .seed = PG_GETARG_INT64(3),
-					 .units = PG_GETARG_BOOL(4)};
-	double mean;
-
-	if (!mean_density(&mean, fcinfo, &ask))
-		PG_RETURN_NULL();
-	PG_RETURN_FLOAT8(mean);
+	return density_call(fcinfo, &(Ask){.estimate = density,
+									   .samples = PG_GETARG_INT32(2),
+									   .seed = PG_GETARG_INT64(3),
+									   .units = PG_GETARG_BOOL(4)});
 }
 
 /* log_likelihood(model, row, samples, seed, own_units): log p(x). */
