@@ -36,7 +36,8 @@ my %run = (
 );
 my $LOGS = 'tmp_check/log';
 my $MAKE = $ENV{MAKE} || 'make';
-my $JOBS = '-j' . (qx(nproc 2>/dev/null) || 2) =~ s/\s//gr;
+my $PROCESSORS = (qx(nproc 2>/dev/null) || 2) =~ s/\s//gr;
+my $JOBS = "-j$PROCESSORS";
 my $SECONDS_UNIT = 600;    # that one test program may take
 my ($passed, $failed, $skipped) = (0, 0, 0);
 my ($only, $private_dir, $cluster);
@@ -204,21 +205,56 @@ sub run_unit
 	@binaries = grep { chosen($_) } @binaries;
 	my (undef, $text) = logged('unit-build', $MAKE, '--no-print-directory', '-k', $JOBS, @binaries);
 
-	for my $binary (@binaries)
+	# A file left by an earlier build is not this build's.
+	my %stale = map { $_ => 1 } built(@binaries) ? () : grep { !built($_) } @binaries;
+	for my $binary (sort keys %stale)
 	{
-		my $name = $binary =~ s,^tmp_check/,,r;
-
-		# A file left by an earlier build is not this build's.
-		if (system("$MAKE -q $binary >/dev/null 2>&1") != 0)
-		{
-			report(0, $name, "does not build, see $LOGS/unit-build.log:\n"
-				  . tail(join("\n", grep { /\berror:|undefined reference|\*\*\*/ } split /\n/, $text), 15));
-			next;
-		}
-		my ($rc, $output) = logged($name =~ s,/,-,gr, 'timeout', $SECONDS_UNIT, $binary);
-		report($rc == 0, $name, "exit status $rc\n"
-			  . tail(join("\n", grep { !/^\[ (?:RUN     |      OK) \]/ } split /\n/, $output), 40));
+		report(0, unit_name($binary), "does not build, see $LOGS/unit-build.log:\n"
+			  . tail(join("\n", grep { /\berror:|undefined reference|\*\*\*/ } split /\n/, $text), 15));
 	}
+	run_unit_programs(grep { !$stale{$_} } @binaries);
+}
+
+sub built
+{
+	return system("$MAKE -q @_ >/dev/null 2>&1") == 0;
+}
+
+sub unit_name
+{
+	return $_[0] =~ s,^tmp_check/,,r;
+}
+
+sub unit_log
+{
+	return "$LOGS/" . unit_name($_[0]) =~ s,/,-,gr . '.log';
+}
+
+# Runs unit tests, as many at once as there are processors, and reports each when it ends.
+sub run_unit_programs
+{
+	my %running;
+
+	for my $binary (@_, (undef) x $PROCESSORS)
+	{
+		report_unit(\%running)
+		  if keys %running && (!defined $binary || keys %running >= $PROCESSORS);
+		next unless defined $binary;
+		unlink unit_log($binary);
+		$running{ AeCluster::start_logged(unit_log($binary), 'timeout', $SECONDS_UNIT, $binary) } =
+		  $binary;
+	}
+}
+
+# Waits for one of the programs that are running.
+sub report_unit
+{
+	my ($running) = @_;
+	my $binary = delete $running->{ wait() };
+	my $status = AeCluster::exit_status($?);
+
+	report($status == 0, unit_name($binary), "exit status $status\n"
+		  . tail(join("\n", grep { !/^\[ (?:RUN     |      OK) \]/ } split /\n/, AeCluster::slurp(unit_log($binary))), 40));
 }
 
 sub run_fuzz

@@ -70,18 +70,29 @@ sub sanitizers
 # Runs a command with its output in a file (appended); returns the exit status.
 sub run_logged
 {
+	waitpid(start_logged(@_), 0);
+	return exit_status($?);
+}
+
+# Starts a command with a log of its own; returns its process.
+sub start_logged
+{
 	my ($log, @command) = @_;
 	my $pid = fork() // die "fork: $!\n";
 
-	if ($pid == 0)
-	{
-		open(STDIN, '<', '/dev/null');
-		open(STDOUT, '>>', $log) or die "$log: $!\n";
-		open(STDERR, '>&', \*STDOUT);
-		exec { $command[0] } @command or die "$command[0]: $!\n";
-	}
-	waitpid($pid, 0);
-	return $? & 127 ? 128 + ($? & 127) : $? >> 8;
+	return $pid if $pid;
+	open(STDIN, '<', '/dev/null');
+	open(STDOUT, '>>', $log) or die "$log: $!\n";
+	open(STDERR, '>&', \*STDOUT);
+	exec { $command[0] } @command or die "$command[0]: $!\n";
+}
+
+# Of what waitpid left in $?: as a shell has it.
+sub exit_status
+{
+	my ($status) = @_;
+
+	return $status & 127 ? 128 + ($status & 127) : $status >> 8;
 }
 
 sub slurp

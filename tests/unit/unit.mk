@@ -3,7 +3,7 @@
 #   float            the product's scalar
 #   double           the same sources with AE_DOUBLE: gradients to 1e-6 and better
 #   float-sanitize   AddressSanitizer and UndefinedBehaviorSanitizer
-#   double-sanitize
+#   double-sanitize  only of what is built in double alone: the others run sanitized in float
 #
 # A file that says, in its first five lines, "build: float" or "build: double" in a comment is
 # built that way only.  Other .c files here are helpers, linked into every test.
@@ -26,7 +26,7 @@ UNIT_CFLAGS_double-sanitize = -DAE_DOUBLE $(UNIT_ASAN)
 unit_only = $(if $(UNIT_TESTS),$(shell awk 'FNR <= 5 && /build: $(1)/ { print FILENAME }' $(UNIT_TESTS)))
 UNIT_TESTS_double := $(filter-out $(call unit_only,float),$(UNIT_TESTS))
 UNIT_TESTS_float := $(filter-out $(call unit_only,double),$(UNIT_TESTS))
-UNIT_TESTS_double-sanitize := $(UNIT_TESTS_double)
+UNIT_TESTS_double-sanitize := $(call unit_only,double)
 UNIT_TESTS_float-sanitize := $(UNIT_TESTS_float)
 
 # $(call unit_rules,build)
