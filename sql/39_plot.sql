@@ -33,6 +33,10 @@ SELECT ae.plot_scores(m, 'SELECT * FROM plot_rows LIMIT 0') ~ 'no row has a fini
 	   ae.plot_scores(m, $$SELECT * FROM plot_rows UNION ALL SELECT 'NaN', 1, 1$$) ~ '2001 rows, .* 1 of infinite score, not drawn' AS some_nan,
 	   ae.plot_scores(m, $$SELECT a, b, c FROM plot_rows WHERE c = 9$$, 0.1) ~ '5 flagged \(100 %\)' AS all_flagged
 FROM plot_models WHERE kind = 'one';
+-- an axis of 33 powers of ten has as few marks as others
+SELECT marks[1:4] AS first, cardinality(marks) FROM (SELECT ARRAY(SELECT r[1] FROM regexp_matches(
+	ae.plot_scores(m, 'SELECT a * f AS a, b, c FROM plot_rows, unnest(ARRAY[1, 1e60, 1e120]) f'), 'text-anchor="middle">([^ <]+)<', 'g') r) AS marks
+	FROM plot_models WHERE kind = 'one') s;
 SELECT ae.plot_scores(m, 'plot_rows', 2) FROM plot_models;
 \echo :LAST_ERROR_SQLSTATE
 SELECT ae.plot_scores(m, 'DELETE FROM plot_rows') FROM plot_models;

@@ -31,6 +31,9 @@ PG_FUNCTION_INFO_V1(pg_ae_plot_scores);
 /* What is at least so many times as large at one end as at the other has a logarithmic axis. */
 #define WIDE_RANGE 20
 
+/* Marks of a logarithmic axis that fit beside it, but for one. */
+#define MAX_MARKS 12
+
 typedef struct Axis
 {
 	double low;
@@ -67,25 +70,39 @@ make_axis(double low, double high, double start, double end)
 	return axis;
 }
 
+/* Of a logarithmic axis; high / low may be beyond the range of double. */
+static double
+decades(const Axis *axis)
+{
+	return log10(axis->high) - log10(axis->low);
+}
+
 static double
 place(const Axis *axis, double value)
 {
-	double at = axis->is_log ? log(value / axis->low) / log(axis->high / axis->low)
+	double at = axis->is_log ? (log10(value) - log10(axis->low)) / decades(axis)
 							 : (value - axis->low) / (axis->high - axis->low);
 
 	return axis->start + Max(Min(at, 1), 0) * (axis->end - axis->start);
 }
 
-/* The next number at which an axis is marked, of those that are k 10^n, k of 1, 2, 5. */
+/* Powers of ten from mark to mark of a logarithmic axis, so that there are MAX_MARKS at most. */
+static double
+stride(const Axis *axis)
+{
+	return ceil(fmax(decades(axis), 1) / MAX_MARKS);
+}
+
+/* The next number at which a logarithmic axis is marked, of those that are k 10^n, k of 1, 2, 5. */
 static double
 next_mark(const Axis *axis, double mark)
 {
-	double power = pow(10, floor(log10(mark) + 1e-9));
+	double exponent = floor(log10(mark) + 1e-9), power = pow(10, exponent);
 	double first = rint(mark / power);
 
 	/* many powers of ten: nothing in between */
-	if (axis->high / axis->low > 1e4)
-		return power * 10;
+	if (decades(axis) > 4)
+		return pow(10, exponent + stride(axis));
 	return power * (first < 2 ? 2 : first < 5 ? 5 : 10);
 }
 
@@ -95,7 +112,7 @@ first_mark(const Axis *axis)
 	double step, power;
 
 	if (axis->is_log)
-		return pow(10, floor(log10(axis->low)));
+		return pow(10, floor(log10(axis->low) / stride(axis)) * stride(axis));
 	power = pow(10, floor(log10((axis->high - axis->low) / 4)));
 	step = (axis->high - axis->low) / 4 / power;
 	return power * (step <= 1 ? 1 : step <= 2 ? 2 : step <= 5 ? 5 : 10);
