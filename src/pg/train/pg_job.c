@@ -33,17 +33,27 @@ begin_members(PgaeJob *job)
 	}
 }
 
-/* 54000 before any row is trained on, where the weights alone are more than a model may have. */
+/* 54000 before any row is trained on, where weights and verdicts alone are more than a model may have. */
 static void
 check_size(const PgaeJob *job)
 {
-	double bytes = (double) ae_net_n_params(&job->model->net) * sizeof(float) * job->n_networks;
+	const AeNet *net = &job->model->net;
+	double weights = (double) ae_net_n_params(net) * sizeof(float) * job->n_networks;
+	double judged = (double) pgae_job_n_verdicts(job) * sizeof(float);
+	double verdicts = judged * ae_layout_cells(&net->layout) * job->n_networks / job->n_members;
 
-	if (bytes > (double) AE_MAX_MODEL)
+	if (weights > (double) AE_MAX_MODEL)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-						errmsg("the model would have %.0f bytes of weights, more than %zu", bytes,
+						errmsg("the model would have %.0f bytes of weights, more than %zu", weights,
 							   AE_MAX_MODEL),
 						errhint("Make \"hidden\" narrower, or set \"folds\" to 1.")));
+	if (weights + verdicts > (double) AE_MAX_MODEL)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("the model would have %.0f bytes of weights and verdicts, more than %zu",
+						weights + verdicts, AE_MAX_MODEL),
+				 errdetail("%zu verdicts take %.0f bytes.", pgae_job_n_verdicts(job), verdicts),
+				 errhint("Give the latest ones, and NULL for the others.")));
 }
 
 bool

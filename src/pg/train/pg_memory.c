@@ -74,7 +74,7 @@ planned_memory(const PgaeJob *job)
 	size_t to_come = job->n_networks - job->number;
 	size_t other_folds = to_come / job->n_members - 1;
 	size_t weights = ae_net_n_params(&model->net) * sizeof(AeReal);
-	size_t trainer, state, of_fold;
+	size_t trainer, state, verdicts, of_fold;
 	AeTask task = {&model->net, &model->options, &rows};
 	AeError error;
 
@@ -88,13 +88,13 @@ planned_memory(const PgaeJob *job)
 	}
 	trainer = Max(trainer, pgae_pca_memory(job));
 	/* what stays of each fold: its columns, verdicts, and prototypes and what finds them */
+	verdicts = pgae_job_n_verdicts(job) * rows.width * sizeof(AeReal);
 	of_fold =
-		model->schema.n_columns * sizeof(AeColumn) +
-		pgae_job_n_verdicts(job) * rows.width * sizeof(AeReal) +
+		model->schema.n_columns * sizeof(AeColumn) + verdicts +
 		3 * Min((size_t) PGAE_PROTOTYPE_CELLS, AE_MAX_PROTOTYPES * rows.width) * sizeof(AeReal);
 	/* at most 8 networks of 512 MB: no sum overflows */
 	return other_folds * of_fold +
-		   Max(to_come * weights + trainer, (job->n_networks + to_come) * weights);
+		   Max(to_come * weights + trainer, (job->n_networks + to_come) * weights + verdicts);
 }
 
 size_t
