@@ -174,6 +174,8 @@ for my $order ('ASC', 'DESC')
 	my ($out, $err) = $node->psql('postgres', "SELECT ae.drift(model, t ORDER BY i $order) FROM pair, t");
 
 	like($err, qr/argument "model" of ae\.drift differs between rows/, "ae.drift tells them apart, $order");
+	(undef, $err) = $node->psql('postgres', "SELECT ae.evaluate(model, t ORDER BY i $order) FROM pair, (SELECT *, 1 AS d FROM t) t");
+	like($err, qr/argument "model" of ae\.evaluate differs between rows/, "so does ae.evaluate, $order");
 }
 unlike($node->log_text, qr/terminated by signal|PANIC|XX000/, 'no crash, no internal error');
 

@@ -211,12 +211,6 @@ ae_model_read(AeModel *model, void *block, size_t block_bytes, const void *bytes
 	return read_model(model, &arena, bytes, length, error, check);
 }
 
-uint32_t
-ae_model_checksum(const void *bytes)
-{
-	return ae_io_load_u32((const uint8_t *) bytes + CHECKSUM_AT);
-}
-
 /* ---- bundles ---- */
 
 /* Fields of a bundle behind its header. */

@@ -211,9 +211,6 @@ void ae_model_write(void *out, size_t bytes, const AeModel *model, AeCheck check
 AeStatus ae_model_check(size_t *block_bytes, const void *bytes, size_t length, AeError *error,
 						AeCheck check);
 
-/* The checksum in the header of bytes that ae_model_check approved. */
-uint32_t ae_model_checksum(const void *bytes);
-
 /*
  * Fills *model; every pointer in it points into block or *model (block must be
  * aligned as malloc does; params are aligned to AE_ALIGN), none into bytes.

@@ -136,7 +136,8 @@ extern void pgae_save_version(PgaeReference *reference, struct varlena *bytes, c
 typedef struct PgaeParsed
 {
 	AeBundle bundle;
-	uint32 checksum; /* of the bytes: tells models apart */
+	bool has_digest; /* it is known: whoever looks at the bytes for it fills it in */
+	uint8 digest[PGAE_SHA256_BYTES];
 } PgaeParsed;
 
 /* The model in bytes, which may be toasted; everything in context.  22P03. */

@@ -107,7 +107,7 @@ pgae_parse_model(PgaeParsed *parsed, struct varlena *bytes, MemoryContext contex
 	}
 	check_bundle(models, &bundle);
 	parsed->bundle = (AeBundle){bundle.n_folds, bundle.n_members, networks};
-	parsed->checksum = ae_model_checksum(VARDATA_ANY(flat));
+	parsed->has_digest = false;
 	if (flat != bytes)
 		pfree(flat);
 }

@@ -311,3 +311,21 @@ pgae_cached_model(FunctionCallInfo fcinfo, int argno)
 	slot = find_slot(cache, &key);
 	return &(slot ? slot : fill_slot(cache, flinfo, argno, &key))->cached;
 }
+
+const uint8 *
+pgae_cached_digest(PgaeCached *cached, FunctionCallInfo fcinfo, int argno)
+{
+	PgaeParsed *parsed = &cached->parsed;
+
+	if (!parsed->has_digest)
+	{
+		struct varlena *raw = (struct varlena *) DatumGetPointer(fcinfo->args[argno].value);
+		struct varlena *flat = pg_detoast_datum_packed(raw);
+
+		pgae_digest(parsed->digest, VARDATA_ANY(flat), VARSIZE_ANY_EXHDR(flat));
+		parsed->has_digest = true;
+		if (flat != raw)
+			pfree(flat);
+	}
+	return parsed->digest;
+}

@@ -15,7 +15,7 @@
 
 typedef struct EvaluateState
 {
-	uint32 checksum; /* of the model */
+	uint8 digest[PGAE_SHA256_BYTES]; /* of the model */
 	double contamination;
 	int64 n_rows;
 	int64 n_scored; /* with a finite error */
@@ -51,13 +51,13 @@ check_aggregate(FunctionCallInfo fcinfo)
 }
 
 static EvaluateState *
-begin(const PgaeCached *cached, double contamination, MemoryContext context)
+begin(const PgaeCached *cached, const uint8 *digest, double contamination, MemoryContext context)
 {
 	MemoryContext old = MemoryContextSwitchTo(context);
 	const AeSchema *schema = &pgae_cached_fold(cached, 0)->schema;
 	EvaluateState *state = palloc0(sizeof(EvaluateState));
 
-	state->checksum = cached->parsed.checksum;
+	memcpy(state->digest, digest, PGAE_SHA256_BYTES);
 	state->contamination = contamination;
 	state->n_columns = schema->n_columns;
 	state->names = palloc0(sizeof(char *) * schema->n_columns);
@@ -128,6 +128,7 @@ pg_ae_evaluate_transfn(PG_FUNCTION_ARGS)
 	MemoryContext context = check_aggregate(fcinfo);
 	EvaluateState *state = PG_ARGISNULL(0) ? NULL : (EvaluateState *) PG_GETARG_POINTER(0);
 	double contamination = DEFAULT_CONTAMINATION, weight;
+	const uint8 *digest;
 	AeBundleRow row;
 	PgaeCached *cached;
 
@@ -141,10 +142,10 @@ pg_ae_evaluate_transfn(PG_FUNCTION_ARGS)
 		contamination = pgae_contamination(PG_GETARG_FLOAT8(3));
 	weight = weight_of(fcinfo);
 	cached = pgae_see_row(fcinfo, 1, &row);
+	digest = pgae_cached_digest(cached, fcinfo, 1);
 	if (state == NULL)
-		state = begin(cached, contamination, context);
-	if (state->checksum != cached->parsed.checksum ||
-		state->n_columns != pgae_cached_fold(cached, 0)->schema.n_columns ||
+		state = begin(cached, digest, contamination, context);
+	if (memcmp(state->digest, digest, PGAE_SHA256_BYTES) != 0 ||
 		state->contamination != contamination)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("%s of ae.evaluate differs between rows",

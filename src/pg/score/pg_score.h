@@ -51,6 +51,8 @@ extern Size pgae_session_model(PgaeParsed *parsed, const PgaeReference *referenc
 extern PgaeCached *pgae_cached_model(FunctionCallInfo fcinfo, int argno);
 /* The same for one call that keeps it in context, without a scorer: of a function that returns a set. */
 extern PgaeCached *pgae_model_alone(FunctionCallInfo fcinfo, int argno, MemoryContext context);
+/* The SHA-256 of the bytes of that argument, which tells models apart; computed once for each model of a call. */
+extern const uint8 *pgae_cached_digest(PgaeCached *cached, FunctionCallInfo fcinfo, int argno);
 
 /* ---- pg_ahead.c: rows that a plan node has read ahead of a call ---- */
 

@@ -20,8 +20,7 @@
 
 typedef struct Entry
 {
-	dlist_node node; /* in entries, the one used last first */
-	uint8 digest[PGAE_SHA256_BYTES];
+	dlist_node node;          /* in entries, the one used last first */
 	const AeKernels *kernels; /* that ae.kernels asked for */
 	MemoryContext context;    /* a child of that of all entries */
 	PgaeParsed parsed;
@@ -92,7 +91,7 @@ find_entry(const struct varlena *digest)
 	{
 		Entry *entry = dlist_container(Entry, node, iter.cur);
 
-		if (entry->kernels == kernels && has_digest(entry->digest, digest))
+		if (entry->kernels == kernels && has_digest(entry->parsed.digest, digest))
 		{
 			dlist_move_head(&entries, &entry->node);
 			return entry;
@@ -126,10 +125,11 @@ make_entry(const PgaeStored *stored, const PgaeReference *reference)
 	struct varlena *digest = pg_detoast_datum_packed(stored->digest);
 
 	check_digest(bytes, digest, reference);
-	memcpy(entry->digest, VARDATA_ANY(digest), PGAE_SHA256_BYTES);
 	entry->kernels = pgae_kernels();
 	entry->context = context;
 	pgae_parse_model(&entry->parsed, bytes, context);
+	entry->parsed.has_digest = true;
+	memcpy(entry->parsed.digest, VARDATA_ANY(digest), PGAE_SHA256_BYTES);
 	if (bytes != stored->model)
 		pfree(bytes);
 

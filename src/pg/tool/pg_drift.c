@@ -73,7 +73,7 @@ typedef struct Part
 typedef struct Drift
 {
 	Size size;
-	uint32 checksum; /* of the model */
+	uint8 digest[PGAE_SHA256_BYTES]; /* of the model: with it all sizes and places are given */
 	uint32 n_parts;
 	Size numbers; /* offsets in bytes */
 	Size texts;
@@ -211,15 +211,16 @@ refuse_without_sketches(const AeSchema *schema)
 }
 
 static Drift *
-begin(const PgaeCached *cached, MemoryContext context)
+begin(const PgaeCached *cached, const uint8 *digest, MemoryContext context)
 {
 	const AeModel *model = pgae_cached_fold(cached, 0);
 	const AeSchema *schema = &model->schema;
 	Size parts_bytes = schema->n_columns * sizeof(Part);
-	Builder builder = {.head = {.checksum = cached->parsed.checksum, .n_parts = schema->n_columns}};
+	Builder builder = {.head = {.n_parts = schema->n_columns}};
 	Drift *drift;
 
 	refuse_without_sketches(schema);
+	memcpy(builder.head.digest, digest, PGAE_SHA256_BYTES);
 	builder.parts = MemoryContextAllocExtended(CurrentMemoryContext, parts_bytes, MCXT_ALLOC_ZERO);
 	initStringInfo(&builder.numbers);
 	initStringInfo(&builder.texts);
@@ -362,38 +363,12 @@ check_aggregate(FunctionCallInfo fcinfo)
 }
 
 static void
-check_same_model(bool same)
+check_same_model(const uint8 *a, const uint8 *b)
 {
-	if (!same)
+	if (memcmp(a, b, PGAE_SHA256_BYTES) != 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("argument \"model\" of ae.drift differs between rows"),
 						errhint("One call judges one model: use GROUP BY to judge several.")));
-}
-
-/*
- * Whether the state was made for a model of this form.  A checksum does not tell: bytes can be made
- * to have any.
- */
-static bool
-is_made_for(Drift *drift, const AeModel *model)
-{
-	const AeSchema *schema = &model->schema;
-	const AeCalibration *calibration = &model->calibration;
-
-	if (drift->n_parts != schema->n_columns ||
-		drift->scores.n_bins != (calibration->unseen ? calibration->n_points + 1 : 0))
-		return false;
-	for (uint32 c = 0; c < schema->n_columns; c++)
-	{
-		const AeColumn *column = &schema->columns[c];
-		const Part *part = &parts_of(drift)[c];
-
-		if (part->kind != column->kind || column->sketch == NULL ||
-			part->values.n_bins != column->sketch->n_bins ||
-			part->errors.n_bins != (column->errors ? column->errors->n_bins : 0))
-			return false;
-	}
-	return true;
 }
 
 Datum
@@ -401,6 +376,7 @@ pg_ae_drift_transfn(PG_FUNCTION_ARGS)
 {
 	MemoryContext context = check_aggregate(fcinfo);
 	Drift *drift = PG_ARGISNULL(0) ? NULL : (Drift *) PG_GETARG_POINTER(0);
+	const uint8 *digest;
 	AeBundleRow row;
 	PgaeCached *cached;
 
@@ -411,10 +387,10 @@ pg_ae_drift_transfn(PG_FUNCTION_ARGS)
 		PG_RETURN_POINTER(drift);
 	}
 	cached = pgae_see_row(fcinfo, 1, &row);
+	digest = pgae_cached_digest(cached, fcinfo, 1);
 	if (drift == NULL)
-		drift = begin(cached, context);
-	check_same_model(drift->checksum == cached->parsed.checksum &&
-					 is_made_for(drift, pgae_cached_fold(cached, 0)));
+		drift = begin(cached, digest, context);
+	check_same_model(drift->digest, digest);
 	drift->n_rows++;
 	count_score(drift, cached, &row);
 	count_values(drift, cached, PG_GETARG_DATUM(2));
@@ -430,31 +406,6 @@ copy_state(const Drift *drift, MemoryContext context)
 
 	memcpy(copy, drift, drift->size);
 	return copy;
-}
-
-static bool
-are_alike(const Counts *a, const Counts *b)
-{
-	return a->n_bins == b->n_bins && a->now == b->now;
-}
-
-/* Whether both states have the same numbers at the same places. */
-static bool
-have_same_form(Drift *a, Drift *b)
-{
-	if (a->size != b->size || a->n_parts != b->n_parts || a->numbers != b->numbers ||
-		a->texts != b->texts || !are_alike(&a->scores, &b->scores))
-		return false;
-	for (uint32 c = 0; c < a->n_parts; c++)
-	{
-		const Part *x = &parts_of(a)[c];
-		const Part *y = &parts_of(b)[c];
-
-		if (x->kind != y->kind || !are_alike(&x->values, &y->values) ||
-			!are_alike(&x->errors, &y->errors))
-			return false;
-	}
-	return true;
 }
 
 static void
@@ -500,7 +451,7 @@ pg_ae_drift_combinefn(PG_FUNCTION_ARGS)
 	}
 	if (to == NULL)
 		PG_RETURN_POINTER(copy_state(from, context));
-	check_same_model(to->checksum == from->checksum && have_same_form(to, from));
+	check_same_model(to->digest, from->digest);
 	to->n_rows += from->n_rows;
 	to->n_scored += from->n_scored;
 	to->n_flagged += from->n_flagged;
