@@ -56,6 +56,23 @@ END
 
 $session->query('RESET maintenance_work_mem');
 
+# ---- more rows than calibrate --------------------------------------------------------------------
+
+# Of each fold 262,144 rows are picked evenly: in any order of the rows the same ones, and they stand for all.
+sub many_rows
+{
+	my ($first, $last, $step) = @_;
+	return "(SELECT sin(i) + (i * 7919::bigint % 1000003) / 1e6::float8 AS a, cos(i) AS b FROM generate_series($first, $last, $step) i) r";
+}
+my $train_many = q(ae.train(r, '{"hidden": [], "code": 1, "purpose": "detect", "updates": 5, "prototypes": 4}'));
+
+$session->query("SELECT $train_many AS model INTO many FROM " . many_rows(1, 560000, 1) . ';');
+is($session->query("SELECT $train_many = (SELECT model FROM many), (SELECT ae.describe(model) #>> '{calibration,rows}' FROM many) FROM " . many_rows(560000, 1, -1) . ';'),
+	't|524288', '524,288 of 560,000 rows calibrate, the same ones in any order');
+my ($hundredth, $tenth) = split /\|/, $session->query('SELECT avg(ae.is_anomaly(model, r, 0.01)::int), avg(ae.is_anomaly(model, r, 0.1)::int) FROM many, ' . many_rows(700001, 760000, 1) . ';');
+cmp_ok(abs($hundredth / 0.01 - 1), '<', 0.15, "other rows are flagged as often as promised, at 0.01: $hundredth");
+cmp_ok(abs($tenth / 0.1 - 1), '<', 0.05, "and at 0.1: $tenth");
+
 # ---- 100,000 levels -----------------------------------------------------------------------------
 
 $session->query(<<'END');
