@@ -177,8 +177,8 @@ has_few_labels(const AeSchema *schema, size_t n_rows)
 
 /*
  * Early stopping of a network that rows are drawn from.  Masks are many and rows may be few: an epoch of
- * some updates tells little.  And equal rows are held out together: of few different ones some would
- * never be learnt, which are all there is to learn.
+ * some updates tells little.  And where rows repeat, those held out repeat those of training, and judge
+ * nothing.
  */
 static void
 resolve_generated_validation(AeTrainOptions *train, const PgaeOptions *options, size_t n_rows,

@@ -813,7 +813,9 @@ scale_row(Scaling *s, const char *record)
 
 /*
  * Scales the rows that are held out, or all others.  Equal rows follow one another, so those held out
- * are taken evenly: the first ones would be few different rows where there are not many.
+ * are taken evenly: the first ones would be few different rows where there are not many.  Of rows that
+ * repeat some copies are held out and others not: a row to come repeats one of training as often, so that
+ * what is held out stands for it.
  */
 static void
 scale_part(Scaling *s, size_t n_held_out, bool held_out)
