@@ -43,7 +43,7 @@ extern const char *pgae_blas_corename(void);
 
 /* ---- pg_digest.c ---- */
 #define PGAE_SHA256_BYTES 32
-/* SHA-256, with looks at interrupts. */
+/* SHA-256; checks for interrupts. */
 extern void pgae_digest(uint8 digest[PGAE_SHA256_BYTES], const void *bytes, size_t length);
 
 /* ---- pg_error.c: the only place that turns a status into SQLSTATE and sentence ---- */
@@ -65,9 +65,9 @@ typedef struct PgaeModels
 /* ---- pg_text.c: names and levels of a model as text of the server ---- */
 
 /*
- * A text of a model in the server's encoding, palloc'd.  Where that lacks a character, or raw bytes
- * are not valid in it: NULL if missing_ok, else 22P05 or 22021.  All texts of a model come this
- * way.
+ * A text of a model in the server's encoding, palloc'd. If that encoding lacks a character, or raw
+ * bytes are not valid in it, returns NULL with missing_ok and raises 22P05 or 22021 otherwise. All
+ * texts of a model are read through this function.
  */
 extern char *pgae_model_text(const AeSchema *schema, const char *bytes, size_t len,
 							 bool missing_ok);
@@ -81,43 +81,46 @@ extern char *pgae_value_name(const AeSchema *schema, uint32 column);
 
 /* ---- pg_json.c: JSON, written and named ---- */
 
-/* The key of what is appended next, with a comma where one is due; NULL: an element of an array. */
+/*
+ * The key of the value that is appended next, after a comma if one is due; NULL for an element of
+ * an array.
+ */
 extern void pgae_json_key(StringInfo out, const char *key);
 extern void pgae_json_open(StringInfo out, const char *key, char bracket);
 /* text: NULL for null. */
 extern void pgae_json_text(StringInfo out, const char *key, const char *text);
 extern void pgae_json_count(StringInfo out, const char *key, uint64 count);
 extern void pgae_json_flag(StringInfo out, const char *key, bool flag);
-/* Every digit that counts; null for what JSON has no number for. */
+/* All significant digits; null for numbers that JSON cannot express. */
 extern void pgae_json_number(StringInfo out, const char *key, double number);
-/* What a JSON value is, in a message. */
+/* What messages call a JSON value. */
 extern const char *pgae_json_phrase(const JsonbValue *value);
 
 /* ---- pg_file.c: temporary files ---- */
 typedef struct PgaeFile PgaeFile;
 
 /*
- * Lives below context.  across_commits: it outlives transactions, and is closed by pgae_file_close
- * or when context goes; else the current resource owner closes it after an error, and
- * pgae_file_close must be called without one.
+ * Lives below context. With across_commits it outlives transactions and is closed by
+ * pgae_file_close or when context is deleted. Otherwise the current resource owner closes it after
+ * an error, and the caller must call pgae_file_close if there is none.
  */
 extern PgaeFile *pgae_file_create(MemoryContext context, bool across_commits);
 extern void pgae_file_close(PgaeFile *file);
 extern uint64 pgae_file_size(const PgaeFile *file);
 extern void pgae_file_append(PgaeFile *file, const void *bytes, size_t n);
-/* What is read must have been appended. */
+/* Reads only what has been appended. */
 extern void pgae_file_read(PgaeFile *file, void *bytes, size_t n, uint64 position);
 
 /* ---- pg_query.c: queries that users give as text ---- */
 
 /*
- * The query that an argument of that function stands for: its text without trailing semicolons, or
- * the whole table that it names.  22023 if it is neither.
+ * The query that an argument of that function means: its text without trailing semicolons, or all
+ * of the table that it names. Raises 22023 if it is neither.
  */
 extern char *pgae_query_of(char *text, const char *function);
 /*
- * Runs a statement of ours around a checked query, with n parameters; its rows are in SPI_tuptable.
- * The context of errors inside does not mention the statement.
+ * Runs a statement of ours around a checked query, with n parameters; the rows are left in
+ * SPI_tuptable. The context of errors inside does not mention the statement.
  */
 extern void pgae_run_quietly(const char *text, int n, Oid *types, Datum *values);
 
@@ -126,13 +129,13 @@ extern void pgae_run_quietly(const char *text, int n, Oid *types, Datum *values)
 /* A plan for a query that reads; 22023 for anything else.  Needs SPI to be connected. */
 extern struct _SPI_plan *pgae_prepare_query(const char *query, const char *function);
 /*
- * Runs a query; statements of this connection of SPI may then read its rows, the column r of
- * ae_input.  Call tuplestore_end on the store before SPI_finish.
+ * Runs a query; later statements of this SPI connection may read its rows as the column r of
+ * ae_input. Call tuplestore_end on the store before SPI_finish.
  */
 extern struct Tuplestorestate *pgae_name_rows(const char *query, const char *function);
 /*
- * All of that for a function that returns a set: the rows of a statement of ours, with n parameters,
- * on those of the query.  How many there are.
+ * Does all of that for a set-returning function: returns the rows of a statement of ours, with n
+ * parameters, that reads the rows of the query. The result is their number.
  */
 extern uint64 pgae_set_of_query(ReturnSetInfo *result, const char *query, const char *function,
 								const char *text, int n, Oid *types, Datum *values);

@@ -23,7 +23,7 @@
 
 /* ---- 19 ---- */
 
-/* What the planner's hook is given behind all else. */
+/* The last arguments of the planner hook. */
 #if PG_VERSION_NUM >= 190000
 #define PGAE_PLANNER_PARAMETERS , struct ExplainState *explain
 #define PGAE_PLANNER_ARGUMENTS , explain
@@ -44,13 +44,13 @@
 
 #define PG_MODULE_MAGIC_EXT(...) PG_MODULE_MAGIC
 
-/* Generated columns were all stored. */
+/* All generated columns were stored. */
 #define PGAE_IS_VIRTUAL(att) false
 
-/* So were all checks enforced. */
+/* All check constraints were enforced. */
 #define PGAE_CHECK_IS_ENFORCED(check) true
 
-/* What a plan knows of settings that forbid it was in its cost. */
+/* Disabled plan types were marked by their cost alone. */
 #define PGAE_COPY_DISABLED(to, from) ((void) 0)
 
 #else
@@ -88,7 +88,7 @@
 /* fmgr.h declares it. */
 extern PGDLLEXPORT void _PG_init(void);
 
-/* There is nobody to save an error for: it is raised. */
+/* Errors could not be saved: they were raised. */
 #define ereturn(context, dummy_value, ...)                                                         \
 	do                                                                                             \
 	{                                                                                              \
@@ -97,7 +97,7 @@ extern PGDLLEXPORT void _PG_init(void);
 		return dummy_value;                                                                        \
 	} while (0)
 
-/* The data to write became const. */
+/* The data to write was not const. */
 #define FileWrite(file, buffer, amount, offset, event)                                             \
 	FileWrite(file, unconstify(char *, buffer), amount, offset, event)
 
@@ -112,10 +112,10 @@ extern PGDLLEXPORT void _PG_init(void);
 
 #define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
 
-/* A generated column, not its expression, depended on what it is generated from. */
+/* The generated column, not its expression, depended on the columns it is generated from. */
 #define PGAE_GENERATED_COLUMN_DEPENDS
 
-/* Window functions had no conditions that end them. */
+/* Window functions had no run conditions. */
 #define PGAE_STOPS_EARLY(window) false
 
 #else
@@ -137,7 +137,7 @@ extern PGDLLEXPORT void _PG_init(void);
 /* A ModifyTable had a plan for each table. */
 #define PGAE_MODIFY_PLANS(plan) (((ModifyTable *) (plan))->plans)
 
-/* There were neither SQL-standard function bodies nor statistics on expressions. */
+/* Neither SQL-standard function bodies nor statistics on expressions existed. */
 #define Anum_pg_proc_prosqlbody 0
 #define Anum_pg_statistic_ext_stxexprs 0
 
@@ -155,7 +155,7 @@ extern PGDLLEXPORT void _PG_init(void);
 #define pg_cryptohash_final(hash, digest, n) (pg_sha256_final(hash, digest), 0)
 #define pg_cryptohash_free(hash) pfree(hash)
 
-/* An object that is gone was an error. */
+/* An object that no longer exists was an error. */
 #define PGAE_OBJECT_DESCRIPTION(object) getObjectDescription(object)
 
 #else

@@ -1,13 +1,13 @@
 /*
- * pg_digest.c: what tells the bytes of models apart.
+ * pg_digest.c: the digest that identifies the bytes of a model.
  *
- * The server's own sha256() looks at no interrupt, for seconds where a model is large.
+ * The server's own sha256() does not check for interrupts, which takes seconds for a large model.
  */
 #include "pg_base.h"
 
 #include "miscadmin.h"
 
-/* Bytes between two looks at interrupts. */
+/* Bytes between two checks for interrupts. */
 #define STEP ((size_t) 1 << 20)
 
 void

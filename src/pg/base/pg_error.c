@@ -1,6 +1,6 @@
 /*
- * pg_error.c: from a status of the engine to an SQLSTATE and a sentence, and from
- * a column's number to its name.  No other file knows which status is which error.
+ * pg_error.c: turns a status of the engine into an SQLSTATE and a sentence, and the number of a
+ * column into its name. No other file knows which status is which error.
  */
 #include "postgres.h"
 

@@ -1,10 +1,10 @@
 /*
- * pg_file.c: a temporary file that grows at its end and is read anywhere.
+ * pg_file.c: a temporary file that grows at its end and can be read anywhere.
  *
- * A file that outlives transactions has no resource owner, so its memory context closes it.
- * BufFile would not do: its close writes what is buffered first, which raises again where the disk
- * is full, and leaves the file open until the session ends.  This one closes without writing, as
- * nobody reads it any more.
+ * A file that outlives transactions has no resource owner, so its memory context closes it. BufFile
+ * would not do: closing it first writes what is buffered, which raises another error if the disk is
+ * full and leaves the file open until the session ends. This one closes without writing, as nobody
+ * will read it.
  *
  * One buffer serves both ways: it holds the end of the file, not yet written, or what was read
  * last.
@@ -16,7 +16,7 @@
 #include "storage/fd.h"
 #include "utils/memutils.h"
 
-/* Bytes that one call of the system moves at most: it takes an int. */
+/* The most bytes that one system call moves: it takes an int. */
 #define LARGEST_TRANSFER (64 * 1024 * 1024)
 
 struct PgaeFile
@@ -77,7 +77,7 @@ write_at(PgaeFile *file, const char *bytes, size_t n, uint64 position)
 	{
 		int part = (int) Min(n, LARGEST_TRANSFER);
 
-		/* less than all of it means that the disk is full, and errno says so */
+		/* a short write means that the disk is full, and errno says so */
 		if (FileWrite(file->file, bytes, part, (off_t) position, WAIT_EVENT_BUFFILE_WRITE) != part)
 			ereport(ERROR, (errcode_for_file_access(),
 							errmsg("could not write to temporary file \"%s\": %m",
@@ -155,7 +155,7 @@ pgae_file_read(PgaeFile *file, void *bytes, size_t n, uint64 position)
 			read_at(file, bytes, n, position);
 			return;
 		}
-		/* nothing is in it until it is read */
+		/* the buffer is empty until the read has succeeded */
 		file->n_buffered = 0;
 		read_at(file, file->buffer, Min(sizeof(file->buffer), file->size - position), position);
 		file->buffer_begin = position;

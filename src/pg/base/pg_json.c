@@ -1,7 +1,7 @@
 /*
- * pg_json.c: a writer of JSON, a key at a time; and what a JSON value is called.
+ * pg_json.c: writes JSON key by key, and names JSON values in messages.
  *
- * Commas are its own affair: whatever follows an opening bracket is the first.
+ * It sets the commas: whatever follows an opening bracket comes first and needs none.
  */
 #include "pg_base.h"
 

@@ -2,11 +2,10 @@
  * pg_module.c: the library as a whole: settings, the choice of kernels, and OpenBLAS, which is
  * loaded when the first training asks for it.
  *
- * Loading this library starts no thread, changes no signal mask, no environment and
- * no floating-point mode.  OpenBLAS would do the first at load, one thread per core,
- * each with a copy of the signal mask: PostgreSQL's handlers could then run on a
- * thread that knows nothing of PostgreSQL.  So it is opened with one thread and with
- * all signals blocked.
+ * Loading this library starts no thread and changes neither the signal mask nor the environment nor
+ * the floating-point mode. OpenBLAS would start threads when it is loaded, one per core, each with
+ * a copy of the signal mask: PostgreSQL's signal handlers could then run on a thread that knows
+ * nothing of PostgreSQL. So it is opened with one thread and with all signals blocked.
  *
  * This is the only file of the binding that touches BLAS; scoring never does.
  */
@@ -105,15 +104,15 @@ pgae_kernels(void)
 }
 
 /*
- * dlopen without a thread pool: one thread asked for while the library initialises,
- * and every signal blocked, as any thread it may start all the same inherits the
- * mask.  Nothing here may raise: the mask and the environment must come back.
+ * dlopen without a thread pool: the environment asks for one thread while the library initialises,
+ * and every signal is blocked, because a thread that it starts nevertheless inherits the mask.
+ * Nothing here may raise an error: the mask and the environment must be restored.
  */
 static void *
 open_quietly(const char *soname)
 {
 	const char *now = getenv(THREADS_VARIABLE);
-	char *before = now ? pstrdup(now) : NULL; /* setenv may move what getenv gave */
+	char *before = now ? pstrdup(now) : NULL; /* setenv may move what getenv returned */
 	void *handle = NULL;
 	sigset_t all, mask;
 
@@ -209,9 +208,9 @@ set_blas_threads(int n_threads)
 }
 
 /*
- * The library may be shared with another extension that set threads of its own.
- * Entering twice keeps the first number, so an error between enter and leave, which
- * skips the leave, is mended by the next training.
+ * The library may be shared with another extension that has set its own number of threads. Entering
+ * twice keeps the first number, so that the next training makes up for an error between enter and
+ * leave, which skips leave.
  */
 void
 pgae_blas_enter(void)
@@ -231,7 +230,7 @@ pgae_blas_leave(void)
 	blas_saved_threads = 0;
 }
 
-/* The kernel that OpenBLAS chose for this CPU; loads it if need be. */
+/* The kernel that OpenBLAS chose for this CPU; loads the library if necessary. */
 const char *
 pgae_blas_corename(void)
 {

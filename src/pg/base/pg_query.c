@@ -1,9 +1,9 @@
 /*
- * pg_query.c: queries that users give as text: what they are, and running them.
+ * pg_query.c: checks and runs queries that users pass as text.
  *
- * The query runs by itself and returns columns, from which rows are made here.  A query around it
- * that asked for its rows as values would have them cross from other servers where it reads
- * distributed tables, and a record without a type cannot: it arrives without names or not at all.
+ * The query runs on its own and returns columns, from which rows are formed here. If an outer query
+ * asked for its rows as values, they would have to come from other servers when the query reads
+ * distributed tables, and a record without a type arrives there without names or not at all.
  */
 #include "pg_base.h"
 
@@ -23,7 +23,7 @@
 #include "utils/tuplestore.h"
 #include "utils/varlena.h"
 
-/* Behind a comment, which may hold others; NULL: it does not end. */
+/* The end of a comment, which may contain others; NULL if it is not closed. */
 static const char *
 skip_comment(const char *text)
 {
@@ -46,7 +46,7 @@ skip_comment(const char *text)
 	return NULL;
 }
 
-/* Where spaces, comments and opening parentheses end. */
+/* Skips spaces, comments and opening parentheses. */
 static const char *
 skip_to_word(const char *text)
 {
@@ -66,14 +66,14 @@ skip_to_word(const char *text)
 	}
 }
 
-/* Whether an unquoted name may go on with that. */
+/* Whether an unquoted name may contain this byte after its first. */
 static bool
 is_name_character(char c)
 {
 	return isalnum((unsigned char) c) || IS_HIGHBIT_SET(c) || c == '_' || c == '$' || c == '.';
 }
 
-/* Whether text begins with a word that only a query begins with. */
+/* Whether text begins with a word that only queries begin with. */
 static bool
 is_query(const char *text)
 {
@@ -211,7 +211,7 @@ pgae_name_rows(const char *query, const char *function)
 	return store;
 }
 
-/* Cuts the line out of a context that holds a statement, which may be of several lines itself. */
+/* Cuts the line with a statement, which may itself have several lines, out of an error context. */
 static void
 cut_statement(char *context, const char *text)
 {

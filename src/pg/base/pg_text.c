@@ -1,8 +1,8 @@
 /*
- * pg_text.c: names and levels of a model as text of the server.
+ * pg_text.c: names and levels of a model as text in the server's encoding.
  *
- * A model keeps UTF-8, or what a database of SQL_ASCII had; no text leaves it but by pgae_model_text,
- * which converts or verifies.
+ * A model keeps UTF-8, or the bytes that a database with SQL_ASCII had; text leaves it only through
+ * pgae_model_text, which converts or verifies it.
  */
 #include "pg_base.h"
 
@@ -30,7 +30,7 @@ convert_or_null(char *text)
 	return converted;
 }
 
-/* Bytes of no known encoding may be no text here: they must not get into this database. */
+/* Bytes in an unknown encoding may not be valid text here: they must not get into this database. */
 static char *
 check_raw(char *text, bool missing_ok)
 {

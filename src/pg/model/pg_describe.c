@@ -1,5 +1,6 @@
 /*
- * pg_describe.c: ae.describe: what a model is, for programs; and what ae.models keeps of it.
+ * pg_describe.c: ae.describe, which tells programs what a model is, and the description that
+ * ae.models keeps.
  *
  * Everything comes from the model's bytes alone.  Knows models; knows no rows.
  */
@@ -110,7 +111,7 @@ add_network_options(StringInfo out, const AeModel *model)
 	add_scaling_options(out, schema);
 }
 
-/* Whether the option without which another one has no meaning is on. */
+/* Whether the option that another one requires is on. */
 static bool
 is_on(const AeModel *model, const char *option)
 {
@@ -133,7 +134,7 @@ is_on(const AeModel *model, const char *option)
 	return strcmp(option, "target") == 0 && model->schema.has_target;
 }
 
-/* Whether an option played a part in training, and add_corruption_options does not show it. */
+/* Whether an option took part in training and is not shown by add_corruption_options. */
 static bool
 took_part(const AeModel *model, const AeOptionInfo *info, double value)
 {
@@ -152,7 +153,7 @@ took_part(const AeModel *model, const AeOptionInfo *info, double value)
 	return info->needs == NULL || is_on(model, info->needs);
 }
 
-/* The options that played a part in training. */
+/* The options that took part in training. */
 static void
 add_training_options(StringInfo out, const AeModel *model)
 {
@@ -194,7 +195,7 @@ add_corruption_options(StringInfo out, const AeTrainOptions *options)
 	pgae_json_number(out, "denoise_emphasis", options->emphasis);
 }
 
-/* All options as they were resolved: given to ae.train again, they train the same model. */
+/* All options as they were resolved: passed to ae.train again, they train the same model. */
 static void
 add_options(StringInfo out, const PgaeModels *models)
 {
@@ -206,7 +207,7 @@ add_options(StringInfo out, const PgaeModels *models)
 	pgae_json_count(out, "folds", models->n_folds);
 	pgae_json_count(out, "prototypes", model->prototypes.n);
 	pgae_json_text(out, "quality", models->n_members > 1 ? "accurate" : "standard");
-	/* of several members the first has half of what was asked for */
+	/* of several members, the first has half of what was asked for */
 	pgae_json_number(out, "noise", models->n_members > 1 ? 2 * options->noise : options->noise);
 	add_corruption_options(out, options);
 	if (model->net.skip)

@@ -1,5 +1,5 @@
 /*
- * pg_figures.c: figures of a model that several reports show; of a bundle, over all its networks.
+ * pg_figures.c: figures that several reports show, over all networks of a model.
  */
 #include "pg_model.h"
 

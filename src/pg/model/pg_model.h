@@ -23,8 +23,9 @@ typedef struct PgaeReference
 } PgaeReference;
 
 /*
- * fraud, fraud@3 or fraud@3#1a2b3c4d, names as identifiers.  22P02 for what is none, 42622 for a
- * name over 63 bytes; false where such an error was saved in escontext (NULL: raised).
+ * fraud, fraud@3 or fraud@3#1a2b3c4d, with names written like identifiers. Raises 22P02 for
+ * anything else and 42622 for a name over 63 bytes; with an escontext, saves the error there and
+ * returns false.
  */
 extern bool pgae_reference_parse(PgaeReference *reference, const char *text, Node *escontext);
 /* The same of an argument that is a name without a version. */
@@ -49,8 +50,8 @@ typedef struct PgaeStored
 } PgaeStored;
 
 /*
- * 42704 with the nearest name, or the versions there are; 55000 for a version of another digest, or
- * for a table that was altered.
+ * Raises 42704 with the nearest name or the existing versions, and 55000 if the version has another
+ * digest or the table was altered.
  */
 extern void pgae_stored_open(PgaeStored *stored, const PgaeReference *reference);
 extern void pgae_stored_close(PgaeStored *stored);
@@ -59,13 +60,13 @@ extern void pgae_reference_of_row(PgaeReference *reference, HeapTuple tuple);
 /* Whether there is a version with that digest. */
 extern bool pgae_version_exists(const PgaeReference *reference);
 /*
- * Fills in what a reference leaves open, the version (the newest) or its digest, from what snapshot
- * sees (NULL: the latest commits); else as next.
+ * Fills in what a reference leaves open, the version (the newest) or its digest, as snapshot sees
+ * it (NULL: the latest commits); errors as below.
  */
 extern bool pgae_resolve(PgaeReference *reference, Snapshot snapshot, Node *escontext);
 /* Sets the digest to that of these bytes. */
 extern void pgae_reference_set_digest(PgaeReference *reference, const struct varlena *model);
-/* Raises an error that there is no such model, or saves it in escontext and returns false. */
+/* Raises the error that the model does not exist, or saves it in escontext and returns false. */
 extern bool pgae_refuse_unknown(const PgaeReference *reference, Node *escontext);
 extern bool pgae_name_exists(const char *name);
 /* A table of the extension, or an index of one. */
@@ -78,22 +79,22 @@ extern Oid pgae_tables_owner(void);
 /* 42501 unless the current user has the rights of the owner of a name. */
 extern void pgae_check_owner(const char *name);
 /*
- * Whether the current user has the rights of a role; a role that no longer exists stands for the
- * owner of ae.models.
+ * Whether the current user has the rights of a role; the owner of ae.models replaces a role that no
+ * longer exists.
  */
 extern bool pgae_has_rights_of(const char *role);
 /* Whether a model argument is declared as ae.model rather than bytea. */
 extern bool pgae_argument_is_reference(FunctionCallInfo fcinfo, int argno);
 /*
- * The bytes of a model argument of either type, detoasted.  to_be_seen: the caller learns what
- * is in the model, and must be allowed to.
+ * The bytes of a model argument of either type, detoasted. to_be_seen: the caller learns what is in
+ * the model and must be allowed to.
  */
 extern struct varlena *pgae_model_bytes(FunctionCallInfo fcinfo, int argno, bool to_be_seen);
 extern struct varlena *pgae_version_bytes(const PgaeReference *reference, bool to_be_seen);
 
 /* ---- pg_uses.c: stored expressions that mention a version ---- */
 
-/* 2BP01, naming the objects, if there are any that mention that version (0: any of them). */
+/* Raises 2BP01, naming the objects, if any mention that version (0: any version). */
 extern void pgae_refuse_if_used(const PgaeReference *reference);
 
 /* ---- pg_named_write.c: what is written to the tables ---- */
@@ -125,8 +126,9 @@ extern void pgae_statement_prepare(PgaeStatement *statement);
 /* 42501 unless the current user may save versions of a name. */
 extern void pgae_check_may_save(const PgaeReference *reference);
 /*
- * Saves bytes as the next version of a name, which *reference then means; query: that they were
- * trained on, or NULL.  Needs SPI to be connected.  22004 for no bytes, 22P03, 42501.
+ * Saves bytes as the next version of a name, which *reference means afterwards; query: the one that
+ * they were trained on, or NULL. Needs SPI to be connected. Raises 22004 if bytes is NULL, 22P03,
+ * 42501.
  */
 extern void pgae_save_version(PgaeReference *reference, struct varlena *bytes, const char *query);
 
@@ -144,39 +146,40 @@ typedef struct PgaeParsed
 extern void pgae_parse_model(PgaeParsed *parsed, struct varlena *bytes, MemoryContext context);
 
 /*
- * The models in bytes, which may be packed, compressed or toasted, for whoever does not score.
- * Everything is in context.  22P03 for bytes that are no model.
+ * The models in bytes, which may be packed, compressed or toasted, for callers that do not score.
+ * Everything is in context. Raises 22P03 for bytes that are not a model.
  */
 extern PgaeModels *pgae_read_models(struct varlena *bytes, MemoryContext context);
 
 /* ---- pg_figures.c: figures of a model that several reports show ---- */
 
-/* Argument 0 of a call, whose caller learns what is in it, read into the current context. */
+/* The models of argument 0 of a call that shows their contents, read into the current context. */
 extern PgaeModels *pgae_models_argument(FunctionCallInfo fcinfo);
 extern uint32 pgae_n_networks(const PgaeModels *models);
 /* The first network of a fold. */
 extern const AeModel *pgae_fold_model(const PgaeModels *models, uint32 f);
 /* Rows that were trained on or held out, of all folds. */
 extern uint64 pgae_n_rows(const PgaeModels *models);
-/* Rows with a label, as far as the model's columns were measured on its rows. */
+/* Rows with a label, among those that the model's columns were measured on. */
 extern uint64 pgae_n_labelled_rows(const PgaeModels *models);
 /* The mean over all networks of a double, at that offset in AeModel. */
 extern double pgae_mean_of(const PgaeModels *models, size_t offset);
-extern double pgae_weight_penalty(const PgaeModels *models); /* the same of what weights cost */
+extern double pgae_weight_penalty(const PgaeModels *models); /* the same for the penalty of the
+															  * weights */
 /*
- * Of the weights given the training rows, over all networks, up to a constant: rows times the
- * mean loss stands for -log p(rows | weights), rows times the penalty for -log p(weights)
+ * Log posterior of the weights given the training rows, over all networks, up to a constant: rows
+ * times the mean loss stands for -log p(rows | weights), rows times the penalty for -log p(weights)
  * (ae_prior.h).
  */
 extern double pgae_log_posterior(const PgaeModels *models);
 /*
- * A calibration score that about that share of the scores reach or exceed; NaN without any.
- * Thinned tables return the next larger score that they kept.
+ * A calibration score that about that share of the scores reaches or exceeds; NaN if there are
+ * none. Thinned tables return the next larger score that they kept.
  */
 extern double pgae_upper_quantile(const PgaeModels *models, double share);
 extern uint32_t pgae_code_width(const AeModel *model);
 extern uint32_t pgae_n_sources(const AeSchema *schema);
-/* The scaling that all numbers and times share, or NULL where they do not. */
+/* The scaling that all numbers and times share, or NULL if they differ. */
 extern const char *pgae_common_scaling(const AeSchema *schema);
 
 /* ---- pg_describe.c: ae.describe ---- */

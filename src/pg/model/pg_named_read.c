@@ -1,13 +1,13 @@
 /*
- * pg_named_read.c: reads the tables of named models: which versions there are, their bytes, who
- * owns a name, and who may see what is in a model.
+ * pg_named_read.c: reads the tables of named models: existing versions, their bytes, who owns a
+ * name, and who may see what is in a model.
  *
- * The tables are read by direct scans of their indexes, not by SQL: scores are computed
- * for whoever inserts into somebody's indexed table, in maintenance commands and in parallel
- * workers, so no privilege on ae.models, no row security and no search_path may stand between.
- * Scans see the latest commits and what the own transaction has done, unless a snapshot is given.
+ * The tables are read by direct scans of their indexes, not by SQL: scores are computed for whoever
+ * inserts into somebody's indexed table, in maintenance commands and in parallel workers, so no
+ * privilege on ae.models, no row security and no search_path may stand between. Scans see the
+ * latest commits and the changes of their own transaction, unless a snapshot is passed.
  *
- * Writes nothing, and knows nothing of what the bytes say.
+ * Writes nothing and knows nothing of what is in the bytes.
  */
 #include "pg_model.h"
 
@@ -37,7 +37,7 @@
 PG_FUNCTION_INFO_V1(pg_ae_current);
 PG_FUNCTION_INFO_V1(pg_ae_model_bytes);
 
-/* Columns, by number: fixed from the first release on, new ones come behind. */
+/* Columns by number: fixed from the first release on; new ones are appended. */
 enum
 {
 	MODELS_NAME = 1,
@@ -55,7 +55,7 @@ enum
 /* Versions that an error names. */
 #define VERSIONS_SHOWN 10
 
-/* Other names within so many changes of a letter are proposed. */
+/* Names within this many changes of a letter are suggested. */
 #define NEAR_NAME 4
 
 /* ---- finding ---- */
@@ -91,7 +91,7 @@ static const struct
 	{"model_names", NAMES_NAME, TEXTOID}, {"model_names", NAMES_OWNER, TEXTOID},
 };
 
-/* A superuser may alter the tables; a value taken for one of another type is a wild pointer. */
+/* A superuser may alter the tables; a value read as another type would be a wild pointer. */
 static Relation
 open_table(const char *name)
 {
@@ -126,7 +126,7 @@ column_of(HeapTuple tuple, int column, Relation relation)
 	return datum;
 }
 
-/* The versions of a name, the newest first; at most limit of them. */
+/* The versions of a name, newest first, at most limit of them. */
 static List *
 versions_of(const char *name, Snapshot snapshot, int limit)
 {
@@ -148,7 +148,7 @@ versions_of(const char *name, Snapshot snapshot, int limit)
 	return versions;
 }
 
-/* The name that has versions and is most like this one, or NULL. */
+/* The most similar name that has versions, or NULL. */
 static char *
 nearest_name(const char *name)
 {
@@ -252,7 +252,7 @@ same_digest(const PgaeReference *a, const PgaeReference *b)
 	return memcmp(a->digest, b->digest, PGAE_DIGEST_BYTES) == 0;
 }
 
-/* here: what the reference would be, made here. */
+/* here: the reference as it would be on this server. */
 static bool
 refuse_other_bytes(const PgaeReference *reference, const PgaeReference *here, Node *escontext)
 {
@@ -364,7 +364,7 @@ pgae_version_exists(const PgaeReference *reference)
 
 /* ---- who may what ---- */
 
-/* 55000 for a table that somebody else has put in the place of the extension's. */
+/* Raises 55000 for a table that somebody else has put in the place of the extension's. */
 static void
 check_is_ours(const char *name)
 {
@@ -387,7 +387,7 @@ pgae_tables_owner(void)
 	return owner;
 }
 
-/* The role that owns a name, which *exists. */
+/* The role that owns a name; *exists says whether there is such a name. */
 static Oid
 owner_of(const char *name, bool *exists)
 {
@@ -425,7 +425,7 @@ pgae_has_rights_of(const char *role)
 	return has_privs_of_role(GetUserId(), OidIsValid(oid) ? oid : pgae_tables_owner());
 }
 
-/* The name of a role, as it is written in a statement. */
+/* The name of a role as a statement would write it. */
 static const char *
 quoted_role(Oid role)
 {
@@ -486,10 +486,10 @@ pgae_argument_is_reference(FunctionCallInfo fcinfo, int argno)
 	Oid *types;
 	int n;
 
-	/* called directly from C: only with bytes */
+	/* called directly from C: always with bytes */
 	if (fcinfo->flinfo == NULL)
 		return false;
-	/* what it is declared as: a call by number, of the fast path, has no expression */
+	/* by its declaration: a fast-path call, by number, has no expression */
 	get_func_signature(fcinfo->flinfo->fn_oid, &types, &n);
 	is_reference = argno < n && types[argno] != BYTEAOID;
 	pfree(types);
@@ -530,7 +530,7 @@ pg_ae_model_bytes(PG_FUNCTION_ARGS)
 
 /* ---- ae.current ---- */
 
-/* What a statement has looked up; valid while its snapshot stays the same. */
+/* What a statement has looked up; valid as long as its snapshot stays the same. */
 typedef struct Current
 {
 	LocalTransactionId transaction;

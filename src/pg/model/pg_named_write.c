@@ -1,11 +1,11 @@
 /*
- * pg_named_write.c: ae.save_model, ae.drop_model and ae.comment_on_model: what is written to the tables
- * of named models.
+ * pg_named_write.c: ae.save_model, ae.drop_model and ae.comment_on_model, which write the tables of
+ * named models.
  *
- * Whoever may execute them has no privilege on the tables: what the caller may do is checked
- * here, against the owner of the name, and then a few fixed statements run as the owner of the
- * tables.  Nothing of the caller's runs in between.  Each function locks the row of the name
- * first, so that of two sessions that save the second one waits, and gets the next version.
+ * Callers need no privilege on the tables: their rights are checked here against the owner of the
+ * name, and then a few fixed statements run as the owner of the tables. No code of the caller runs
+ * in between.  Each function first locks the row of the name, so that the second of two sessions
+ * that save waits and gets the next version.
  */
 #include "pg_model.h"
 
@@ -51,8 +51,9 @@ pgae_statement_prepare(PgaeStatement *statement)
 }
 
 /*
- * Runs it as the owner of the tables; returns how many rows it gave or changed.  A trigger that a
- * superuser has put on them runs as the owner too: so not under the search_path of the caller.
+ * Runs it as the owner of the tables; returns how many rows it returned or changed. A trigger that
+ * a superuser has put on the tables runs as the owner too, and therefore not under the caller's
+ * search_path.
  */
 uint64
 pgae_statement_run(const PgaeStatement *statement)
@@ -80,7 +81,7 @@ pgae_statement_run(const PgaeStatement *statement)
 	return SPI_processed;
 }
 
-/* Locks the row of a name until the end of the transaction; false: there is none. */
+/* Locks the row of a name until the end of the transaction; false if there is none. */
 static bool
 lock_name(const PgaeReference *reference)
 {
@@ -94,10 +95,11 @@ lock_name(const PgaeReference *reference)
 /* ---- versions that are rolled back ---- */
 
 /*
- * Scores are immutable, so whatever keeps an expression may keep what the planner has computed by a
- * version, and a number that was rolled back may come again as another model.  Plans do so, and
- * expressions of indexes, partitions and domains: their caches all listen to the catalogs.  Nobody
- * else has seen the version: it is enough that this session forgets what it has cached.
+ * Scores are immutable, so whatever stores an expression may also store what the planner has
+ * computed with a version, and a version number that was rolled back may be assigned again to
+ * another model. Plans do this, and so do expressions of indexes, partitions and domains; all their
+ * caches listen to the catalogs. Nobody else has seen the version, so it is enough that this
+ * session forgets what it has cached.
  */
 static bool saved = false; /* by this transaction, or one of its subtransactions */
 
@@ -134,7 +136,7 @@ watch_for_rollback(void)
 
 /* ---- ae.save_model ---- */
 
-/* Gives the version its number; the name is made if need be. */
+/* Assigns the version its number; creates the name if necessary. */
 static void
 take_version(PgaeReference *reference)
 {
@@ -198,7 +200,7 @@ pgae_save_version(PgaeReference *reference, struct varlena *bytes, const char *q
 			(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 			 errmsg("there is no model to save as %s", pgae_quote_name(reference->name)),
 			 errdetail("Training returns NULL if there are no rows, or if all rows are equal.")));
-	/* 22P03 for what is no model */
+	/* 22P03 unless it is a model */
 	pgae_read_models(bytes, CurrentMemoryContext);
 	take_version(reference);
 	pgae_reference_set_digest(reference, bytes);
@@ -224,7 +226,7 @@ pg_ae_save_model(PG_FUNCTION_ARGS)
 
 /* ---- ae.drop_model ---- */
 
-/* drop_model(model): a version, or a name with all of them; returns how many. */
+/* drop_model(model): drops a version, or a name with all its versions; returns how many. */
 Datum
 pg_ae_drop_model(PG_FUNCTION_ARGS)
 {

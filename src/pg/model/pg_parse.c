@@ -1,7 +1,7 @@
 /*
- * pg_parse.c: from the bytes of a model to what can be asked and scored.
+ * pg_parse.c: parses the bytes of a model into what can be described and scored.
  *
- * Knows where memory comes from and what a corrupt model is called; the reader itself is the
+ * Knows where memory comes from and which error a corrupt model raises; the reader itself is the
  * engine's (ae_format.h).
  */
 #include "pg_model.h"
@@ -9,7 +9,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-/* A block of bytes aligned to AE_ALIGN, over 1 GB if it must. */
+/* A block of bytes aligned to AE_ALIGN, which may exceed 1 GB. */
 static void *
 alloc_aligned(MemoryContext context, size_t bytes)
 {
@@ -27,7 +27,7 @@ open_bundle(AeBundleBytes *bundle, struct varlena *flat)
 		pgae_raise(&error, NULL);
 }
 
-/* *model from number i of a bundle that flat holds, everything it points at in context. */
+/* Reads number i of a bundle in flat into *model, everything it points at in context. */
 static void
 read_model(AeModel *model, const AeBundleBytes *bundle, uint32 i, struct varlena *flat,
 		   MemoryContext context)
@@ -49,7 +49,7 @@ read_model(AeModel *model, const AeBundleBytes *bundle, uint32 i, struct varlena
 	pgae_raise(&error, NULL);
 }
 
-/* 22P03 unless models are those of one bundle. */
+/* Raises 22P03 unless the models belong to one bundle. */
 static void
 check_bundle(const AeModel *const *models, const AeBundleBytes *bundle)
 {

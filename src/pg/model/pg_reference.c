@@ -3,14 +3,14 @@
  *
  * A value says name, version and the first bytes of the digest of the model's bytes, and nothing
  * else: fraud@3#1a2b3c4d.  Reading it back consults no table, so that a dump restores views and
- * checks before the models that they mention, and an index never changes its meaning: where another
- * server or a restore has other bytes under that name and version, using them is an error.  What is
- * left open is looked up: fraud becomes the version that is the newest when it is read, which for a
- * literal is when its statement is parsed, and fraud@3 gets its digest (pg_type.c).  So a version has one value
- * alone, which expressions and indexes can be matched by.
+ * checks before the models that they mention, and an index never changes its meaning: if another
+ * server or a restore has other bytes under that name and version, using them is an error. What a
+ * reference leaves open is looked up: fraud becomes the newest version at the time it is read,
+ * which for a literal is when its statement is parsed, and fraud@3 gets its digest (pg_type.c). So
+ * each version has exactly one value, by which expressions and indexes can be matched.
  *
- * A name is written like an identifier of SQL: letters, digits, _ and $ as they are, in lower
- * case, anything else in double quotes; but no word is reserved.  63 bytes at most.
+ * A name is written like an SQL identifier: letters, digits, _ and $ in lower case as they are,
+ * anything else in double quotes; but no word is reserved. It has at most 63 bytes.
  *
  * Knows names; knows no bytes of models.
  */
@@ -21,7 +21,7 @@
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
 
-/* Bytes of an unreadable text that an error repeats. */
+/* The most bytes of an unreadable text that an error repeats. */
 #define TEXT_SHOWN 80
 
 /* ---- text to reference ---- */
@@ -42,7 +42,7 @@ refuse(const char *text, const char *detail, Node *escontext)
 					   "other characters than letters, digits, _ and $ in double quotes.")));
 }
 
-/* A byte that a name may have unquoted. */
+/* Whether a name may contain this byte unquoted. */
 static bool
 is_plain(char c, bool first)
 {
@@ -62,7 +62,7 @@ refuse_length(Node *escontext)
 				 : errdetail("It is measured in UTF-8, so that a dump can be restored there.")));
 }
 
-/* Bytes of a name in UTF-8; of bytes in no known encoding as they are. */
+/* Bytes of a name in UTF-8; bytes in an unknown encoding are counted as they are. */
 static size_t
 utf8_length(const char *name, int len)
 {
@@ -74,7 +74,10 @@ utf8_length(const char *name, int len)
 	return n;
 }
 
-/* The name at *text, which is moved behind it.  False: an error was saved in escontext. */
+/*
+ * Reads the name at *text and moves *text past it. Returns false if an error was saved in
+ * escontext.
+ */
 static bool
 parse_name(char *name, const char **text, Node *escontext)
 {
@@ -108,7 +111,10 @@ parse_name(char *name, const char **text, Node *escontext)
 	return true;
 }
 
-/* The version after an @, 1 .. 2147483647 without leading zeros, or 0; *text is moved behind it. */
+/*
+ * Reads the version after an @, 1 .. 2147483647 without leading zeros, or returns 0; moves *text
+ * past it.
+ */
 static int32
 parse_version(const char **text)
 {

@@ -1,8 +1,8 @@
 /*
- * pg_type.c: the SQL type ae.model: what is read and written, its order and its hash.
+ * pg_type.c: the SQL type ae.model: input and output, order and hash.
  *
  * What a text leaves open, the newest version or the digest, is looked up here (pg_named_read.c);
- * what a reference is says pg_reference.c.
+ * pg_reference.c says what a reference is.
  */
 #include "pg_model.h"
 
@@ -141,7 +141,7 @@ pg_ae_model_cmp(PG_FUNCTION_ARGS)
 	PG_RETURN_INT32(compare(fcinfo));
 }
 
-/* Zeros are behind the name, and between fields. */
+/* The bytes behind the name and between the fields must be zero. */
 Datum
 pg_ae_model_hash(PG_FUNCTION_ARGS)
 {

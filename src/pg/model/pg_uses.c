@@ -1,14 +1,14 @@
 /*
- * pg_uses.c: which stored expressions mention a version of a model, so that it is not dropped
- * under them.
+ * pg_uses.c: finds the stored expressions that mention a version of a model, so that it is not
+ * dropped while they need it.
  *
- * A row of a table is nothing that pg_depend knows.  But whatever stores a constant of type
- * ae.model depends on the type: index, view, default, generated column, check, policy,
- * WHEN of a trigger, statistics object, rule, body of an SQL-standard function.  So these
- * candidates are read from pg_depend, and their expressions searched for the constant.
+ * pg_depend knows nothing of rows of a table. But whatever stores a constant of type ae.model
+ * depends on the type: index, view, default, generated column, check, policy, WHEN of a trigger,
+ * statistics object, rule, body of an SQL-standard function.  So these candidates are read from
+ * pg_depend, and their expressions are searched for the constant.
  *
- * Not found, by nature: names in the text of functions, values of type ae.model in tables, what
- * another session has not committed yet.
+ * What this cannot find: names in the text of functions, values of type ae.model in tables, and
+ * what another session has not committed yet.
  */
 #include "pg_model.h"
 
@@ -45,7 +45,10 @@ PG_FUNCTION_INFO_V1(pg_ae_models_guard);
 /* Objects that a message names. */
 #define USES_SHOWN 100
 
-/* A search: for one version, for all of a name (version 0), or (NULL) for any that exists. */
+/*
+ * A search for one version, for all versions of a name (version 0), or for any existing version
+ * (NULL).
+ */
 typedef struct Search
 {
 	const PgaeReference *wanted;
@@ -56,7 +59,7 @@ typedef struct Search
 	StringInfoData uses;
 } Search;
 
-/* Where a catalogue keeps expressions. */
+/* Where a catalog keeps expressions. */
 typedef struct Place
 {
 	Oid class;   /* of the object that depends */
@@ -78,7 +81,7 @@ static const Place places[] = {
 	 Anum_pg_partitioned_table_partrelid,
 	 {Anum_pg_partitioned_table_partexprs}},
 #ifdef PGAE_GENERATED_COLUMN_DEPENDS
-	/* a column depends itself on what it is generated from */
+	/* the column itself depends on the columns that it is generated from */
 	{RelationRelationId,
 	 AttrDefaultRelationId,
 	 AttrDefaultIndexId,
@@ -129,7 +132,7 @@ static const Place places[] = {
 
 /* ---- in one expression ---- */
 
-/* One to other bytes than those that are here is of no use already. */
+/* A reference to other bytes than those here is already unusable. */
 
 static bool
 is_wanted(Datum datum, Search *search)
@@ -245,8 +248,8 @@ describe(const ObjectAddress *object)
 }
 
 /*
- * The same, or NULL for an object that was dropped meanwhile.  What describes a constraint, a
- * default or a trigger raises an internal error where its table has just gone.
+ * The same, or NULL for an object that has been dropped meanwhile. Describing a constraint, a
+ * default or a trigger raises an internal error if its table has just been dropped.
  */
 static char *
 describe_if_there(const ObjectAddress *object)
@@ -295,7 +298,7 @@ was_seen(const ObjectAddress *object, const Search *search)
 	return false;
 }
 
-/* Adds an object to the uses if it has a wanted constant. */
+/* Adds an object to the uses if it contains such a constant. */
 static void
 search_object(const ObjectAddress *object, Search *search)
 {
@@ -326,7 +329,10 @@ compare_oids(const ListCell *a, const ListCell *b)
 	return x->objectId < y->objectId ? -1 : x->objectId > y->objectId;
 }
 
-/* In the order of their numbers: the oldest first, and not as they happen to lie in the catalogue. */
+/*
+ * In the order of their OIDs, oldest first, instead of the order in which the catalog happens to
+ * store them.
+ */
 static void
 search_dependents(Oid type, Search *search)
 {
@@ -402,9 +408,9 @@ is_on(const TriggerData *trigger, const char *table)
 }
 
 /*
- * models_guard(): the trigger that keeps rows of ae.models as they are: no UPDATE, and no
- * DELETE or TRUNCATE of what is in use; and names in ae.model_names, with the numbers they have
- * given.
+ * models_guard(): the trigger that protects rows of ae.models: no UPDATE, and no DELETE or TRUNCATE
+ * of a version in use. It also protects names in ae.model_names with the version numbers they have
+ * assigned.
  */
 Datum
 pg_ae_models_guard(PG_FUNCTION_ARGS)

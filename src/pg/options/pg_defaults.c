@@ -1,33 +1,36 @@
 /*
- * pg_defaults.c: what was not given: defaults that depend on the purpose, the columns and the rows.
+ * pg_defaults.c: defaults that depend on the purpose, the columns and the rows.
  *
- * Defaults that depend on nothing stand in the engine's table of options (ae_options.h).
+ * Fixed defaults are in the engine's table of options (ae_options.h).
  */
 #include "pg_options.h"
 
 #include <math.h>
 
-/* Of a network that rows are drawn from (measured, see the documents). */
+/* For a network that generates rows (measured, see the documentation). */
 #define GENERATE_UNITS 512
 #define GENERATE_UPDATES 3000
 #define GENERATE_BATCH 256
 #define GENERATE_PATIENCE 1000 /* updates */
 
-/* Updates of a network that detects, of as many rows as it can make use of. */
+/* Updates of a network that detects, and the number of rows from which on it needs no more. */
 #define DETECT_UPDATES 1500
 #define DETECT_UNITS 256
 
-/* Contraction: its weight, as ae.contract has it, and units of a code whose norm is exact. */
+/*
+ * Contraction: its weight, the default of ae.contract, and the widest code whose norm is computed
+ * exactly.
+ */
 #define DEFAULT_CONTRACT_WEIGHT 0.03
 #define EXACT_CONTRACT_UNITS 32
-/* Noise of a wide network, and masking of a narrow one whose rows have gaps (measured). */
+/* Noise of a wide network, and masking of a narrow one whose rows contain NULLs (measured). */
 #define DEFAULT_NOISE 0.2
 #define DEFAULT_MASKING 0.1
 
 /* Rows of a minibatch where nothing is trained: all of them. */
 #define PCA_BATCH ((uint32) 1 << 24)
 
-/* Deviation of the noise that makes a code of bits (measured, see the documents). */
+/* Deviation of the noise that turns a code into bits (measured, see the documentation). */
 #define DEFAULT_HASH_NOISE 4
 
 /* ---- the network ---- */
@@ -46,7 +49,9 @@ refuse_depth(uint32_t n_layers)
 						   n_layers, AE_MAX_LAYERS)));
 }
 
-/* Rows that each network is trained on, of two crossed ones on the average, so that both are alike.
+/*
+ * Rows that each network is trained on; for two crossed ones their average, so that both get the
+ * same defaults.
  */
 static double
 rows_of_network(size_t n_rows, size_t n_unseen)
@@ -55,9 +60,9 @@ rows_of_network(size_t n_rows, size_t n_unseen)
 }
 
 /*
- * Units of a hidden layer: by inputs, and of a network that detects by the rows too, of which few
- * teach a wide layer no more than a narrow one.  Never a squeeze: it costs wide tables 2 points
- * of AUROC (measured, on 50 rows).
+ * Units of a hidden layer. They depend on the inputs, and for a network that detects on the rows
+ * too, as few rows teach a wide layer no more than a narrow one. Never fewer units than inputs: a
+ * squeeze costs wide tables 2 points of AUROC (measured, on 50 rows).
  */
 static int
 hidden_units(bool detect, double n_inputs, double n_rows, int limit)
@@ -98,7 +103,7 @@ resolve_widths(AeNet *net, const PgaeOptions *options, AePurpose purpose, const 
 	}
 	if (n_hidden < 0 && detect && code == 0)
 	{
-		/* no squeeze: the first wide layer is the code, a second one decodes it */
+		/* no bottleneck: the first wide layer is the code, a second one decodes it */
 		n_hidden = 0;
 		code = wide;
 		if (n_decoder < 0 && !options->train.tied)
@@ -166,7 +171,10 @@ resolve_activations(AeNet *net, const PgaeOptions *options, AePurpose purpose, A
 
 /* ---- the training ---- */
 
-/* Labels of which a tenth would judge nothing, and be missed: measured, on 50 of 3,900 digits. */
+/*
+ * With fewer labels than this, holding out a tenth would judge nothing and cost accuracy (measured
+ * on 50 of 3,900 digits).
+ */
 static bool
 has_few_labels(const AeSchema *schema, size_t n_rows)
 {
@@ -208,7 +216,7 @@ resolve_validation(AeTrainOptions *train, const PgaeOptions *options, const AeMo
 		train->validation = !crossed && !few && n_rows >= (detect ? 1000 : 100) ? 0.1 : 0;
 	if (PGAE_GIVEN(options, train.patience))
 	{
-		/* it was asked for: a small table gives up some rows for it, too */
+		/* it was asked for: even a small table gives up some rows for it */
 		if (train->patience > 0 && train->validation == 0 && n_rows > 1)
 			train->validation = 0.1;
 	}
@@ -223,10 +231,10 @@ resolve_validation(AeTrainOptions *train, const PgaeOptions *options, const AeMo
 }
 
 /*
- * Updates for a net that detects, fewer and in longer steps where rows are few, as layers are
- * narrower.  Both together cost .9 +- .5 points of AUROC at 50 rows, .6 +- .4 at 100, and nothing from
- * 200 rows on, beside wide layers and DETECT_UPDATES (measured).  Enough epochs for about 3,000 updates for one that
- * compresses.
+ * Updates of a network that detects: fewer, and in longer steps, where there are few rows, as its
+ * layers are narrower. Compared with wide layers and DETECT_UPDATES, both together cost .9 +- .5
+ * points of AUROC at 50 rows, .6 +- .4 at 100, and nothing from 200 rows on (measured). A network
+ * that compresses gets enough epochs for about 3,000 updates.
  */
 static void
 resolve_length(AeTrainOptions *train, const PgaeOptions *options, AePurpose purpose, double n_rows)
@@ -235,7 +243,7 @@ resolve_length(AeTrainOptions *train, const PgaeOptions *options, AePurpose purp
 
 	if (train->optimizer == AE_OPTIMIZER_PCA)
 	{
-		/* one look at all rows, which tells the loss */
+		/* one pass over all rows, which computes the loss */
 		train->epochs = 1;
 		train->batch_size = PCA_BATCH;
 		train->patience = 0;
@@ -256,7 +264,7 @@ resolve_length(AeTrainOptions *train, const PgaeOptions *options, AePurpose purp
 		train->epochs = (uint64) clip(ceil(3000 / ceil(n_train / train->batch_size)), 10, 1000);
 }
 
-/* The divergence of kl vanishes near its target, so that a small weight would stop short of it. */
+/* The divergence of kl vanishes near its target, so a small weight would never reach it. */
 static void
 resolve_sparse(AeTrainOptions *train, const PgaeOptions *options)
 {
@@ -270,7 +278,7 @@ resolve_sparse(AeTrainOptions *train, const PgaeOptions *options)
 
 /*
  * The norm is exact where that costs little: one layer, whose norm has a closed form, or a narrow
- * code; and with L-BFGS, which an estimate is nothing for.
+ * code; and with L-BFGS, which cannot work with an estimate.
  */
 static void
 resolve_contract(AeTrainOptions *train, const PgaeOptions *options, const AeNet *net)
@@ -298,9 +306,9 @@ has_gaps(const AeSchema *schema)
 }
 
 /*
- * What ae.denoise says, in the terms of the engine; beside it no noise that nobody asked for.  A
- * gap is taken for a mean by a network that was never told what stood there: so a narrow code of
- * rows with gaps is told of some.
+ * Translates ae.denoise into the engine's options, without any noise that nobody asked for. A
+ * network that has never seen what was hidden takes NULL for the mean, so a narrow code of rows
+ * with NULLs is trained with some masking.
  */
 static void
 resolve_denoise(AeTrainOptions *train, const PgaeOptions *options, const AeModel *model)
@@ -341,7 +349,7 @@ resolve_denoise(AeTrainOptions *train, const PgaeOptions *options, const AeModel
 		train->masking = DEFAULT_MASKING;
 }
 
-/* The training of a network that rows are drawn from. */
+/* The training options of a network that generates rows. */
 static void
 resolve_generate(AeTrainOptions *train, const PgaeOptions *options)
 {
@@ -425,8 +433,8 @@ check_distribution(const AeSchema *schema, AeDistribution distribution)
 }
 
 /*
- * The distribution of the rows given their codes, that of the model to start from if there is one.
- * What numbers differ from their means by is learned where nothing else was asked for.
+ * The distribution of the rows given their codes; that of the model to start from if there is one.
+ * The variance of numbers is learned unless something else was asked for.
  */
 static void
 resolve_decoder(AeModel *model, const PgaeOptions *options, const AeModel *init)
@@ -455,7 +463,7 @@ resolve_decoder(AeModel *model, const PgaeOptions *options, const AeModel *init)
 	check_distribution(&model->schema, train->distribution);
 }
 
-/* A single layer before the code is trained with its mirror in any case. */
+/* A single layer before the code is trained with its mirror image anyway. */
 static void
 drop_pretraining(AeTrainOptions *train, const AeNet *net)
 {
@@ -465,7 +473,7 @@ drop_pretraining(AeTrainOptions *train, const AeNet *net)
 	train->pretrain_updates = 0;
 }
 
-/* A gate goes on as it was, as the network does. */
+/* A gate continues unchanged, like the network. */
 static void
 inherit_gate(AeTrainOptions *train, const PgaeOptions *options, const AeTrainOptions *init)
 {
@@ -531,7 +539,7 @@ pgae_options_keep_from_copying(const AeNet *net, const AeTrainOptions *train)
 		   (net->top_k > 0 && net->top_k < net->width[net->n_encoder]);
 }
 
-/* A code as wide as the input copies it, unless something keeps it from that. */
+/* A code as wide as the input copies it unless something prevents that. */
 static void
 notice_overcomplete(const AeNet *net, const AeTrainOptions *train)
 {
@@ -544,7 +552,7 @@ notice_overcomplete(const AeNet *net, const AeTrainOptions *train)
 							 "or ae.contract.")));
 }
 
-/* A decoder of its own may multiply what the encoder divides (Deep Learning, section 14.7). */
+/* A separate decoder may scale up what the encoder scales down (Deep Learning, section 14.7). */
 static void
 notice_undone(const AeTrainOptions *train)
 {

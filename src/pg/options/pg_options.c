@@ -1,9 +1,9 @@
 /*
  * pg_options.c: the options of ae.train: from jsonb to PgaeOptions.
  *
- * A walk over two tables: the engine's options of training (ae_options.h), and those of rows,
- * columns and networks here.  Whatever can be refused without rows is refused before any is
- * read, so that nobody waits for a table to learn of a typing error.
+ * It walks over two tables: the engine's options of training (ae_options.h), and the options of
+ * rows, columns and networks here. Whatever can be refused without rows is refused before any is
+ * read, so that nobody waits for a table scan to learn of a typing error.
  *
  * Knows names, types and ranges; pg_rules.c knows what they mean together.
  */
@@ -32,7 +32,10 @@ static const char *const option_type_name[PGAE_OPTION_TYPE_COUNT] = {
 	"a string",
 };
 
-/* Choices of losses are those of numbers, or of categories; pgae_options_parse makes AeLoss of them. */
+/*
+ * Choices of losses are those of numbers, or of categories; pgae_options_parse turns them into
+ * AeLoss.
+ */
 static const char *
 name_of_loss(AeLoss loss)
 {
@@ -54,7 +57,7 @@ category_loss_choice(int number)
 /* Bits of AE_PART_ALL. */
 static const char *const part_name[] = {"hour", "weekday", "month"};
 
-/* 0 one network, or one for each fold; 1 ACCURATE_MEMBERS times as many. */
+/* 0: one network, or one for each fold; 1: ACCURATE_MEMBERS times as many. */
 static const char *const quality_name[] = {"standard", "accurate"};
 
 static const char *const denoise_name[PGAE_DENOISE_COUNT] = {
@@ -64,7 +67,7 @@ static const char *const denoise_name[PGAE_DENOISE_COUNT] = {
 	[PGAE_DENOISE_SWAP] = "swap",
 };
 
-/* Stands for the largest bigint, which no double is: the next one above it. */
+/* Stands for the largest bigint, which is not a double: the next double above it. */
 #define INT64_LIMIT 9223372036854775808.0
 
 #define AT(field) offsetof(PgaeOptions, field)
@@ -111,16 +114,16 @@ static const PgaeOptionInfo own_info[] = {
 
 #define N_OWN ((int) lengthof(own_info))
 
-/* Networks of each fold where quality is accurate, and prototypes where there are folds. */
+/* Networks of each fold if quality is accurate, and prototypes if there are folds. */
 #define ACCURATE_MEMBERS 2
 #define DEFAULT_PROTOTYPES AE_MAX_PROTOTYPES
 
-/* Bytes of a name or value that a message repeats. */
+/* The most bytes of a name or value that a message repeats. */
 #define TEXT_SHOWN 60
 
 /* ---- the tables ---- */
 
-/* One of the engine's, as one of ours. */
+/* Converts an option of the engine's table. */
 static void
 info_of_engine(PgaeOptionInfo *info, const AeOptionInfo *option)
 {
@@ -219,7 +222,7 @@ pgae_shown(const char *text)
 	return psprintf("%.*s...", pg_mbcliplen(text, length, TEXT_SHOWN), text);
 }
 
-/* Says what a JSON value is, for a message; of a number which. */
+/* Describes a JSON value for a message; a number by its value. */
 static const char *
 describe_value(const JsonbValue *value)
 {
@@ -255,7 +258,7 @@ refuse_choice(const PgaeOptionInfo *info, const char *text)
 					errhint("Valid values are: %s.", valid.data)));
 }
 
-/* Notes the name of an option if key is nearer to it than to all before. */
+/* Notes the name of an option if it is nearer to key than all before. */
 static void
 note_nearest(const char **nearest, int *least, const char *key, int length, const char *name)
 {
@@ -302,7 +305,7 @@ range_text(const PgaeOptionInfo *info)
 	return psprintf("[%.15g, %.15g%c", info->low, info->high, info->open ? ')' : ']');
 }
 
-/* Whether a number that rounds to INT64_LIMIT is no bigint. */
+/* Whether a number that rounds to INT64_LIMIT is not a bigint. */
 static bool
 exceeds_int64(Numeric number)
 {
@@ -311,7 +314,7 @@ exceeds_int64(Numeric number)
 	return DatumGetBool(DirectFunctionCall2(numeric_gt, NumericGetDatum(number), limit));
 }
 
-/* The number in value, checked for integrality and range. */
+/* The number in value; checks its range, and that it is whole where it must be. */
 static double
 parse_number(const PgaeOptionInfo *info, const JsonbValue *value, bool element)
 {
@@ -605,7 +608,7 @@ pgae_options_scaling(const PgaeOptions *options, bool one_array)
 		return (AeScaling) options->scaling;
 	if (pgae_options_loss(options) == AE_LOSS_BCE)
 		return AE_SCALING_MINMAX;
-	/* distances of arrays are searched by as they are */
+	/* arrays are searched by the distances of their unscaled numbers */
 	return one_array && pgae_options_purpose(options) == AE_PURPOSE_SEARCH ? AE_SCALING_NONE
 																		   : AE_SCALING_STANDARD;
 }
@@ -676,7 +679,7 @@ parse_option(PgaeOptions *options, const JsonbValue *key, const JsonbValue *valu
 	if (i < 0)
 		refuse_key(name, key->val.string.len);
 	if (value->type == jbvNull)
-		return; /* as an argument of ae.options that is NULL */
+		return; /* like a NULL argument of ae.options */
 	parse_value(options, &info, value);
 	options->given[i / 64] |= UINT64CONST(1) << i % 64;
 }

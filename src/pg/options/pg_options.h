@@ -32,8 +32,8 @@ typedef enum PgaeDenoise
 } PgaeDenoise;
 
 /*
- * The options as they were given.  A field that was not given is 0, or in train the engine's
- * default; PGAE_GIVEN tells which were given.
+ * The options as they were given. A field that was not given is 0, or the engine's default in
+ * train; PGAE_GIVEN tells which ones were given.
  */
 typedef struct PgaeOptions
 {
@@ -73,9 +73,9 @@ typedef struct PgaeOptions
 	AeTrainOptions train;
 } PgaeOptions;
 
-/* Whose distance is the scale of a row's neighbours, where it was not given. */
+/* The neighbour whose distance is the scale of a row's neighbourhood, unless it was given. */
 #define PGAE_DEFAULT_NEIGHBOURS 8
-/* Rows of a minibatch whose neighbours are kept (chosen on Fashion-MNIST). */
+/* Rows of a minibatch when codes keep neighbours (chosen on Fashion-MNIST). */
 #define PGAE_NEIGHBOURS_BATCH 512
 
 /* Whether the option of that field was given. */
@@ -110,16 +110,16 @@ typedef struct PgaeOptionInfo
 	PgaeOptionType type;
 	size_t offset; /* in PgaeOptions */
 	double low, high;
-	bool open;                         /* high itself is out of range */
+	bool open;                         /* high itself is outside the range */
 	const char *(*choice)(int number); /* NULL past the last; or */
 	const char *const *names;          /* of the values low .. high */
-	const char *needs;                 /* the option without which it has no meaning, or NULL */
+	const char *needs;                 /* the option that it requires, or NULL */
 	unsigned optimizers;               /* AE_FOR_... */
 } PgaeOptionInfo;
 
-/* The option of a number from 0 on; false past the last. */
+/* Option number i, from 0 on; false past the last. */
 extern bool pgae_option_info(PgaeOptionInfo *info, int number);
-/* The option of that name, which there must be. */
+/* The option of that name, which must exist. */
 extern void pgae_option_named(PgaeOptionInfo *info, const char *name);
 /* The word for a value of a CHOICE, EITHER or WORD. */
 extern const char *pgae_option_word(const PgaeOptionInfo *info, int value);
@@ -129,7 +129,7 @@ extern PgaeOptions *pgae_options_parse(Jsonb *options);
 
 /* What the option of that list says about a column, or -1. */
 extern int pgae_options_choice(const List *choices, const char *column);
-/* Whether a list of char * has that one. */
+/* Whether a list of char * contains that one. */
 extern bool pgae_options_list(const List *names, const char *column);
 /* Text that a user wrote, shortened to fit into a message. */
 extern const char *pgae_shown(const char *text);
@@ -158,7 +158,7 @@ extern void pgae_mirror(int *to, const int *from, int n);
 /* ---- pg_rules.c ---- */
 
 /*
- * Refuses options that cannot be combined, as far as can be told without rows; 22023.  With
+ * Raises 22023 for options that cannot be combined, as far as can be told without rows. With
  * notices, a NOTICE names those without effect.
  */
 extern void pgae_options_check(const PgaeOptions *options, bool notices);
@@ -171,20 +171,20 @@ extern void pgae_options_check_init(const PgaeOptions *options, const PgaeModels
 
 /*
  * Fills in defaults once columns and rows are known: purpose, widths, activations, losses, lengths;
- * writes model->purpose, loss, category_loss, net (without its layout) and options.  The schema is
- * laid out.  init: the model that training starts from, or NULL.  n_rows: to train on; n_unseen: of
- * the other fold, 0 where there is none; n_different: of n_rows, equal ones counting once.
+ * writes model->purpose, loss, category_loss, net (without its layout) and options. The schema must
+ * be laid out. init: the model that training starts from, or NULL. n_rows: rows to train on;
+ * n_unseen: rows of the other fold, 0 if there is none; n_different: different ones among n_rows.
  */
 extern void pgae_options_resolve(AeModel *model, const PgaeOptions *options, const AeModel *init,
 								 size_t n_rows, size_t n_unseen, size_t n_different);
 
-/* NOTICEs about resolved options that have no effect or do not suffice; once per training. */
+/* NOTICEs about resolved options that have no effect or are not enough; once per training. */
 extern void pgae_options_notice(const AeModel *model, const PgaeOptions *options,
 								const AeModel *init);
 
 /*
- * Whether a layer narrower than the input, or anything else but a gate, keeps a code from copying
- * its input.
+ * Whether a layer narrower than the input, or anything else except a gate, keeps a code from
+ * copying its input.
  */
 extern bool pgae_options_keep_from_copying(const AeNet *net, const AeTrainOptions *train);
 

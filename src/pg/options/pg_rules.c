@@ -1,8 +1,8 @@
 /*
- * pg_rules.c: options beside each other, and beside a model that training starts from.
+ * pg_rules.c: refuses options that contradict each other, or the model that training starts from.
  *
- * What excludes what stands in one table of pairs; what takes more than two values to tell is a
- * function below it.
+ * Options that exclude each other are in one table of pairs; rules that depend on more than two
+ * values are functions below it.
  *
  * Knows what options mean together; knows no rows and no defaults.
  */
@@ -16,9 +16,9 @@ typedef enum Test
 	GIVEN,     /* "name" */
 	VALUED,    /* given: "name" = value */
 	POSITIVE,  /* "name" > 0: given, or set by another option */
-	CONTRACTS, /* the same of contract_weight, which another option lets have its default */
+	CONTRACTS, /* the same for contract_weight, to which another option may give its default */
 	IS,        /* "name" = value */
-	IS_NOT     /* given and another value: "name" = that value */
+	IS_NOT     /* given with another value: "name" = that value */
 } Test;
 
 typedef struct Side
@@ -289,7 +289,7 @@ side_text(const PgaeOptions *options, const PgaeOptionInfo *info)
 	return psprintf("\"%s\" = %.15g", info->name, value);
 }
 
-/* The text of a side that holds; NULL where it does not. */
+/* The text of a side if its condition holds, else NULL. */
 static const char *
 holding(const PgaeOptions *options, const Side *side)
 {
@@ -331,7 +331,7 @@ check_rules(const PgaeOptions *options)
 	}
 }
 
-/* An option that means nothing without another one. */
+/* Refuses an option without another one that it requires. */
 static void
 check_needs(const PgaeOptions *options)
 {
@@ -359,7 +359,7 @@ detects(const PgaeOptions *options)
 	return pgae_options_purpose(options) == AE_PURPOSE_DETECT;
 }
 
-/* Codes are of one network, whatever made it a model of codes. */
+/* Codes come from one network, whichever option asked for codes. */
 static void
 check_one_network(const PgaeOptions *options)
 {
@@ -409,7 +409,7 @@ pgae_options_check_top_k(const PgaeOptions *options, int code)
 					"No more units can be kept than the code has.");
 }
 
-/* Whether the decoder is one layer, for all that was given. */
+/* Whether the decoder has one layer, as far as the options tell. */
 static bool
 has_flat_decoder(const PgaeOptions *options)
 {
@@ -422,7 +422,10 @@ has_flat_decoder(const PgaeOptions *options)
 	return options->n_hidden == 0 || (detect && options->n_hidden == 1);
 }
 
-/* The auxiliary loss decodes dead units by themselves: linearly, and if there can be any. */
+/*
+ * The auxiliary loss decodes dead units on their own: this needs a linear decoder, and a code that
+ * can have dead units.
+ */
 static void
 check_auxiliary(const PgaeOptions *options)
 {
@@ -450,7 +453,7 @@ check_auxiliary(const PgaeOptions *options)
 			"Dead units are decoded separately, which needs a linear decoder.");
 }
 
-/* Layers that kl penalises must have sigmoids, and no more units are kept than there are. */
+/* Layers that kl penalises must be sigmoids, and top_k must not exceed the width of the code. */
 static void
 check_sparse(const PgaeOptions *options)
 {
@@ -480,7 +483,7 @@ check_denoise(const PgaeOptions *options)
 															: "cells that are corrupted")));
 }
 
-/* A column with a role is read, and is no input; the hints of an option that names one. */
+/* A column with a role is read but is not an input; hints for an option that names one. */
 static void
 check_role(const PgaeOptions *options, const char *option, const char *column,
 		   const char *const hints[3])
@@ -497,7 +500,7 @@ check_role(const PgaeOptions *options, const char *option, const char *column,
 		refuse_pair(named, "\"scaling\"", hints[2]);
 }
 
-/* 22023 where one column has two roles. */
+/* Raises 22023 if one column has two roles. */
 static void
 refuse_two_roles(const char *option, const char *column, const char *other, const char *others,
 				 const char *hint)
@@ -539,7 +542,7 @@ check_roles(const PgaeOptions *options)
 					 "Feedback is boolean, a weight is a number.");
 }
 
-/* Whether hidden and decoder, where both are given, are each other backwards. */
+/* Whether hidden and decoder, if both are given, mirror each other. */
 static bool
 is_mirrored(const PgaeOptions *options)
 {
@@ -569,7 +572,7 @@ check_mirrors(const PgaeOptions *options)
 			"are the decoder.");
 }
 
-/* Hidden layers of the encoder before the code, as resolve_widths will have them. */
+/* The number of hidden layers before the code, as resolve_widths will set it. */
 static int
 encoder_hidden_layers(const PgaeOptions *options)
 {
@@ -582,7 +585,7 @@ encoder_hidden_layers(const PgaeOptions *options)
 	return !PGAE_GIVEN(options, hidden) && !unsqueezed ? 1 : 0;
 }
 
-/* Derivatives that jump have no penalty. */
+/* Derivatives that jump cannot be penalised. */
 static void
 refuse_kink(const char *option, int activation, const char *of)
 {
@@ -602,7 +605,7 @@ refuse_kink(const char *option, int activation, const char *of)
 				 smooth.data));
 }
 
-/* Activations under contraction. */
+/* Activations that contraction allows. */
 static void
 check_contract(const PgaeOptions *options)
 {
@@ -616,7 +619,7 @@ check_contract(const PgaeOptions *options)
 		refuse_kink("activation", options->activation, "");
 }
 
-/* A row of a minibatch has no more neighbours than there are other rows. */
+/* A row cannot have more neighbours than its minibatch has other rows. */
 static void
 check_neighbours(const PgaeOptions *options)
 {
@@ -633,7 +636,7 @@ check_neighbours(const PgaeOptions *options)
 				"Neighbours are those within a minibatch, which must have more rows.");
 }
 
-/* Options that change the network or the loss, so that there is no closed form. */
+/* Refuses options that change the network or the loss so that there is no closed form. */
 static void
 check_closed_form(const PgaeOptions *options)
 {
@@ -655,7 +658,7 @@ check_closed_form(const PgaeOptions *options)
 	}
 }
 
-/* An option that the chosen optimizer does not look at does no harm, but no good either. */
+/* An option that the chosen optimizer ignores does no harm, but no good either. */
 static void
 notice_unused(const PgaeOptions *options)
 {
@@ -806,7 +809,7 @@ kinds_differ(const PgaeOptions *options, const AeSchema *schema)
 	return false;
 }
 
-/* Whether kl is asked for of units that are no sigmoids. */
+/* Whether kl is asked for on units that are not sigmoids. */
 static bool
 kl_differs(const PgaeOptions *options, const AeNet *net)
 {
@@ -854,7 +857,7 @@ check_contract_init(const AeNet *net)
 					"The derivatives of the code jump where a unit is left out.");
 }
 
-/* Refuses options that begin with weights of their own. */
+/* Refuses options that start from initial weights of their own. */
 static void
 refuse_fresh_start(const PgaeOptions *options)
 {
@@ -875,7 +878,7 @@ refuse_fresh_start(const PgaeOptions *options)
 				 errhint("The weights of that model already include its normalisation.")));
 }
 
-/* Widths and activations that are not those of the model to start from. */
+/* Names widths and activations that differ from those of the model to start from. */
 static void
 add_network_contradictions(StringInfo names, const PgaeOptions *options, const AeNet *net)
 {

@@ -1,10 +1,10 @@
 /*
- * pg_level.c: the levels of a category: from the bytes of a text to a small number.
+ * pg_level.c: the levels of a category: maps the bytes of a text to a small number.
  *
- * In training a level gets the next number when it is seen first; when all rows are
- * there, pgae_levels_choose puts the levels into the model's order, which depends on
- * the set of rows alone, and says which of them are too rare for an input of their own.
- * In scoring the table is filled with the model's levels.
+ * In training a level gets the next number when it is first seen. When all rows have been read,
+ * pgae_levels_choose puts the levels into the model's order, which depends only on the set of rows,
+ * and says which of them are too rare for an input of their own. In scoring the table is filled
+ * with the model's levels.
  *
  * A level's identity is its bytes in the server's encoding; models keep UTF-8.  Collations
  * play no part.
@@ -101,7 +101,7 @@ pgae_level_hash(const PgaeLevels *levels, const char *text, size_t len)
 	char *utf8;
 	uint64 hash;
 
-	/* bytes of no known encoding are what they are */
+	/* bytes in an unknown encoding are kept as they are */
 	if (levels->raw || GetDatabaseEncoding() == PG_SQL_ASCII)
 		return ae_hash_bytes(text, len);
 	utf8 = pg_server_to_any(text, (int) len, PG_UTF8);
@@ -111,7 +111,7 @@ pgae_level_hash(const PgaeLevels *levels, const char *text, size_t len)
 	return hash;
 }
 
-/* Gives text the next number; it will be found only if told so. */
+/* Assigns text the next number; lookups find it only if asked to. */
 static void
 enter(PgaeLevels *levels, const char *text, size_t len, bool findable)
 {
@@ -144,7 +144,7 @@ typedef struct Sum
 	int n_groups;
 } Sum;
 
-/* By attribute; returns the column that takes most. */
+/* Sums memory by attribute; returns the column that takes most. */
 static const Sum *
 sum_levels(PgaeShare *share)
 {
@@ -190,12 +190,12 @@ raise_too_many(PgaeShare *share)
 					   "maintenance_work_mem.")));
 }
 
-/* Makes sure that there is memory for one more level. */
+/* Makes room for one more level. */
 static void
 take_memory(PgaeLevels *levels, size_t len)
 {
 	PgaeHolder *holder = &levels->holder;
-	/* both arrays are half empty at worst */
+	/* at worst, both arrays are half empty */
 	size_t bytes = pgae_chunk_bytes(len) + 2 * (sizeof(Seen) + sizeof(LevelEntry));
 
 	if (pgae_holder_take(holder, bytes))
@@ -258,7 +258,7 @@ pgae_levels_add_model(PgaeLevels *levels, const AeSchema *schema, const AeColumn
 		if (numbers[i] >= 0)
 			continue;
 		numbers[i] = levels->n;
-		/* a level that the server's encoding cannot hold has its number, and no row has it */
+		/* a level that the server's encoding cannot express keeps its number, but no row has it */
 		enter(levels, text ? text : "", text ? strlen(text) : 0, text != NULL);
 	}
 	return numbers;
@@ -278,7 +278,7 @@ typedef struct Ranked
 	int number;
 } Ranked;
 
-/* By count, descending, then by bytes: the order of the model. */
+/* By descending count, then by bytes: the order of the model. */
 static int
 compare_ranked(const void *a, const void *b)
 {
@@ -348,7 +348,7 @@ pgae_levels_choose(AeColumn *column, const PgaeLevels *levels, const uint64 *cou
 		const AeLevel *level = &ranked[i].level;
 
 		n_frequent += level->count >= schema->min_frequency;
-		/* those that fit are a first part of the order: n counts them */
+		/* the levels that fit come first in this order: n counts them */
 		if (n == i && n < (int) schema->max_levels && level->count >= schema->min_frequency &&
 			bytes + level->len <= AE_MAX_NAME)
 		{

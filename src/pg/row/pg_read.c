@@ -1,6 +1,6 @@
 /*
- * pg_read.c: rows to values: one value per AeColumn, the hash of the row, and in a training what
- * has been seen of each column.
+ * pg_read.c: reads rows into values: one value per AeColumn, the hash of the row, and in a training
+ * what has been seen of each column.
  */
 #include "postgres.h"
 
@@ -18,7 +18,7 @@
 #include "ae_hash.h"
 #include "pg_codec.h"
 
-/* The elements of fixed width stand side by side behind the header. */
+/* Elements of fixed width are stored side by side behind the header. */
 #define COPY_ELEMENTS(values, data, n, type)                                                       \
 	do                                                                                             \
 	{                                                                                              \
@@ -66,7 +66,9 @@ set_missing(PgaeCodec *codec, const PgaeSource *source)
 	codec->row.any_missing = true;
 }
 
-/* The values of an array: a row of its own, or a column.  False for a wrong shape, if quiet. */
+/*
+ * The values of an array, which is a row or a column. With quiet, returns false for a wrong shape.
+ */
 static bool
 read_array(PgaeCodec *codec, const PgaePart *part, const PgaeSource *source, Datum datum,
 		   bool quiet)
@@ -120,7 +122,7 @@ read_array(PgaeCodec *codec, const PgaePart *part, const PgaeSource *source, Dat
 	return true;
 }
 
-/* The number of a level: the model's, or where there are several models or none yet its own. */
+/* The number of a level: the model's; with several models, or none yet, the codec's own. */
 static double
 read_level(PgaeCodec *codec, const PgaePart *part, PgaeSource *source, Datum datum)
 {
@@ -144,7 +146,7 @@ read_level(PgaeCodec *codec, const PgaePart *part, PgaeSource *source, Datum dat
 
 /* ---- what a training has seen ---- */
 
-/* Whether numbers that are one in double precision are one. */
+/* Whether numbers that are equal in double precision are equal. */
 static bool
 same_number(PgaeConv conv, Datum a, Datum b)
 {
@@ -153,7 +155,7 @@ same_number(PgaeConv conv, Datum a, Datum b)
 	return DatumGetBool(DirectFunctionCall2(numeric_eq, a, b));
 }
 
-/* A copy of a number that double precision may not hold all of; else 0. */
+/* A copy of a number that double precision may not hold exactly; 0 for any other. */
 static Datum
 keep_exact(PgaeCodec *codec, PgaeConv conv, Datum datum, double value)
 {
@@ -169,7 +171,7 @@ keep_exact(PgaeCodec *codec, PgaeConv conv, Datum datum, double value)
 	return copy;
 }
 
-/* Notes what the row just read has; datum: of a source of one value. */
+/* Notes the values of the row just read; datum: that of a source with one value. */
 static void
 note_values(PgaeCodec *codec, const PgaeSource *source, PgaeConv conv, Datum datum)
 {
@@ -238,8 +240,8 @@ pgae_codec_overflows(PgaeCodec *codec, Datum row, uint32 column)
 /* ---- hashes ---- */
 
 /*
- * The hash of a row with its target: what records are put in order by.  Folds and scores know
- * nothing of a target.
+ * The hash of a row with its target, by which records are ordered. Folds and scores ignore the
+ * target.
  */
 static uint64
 hash_target(const PgaeCodec *codec)
@@ -309,7 +311,9 @@ read_role(PgaeCodec *codec, PgaeRole role)
 		to->value = pgae_value_of(part->conv, codec->plan.values[part->att]);
 }
 
-/* The values of a row taken apart as the plan has it.  False for what is wrong with it, if quiet. */
+/*
+ * The values of a row that the plan has taken apart. With quiet, returns false instead of raising.
+ */
 static bool
 read_sources(PgaeCodec *codec, const Datum *values, const bool *nulls, bool quiet)
 {
@@ -324,7 +328,7 @@ read_sources(PgaeCodec *codec, const Datum *values, const bool *nulls, bool quie
 			set_missing(codec, source);
 		else if (source->ignored)
 		{
-			/* whatever it is now, nobody looks at it */
+			/* its value does not matter */
 			memset(codec->row.values + source->first, 0, source->n * sizeof(double));
 			memset(codec->row.missing + source->first, 0, source->n * sizeof(bool));
 		}
@@ -363,7 +367,7 @@ read_row(PgaeCodec *codec, Datum row)
 		pfree(opened);
 }
 
-/* What read of a row is complete with its hash. */
+/* Completes the row just read with its hash. */
 static const PgaeRow *
 finish_row(PgaeCodec *codec)
 {
@@ -408,7 +412,7 @@ pgae_codec_read(PgaeCodec *codec, Datum row)
 
 /* ---- rows that nobody may ever ask for ---- */
 
-/* Whether reading a value of a part cannot run anybody's code, nor fail but for damaged data. */
+/* Whether reading a value of a part runs no user's code and fails only if data is damaged. */
 static bool
 is_quiet(const PgaeCodec *codec, const PgaePart *part, const PgaeSource *source)
 {
@@ -418,7 +422,9 @@ is_quiet(const PgaeCodec *codec, const PgaePart *part, const PgaeSource *source)
 		return true;
 	if (part->conv == PGAE_CONV_PRINTED || OidIsValid(part->cast))
 		return false;
-	/* of other encodings a text may have no equivalent in UTF-8, which its hash is of */
+	/*
+	 * in other encodings, a text may have no equivalent in UTF-8, from which its hash is computed
+	 */
 	return source->kind != AE_KIND_CATEGORY || encoding == PG_UTF8 || encoding == PG_SQL_ASCII;
 }
 
@@ -436,7 +442,7 @@ plan_is_quiet(const PgaeCodec *codec)
 const PgaeRow *
 pgae_codec_peek_apart(PgaeCodec *codec, Oid type, int n, const Datum *values, const bool *nulls)
 {
-	/* what a call gives as its row is always of one type, so any record will be that */
+	/* a call always passes rows of one type, so any record has that type */
 	int32 typmod = type == RECORDOID ? codec->plan.typmod : -1;
 
 	if (codec->is_array || codec->is_json || !pgae_codec_plan_fits(codec, type, typmod) ||
@@ -485,7 +491,10 @@ pgae_codec_peek(PgaeCodec *codec, Datum row)
 																			: NULL;
 }
 
-/* In values of the row just read, levels of the schema of a fold in place of numbers of levels. */
+/*
+ * Replaces the codec's numbers of levels, in values of the row just read, by levels of a fold's
+ * schema.
+ */
 static void
 adopt_levels(double *values, const PgaeCodec *codec, unsigned fold)
 {

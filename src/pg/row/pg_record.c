@@ -1,6 +1,7 @@
 /*
- * pg_record.c: the records of a training: the values of a row packed into as few bytes as their
- * types need, and back.  A bit for each missing value, then the values, the target last.
+ * pg_record.c: the records of a training: packs the values of a row into as few bytes as their
+ * types need, and unpacks them.  A record has a bit for each missing value, then the values, the
+ * target last.
  */
 #include "postgres.h"
 
@@ -13,7 +14,7 @@ pgae_codec_record_size(const PgaeCodec *codec)
 	return codec->record_size;
 }
 
-/* Value i of a record, and its bit. */
+/* Writes value i of a record, and its bit. */
 static void
 pack_value(const PgaeCodec *codec, char *record, uint32 i, AeKind kind, double value, bool missing)
 {
@@ -36,7 +37,7 @@ pack_value(const PgaeCodec *codec, char *record, uint32 i, AeKind kind, double v
 		*at = (char) (value != 0);
 }
 
-/* The other way. */
+/* Reads it back. */
 static double
 unpack_value(const PgaeCodec *codec, const char *record, uint32 i, AeKind kind, bool *missing)
 {
@@ -65,8 +66,8 @@ unpack_value(const PgaeCodec *codec, const char *record, uint32 i, AeKind kind, 
 }
 
 /*
- * record (record_size bytes, any alignment) = the row last read.  Rows of equal values give
- * equal bytes: -0 becomes 0.  Nothing is lost that the column's type could hold.
+ * record (record_size bytes, any alignment) = the row last read.  Rows with equal values have equal
+ * bytes: -0 becomes 0. Nothing that the column's type can hold is lost.
  */
 void
 pgae_codec_pack(const PgaeCodec *codec, char *record)
@@ -96,7 +97,7 @@ pgae_codec_weight(const PgaeCodec *codec, const char *record)
 	return weight;
 }
 
-/* The values of a record, good until the next call; levels as the map has them. */
+/* The values of a record, valid until the next call; levels as the map translates them. */
 const PgaeRow *
 pgae_codec_unpack(PgaeCodec *codec, const char *record)
 {

@@ -1,9 +1,10 @@
 /*
- * pg_report.c: how far a statement that trains is, told about once a second: by a NOTICE, and in
- * pg_stat_activity.
+ * pg_report.c: reports the progress of a statement that trains about once a second, by a NOTICE and
+ * in pg_stat_activity.
  *
  * All trainings of an aggregate call share one PgaeReport, that of their budget.  Whatever takes
- * long calls pgae_report_step at every look at interrupts; the clock is all that this costs.
+ * long calls pgae_report_step whenever it checks for interrupts; this only costs a look at the
+ * clock.
  */
 #include "pg_row.h"
 
@@ -15,7 +16,9 @@
 /* Seconds between two reports. */
 #define INTERVAL 1
 
-/* A text in pg_stat_activity, beside the number of the statement, which a new text would clear. */
+/*
+ * Shows a text in pg_stat_activity and restores the query identifier, which a new text would clear.
+ */
 static void
 show(const PgaeReport *report, const char *text)
 {
@@ -43,7 +46,7 @@ pgae_report_begin(PgaeReport *report, MemoryContext context)
 	report->activity = MemoryContextAlloc(context, size);
 	strlcpy(report->activity, statement, size);
 	report->query_id = pgstat_get_my_query_id();
-	/* after an error it returns when the context goes */
+	/* after an error it is restored when the context is deleted */
 	callback->func = restore_activity;
 	callback->arg = report;
 	MemoryContextRegisterResetCallback(context, callback);

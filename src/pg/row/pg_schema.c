@@ -1,6 +1,6 @@
 /*
- * pg_schema.c: the schema of a training, from its options, the type of its rows, and the first
- * rows, which tell how long arrays are.
+ * pg_schema.c: builds the schema of a training from its options, the type of its rows, and the
+ * first rows, which show how long arrays are.
  */
 #include "postgres.h"
 
@@ -13,7 +13,7 @@
 
 #include "pg_codec.h"
 
-/* An option names a column that rows do not have: 42703. */
+/* Raises 42703: an option names a column that rows do not have. */
 static void
 raise_unknown_option_column(TupleDesc tupdesc, const char *option, const char *name)
 {
@@ -66,7 +66,7 @@ choose_listed(int *chosen, TupleDesc tupdesc, const PgaeOptions *options)
 	return n;
 }
 
-/* Whether a column is there for something else than to be an input. */
+/* Whether a column has a role other than being an input. */
 static bool
 has_role(const PgaeOptions *options, const char *name)
 {
@@ -118,7 +118,7 @@ choose_attributes(int *chosen, TupleDesc tupdesc, const PgaeOptions *options)
 	return n;
 }
 
-/* Options that speak of single columns must name columns that there are. */
+/* Options for single columns must name columns that exist. */
 static void
 check_choices(TupleDesc tupdesc, const List *choices, const char *option)
 {
@@ -150,7 +150,7 @@ possible_kinds(const PgaePart *part)
 	return text.data;
 }
 
-/* The kind of a column that can be used: what the options say, or what its type says. */
+/* The kind of a usable column: as the options say, or by its type. */
 static AeKind
 choose_kind(const PgaePart *part, Form_pg_attribute att, const PgaeOptions *options)
 {
@@ -226,7 +226,7 @@ raise_refused(const Refused *refused)
 						   "a text from it in a subquery.")));
 }
 
-/* 42804, naming all chosen columns whose types a model does not use as they are. */
+/* Raises 42804, naming all chosen columns whose types a model does not use as they are. */
 static void
 check_types(TupleDesc tupdesc, const int *chosen, int n, const PgaeOptions *options)
 {
@@ -252,7 +252,9 @@ check_types(TupleDesc tupdesc, const int *chosen, int n, const PgaeOptions *opti
 
 /* ---- building the schema ---- */
 
-/* 54000 for more values than a model takes; fewer cannot overflow the products below. */
+/*
+ * Raises 54000 for more values than a model takes; with fewer, the products below cannot overflow.
+ */
 static uint32
 check_n_values(const PgaeCodec *codec, size_t n)
 {
@@ -270,7 +272,10 @@ check_n_values(const PgaeCodec *codec, size_t n)
 	return (uint32) n;
 }
 
-/* An empty schema of n values in the codec's context; one_array: they are those of one array. */
+/*
+ * An empty schema of n values in the codec's context; one_array: they are the elements of one
+ * array.
+ */
 static AeSchema *
 schema_alloc(PgaeCodec *codec, uint32 n, bool one_array)
 {
@@ -331,7 +336,7 @@ schema_set_names(const PgaeCodec *codec, AeSchema *schema)
 		set_name(&schema->target, codec->roles[PGAE_ROLE_TARGET].name, schema->raw_names);
 }
 
-/* Fills in source and its columns; n: values of an array, 0 for a column of one value. */
+/* Fills in source and its columns; n: length of an array, 0 for a column of one value. */
 static void
 set_source(PgaeCodec *codec, AeSchema *schema, size_t *stored, PgaeSource *source,
 		   const PgaePart *part, Form_pg_attribute att, int n)
@@ -379,7 +384,7 @@ set_source(PgaeCodec *codec, AeSchema *schema, size_t *stored, PgaeSource *sourc
 	}
 }
 
-/* The kind of a target: 42804 for a type that none can be made of. */
+/* The kind of a target; 42804 for a type that cannot be one. */
 static AeKind
 choose_target_kind(const PgaePart *part, Form_pg_attribute att, const PgaeOptions *options)
 {
@@ -498,7 +503,7 @@ pgae_row_identifier(Datum row)
 										 HeapTupleHeaderGetTypMod(header));
 }
 
-/* A composite value taken apart with the descriptor that its type has now; palloc'd. */
+/* Takes a composite value apart with the current descriptor of its type; palloc'd. */
 static TupleDesc
 open_first_row(Datum row, Datum **values, bool **nulls)
 {
@@ -538,7 +543,7 @@ first_length(const PgaePart *part, Datum datum, const char *name)
 	return ARR_DIMS(array)[0];
 }
 
-/* Chooses among the attributes of a row type, once for all rows that wait. */
+/* Chooses the attributes of a row type, once for all rows that wait. */
 static void
 choose_for(PgaeCodec *codec, TupleDesc tupdesc, uint64 identifier)
 {
@@ -563,7 +568,7 @@ choose_for(PgaeCodec *codec, TupleDesc tupdesc, uint64 identifier)
 	codec->chosen_of = identifier;
 }
 
-/* Notes lengths of array columns that this row tells; true if none is unknown. */
+/* Notes lengths of array columns that this row shows; true if none is unknown. */
 static bool
 learn_lengths(PgaeCodec *codec, TupleDesc tupdesc, const Datum *values, const bool *nulls)
 {
@@ -585,7 +590,7 @@ learn_lengths(PgaeCodec *codec, TupleDesc tupdesc, const Datum *values, const bo
 	return known;
 }
 
-/* Array columns without an element in any row are left out; returns how many columns stay. */
+/* Leaves out array columns that are NULL in all rows; returns how many columns stay. */
 static int
 drop_unknown_arrays(int *chosen, int n, TupleDesc tupdesc, const PgaeCodec *codec)
 {

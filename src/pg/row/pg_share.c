@@ -1,29 +1,29 @@
 /*
- * pg_share.c: memory that many share, for what cannot go to disk.
+ * pg_share.c: shared limits on memory that cannot be moved to disk.
  *
  * Levels of categories, and rows that wait for the schema, are counted over all columns and groups
- * of a call, and end in an error where they exceed their share.  Each holder has its first few kB
- * for nothing, as they are no more than the rest of a group's state.
+ * of a call, and exceeding their share is an error. The first few kB of each holder are free, as
+ * they are no more than the rest of a group's state.
  */
 #include "pg_row.h"
 
 #include "port/pg_bitutils.h"
 
-/* Bytes that the holder of a share has as part of a group's state: a thousand groups may. */
+/* Bytes of a holder that do not count: part of a group's state, even with a thousand groups. */
 #define FREE_BYTES 4096
 
 /* Chunks up to this are rounded up to a power of two; a header comes on top. */
 #define ROUNDED_CHUNK 8192
 #define CHUNK_HEADER 16
 
-/* How many of a holder's bytes count. */
+/* The number of a holder's bytes that count. */
 static size_t
 counted(size_t bytes)
 {
 	return bytes > FREE_BYTES ? bytes - FREE_BYTES : 0;
 }
 
-/* The context of a holder goes; the budget's, which is above it, is still there. */
+/* The context of a holder is deleted; that of the budget, which is above it, still exists. */
 static void
 leave_share(void *arg)
 {

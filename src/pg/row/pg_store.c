@@ -1,5 +1,5 @@
 /*
- * pg_store.c: the rows of one training, in an order that is theirs alone.
+ * pg_store.c: the rows of one training, in an order that depends only on them.
  *
  * A scan returns rows in any order it likes: synchronised and parallel scans
  * change it from run to run.  Training must not notice.  Every record is therefore
@@ -7,20 +7,18 @@
  * interchangeable, so that the same set of rows always comes out in the same order,
  * and the first n of them are a random sample.
  *
- * GROUP BY makes as many stores as there are groups, and a hash aggregate fills them
- * all at once.  They share a budget, which belongs to the aggregate call and not to a
- * group: records are collected in chunks of memory that start small, and when all
- * stores together exceed the budget, the largest is sorted and goes to disk as one
- * run.  The runs of all stores lie in one temporary file, so that a store on disk
- * costs no buffer and no descriptor.  When a store is read, its runs are merged.  A
- * tuplesort for each store would be simpler, but it cannot give memory back, and a
+ * GROUP BY makes as many stores as there are groups, and a hash aggregate fills them all at once.
+ * They share a budget, which belongs to the aggregate call and not to a group: records are
+ * collected in chunks of memory that start small, and when all stores together exceed the budget,
+ * the largest is sorted and goes to disk as one run.  The runs of all stores lie in one temporary
+ * file, so that a store on disk costs no buffer and no descriptor.  When a store is read, its runs
+ * are merged. A tuplesort for each store would be simpler, but it cannot return memory, and a
  * thousand of them would hold a hundred megabytes of buffers.
  *
- * What cannot go to disk, levels and rows that wait, has shares of its own beside the budget:
- * they are counted over all columns and groups, and end in an error.  Each holder has its first
- * few kB for nothing, as they are no more than the rest of a group's state.
+ * Levels and rows that wait cannot be moved to disk; they have shares of their own beside the
+ * budget (pg_share.c).
  *
- * The order does not depend on what was spilled when: qsort and merge compare alike.
+ * The order does not depend on what was spilled when: sorting and merging compare in the same way.
  *
  * Once columns have been measured, pgae_store_scale turns the records into rows of
  * inputs: into memory when they fit what its caller has left of maintenance_work_mem, else
@@ -37,32 +35,32 @@
 #include "port/pg_bitutils.h"
 #include "utils/memutils.h"
 
-/* Comparisons between two looks at interrupts. */
+/* Comparisons between two checks for interrupts. */
 #define COMPARISONS_PER_CHECK 4096
 
-/* Where a record lies, its key precedes it: as many bytes, in the machine's order. */
+/* Wherever a record is stored, its key precedes it: sizeof(uint64) bytes in the machine's order. */
 #define KEY_BYTES sizeof(uint64)
 
-/* Bytes of a store's first chunk; each further one is twice as long, up to the largest. */
+/* Bytes of a store's first chunk; each further one is twice as large, up to the largest. */
 #define FIRST_CHUNK 1024
 #define LARGEST_CHUNK (1024 * 1024)
 
 /* A store with less than this in memory is not worth a run. */
 #define MIN_RUN 4096
 
-/* Bytes read of a run at a time, at least; and runs merged at once, at least. */
+/* The fewest bytes of a run read at a time, and the fewest runs merged at once. */
 #define MIN_BUFFER 4096
 #define MIN_FAN_IN 6
 
 struct PgaeBudget
 {
-	MemoryContext context; /* lives as long as what is trained: the plan that has the aggregate */
+	MemoryContext context; /* lives as long as the training, or the plan with the aggregate */
 	PgaeReport report;
 	bool across_commits; /* files stay open when a transaction ends */
 	size_t limit;        /* bytes of records in memory, of all stores together */
 	size_t reserve;      /* bytes on top of it, for the buffers of a store that is being merged */
 	size_t used;         /* of limit */
-	dlist_head stores;   /* those that are charged MIN_RUN and more */
+	dlist_head stores;   /* those that are charged MIN_RUN or more */
 	size_t n_on_disk;    /* stores that have runs */
 	PgaeShare shares[PGAE_N_SHARES];
 	PgaeVoice *voice;
@@ -128,7 +126,7 @@ struct PgaeStore
 	Reader *readers; /* one for each run */
 	size_t n_readers;
 	binaryheap *heap; /* of readers, the first in order on top; */
-	Reader *top;      /* the one that gave the last record */
+	Reader *top;      /* the one that returned the last record */
 
 	void *block;    /* scaled rows in memory, */
 	PgaeFile *file; /* or in a file */
@@ -218,7 +216,7 @@ pgae_store_begin(PgaeBudget *budget, size_t record_size, uint64 seed)
 	PgaeStore *store = palloc0(sizeof(PgaeStore));
 
 	store->budget = budget;
-	/* chunks above 1 kB are blocks of their own there, which pfree gives back */
+	/* chunks above 1 kB are blocks of their own there, which pfree returns */
 	store->context =
 		AllocSetContextCreate(CurrentMemoryContext, "ae.train rows", ALLOCSET_SMALL_SIZES);
 	store->record_size = record_size;
@@ -245,7 +243,7 @@ uncharge(PgaeStore *store)
 	store->charged = 0;
 }
 
-/* Lets go of the records in memory. */
+/* Frees the records in memory. */
 static void
 drop_chunks(PgaeStore *store)
 {
@@ -263,7 +261,7 @@ drop_chunks(PgaeStore *store)
 	uncharge(store);
 }
 
-/* Lets go of all records, in memory and on disk. */
+/* Frees all records, in memory and on disk. */
 static void
 drop_records(PgaeStore *store)
 {
@@ -296,7 +294,7 @@ compare_entries(const void *a, const void *b, void *arg)
 {
 	PgaeStore *store = arg;
 
-	/* of a sort that is cut short nothing is lost but the order */
+	/* a sort that is cut short loses nothing but the order */
 	if (store->n_compared++ % COMPARISONS_PER_CHECK == 0)
 		pgae_report_step(&store->budget->report, "sorting", store->n_in_memory, 0);
 	return compare_records(a, b, store->record_size);
@@ -361,7 +359,7 @@ append_record(PgaeStore *store, Run *run, const char *record)
 	run->n++;
 }
 
-/* The records in memory become a run. */
+/* Writes the records in memory to disk as a run. */
 static void
 spill(PgaeStore *store)
 {
@@ -390,7 +388,7 @@ largest_store(PgaeBudget *budget)
 	{
 		PgaeStore *store = dlist_container(PgaeStore, node, iter.cur);
 
-		/* not if it is being read: entries are its order */
+		/* not a store that is being read, whose order is in its entries */
 		if (store->entries == NULL && (largest == NULL || store->charged > largest->charged))
 			largest = store;
 	}
@@ -417,7 +415,7 @@ charge_of(const PgaeStore *store, size_t capacity)
 	return sizeof(Chunk) + capacity * (store->stride + sizeof(Entry));
 }
 
-/* Room for more records, in an own chunk; spills what is largest if there is none. */
+/* Makes room for more records in a new chunk; spills the largest store if there is none. */
 static void
 add_chunk(PgaeStore *store)
 {
@@ -454,7 +452,7 @@ pgae_store_record(PgaeStore *store)
 	return store->chunks->bytes + store->chunks->n * store->stride + KEY_BYTES;
 }
 
-/* The record that pgae_store_record gave room for counts. */
+/* Counts the record written into the room from pgae_store_record. */
 static void
 count_record(PgaeStore *store)
 {
@@ -540,7 +538,7 @@ advance(PgaeStore *store, Reader *reader)
 	return true;
 }
 
-/* The heap has the largest on top: the other way round. */
+/* The heap has the largest on top, so the order is reversed. */
 static int
 compare_readers(Datum a, Datum b, void *arg)
 {
@@ -550,14 +548,14 @@ compare_readers(Datum a, Datum b, void *arg)
 	return compare_records(&y->current, &x->current, ((PgaeStore *) arg)->record_size);
 }
 
-/* Bytes that buffers may take together: what no store has in memory. */
+/* Bytes that all buffers may take: those that no store uses. */
 static size_t
 merge_limit(const PgaeBudget *budget)
 {
 	return budget->reserve + (budget->used < budget->limit ? budget->limit - budget->used : 0);
 }
 
-/* Records of a run's buffer, when a buffer may take so many bytes. */
+/* The number of records in a run's buffer of at most so many bytes. */
 static size_t
 buffer_capacity(const PgaeStore *store, const Run *run, size_t bytes)
 {
@@ -617,7 +615,7 @@ close_readers(PgaeStore *store)
 static const char *
 next_merged(PgaeStore *store)
 {
-	/* the caller has used the last record until now */
+	/* the caller was still using the last record */
 	if (store->top)
 	{
 		if (advance(store, store->top))
@@ -754,7 +752,7 @@ read_rows(void *context, AeReal *out, size_t first, size_t count)
 	pgae_file_read(store->file, out, count * store->row_bytes, (uint64) first * store->row_bytes);
 }
 
-/* Room for all scaled rows, in memory or in a file; a row to fill in when in a file. */
+/* Makes room for all scaled rows, in memory or in a file; for a file, also room for one row. */
 static AeReal *
 make_room(PgaeStore *store, size_t bytes, size_t row_bytes, size_t in_memory)
 {
@@ -768,7 +766,7 @@ make_room(PgaeStore *store, size_t bytes, size_t row_bytes, size_t in_memory)
 	return palloc(row_bytes);
 }
 
-/* Adds the dense cells of a row, but those that are missing, to their moments. */
+/* Adds the dense cells of a row that are not missing to their moments. */
 static void
 add_moments(AeMoments *cells, const AeReal *row, uint32_t n_dense)
 {
@@ -812,9 +810,9 @@ scale_row(Scaling *s, const char *record)
 }
 
 /*
- * Scales the rows that are held out, or all others.  Equal rows follow one another, so those held out
- * are taken evenly: the first ones would be few different rows where there are not many.  Of rows that
- * repeat some copies are held out and others not: a row to come repeats one of training as often, so that
+ * Scales the rows that are held out, or all others. Equal rows follow one another, so those held
+ * out are picked evenly: the first ones might be only a few different rows.  Of rows that repeat
+ * some copies are held out and others not: a row to come repeats one of training as often, so that
  * what is held out stands for it.
  */
 static void

@@ -1,12 +1,12 @@
 /*
- * pg_value.c: one datum to a value (ae_scaler.h) or the text of a level, and back.
+ * pg_value.c: converts one datum to a value (ae_scaler.h) or to the text of a level, and back.
  *
- * Only immutable conversions, as scores stand in indexes: what enum_out, cash_out,
- * date_out and timestamptz parts would give depends on settings.  A category is the bytes
- * of a text, the label of an enum, the decimal digits of an integer, a uuid in lower
- * case, inet, bit and others as they print under any settings; money is its raw integer;
- * times are seconds, of timestamptz in UTC.  The way back goes through a type's input
- * function where that is simpler: whoever uses it is STABLE.
+ * All conversions are immutable, because indexes store scores: the results of enum_out, cash_out,
+ * date_out and the parts of a timestamptz depend on settings.  A category is the bytes of a text,
+ * the label of an enum, the decimal digits of an integer, a uuid in lower case, inet, bit and
+ * others as they print under any settings; money is its raw integer; times are seconds, for
+ * timestamptz in UTC. The conversion back uses a type's input function where that is simpler;
+ * functions that use it are STABLE.
  *
  * A new type is one more line of conv_info, and a case in pgae_value_of or in
  * pgae_category_text, and in value_datum.
@@ -46,8 +46,8 @@
 typedef struct ConvInfo
 {
 	Oid type;
-	int kind;      /* AeKind unless told otherwise, or KIND_NONE */
-	int kinds;     /* those that it can be, as bits */
+	int kind;      /* AeKind by default, or KIND_NONE */
+	int kinds;     /* the kinds that it can be, as bits */
 	size_t stored; /* bytes in a training record, unless it is a category */
 } ConvInfo;
 
@@ -77,8 +77,8 @@ static const ConvInfo conv_info[PGAE_CONV_COUNT] = {
 };
 
 /*
- * Types of PostgreSQL that print the same under all settings.  What the catalogue declares
- * immutable is not enough: bytea, point and others look at a setting all the same.
+ * Types of PostgreSQL that print the same under all settings. An immutable output function is not
+ * enough: those of bytea, point and others look at a setting nevertheless.
  */
 static const Oid printed_types[] = {INETOID, CIDROID,   MACADDROID, MACADDR8OID,
 									BITOID,  VARBITOID, TIMETZOID,  OIDOID};
@@ -115,14 +115,17 @@ conv_of(Oid base)
 	}
 	if (get_typtype(base) == TYPTYPE_ENUM)
 		return PGAE_CONV_ENUM;
-	/* citext: a text by another name */
+	/* such as citext */
 	if (find_coercion_pathway(TEXTOID, base, COERCION_IMPLICIT, &function) ==
 		COERCION_PATH_RELABELTYPE)
 		return PGAE_CONV_TEXT;
 	return PGAE_CONV_NONE;
 }
 
-/* The types above, and those of extensions whose authors say that they do, as of ltree. */
+/*
+ * The types above, and types of extensions whose output functions are declared immutable, such as
+ * ltree.
+ */
 static void
 printed_init(PgaePart *part)
 {
@@ -140,7 +143,7 @@ printed_init(PgaePart *part)
 	part->output = output;
 }
 
-/* 42501 unless the user may call a function, as for a cast in a query. */
+/* Raises 42501 unless the user may call a function, as for a cast in a query. */
 static void
 check_execute(Oid function)
 {
@@ -150,7 +153,7 @@ check_execute(Oid function)
 		aclcheck_error(result, OBJECT_FUNCTION, get_func_name(function));
 }
 
-/* A function that turns type into real[], if there is an immutable one. */
+/* The immutable function that casts type to real[], if there is one. */
 static Oid
 array_cast(Oid type)
 {
@@ -164,7 +167,7 @@ array_cast(Oid type)
 	return function;
 }
 
-/* Arrays of numbers or booleans, and types that become real[] by an immutable cast. */
+/* Arrays of numbers or booleans, and types with an immutable cast to real[]. */
 static void
 array_init(PgaePart *part)
 {
@@ -216,7 +219,7 @@ pgae_part_plain(PgaePart *plain, const PgaePart *part)
 		(OidIsValid(part->cast) || getBaseType(element) != element))
 		type = get_array_type(getBaseType(element));
 	pgae_part_init(plain, part->att, type, -1);
-	/* that of times only rounds */
+	/* the typmod of a time only rounds */
 	if (part->conv != PGAE_CONV_NUMERIC && part->conv != PGAE_CONV_ARRAY)
 		plain->typmod = part->typmod;
 }
@@ -362,7 +365,7 @@ varlena_text(PgaeText *text, Datum datum, bool trim)
 }
 
 /*
- * A "char" as text, with its length.  Bytes that are no characters by themselves look as
+ * A "char" as text, with its length. Bytes that are not characters by themselves are written as
  * PostgreSQL 16 prints them, \303.
  */
 static size_t
@@ -441,7 +444,7 @@ call_cast(Oid function, Datum datum, int32 typmod, bool explicit_cast, bool *isn
 	FmgrInfo flinfo;
 	Datum result;
 
-	/* it may be a query, which would crash without one */
+	/* it may run a query, which would crash without a snapshot */
 	if (!ActiveSnapshotSet())
 		elog(ERROR, "cast function %u is called without a snapshot", function);
 	fmgr_info(function, &flinfo);
@@ -468,7 +471,10 @@ pgae_part_array(const PgaePart *part, Datum datum)
 
 /* ---- value to datum ---- */
 
-/* Half to even, saturated to [low, high]; low and high + 1 are powers of two, so exact. */
+/*
+ * Rounds half to even and saturates to [low, high]; low and high + 1 are powers of two and thus
+ * exact.
+ */
 static int64
 round_saturated(double value, int64 low, int64 high)
 {
@@ -505,7 +511,7 @@ interval_datum(double value)
 	return IntervalPGetDatum(interval);
 }
 
-/* With the precision that a typmod asks for. */
+/* Applies the precision of a typmod. */
 static Datum
 with_precision(Datum datum, const PgaePart *part, PGFunction scale)
 {
@@ -616,7 +622,7 @@ element_datum(PgaePart *part, double value)
 	return datum;
 }
 
-/* The elements of own to keep, all others of values. */
+/* An array with the kept elements of own and the others from values. */
 static Datum
 merge_elements(PgaePart *part, ArrayType *own, const double *values, const bool *kept, int n)
 {
@@ -713,7 +719,7 @@ pgae_datum_text(const PgaePart *part, Datum datum)
 	bool is_varlena;
 	char byte[5];
 
-	/* PostgreSQL before 16 prints a byte that may be no character */
+	/* PostgreSQL before 16 prints a byte that may not be a character */
 	if (part->conv == PGAE_CONV_CHAR)
 	{
 		byte_text(byte, DatumGetChar(datum));

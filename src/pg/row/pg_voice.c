@@ -1,12 +1,13 @@
 /*
- * pg_voice.c: what a statement that trains many models says.
+ * pg_voice.c: the notices of a statement that trains many models.
  *
- * GROUP BY may train thousands of models.  Of one of them alone every notice is worth its line;
- * of many, progress is told once a second, with the number of the model, each other notice is
- * given for the first model that it is about, and how many more it was about at the end.
+ * GROUP BY may train thousands of models.  For a single one, every notice is worth its line. For
+ * many, progress is reported once a second with the number of the model; any other notice is raised
+ * for the first model that it applies to, and the end of the statement says how many more it
+ * applied to.
  *
- * Models are numbered as their trainings end.  A sorted plan ends one before it begins the next, so
- * that the first of them cannot know that it will not be the only one.
+ * Models are numbered as their trainings end. A sorted plan ends one before it begins the next, so
+ * the first one cannot know that more will follow.
  *
  * Knows when to speak; knows nothing of what is said.
  */
@@ -32,7 +33,7 @@ struct PgaeVoice
 	MemoryContextCallback callback;
 };
 
-/* Their name in the line at the end; NULL if it does not mention them. */
+/* The name of a notice in the line at the end; NULL if that does not mention it. */
 static const char *const names[PGAE_N_NOTICES] = {
 	[PGAE_NOTICE_ONE_NETWORK] = "one network for all rows",
 	[PGAE_NOTICE_SMALLEST_P] = "few rows to compare with",
@@ -46,8 +47,8 @@ static const char *const names[PGAE_N_NOTICES] = {
 };
 
 /*
- * The statement's memory goes: says of how many more models its notices would have been.  A
- * statement that failed says nothing.  Nothing may be raised from here, not even a cancel.
+ * The statement's memory is being freed: says how many more models its notices applied to. A
+ * statement that failed says nothing. Nothing may be raised from here, not even a cancel.
  */
 static void
 sum_up(void *arg)

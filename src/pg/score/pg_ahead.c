@@ -1,15 +1,15 @@
 /*
- * pg_ahead.c: rows scored together: those that a plan node has read ahead of a call.
+ * pg_ahead.c: scores together the rows that a plan node has read ahead of a call.
  *
- * A plan node (the room `plan`) keeps the rows that come next.  The call stays the ordinary call, in
- * its place: when it is made, it reads its own row as ever, with every error that may have, and takes
- * along the rows that follow.  What it finds for them it leaves with the node, which hands it out
- * in place of the calls for these rows.  A row that cannot be taken along, for whatever reason, is
- * left to its own call.  So nothing is computed before somebody asks, and errors and NULLs come
- * when and where they always did.
+ * A plan node (the room `plan`) keeps the rows that come next.  The call stays an ordinary call in
+ * its place: when it is made, it reads its own row as always, with any error that this may raise,
+ * and takes along the rows that follow. It leaves their results with the node, which uses them in
+ * place of the calls for these rows.  A row that cannot be taken along, for whatever reason, is
+ * left to its own call.  So nothing is computed before a result is asked for, and errors and NULLs
+ * come when and where they always did.
  *
- * A call finds its node by the address of its expression, as both are of the same plan tree, and by
- * the memory context, which is that of one execution of the plan.
+ * A call finds its node by the address of its expression, as both belong to the same plan tree, and
+ * by the memory context, which belongs to one execution of the plan.
  */
 #include "pg_score.h"
 
@@ -109,7 +109,7 @@ pgae_ahead_of(const FmgrInfo *call)
 	{
 		PgaeAhead *ahead = dlist_container(PgaeAhead, node, iter.cur);
 
-		/* a plan may be executed twice at a time */
+		/* a plan may be executed twice at the same time */
 		for (int k = 0; ahead->context == call->fn_mcxt && k < ahead->n_calls; k++)
 		{
 			if (list_member_ptr(ahead->calls[k].places, call->fn_expr))

@@ -1,25 +1,24 @@
 /*
  * pg_cache.c: parsed models, kept for as long as the expression that uses them.
  *
- * A model argument may be a constant, a parameter, or a column that changes from
- * row to row, and the same call node may be kept while a variable behind it changes
- * (PL/pgSQL keeps simple expressions for a transaction).  So the key is what the
- * argument *is*: the image of the datum before it is detoasted, compared by length and
- * content.  For a model in a table that image is the toast pointer of 18 bytes, for a
- * small or compressed one its bytes, for a large one in memory all of it, which
- * still costs less than reading the weights once.  No pointer is ever compared, as
- * memory is reused.  Only a true Const node skips the comparison;
- * get_fn_expr_arg_stable() would not do, as it takes a PL/pgSQL variable for stable.
+ * A model argument may be a constant, a parameter, or a column that changes from row to row, and
+ * the same call node may be kept while a variable behind it changes (PL/pgSQL keeps simple
+ * expressions for a transaction).  So the key is what the argument *is*: the image of the datum
+ * before it is detoasted, compared by length and content.  For a model in a table that image is the
+ * toast pointer of 18 bytes, for a small or compressed one its bytes, for a large one in memory all
+ * of it, which still costs less than reading the weights once.  No pointer is ever compared, as
+ * memory is reused.  Only a true Const node skips the comparison; get_fn_expr_arg_stable() would
+ * not do, as it considers a PL/pgSQL variable stable.
  *
  * A reference to a named model is looked up when its slot is filled, and its networks come from
- * those that the session keeps (pg_session.c).  The slot counts in the transaction and
- * subtransaction in which it was filled: once that is rolled back, a version may not be there any
- * more, or be another one.
+ * those that the session keeps (pg_session.c).  The slot is valid in the transaction and
+ * subtransaction in which it was filled: once that is rolled back, a version may no longer exist,
+ * or be another model.
  *
- * A join of rows with many models parses each once: slots are found by a hash of the image, the
- * last hit tried first, and as many are kept as ae.cache_size has room for; the one used longest
- * ago goes first.  A slot lives in a memory context of its own and counts only after it is
- * complete: an error while parsing leaves none.
+ * A join of rows with many models parses each model once: slots are found by a hash of the image,
+ * the last hit is tried first, and as many are kept as fit into ae.cache_size; the least recently
+ * used one is dropped first. A slot lives in a memory context of its own and is published only when
+ * it is complete, so an error while parsing leaves none.
  */
 #include "postgres.h"
 
@@ -31,10 +30,13 @@
 
 #include "pg_score.h"
 
-/* So many are kept whatever they take, so that a few large models beside each other still pay. */
+/*
+ * This many are kept whatever their size, so that caching still pays for a few large models used
+ * together.
+ */
 #define MIN_SLOTS 4
 
-/* Bytes of an image that are hashed: a model's header, which has its checksum, is in them. */
+/* Bytes of an image that are hashed: they include a model's header, which contains its checksum. */
 #define HASHED_BYTES 64
 
 /* The image of an argument. */
@@ -66,8 +68,8 @@ typedef struct Cache
 	PgaeAhead *ahead;               /* what was read ahead of the call */
 	LocalTransactionId transaction; /* by name: in which the slots were filled */
 	SubTransactionId subtransaction;
-	Slot *constant; /* the model argument is a Const, and here it is */
-	HTAB *table;    /* of Found; NULL before the first model that is no constant */
+	Slot *constant; /* the model argument, if it is a Const */
+	HTAB *table;    /* of Found; NULL before the first model that is not a constant */
 	dlist_head slots;
 	Size n_slots;
 	Size bytes; /* of all slots */
@@ -141,7 +143,7 @@ drop_slots(Cache *cache)
 		drop_slot(cache, dlist_head_element(Slot, node, &cache->slots));
 }
 
-/* What a slot takes by now: its codec was made when the first row was seen. */
+/* The current size of a slot: its codec was made when the first row was seen. */
 static void
 weigh(Cache *cache, Slot *slot)
 {
@@ -151,7 +153,7 @@ weigh(Cache *cache, Slot *slot)
 	slot->bytes = bytes;
 }
 
-/* Makes room before another slot comes. */
+/* Makes room for another slot. */
 static void
 shrink(Cache *cache)
 {
@@ -219,7 +221,7 @@ fill_slot(Cache *cache, FmgrInfo *flinfo, int argno, const Key *key)
 	return slot;
 }
 
-/* The slot of an argument, the one used last from then on; NULL if there is none. */
+/* The slot of an argument, which becomes the most recently used one; NULL if there is none. */
 static Slot *
 find_slot(Cache *cache, const Key *key)
 {
@@ -232,7 +234,7 @@ find_slot(Cache *cache, const Key *key)
 	return found->slot;
 }
 
-/* The cache of a call; without slots that must not be trusted any more. */
+/* The cache of a call, without slots that are no longer valid. */
 static Cache *
 open_cache(FunctionCallInfo fcinfo, int argno)
 {
@@ -298,7 +300,7 @@ pgae_cached_model(FunctionCallInfo fcinfo, int argno)
 	if (cache->constant != NULL)
 		return &cache->constant->cached;
 
-	/* the image of these is the address of memory that may be reused */
+	/* their image is the address of memory that may be reused */
 	if (VARATT_IS_EXTERNAL_INDIRECT(raw) || VARATT_IS_EXTERNAL_EXPANDED(raw))
 		raw = pg_detoast_datum(raw);
 	if (!dlist_is_empty(&cache->slots))

@@ -2,8 +2,8 @@
  * pg_constraint.c: whether a row may stand in the table that its type belongs to: NOT NULL, CHECK, and
  * domains.
  *
- * Expressions are those of the table, and run as the caller, as they would for an INSERT.  What a
- * column says that has no value yet, because neither the row nor the model has one, is not asked.
+ * Expressions are those of the table and run as the caller, as for an INSERT.  What a column says
+ * that has no value yet, because neither the row nor the model has one, is not asked.
  */
 #include "postgres.h"
 

@@ -2,7 +2,7 @@
  * pg_density.c: how likely a model makes a row: ae.log_likelihood, ae.log_joint, ae.elbo; and draws
  * of its code: ae.encode_sample.
  *
- * Of several networks the mean of those that did not see the row.
+ * With several networks, results are means over those that did not see the row.
  */
 #include "pg_score.h"
 
@@ -16,7 +16,7 @@ PG_FUNCTION_INFO_V1(pg_ae_log_marginal);
 PG_FUNCTION_INFO_V1(pg_ae_elbo);
 PG_FUNCTION_INFO_V1(pg_ae_encode_sample);
 
-/* 55000 unless the outputs of a model have a distribution. */
+/* Raises 55000 unless the outputs of a model have a distribution. */
 static void
 check_has_distribution(const AeModel *model)
 {
@@ -26,7 +26,7 @@ check_has_distribution(const AeModel *model)
 						errhint("Train it with one: ae.options(...) || ae.decoder().")));
 }
 
-/* What is added for the density of the values in the user's units. */
+/* What to add for the density of the values in the user's units. */
 static double
 units_of(const AeModel *model, const AeBundleRow *row)
 {
@@ -49,7 +49,7 @@ units_of(const AeModel *model, const AeBundleRow *row)
 	return units;
 }
 
-/* What a density is asked for, and by what it is estimated. */
+/* Which density is asked for, and how it is estimated. */
 typedef struct Ask
 {
 	double (*density)(AeScorer *scorer);
@@ -59,7 +59,7 @@ typedef struct Ask
 	bool units;
 } Ask;
 
-/* 55000 unless a model draws codes. */
+/* Raises 55000 unless a model draws codes. */
 static void
 check_draws(const AeModel *model)
 {
@@ -84,8 +84,8 @@ ask_network(const Ask *ask, AeScorer *scorer)
 }
 
 /*
- * The mean over the networks that score the call's row of a log density; false: nothing is known of
- * the row.  NaN where a network has none.  Draws are those of the seed and the row.
+ * The mean of a log density over the networks that score the call's row; false if nothing is known
+ * of the row. NaN if a network has no such density. Draws depend on the seed and the row.
  */
 static bool
 mean_density(double *mean, FunctionCallInfo fcinfo, const Ask *ask)
@@ -117,7 +117,7 @@ mean_density(double *mean, FunctionCallInfo fcinfo, const Ask *ask)
 	return true;
 }
 
-/* 55000 for a joint density that is not there. */
+/* Raises 55000: the model has no joint density. */
 static void
 refuse_without_prior(void)
 {

@@ -1,6 +1,6 @@
 /*
- * pg_evaluate.c: the aggregate ae.evaluate: how a model does on rows, for a nightly look
- * at drift: mean error, share of rows flagged, mean error of each column.
+ * pg_evaluate.c: the aggregate ae.evaluate, which measures a model on rows, for instance in a
+ * nightly check for drift: mean error, share of rows flagged, mean error of each column.
  */
 #include "pg_score.h"
 
@@ -19,7 +19,7 @@ typedef struct EvaluateState
 	double contamination;
 	int64 n_rows;
 	int64 n_scored; /* with a finite error */
-	/* sums of weights, which are 1 where none are given */
+	/* sums of weights, which are 1 by default */
 	double seen; /* of rows with a score, finite or not */
 	double flagged;
 	double scored;

@@ -1,5 +1,5 @@
 /*
- * pg_explain.c: the function ae.explain: which columns make a row odd, and why, in words.
+ * pg_explain.c: the function ae.explain, which says which columns make a row odd, and why.
  */
 #include "pg_score.h"
 
@@ -12,14 +12,16 @@
 
 PG_FUNCTION_INFO_V1(pg_ae_explain);
 
-/* Standard deviations from the mean of training from which on a value is far from it. */
+/* A value this many standard deviations from the mean of training is far from it. */
 #define FAR 3
 
-/* And from which on it is unusual; the surprise of a level of 5 % of the rows. */
+/* From here on it is unusual; as surprising as a level of 5 % of the rows. */
 #define UNUSUAL 2
 #define RARE 6
 
-/* Of them, what a value may differ from the expected one and still be as expected. */
+/*
+ * Standard deviations by which a value may differ from the expected one and still be as expected.
+ */
 #define NEAR 0.1
 
 /* Characters of a value in a reason. */
@@ -30,7 +32,7 @@ typedef struct Part
 {
 	AeBlame blame;
 	double probability; /* NaN: none */
-	double z;           /* standard deviations from the mean; 0 where there is none */
+	double z;           /* standard deviations from the mean; 0 if that has no meaning */
 	double surprise;    /* by itself: z^2 of a number, -2 ln of the share of a level; 0: none */
 	bool is_level;      /* a category or boolean */
 	bool as_expected;
@@ -46,12 +48,12 @@ is_far(const Part *part)
 }
 
 /*
- * What a value adds to its share of the score by how odd it is by itself: of a cell moved by four
- * standard deviations the network may have moved its expectation too.  A number z standard
- * deviations away is as surprising as a level of a share of exp(-z^2 / 2).  Numbers count from two
- * deviations on (measured on eight tables: a cell that was moved comes first in 94 % of rows, two
- * are the first two in 92 %; from three on in 90 % and 83 %).  Levels that count as early push
- * numbers aside, and find no more of those that were exchanged.
+ * What a value adds to its share of the score because it is odd by itself: if a cell was moved by
+ * four standard deviations, the network may have moved its expectation too.  A number z standard
+ * deviations away is as surprising as a level with a share of exp(-z^2 / 2). Numbers count from two
+ * deviations on (measured on eight tables: a single moved cell comes first in 94 % of rows, and two
+ * moved cells are the first two in 92 %; from three deviations on, 90 % and 83 %). If levels
+ * counted as early, they would push numbers aside without finding more of the exchanged levels.
  */
 static double
 by_itself(const Part *part)
@@ -61,7 +63,9 @@ by_itself(const Part *part)
 	return Max(part->surprise - least, 0) / (FAR * FAR);
 }
 
-/* Columns that are as expected, and not far from the others, last: they are not what is odd. */
+/*
+ * Sorts columns that are as expected, and not far from other rows, last: they are not what is odd.
+ */
 static int
 by_blame(const void *a, const void *b)
 {
@@ -87,7 +91,7 @@ put_text(Datum *value, bool *isnull, const char *text)
 		*value = CStringGetTextDatum(text);
 }
 
-/* Standard deviations that a number or time is away from the mean; of an array the farthest. */
+/* Standard deviations of a number or time from the mean; for an array, of its farthest element. */
 static double
 deviation(const AeSchema *schema, const AeBundleRow *row, uint32 first)
 {
@@ -109,7 +113,7 @@ deviation(const AeSchema *schema, const AeBundleRow *row, uint32 first)
 	return farthest;
 }
 
-/* Whether nothing in a column is other than expected. */
+/* Whether everything in a column is as expected. */
 static bool
 is_as_expected(const AeSchema *schema, const AeBundleRow *row, const double *values,
 			   const Part *part)
@@ -117,7 +121,10 @@ is_as_expected(const AeSchema *schema, const AeBundleRow *row, const double *val
 	uint32 first = part->blame.column;
 	uint32 end = schema->is_array ? first + 1 : ae_schema_source_end(schema, first);
 
-	/* levels without an input of their own are not expected by name: nothing to agree with */
+	/*
+	 * levels without an input of their own cannot be expected by name, so there is nothing to agree
+	 * with
+	 */
 	if (part->expected == NULL)
 		return false;
 	if (part->actual && strcmp(part->actual, part->expected) == 0)
@@ -134,7 +141,7 @@ is_as_expected(const AeSchema *schema, const AeBundleRow *row, const double *val
 	return true;
 }
 
-/* Cut down to what a reason shows. */
+/* Shortens a value to what a reason shows. */
 static char *
 shown(const char *text)
 {
@@ -145,17 +152,20 @@ shown(const char *text)
 
 /* ---- why, in words ---- */
 
-/* Columns that get a search for the one they contradict, and columns that are tried for it. */
+/*
+ * The number of columns for which the contradicted column is searched, and of candidates tried for
+ * each.
+ */
 #define N_SEARCHES 2
 #define N_TRIED 8
 
-/* How odd a value must be for the search: a standard deviation, or a probability of exp(-1). */
+/* How odd a value must be for that search: a standard deviation, or a probability of exp(-1). */
 #define LEAST_ODD 1
 
-/* Without the column that a value contradicts, so much of its oddness is left at most. */
+/* The most of a value's oddness that is left without the column that it contradicts. */
 #define LEFT 0.5
 
-/* Rows of training with a value like that of a category; *n: of all that are not NULL. */
+/* Rows of training with the same level; *n: rows in which the category is not NULL. */
 static double
 level_rows(const AeColumn *column, double value, double *n)
 {
@@ -172,7 +182,7 @@ level_rows(const AeColumn *column, double value, double *n)
 	return level == column->n_levels ? (double) column->other : rows;
 }
 
-/* By itself: z^2 of a number, -2 ln of the share of a level or truth. */
+/* The oddness of a value by itself: z^2 of a number, -2 ln of the share of a level or boolean. */
 static double
 surprise_of(const Part *part, const AeSchema *schema, const AeBundleRow *row)
 {
@@ -203,7 +213,7 @@ far_reason(const char *what, const Part *part, const AeColumn *column, const AeS
 
 	if (value > column->max || value < column->min)
 	{
-		/* seconds since 2000 say nothing to anybody */
+		/* seconds since 2000 mean nothing to a reader */
 		if (column->kind == AE_KIND_TIME)
 			return psprintf("%s, %s all rows of training", what, side);
 		return psprintf("%s, %s all rows of training (mean %.6g, %s %.6g)", what, side,
@@ -240,7 +250,10 @@ rare_reason(const char *what, const AeColumn *column, const AeSchema *schema, do
 	return psprintf("%s: none of %.0f rows", what, n);
 }
 
-/* Whether a level is unknown to the network, or nearly as frequent with the others as by itself. */
+/*
+ * Whether a level is unknown to the network, or about as probable given the other columns as
+ * overall.
+ */
 static bool
 is_rare_alone(const Part *part, const AeColumn *column, double value)
 {
@@ -252,7 +265,7 @@ is_rare_alone(const Part *part, const AeColumn *column, double value)
 		   -2 * log(Max(part->probability, 1e-6)) <= 1.5 * part->surprise;
 }
 
-/* Whether there is anything to say of a value that is as expected. */
+/* Whether there is anything to say about a value that is as expected. */
 static bool
 is_unusual(const Part *part)
 {
@@ -260,8 +273,8 @@ is_unusual(const Part *part)
 }
 
 /*
- * Whether what is expected of a number is the end of what training saw, on the side of the value: it
- * was cut there, as the network follows a value that is far away.
+ * Whether the expected number is the smallest or largest one of training, on the side of the value:
+ * the network follows a value that is far away, and its expectation was cut there.
  */
 static bool
 is_cut(const AeColumn *column, double value, double expected)
@@ -271,7 +284,7 @@ is_cut(const AeColumn *column, double value, double expected)
 			(value < column->min && expected <= column->min));
 }
 
-/* What is asked of a row with a column hidden. */
+/* A row with one column hidden, and what is asked of it. */
 typedef struct Trial
 {
 	PgaeCached *cached;
@@ -279,7 +292,9 @@ typedef struct Trial
 	bool *missing;
 } Trial;
 
-/* How odd a value is with the others: -ln p of a level, else its distance from what is expected. */
+/*
+ * How odd a value is given the others: -ln p of a level, else its distance from the expected value.
+ */
 static double
 oddness(const Part *part, const AeScorer *scorer, const AeBundleRow *row, const AeReal *outputs,
 		const double *values)
@@ -294,7 +309,7 @@ oddness(const Part *part, const AeScorer *scorer, const AeBundleRow *row, const 
 												  : 0;
 }
 
-/* Of each such column, what is expected if its value is not known. */
+/* What is expected of each such column if its value is not known. */
 static void
 expect_anew(double *values, const Part *parts, uint32 n, const Trial *trial)
 {
@@ -324,7 +339,7 @@ expect_anew(double *values, const Part *parts, uint32 n, const Trial *trial)
 	ae_bundle_take(&(AeSight){0}, &trial->cached->scorer, row);
 }
 
-/* The column without which a value would be far less odd, among those most to blame; or NULL. */
+/* The column, among those most to blame, without which a value would be far less odd; or NULL. */
 static const Part *
 find_partner(const Part *parts, uint32 n, uint32 of, double now, const Trial *trial)
 {
@@ -368,9 +383,9 @@ find_partner(const Part *parts, uint32 n, uint32 of, double now, const Trial *tr
 }
 
 /*
- * Why part i of n is named: its value is far from those of training, or a rare one, and the network
- * says much the same or is not what found it; or it is other than expected, most of all beside
- * another one.  NULL for a value that is as expected and not odd by itself: it is not what is odd.
+ * Why part i of n is named: its value is rare or far from those of training, and the network
+ * expects much the same or had no part in finding it; or it is not as expected, above all together
+ * with another one. NULL for a value that is as expected and not odd by itself.
  */
 static char *
 reason_of(const Part *parts, uint32 n, uint32 i, const AeScorer *scorer, const Trial *trial,
@@ -429,7 +444,7 @@ blame_columns(Part **parts, uint32 *n, AeSight *sight, PgaeCached *cached, const
 	return scorer;
 }
 
-/* What there is to say of parts, in the order of blame; outputs and values: what is expected. */
+/* The reasons of parts, in the order of blame; outputs and values: what is expected. */
 static void
 judge_parts(Part *parts, uint32 n, const AeScorer *scorer, PgaeCodec *codec, const AeBundleRow *row,
 			const AeReal *outputs, const double *values)
@@ -455,7 +470,7 @@ judge_parts(Part *parts, uint32 n, const AeScorer *scorer, PgaeCodec *codec, con
 
 /* ---- what is missing ---- */
 
-/* Rows of training in which a source column was NULL; *n: of all. */
+/* Rows of training in which a source column was NULL; *n: all rows. */
 static double
 null_rows(const PgaeCached *cached, uint32 first, uint32 end, double *n)
 {
@@ -475,7 +490,7 @@ null_rows(const PgaeCached *cached, uint32 first, uint32 end, double *n)
 	return least;
 }
 
-/* Whether a source column is there in training, and no value of it in the row. */
+/* Whether a source column was observed in training and is NULL in the row. */
 static bool
 is_absent(const AeSchema *schema, const AeBundleRow *row, uint32 first, uint32 end)
 {
@@ -491,8 +506,8 @@ is_absent(const AeSchema *schema, const AeBundleRow *row, uint32 first, uint32 e
 }
 
 /*
- * A row of the result for each column that is NULL and in training hardly ever was.  That costs
- * nothing: NULL is unknown, and no value.
+ * Returns a row for each column that is NULL but hardly ever was in training. Its share is 0: NULL
+ * is an unknown value, which costs nothing.
  */
 static void
 put_absent(ReturnSetInfo *result, const PgaeCached *cached, const AeBundleRow *row,
@@ -524,7 +539,7 @@ put_absent(ReturnSetInfo *result, const PgaeCached *cached, const AeBundleRow *r
 	}
 }
 
-/* explain(model, row): which columns make it odd, those to blame first. */
+/* explain(model, row): which columns make it odd, most to blame first. */
 Datum
 pg_ae_explain(PG_FUNCTION_ARGS)
 {

@@ -1,8 +1,7 @@
 /*
- * pg_generate.c: rows drawn from a model: the function ae.generate, and ae.impute with a seed.
+ * pg_generate.c: draws rows from a model: the function ae.generate, and ae.impute with a seed.
  *
- * Rows are drawn a block at a time and handed out one by one, so that a million of them take no more
- * memory than one.
+ * Rows are drawn in blocks and returned one by one, so that a million take no more memory than one.
  */
 #include "postgres.h"
 
@@ -25,10 +24,10 @@ PG_FUNCTION_INFO_V1(pg_ae_impute_draw);
 /* Rows of a block: enough for full speed (ae_kernel.h). */
 #define BLOCK_ROWS 48
 
-/* So often a row is drawn that has to meet the constraints of its table. */
+/* How often a row that must meet the constraints of its table is drawn. */
 #define MAX_DRAWS 1000
 
-/* Numbers of rows that are drawn again are beyond those of all rows. */
+/* Rows that are drawn again get numbers beyond those of all rows. */
 #define DRAW_SHIFT 52
 
 /* Where a call stands. */
@@ -50,7 +49,7 @@ typedef struct Call
 	int64 block_end;              /* rows before it are drawn */
 } Call;
 
-/* 42804 for a model of rows: arrays cannot hold them. */
+/* Raises 42804 for a model of rows, which arrays cannot hold. */
 static void
 check_array(const PgaeCached *cached)
 {
@@ -61,7 +60,7 @@ check_array(const PgaeCached *cached)
 								"NULL::name_of_table, n, seed).")));
 }
 
-/* 55000 for a model that cannot draw. */
+/* Raises 55000 for a model that cannot draw. */
 static void
 check_draws(const PgaeCached *cached)
 {
@@ -86,8 +85,9 @@ text_of(PgaeCodec *codec, Datum row, const double *values, uint32 c)
 }
 
 /*
- * What is given of a row must be something that the network has an input for: 22023 for a level that
- * training did not see, and what is not finite.  notices: of numbers beyond those of training.
+ * The network must have an input for what is given of a row: raises 22023 for a level that training
+ * did not see and for a number that is not finite. notices: raise one for numbers beyond those of
+ * training.
  */
 static void
 check_given(PgaeCodec *codec, const AeSchema *schema, Datum row, const PgaeRow *read, bool notices)
@@ -114,7 +114,7 @@ check_given(PgaeCodec *codec, const AeSchema *schema, Datum row, const PgaeRow *
 	}
 }
 
-/* Room to draw in, of so many rows at a time, in the current context. */
+/* Room to draw so many rows at a time, in the current context. */
 static void
 begin_generator(AeGenerator *generator, AeScorer *scorer, uint32 n_columns, int64 seed)
 {
@@ -135,7 +135,7 @@ draw(AeGenerator *generator, size_t n_rows)
 
 /* ---- generate ---- */
 
-/* 22023 for less than none. */
+/* Raises 22023 for a negative number. */
 static int64
 check_n(int64 n)
 {
@@ -164,7 +164,7 @@ violation_of(Call *call, FuncCallContext *context, Datum row)
 	return pgae_violation(call->constraints, row);
 }
 
-/* A call of rows like row of that type, or of arrays; in the current context, where it stays. */
+/* Begins a call that returns rows of that type, or arrays; allocated in the current context. */
 static Call *
 begin_call(FunctionCallInfo fcinfo, Oid row_type, const Datum *row, int64 n, int64 seed)
 {
@@ -229,8 +229,8 @@ form(Call *call, size_t i)
 }
 
 /*
- * The row at hand again and again until it meets the constraints of its table; 23514 if it never
- * does.  Place 0 of the block is free: its row is this one, or has been returned.
+ * Draws the current row again and again until it meets the constraints of its table; raises 23514
+ * if it never does. Place 0 of the block is free: its row is this one, or has been returned.
  */
 static Datum
 draw_again(Call *call, FuncCallContext *context, char *violation)
@@ -274,8 +274,8 @@ next_row(Call *call, FuncCallContext *context)
 }
 
 /*
- * generate(model, row, n, seed): n rows of the row's type, which have what is not NULL in it; row_type
- * InvalidOid: arrays.
+ * generate(model, row, n, seed): n rows of the row's type, with its values that are not NULL;
+ * arrays if row_type is InvalidOid.
  */
 static Datum
 generate(FunctionCallInfo fcinfo, Oid row_type, const Datum *row, int n_argument)
@@ -300,7 +300,7 @@ generate(FunctionCallInfo fcinfo, Oid row_type, const Datum *row, int n_argument
 	SRF_RETURN_NEXT(context, next_row(call, context));
 }
 
-/* No rows of what is NULL. */
+/* Returns no rows for a NULL argument. */
 static Datum
 no_rows(FunctionCallInfo fcinfo)
 {
@@ -331,8 +331,8 @@ pg_ae_generate_arrays(PG_FUNCTION_ARGS)
 /* ---- impute ---- */
 
 /*
- * impute(model, row, seed): NULLs become draws from what the model expects, given the rest of the row.
- * They depend on what is known of the row, so that different rows have different draws.
+ * impute(model, row, seed): replaces NULLs by draws from what the model expects given the rest of
+ * the row. Draws depend on the known values, so different rows get different draws.
  */
 Datum
 pg_ae_impute_draw(PG_FUNCTION_ARGS)

@@ -1,9 +1,9 @@
 /*
- * pg_predict.c: what a model with a target predicts of a row: ae.predict, ae.predict_proba.
+ * pg_predict.c: ae.predict and ae.predict_proba: what a model with a target predicts for a row.
  *
- * The head's outputs are averaged over the networks that score the row: probabilities of
- * levels, or the number in the units of the data.  Levels are text of the model's bytes, so that
- * no setting and no catalog has a say in what is printed.
+ * The head's outputs are averaged over the networks that score the row: probabilities of levels, or
+ * the number in the units of the data.  Levels are texts from the model's bytes, so the result
+ * depends on no setting and no catalog.
  */
 #include "pg_score.h"
 
@@ -34,8 +34,8 @@ check_has_target(const AeModel *model)
 }
 
 /*
- * The mean of the head's finished outputs over the networks of the row, palloc'd; a number in the
- * units of the data.  NULL: nothing is known of the row.
+ * The mean of the head's finished outputs over the networks of the row, palloc'd; a number is in
+ * the units of the data. NULL if nothing is known of the row.
  */
 static double *
 predict_row(PgaeCached *cached, const AeBundleRow *row)
@@ -83,7 +83,10 @@ best_guess(const AeModel *model, const double *outputs)
 	return PointerGetDatum(cstring_to_text(level_text(model, best)));
 }
 
-/* What is predicted of a batch: of the call's row, *isnull; of the others it is left with the node. */
+/*
+ * Predicts a batch: returns the result of the call's row, with *isnull, and leaves the others with
+ * the node.
+ */
 static Datum
 predict_batch(PgaeCached *cached, PgaeBatch *batch, bool *isnull)
 {
@@ -143,7 +146,7 @@ pg_ae_predict(PG_FUNCTION_ARGS)
 
 const PgaeUse pgae_predict_use = {"predict", pg_ae_predict, PGAE_PREDICTIONS, NULL, NULL};
 
-/* By probability, descending; NaN, from weights beyond all arithmetic, last; then by level. */
+/* By descending probability; NaN, from weights that overflow, last; then by level. */
 static int
 compare_guesses(const void *a, const void *b)
 {

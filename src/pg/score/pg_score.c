@@ -1,10 +1,10 @@
 /*
- * pg_score.c: the functions that use a model on one row.  All of them: the parsed
- * model of the call, the row's fields, the engine's forward pass.
+ * pg_score.c: the functions that apply a model to one row. Each takes the parsed model of the call,
+ * reads the row's values, and runs the engine's forward pass.
  *
- * A row with NaN or an infinity in it is no error here, so that an INSERT into a table
- * with an indexed score never fails for being anomalous: its error is Infinity, its
- * code and reconstruction are those of the mean in that column.
+ * A row that contains NaN or an infinity is not an error here, so that an INSERT into a table with
+ * an indexed score never fails because the row is anomalous: its error is Infinity, and its code
+ * and reconstruction are those of a row with the mean in that column.
  */
 #include "postgres.h"
 
@@ -63,7 +63,7 @@ code_width(const AeModel *model)
 	return model->net.width[model->net.n_encoder];
 }
 
-/* An array of n real, its elements to be filled through *elements. */
+/* An array of n real, whose elements the caller fills in through *elements. */
 static ArrayType *
 make_real_array(float4 **elements, uint32 n)
 {
@@ -80,7 +80,7 @@ make_real_array(float4 **elements, uint32 n)
 	return arr;
 }
 
-/* Guards of a code: one dimension, as long as the model's, no NULL, finite. */
+/* Checks a code: one dimension, as long as the model's, no NULL, finite. */
 static const float4 *
 check_code(ArrayType *arr, uint32 n_code)
 {
@@ -131,7 +131,7 @@ pgae_see_any_row(FunctionCallInfo fcinfo, int argno, AeBundleRow *row)
 	return cached;
 }
 
-/* 55000 for a model that has seen rows with hidden columns alone. */
+/* Raises 55000 for a model that has only seen rows with hidden columns. */
 static void
 refuse_drawing(const PgaeCached *cached)
 {
@@ -170,7 +170,7 @@ pgae_expected(AeReal **outputs, AeScorer *scorer)
 	return invert_outputs(scorer->model, *outputs);
 }
 
-/* Reads a row again and forms what the model expects in its place; by its fold. */
+/* Reads a row again, with its fold, and forms what the model expects in its place. */
 static Datum
 form_again(PgaeCached *cached, Datum argument, const AeBundleRow *row, const double *values)
 {
@@ -180,7 +180,7 @@ form_again(PgaeCached *cached, Datum argument, const AeBundleRow *row, const dou
 	return pgae_codec_form(cached->codec, argument, values, NULL);
 }
 
-/* The reconstructions of a batch: that of the call's row; the others are left with the node. */
+/* Reconstructs a batch: returns the call's row and leaves the others with the node. */
 static Datum
 reconstruct_batch(PgaeCached *cached, PgaeBatch *batch, Datum argument)
 {
@@ -221,7 +221,7 @@ reconstruct_batch(PgaeCached *cached, PgaeBatch *batch, Datum argument)
 
 /* ---- scores ---- */
 
-/* What a function makes of a score, and of its third argument. */
+/* The result of a function, from a score and its third argument. */
 typedef Datum (*OfScore)(const AeCalibration *calibration, double contamination,
 						 const AeScore *score);
 
@@ -246,7 +246,7 @@ p_of(const AeCalibration *calibration, double contamination, const AeScore *scor
 	return Float8GetDatum(ae_calibration_p(calibration, score->raw));
 }
 
-/* 1 - p, its order kept beyond the largest calibration score */
+/* 1 - p, continued beyond the largest calibration score so that order is kept */
 static Datum
 anomaly_of(const AeCalibration *calibration, double contamination, const AeScore *score)
 {
@@ -260,13 +260,13 @@ verdict_of(const AeCalibration *calibration, double contamination, const AeScore
 	return BoolGetDatum(ae_calibration_p(calibration, score->raw) <= contamination);
 }
 
-/* Leaves with the node what its calls make of the rows that were taken along. */
+/* Leaves the results of the node's calls for the rows taken along with the node. */
 static void
 leave_scores(const PgaeCached *cached, const PgaeBatch *batch)
 {
 	const AeCalibration *calibration = &pgae_cached_fold(cached, 0)->calibration;
 	MemoryContext old =
-		MemoryContextSwitchTo(cached->ahead->results); /* of a float8 by reference */
+		MemoryContextSwitchTo(cached->ahead->results); /* where float8 is passed by reference */
 
 	for (int k = 0; k < cached->ahead->n_calls; k++)
 	{
@@ -285,7 +285,7 @@ leave_scores(const PgaeCached *cached, const PgaeBatch *batch)
 	MemoryContextSwitchTo(old);
 }
 
-/* What is made of the score of the call's row; NULL where it has none. */
+/* Calls of_score with the score of the call's row; NULL if it has none. */
 static Datum
 score_call(FunctionCallInfo fcinfo, double contamination, OfScore of_score)
 {
@@ -364,7 +364,7 @@ code_bits(const AeModel *model, const AeReal *code)
 	return PointerGetDatum(result);
 }
 
-/* As leave_scores does; codes: of the batch's rows. */
+/* Like leave_scores; codes: those of the batch's rows. */
 static void
 leave_codes(const PgaeCached *cached, const PgaeBatch *batch, const AeReal *codes)
 {
@@ -385,7 +385,7 @@ leave_codes(const PgaeCached *cached, const PgaeBatch *batch, const AeReal *code
 	MemoryContextSwitchTo(old);
 }
 
-/* What is made of the code of the call's row by the model's only network. */
+/* Calls of_code with the code of the call's row, from the model's only network. */
 static Datum
 code_call(FunctionCallInfo fcinfo, Datum (*of_code)(const AeModel *model, const AeReal *code))
 {
@@ -447,7 +447,7 @@ pg_ae_decode(PG_FUNCTION_ARGS)
 	result = make_real_array(&elements, schema->n_columns);
 	for (uint32 c = 0; c < schema->n_columns; c++)
 	{
-		/* of a category the number of its level */
+		/* for a category, the number of its level */
 		if (schema->columns[c].kind == AE_KIND_CATEGORY)
 			elements[c] = (float4) (values[c] < 0 ? schema->columns[c].n_levels : values[c]) + 1;
 		else
@@ -537,8 +537,8 @@ pg_ae_threshold(PG_FUNCTION_ARGS)
 /* ---- impute ---- */
 
 /*
- * impute(model, row): NULLs become what the networks make of the row, in the way that was best in
- * training.  Where nothing is known, nothing speaks for more than one pass.
+ * impute(model, row): replaces NULLs by what the networks expect, in the way that did best in
+ * training. If nothing is known of the row, one pass is enough.
  */
 Datum
 pg_ae_impute(PG_FUNCTION_ARGS)

@@ -1,5 +1,5 @@
 /*
- * pg_score.h: a model and a row: what is kept parsed, and what a call makes of it.
+ * pg_score.h: scoring rows: parsed models that are kept, and what calls compute with them.
  */
 #ifndef PG_SCORE_H
 #define PG_SCORE_H
@@ -9,7 +9,7 @@
 /* Rows to be scored together. */
 typedef struct PgaeBatch
 {
-	uint32 capacity; /* 1: there is no memory for more, and nothing else is set */
+	uint32 capacity; /* 1 if there is no memory for more; nothing else is set then */
 	uint32 n;
 	AeBundleRow *rows; /* capacity, and the same of the following */
 	uint32 *place;     /* what the caller knows a row by */
@@ -23,7 +23,7 @@ typedef struct PgaeBatch
 /* A model in a call, and what belongs to the call alone. */
 typedef struct PgaeCached
 {
-	MemoryContext context; /* of all but a model that the session keeps */
+	MemoryContext context; /* of everything except a model that the session keeps */
 	Size shared_bytes;     /* which takes so many */
 	PgaeParsed parsed;
 	AeBundleScorer scorer;   /* one row of each fold */
@@ -35,8 +35,8 @@ typedef struct PgaeCached
 /* ---- pg_session.c: parsed models of names, for as long as the session ---- */
 
 /*
- * The model that a reference means, which belongs to the session and stays until context goes;
- * returns how many bytes it takes there.  42704, 22P03.
+ * The model that a reference means, which belongs to the session and stays until context is
+ * deleted; returns how many bytes it takes there. Raises 42704, 22P03.
  */
 extern Size pgae_session_model(PgaeParsed *parsed, const PgaeReference *reference,
 							   MemoryContext context);
@@ -44,12 +44,12 @@ extern Size pgae_session_model(PgaeParsed *parsed, const PgaeReference *referenc
 /* ---- pg_cache.c: parsed models in fn_extra ---- */
 
 /*
- * The model in argument argno of a call, parsed once.  It belongs to the cache and stays good until
- * the next call of this function by the same expression.  A function may have one model argument.
- * 22P03 for bytes that are no model.
+ * The model in argument argno of a call, parsed once. It belongs to the cache and stays valid until
+ * the next call of this function by the same expression. A function may have one model argument.
+ * Raises 22P03 for bytes that are not a model.
  */
 extern PgaeCached *pgae_cached_model(FunctionCallInfo fcinfo, int argno);
-/* The same for one call that keeps it in context, without a scorer: of a function that returns a set. */
+/* The same for a call of a set-returning function, which keeps it in context; without a scorer. */
 extern PgaeCached *pgae_model_alone(FunctionCallInfo fcinfo, int argno, MemoryContext context);
 /* The SHA-256 of the bytes of that argument, which tells models apart; computed once for each model of a call. */
 extern const uint8 *pgae_cached_digest(PgaeCached *cached, FunctionCallInfo fcinfo, int argno);
@@ -72,7 +72,7 @@ typedef struct PgaeUse
 	const char *name; /* in the schema ae */
 	PGFunction function;
 	PgaeForward forward;
-	/* what it makes of a score, or of a code, where several functions ask for the same */
+	/* its result from a score or a code, where several functions ask for the same */
 	Datum (*of_score)(const AeCalibration *calibration, double contamination, const AeScore *score);
 	Datum (*of_code)(const AeModel *model, const AeReal *code);
 } PgaeUse;
@@ -95,38 +95,44 @@ typedef struct PgaeAheadCall
 typedef struct PgaeAhead
 {
 	uint32 capacity;
-	uint32 n;                     /* rows that there are */
+	uint32 n;                     /* number of rows */
 	uint32 current;               /* the one at hand */
 	bool *tried[PGAE_N_FORWARDS]; /* capacity: rows that were taken along, or cannot be */
 	int n_calls;
 	PgaeAheadCall *calls;
 	MemoryContext results; /* of values by reference; as long as the rows */
-	/* row i, quietly; NULL: it cannot be taken along, or, *other, is of another model than the current */
+	/*
+	 * reads row i without raising; NULL if it cannot be taken along, or (*other) belongs to another
+	 * model
+	 */
 	const PgaeRow *(*read)(struct PgaeAhead *ahead, uint32 i, PgaeCodec *codec, bool *other);
-	/* the same row as the call would get it; only of one that could be read */
+	/* the same row as the call would get it; only if it could be read */
 	Datum (*argument)(struct PgaeAhead *ahead, uint32 i);
 	dlist_node node;
 	MemoryContext context;
 	MemoryContextCallback callback;
 } PgaeAhead;
 
-/* Lets calls find it whose expressions are in the same context, until that is reset. */
+/* Makes it known to calls whose expressions are in the same context, until that is reset. */
 extern void pgae_ahead_publish(PgaeAhead *ahead, MemoryContext context);
 /* What was read ahead of a call, or NULL. */
 extern PgaeAhead *pgae_ahead_of(const FmgrInfo *call);
 
-/* An empty batch of so many rows, or as many as work_mem has room for. */
+/* An empty batch of so many rows, or as many as fit into work_mem. */
 extern PgaeBatch *pgae_batch_create(const AeBundle *bundle, uint32 wanted, MemoryContext context);
 /* Copies a row. */
 extern void pgae_batch_add(PgaeBatch *batch, const AeBundleRow *row, uint32 place);
-/* The scorer of a fold with the batch's rows of that fold; *n: how many, scorer.place says which. */
+/*
+ * The scorer of a fold with the batch's rows of that fold; *n is their number, scorer.place says
+ * which.
+ */
 extern AeScorer *pgae_batch_take(PgaeBatch *batch, uint32 fold, size_t *n);
-/* Leaves with the node what calls that ask for that make of a row of the batch. */
+/* Leaves the result for a row of the batch with the node, for calls that ask for it. */
 extern void pgae_leave(const PgaeCached *cached, PgaeForward forward, uint32 place, Datum value);
 
 /*
- * The row of the call and rows that follow it, the call's as row 0; NULL if it is alone.  Whatever
- * else was read of the row is gone.
+ * The row of the call, as row 0, and rows that follow it; NULL if it is alone. The codec no longer
+ * holds the call's row afterwards.
  */
 extern PgaeBatch *pgae_look_ahead(PgaeCached *cached, const AeBundleRow *row, PgaeForward forward);
 
@@ -147,12 +153,15 @@ extern char *pgae_violation(PgaeConstraints *constraints, Datum row);
 /* ---- pg_score.c: a model and a row ---- */
 
 /*
- * Makes the result of a set-returning function a tuplestore with the columns that the call
- * expects.  InitMaterializedSRF asks the catalogue for them, and what that allocates stays until
- * the end of the statement, call for call.
+ * Makes the result of a set-returning function a tuplestore with the columns that the call expects.
+ * InitMaterializedSRF looks them up in the catalog, and what that allocates for each call stays
+ * until the end of the statement.
  */
 extern ReturnSetInfo *pgae_begin_set(FunctionCallInfo fcinfo);
-/* The model of a fold, by its first member; all agree in columns, the first one has the calibration. */
+/*
+ * The model of a fold: its first member. All folds have the same columns; the first one has the
+ * calibration.
+ */
 static inline const AeModel *
 pgae_cached_fold(const PgaeCached *cached, uint32 fold)
 {
@@ -161,7 +170,7 @@ pgae_cached_fold(const PgaeCached *cached, uint32 fold)
 	return bundle->networks[fold * bundle->n_members].model;
 }
 
-/* A row just read as its fold has it. */
+/* A row just read, with the levels of its fold. */
 static inline AeBundleRow
 pgae_bundle_row(const PgaeCached *cached, const PgaeRow *read)
 {
@@ -175,29 +184,32 @@ pgae_bundle_row(const PgaeCached *cached, const PgaeRow *read)
 	return row;
 }
 
-/* A codec of rows of that type for the model. */
+/* A codec for rows of that type and the model. */
 extern PgaeCodec *pgae_make_codec(const PgaeCached *cached, Oid row_type);
 /*
- * The model in argument argno, and the row in the argument after it, as its fold has it.  55000 for a
- * model that draws rows, of which none has a score.
+ * The model in argument argno, and the row in the next argument with the levels of its fold. Raises
+ * 55000 for a model that generates rows, which has no scores.
  */
 extern PgaeCached *pgae_see_row(FunctionCallInfo fcinfo, int argno, AeBundleRow *row);
-/* The same of any model. */
+/* The same for any model. */
 extern PgaeCached *pgae_see_any_row(FunctionCallInfo fcinfo, int argno, AeBundleRow *row);
 
 /*
- * The values that members expect of the row in their scorer, on the average, and the finished outputs
- * that they are from; palloc'd.
+ * The mean of the values that members expect for the row in their scorer, and the finished outputs
+ * they come from; palloc'd.
  */
 extern double *pgae_expected(AeReal **outputs, AeScorer *scorer);
 
-/* A code is of one network: 55000 where there are several. */
+/* Raises 55000 if the model has several networks, whose codes differ. */
 extern void pgae_refuse_code(const PgaeCached *cached);
 
 /* A code as real[]. */
 extern Datum pgae_code_array(const AeModel *model, const AeReal *code);
 
-/* The share of rows that an argument allows to be flagged.  22023 unless it is within 0 .. 1. */
+/*
+ * Checks an argument that is the share of rows to be flagged: raises 22023 unless it is within 0 ..
+ * 1.
+ */
 extern double pgae_contamination(double contamination);
 
 #endif

@@ -1,16 +1,15 @@
 /*
- * pg_session.c: parsed models of names, kept for as long as the session.
+ * pg_session.c: parsed named models, kept for as long as the session.
  *
- * The cache of a call (pg_cache.c) lives for a statement, and a statement that inserts one row
- * into an indexed table would parse its model each time.  So the parsed networks stay here.  The
- * key is the SHA-256 of their bytes, which is compared with the bytes when they are parsed: never
- * name and version, as a version that was rolled back may come back as another one.  Each
- * statement looks the row of ae.models up (pg_named_read.c), so nothing here has to be told of
- * what is dropped.
+ * The cache of a call (pg_cache.c) lives for a statement, and a statement that inserts one row into
+ * an indexed table would parse its model each time.  So the parsed networks stay here.  The key is
+ * the SHA-256 of their bytes, which is verified when they are parsed: never name and version, as a
+ * version that was rolled back may come back as another model. Each statement looks up the row of
+ * ae.models (pg_named_read.c), so nothing here needs to know of dropped versions.
  *
- * Entries that no call uses any more go, the one used longest ago first, when there is more than
- * ae.cache_size of them.  A call holds an entry by a callback of its memory context, which an
- * error runs as well.
+ * Entries that no call uses are dropped, least recently used first, when all together exceed
+ * ae.cache_size. A call releases its entry by a callback of its memory context, which also runs
+ * after an error.
  */
 #include "pg_score.h"
 
@@ -20,7 +19,7 @@
 
 typedef struct Entry
 {
-	dlist_node node;          /* in entries, the one used last first */
+	dlist_node node;          /* in entries, most recently used first */
 	const AeKernels *kernels; /* that ae.kernels asked for */
 	MemoryContext context;    /* a child of that of all entries */
 	PgaeParsed parsed;
@@ -49,7 +48,7 @@ drop_entry(Entry *entry)
 	MemoryContextDelete(context); /* the entry lies in it */
 }
 
-/* Drops what nobody uses until the rest is small enough. */
+/* Drops unused entries until the rest is small enough. */
 static void
 shrink(void)
 {
@@ -100,7 +99,7 @@ find_entry(const struct varlena *digest)
 	return NULL;
 }
 
-/* 22P03 unless the bytes have the digest that stands beside them. */
+/* Raises 22P03 unless the bytes have the digest stored beside them. */
 static void
 check_digest(struct varlena *bytes, const struct varlena *digest, const PgaeReference *reference)
 {
@@ -114,7 +113,10 @@ check_digest(struct varlena *bytes, const struct varlena *digest, const PgaeRefe
 							   pgae_version_text(reference))));
 }
 
-/* Parses what is stored.  An error leaves nothing: the context is the caller's until the end. */
+/*
+ * Parses what is stored. An error leaves nothing behind: the context belongs to the caller until
+ * the end.
+ */
 static Entry *
 make_entry(const PgaeStored *stored, const PgaeReference *reference)
 {

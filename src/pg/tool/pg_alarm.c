@@ -1,6 +1,6 @@
 /*
- * pg_alarm.c: alarms that last: ae.sprt, evidence from the p-values of rows in turn, and
- * ae.alarm_rate, how often k flags in n rows come by chance.
+ * pg_alarm.c: alarms over several rows: ae.sprt, evidence from the p-values of rows in sequence,
+ * and ae.alarm_rate, how often k of n rows are flagged by chance.
  */
 #include "pg_tool.h"
 

@@ -1,10 +1,10 @@
 /*
- * pg_compare.c: ae.compare_models: two models on the same rows, to decide whether the newer
- * one takes over.
+ * pg_compare.c: ae.compare_models compares two models on the same rows, to decide whether the newer
+ * one should replace the other.
  *
  * It is one statement on the rows of the caller's query, run as the caller: what it does could be
- * typed by hand.  Everything of ours in it is written with its schema, whatever the search_path
- * under which the caller's query is read; so nothing that means an operator without naming it, as
+ * typed by hand. All names of ours in it are qualified with their schema, because the caller's
+ * query sets the search_path; so it uses nothing that implies an operator without naming it, as
  * NULLIF does.
  */
 #include "pg_tool.h"
@@ -21,8 +21,8 @@ PG_FUNCTION_INFO_V1(pg_ae_compare_models);
 #define N_COLUMNS 10
 
 /*
- * $1 and $2: the models.  Rows that one of them has no score for are left out.  The top of a
- * ranking is 1 % of the rows, 10 at least.
+ * $1 and $2: the models. Rows without a score from one of them are left out. The top of a ranking
+ * is 1 % of the rows, at least 10.
  */
 static const char statement[] =
 	"WITH ae_scored AS MATERIALIZED (SELECT ae.reconstruction_error($1, r) AS ea, "

@@ -1,10 +1,10 @@
 /*
- * pg_detect.c: ae.detect, the way to a first answer: train on the rows of a query, score
- * them, give the most anomalous ones with reasons in words.
+ * pg_detect.c: ae.detect, the quickest way to an answer: it trains on the rows of a query, scores
+ * them, and returns the most anomalous ones with reasons in words.
  *
- * It is the caller's query and one statement on its rows, run as the caller: what they do could
- * be typed by hand.  Everything of ours in the statement is written with its schema, whatever the
- * search_path under which the caller's query is read.
+ * It is the caller's query and one statement on its rows, run as the caller: what they do could be
+ * typed by hand.  All names of ours in the statement are qualified with their schema, whatever the
+ * search_path.
  */
 #include "pg_tool.h"
 
@@ -16,23 +16,23 @@
 
 PG_FUNCTION_INFO_V1(pg_ae_detect);
 
-/* The reasons that a row is given: so many, but for the first none of a smaller share. */
+/* The most reasons for a row; except for the first, none with a smaller share. */
 #define N_REASONS "3"
 #define LEAST_SHARE "0.05"
 
-/* From this p-value on a row without a reason is as usual. */
+/* From this p-value on, a row without a reason is called usual. */
 #define USUAL "0.2"
 
 /* As in the declaration of ae.detect. */
 #define DEFAULT_TOP 20
 
-/* Rows that are looked at to find groups: those flagged at this contamination, but so many. */
+/* Rows in which groups are looked for: those flagged at this contamination, at most so many. */
 #define GROUPED_CONTAMINATION "0.01"
 #define GROUPED_ROWS 1000
 
 /*
- * Groups are of rows whose first reason names one column, with one level or one side; of each the
- * highest row is shown.  Without groups every row is one.
+ * A group has the rows whose first reason names the same column with the same level or side; its
+ * highest row is shown. Without groups every row is a group.
  */
 static const char statement[] =
 	"WITH ae_model AS MATERIALIZED (SELECT ae.train(r, %1$s::pg_catalog.jsonb) AS m FROM "
@@ -83,8 +83,8 @@ notice_model(const char *query, const char *options)
 }
 
 /*
- * detect(query, options, top, groups): the most anomalous rows of a query or table, or groups of them,
- * and why.
+ * detect(query, options, top, groups): the most anomalous rows of a query or table, or groups of
+ * them, with reasons.
  */
 Datum
 pg_ae_detect(PG_FUNCTION_ARGS)

@@ -1,11 +1,11 @@
 /*
- * pg_drift.c: ae.drift, an aggregate that tells whether rows still are what they were in training,
- * column by column and as a whole; and ae.drift_report, the same of a query as rows.
+ * pg_drift.c: ae.drift, an aggregate that tests whether rows still look as they did in training,
+ * column by column and as a whole; and ae.drift_report, which returns the same for a query as rows.
  *
- * A row is counted in the bins that the model has of its columns (ae_sketch.h), of their errors,
- * and of the raw scores that calibrate it.  The state is one block without pointers that holds all
- * that the answer needs, the counts of training and the words too: it travels between processes as
- * it is, and a model of a megabyte need not stay for each of many groups.
+ * A row is counted in the bins that the model has for its columns (ae_sketch.h), for their errors,
+ * and for the raw scores that calibrate it. The state is one block without pointers that holds all
+ * the answer needs, including the counts of training and the texts: it can be passed between
+ * processes as it is, and many groups need not keep a model of a megabyte each.
  */
 #include "pg_tool.h"
 
@@ -26,13 +26,15 @@ PG_FUNCTION_INFO_V1(pg_ae_drift_deserialfn);
 PG_FUNCTION_INFO_V1(pg_ae_drift_finalfn);
 PG_FUNCTION_INFO_V1(pg_ae_drift_report);
 
-/* The chance that undrifted rows are said to have drifted, over all columns and the rows. */
+/*
+ * The probability of reporting drift where there is none, over all columns and the rows as a whole.
+ */
 #define LEVEL 0.01
 
-/* Rows that anything is said of. */
+/* The fewest rows for which a result is reported. */
 #define MIN_ROWS 2
 
-/* As is_anomaly has it. */
+/* The default of ae.is_anomaly. */
 #define CONTAMINATION 0.01
 
 /* Characters of a name or level in a reason. */
@@ -52,7 +54,7 @@ typedef struct Counts
 typedef struct Part
 {
 	uint32 column; /* name of its column, place in the texts */
-	uint32 name;   /* its own, of an element with its index */
+	uint32 name;   /* its own; an element's includes its index */
 	uint32 source; /* the part at which its column starts */
 	AeKind kind;
 	uint32 cut;    /* of a number; its values->n_bins - 1 cuts */
@@ -103,7 +105,7 @@ text_at(Drift *drift, uint32 place)
 
 /* ---- the state: what the model has ---- */
 
-/* The parts as they will stand there, and what they point at, as it is gathered. */
+/* The parts of a state, and the numbers and texts that they refer to, while they are gathered. */
 typedef struct Builder
 {
 	Drift head;
@@ -121,7 +123,7 @@ put_number(Builder *builder, double number)
 	return place;
 }
 
-/* With the byte that ends it; NULL becomes "?". */
+/* Stores the text with its terminator; NULL becomes "?". */
 static uint32
 put_text(Builder *builder, const char *text)
 {
@@ -179,7 +181,7 @@ put_part(Builder *builder, const AeSchema *schema, uint32 c, uint32 source, uint
 	part->error_then = column->mean_error;
 }
 
-/* Raw scores have a bin between any two points of the calibration, the largest one first. */
+/* Raw scores have a bin between any two points of the calibration, largest first. */
 static void
 put_scores(Builder *builder, const AeCalibration *calibration)
 {
@@ -281,8 +283,8 @@ count_value(Drift *drift, Part *part, double value)
 }
 
 /*
- * Counts the errors of the columns of the row in a scorer; means over rows leave out what unseen
- * values cost, as in training.
+ * Counts the errors of the columns of the row in a scorer; means over rows leave out the cost of
+ * unseen values, as in training.
  */
 static void
 count_errors(Drift *drift, AeScorer *scorer)
@@ -310,8 +312,8 @@ count_errors(Drift *drift, AeScorer *scorer)
 }
 
 /*
- * Counts the score of a row, and the errors of its columns: those by the networks of its fold alone,
- * as were those that they are compared with.
+ * Counts the score of a row and the errors of its columns. Errors come from the networks of its
+ * fold alone, like those they are compared with.
  */
 static void
 count_score(Drift *drift, PgaeCached *cached, const AeBundleRow *seen)
@@ -475,7 +477,7 @@ pg_ae_drift_serialfn(PG_FUNCTION_ARGS)
 	PG_RETURN_BYTEA_P(bytes);
 }
 
-/* Bytes of this server and build, from a worker of this query. */
+/* The bytes come from a worker of this query, so from this server and build. */
 Datum
 pg_ae_drift_deserialfn(PG_FUNCTION_ARGS)
 {
@@ -533,7 +535,7 @@ rows_then(Drift *drift, const Part *part)
 	return part->missing_then + sum_of(number_at(drift, part->values.then), part->values.n_bins);
 }
 
-/* Errors have a larger mean, or another distribution. */
+/* Tests whether errors have a larger mean or another distribution. */
 static void
 judge_errors(Drift *drift, Finding *finding)
 {
@@ -552,7 +554,7 @@ judge_errors(Drift *drift, Finding *finding)
 									  errors->n_bins, true, none);
 }
 
-/* The source column of parts first .. first + n - 1. */
+/* Judges the source column of parts first .. first + n - 1. */
 static void
 judge_column(Finding *finding, Drift *drift, uint32 first, uint32 n)
 {
@@ -591,7 +593,7 @@ judge_column(Finding *finding, Drift *drift, uint32 first, uint32 n)
 
 /* ---- in words ---- */
 
-/* At most so many characters of a text, for a sentence. */
+/* The first few characters of a text, for a sentence. */
 static const char *
 shown(const char *text)
 {
@@ -656,8 +658,8 @@ mean_error(const Part *part)
 }
 
 /*
- * What speaks for drift: what a column looks like, unless that is not enough (above its share of
- * the level); then that the others do not explain it.
+ * The evidence for drift: what the column looks like now; or, if that alone is not enough (its
+ * p-value is above its share of the level), that the other columns do not explain it.
  */
 static char *
 reason_of(Drift *drift, const Finding *finding)
@@ -724,7 +726,7 @@ put_finding(StringInfo out, Drift *drift, const Finding *finding)
 	appendStringInfoChar(out, '}');
 }
 
-/* The rows as a whole: their scores beside those that calibrate. */
+/* Judges the rows as a whole: their scores against those that calibrate. */
 typedef struct Whole
 {
 	double p; /* NaN: there is nothing to compare with */
@@ -756,7 +758,7 @@ judge_whole(Whole *whole, Drift *drift)
 	whole->error_now = sums[1] / n[1];
 	if (scores->n_bins == 0)
 		return;
-	/* bins descend, so what lies above is what is not */
+	/* bins are in descending order, so what lies above is the complement */
 	p = ae_drift_rank(&whole->above, number_at(drift, scores->now), number_at(drift, scores->then),
 					  scores->n_bins);
 	whole->above = 1 - whole->above;
@@ -791,7 +793,7 @@ put_whole(StringInfo out, Drift *drift, const Whole *whole)
 	appendStringInfoChar(out, '}');
 }
 
-/* Findings of all source columns; how many. */
+/* Findings of all source columns; returns how many. */
 static uint32
 judge_columns(Finding *findings, Drift *drift)
 {
@@ -874,7 +876,7 @@ static const char statement[] =
 	"pg_catalog.float8, error_now pg_catalog.float8, strength pg_catalog.float8)) f "
 	"ORDER BY f.drifted DESC NULLS LAST, f.strength DESC, f.feature";
 
-/* drift_report(model, query): what ae.drift says of the rows of a query, the strongest first. */
+/* drift_report(model, query): what ae.drift says about the rows of a query, strongest first. */
 Datum
 pg_ae_drift_report(PG_FUNCTION_ARGS)
 {

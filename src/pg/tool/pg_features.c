@@ -1,6 +1,6 @@
 /*
- * pg_features.c: parts of a model as rows: ae.history, ae.features; and the text of a row that it
- * takes, ae.row_expression.
+ * pg_features.c: parts of a model as rows: ae.history, ae.features; and ae.row_expression, the text
+ * of a row that the model accepts.
  *
  * Everything comes from the model's bytes alone.  Knows models; knows no rows.
  */
@@ -15,7 +15,7 @@ PG_FUNCTION_INFO_V1(pg_ae_history);
 PG_FUNCTION_INFO_V1(pg_ae_features);
 PG_FUNCTION_INFO_V1(pg_ae_row_expression);
 
-/* Sets up a set of `count_of` rows at its first call; the model is funcctx->user_fctx. */
+/* Sets up a set of `count_of` rows at the first call; the model is in funcctx->user_fctx. */
 static FuncCallContext *
 begin_set(FunctionCallInfo fcinfo)
 {
@@ -70,7 +70,7 @@ pg_ae_history(PG_FUNCTION_ARGS)
 }
 
 /*
- * Statistics of column c over both folds, of which each has its own.  Sums of squares are merged
+ * Statistics of column c over both folds, each of which has its own.  Sums of squares are merged
  * about the means: E[x^2] - mean^2 has no digits left for values far from 0.
  *
  * Source: Chan, Golub, LeVeque 1979, Updating formulae and a pairwise algorithm, equation 2.1.
@@ -152,7 +152,7 @@ pg_ae_features(PG_FUNCTION_ARGS)
 Datum
 pg_ae_row_expression(PG_FUNCTION_ARGS)
 {
-	/* scoring names the columns as well: no secret */
+	/* errors of scoring name the columns too, so they are no secret */
 	struct varlena *bytes = pgae_model_bytes(fcinfo, 0, false);
 	const AeSchema *schema = &pgae_read_models(bytes, CurrentMemoryContext)->models[0]->schema;
 	StringInfoData out;

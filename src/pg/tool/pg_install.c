@@ -1,12 +1,12 @@
 /*
- * pg_install.c: what CREATE EXTENSION checks before it makes anything.
+ * pg_install.c: what CREATE EXTENSION checks before it creates anything.
  *
- * The schema ae may be there already.  Whoever owns it, or may create in it, could put functions
- * of their own beside those of the extension, which then answer to its name with the rights of
- * whoever calls them; and what stands in it already may be called by the script itself, which a
- * superuser runs.  So the schema must be empty, and a superuser's alone.
+ * The schema ae may already exist. Anybody who owns it, or may create objects in it, could put
+ * functions of their own beside those of the extension, which callers would take for the
+ * extension's and run with their own rights; and the script itself, which a superuser runs, might
+ * call what is already there. So the schema must be empty and belong to superusers alone.
  *
- * In C, as a script has no other way to raise an error without some procedural language.
+ * This is in C because a script cannot raise an error without a procedural language.
  */
 #include "pg_tool.h"
 
@@ -32,7 +32,7 @@ PG_FUNCTION_INFO_V1(pg_ae_check_schema);
 /* Objects that an error names. */
 #define OBJECTS_SHOWN 5
 
-/* A superuser, or whoever creates the extension, may do as much anyway. */
+/* A superuser, or the role that creates the extension, could do as much anyway. */
 static bool
 is_trusted(Oid role)
 {
@@ -77,7 +77,7 @@ check_grants(Form_pg_namespace schema, HeapTuple tuple)
 	}
 }
 
-/* Whatever stands in a schema depends on it; self: this function, which stands there by now. */
+/* Everything in a schema depends on it; self: this function, which is already there. */
 static void
 check_empty(Form_pg_namespace schema, Oid self)
 {
@@ -117,7 +117,7 @@ check_empty(Form_pg_namespace schema, Oid self)
 								"those of the extension.")));
 }
 
-/* check_schema(): raises unless the function's own schema is fit to take the extension. */
+/* check_schema(): raises an error unless the function's own schema is fit for the extension. */
 Datum
 pg_ae_check_schema(PG_FUNCTION_ARGS)
 {

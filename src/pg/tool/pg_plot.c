@@ -1,9 +1,9 @@
 /*
- * pg_plot.c: pictures as SVG: ae.plot_loss, the losses of a training; ae.plot_scores, the scores of
- * the rows of a query beside the threshold.
+ * pg_plot.c: pictures as SVG: ae.plot_loss shows the losses of a training, ae.plot_scores the
+ * scores of a query's rows and the threshold.
  *
- * A picture is one element without scripts, that follows the reader's light or dark scheme; title and
- * description say in words what it shows.  All text is ours: nothing has to be escaped.
+ * A picture is one element without scripts that follows the reader's light or dark scheme; its
+ * title and description say in words what it shows. All text is ours, so nothing needs escaping.
  */
 #include "pg_tool.h"
 
@@ -28,7 +28,7 @@ PG_FUNCTION_INFO_V1(pg_ae_plot_scores);
 
 #define N_BINS 50
 
-/* What is at least so many times as large at one end as at the other has a logarithmic axis. */
+/* An axis is logarithmic if its high end is at least so many times its low end. */
 #define WIDE_RANGE 20
 
 /* Marks of a logarithmic axis that fit beside it, but for one. */
@@ -100,7 +100,7 @@ next_mark(const Axis *axis, double mark)
 	double exponent = floor(log10(mark) + 1e-9), power = pow(10, exponent);
 	double first = rint(mark / power);
 
-	/* many powers of ten: nothing in between */
+	/* many powers of ten: no marks between them */
 	if (decades(axis) > 4)
 		return pow(10, exponent + stride(axis));
 	return power * (first < 2 ? 2 : first < 5 ? 5 : 10);
@@ -182,7 +182,7 @@ loss_of(const AeEpoch *epoch, bool validation)
 	return (double) (validation ? epoch->validation_loss : epoch->train_loss);
 }
 
-/* One line of a network's history; colours tell training from validation, and so do dashes. */
+/* One line of a network's history; colour and dashes tell training from validation. */
 static void
 draw_losses(StringInfo out, const AeModel *model, bool validation, const Axis *x, const Axis *y)
 {
@@ -201,7 +201,7 @@ draw_losses(StringInfo out, const AeModel *model, bool validation, const Axis *x
 	appendStringInfoString(out, "\"/>\n");
 }
 
-/* What there is to draw of all networks; false: no epoch was finished. */
+/* Collects what to draw for all networks; false if no epoch was finished. */
 static bool
 range_of_losses(double *low, double *high, double *epochs, bool *validated,
 				const PgaeModels *models)
@@ -230,7 +230,7 @@ range_of_losses(double *low, double *high, double *epochs, bool *validated,
 	return *low <= *high;
 }
 
-/* The key of the two lines, at the right above. */
+/* The key of the two lines, at the top right. */
 static void
 draw_key(StringInfo out, bool validated)
 {
@@ -348,7 +348,7 @@ count_bins(int64 *bins, const Axis *x, const Scores *scores)
 	return most;
 }
 
-/* Bars; one that the threshold goes through has a part in each colour. */
+/* Draws the bars; one that the threshold crosses has a part in each colour. */
 static void
 draw_bars(StringInfo out, const int64 *bins, const Axis *x, const Axis *y, double border)
 {
@@ -372,7 +372,7 @@ draw_bars(StringInfo out, const int64 *bins, const Axis *x, const Axis *y, doubl
 	}
 }
 
-/* Few rows among many are what is looked for, so heights are logarithms. */
+/* The rows of interest are few among many, so heights are logarithmic. */
 static void
 draw_scores(StringInfo out, const Scores *scores)
 {

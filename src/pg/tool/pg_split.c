@@ -1,9 +1,9 @@
 /*
- * pg_split.c: ae.split: which rows are for training and which for testing, by their content.
+ * pg_split.c: ae.split decides by the content of rows which are for training and which for testing.
  *
- * A row falls to the side that a hash of its values says, so that it is on the same side in every
- * query, on every machine and for ever, and equal rows are on one side.  The hash is not that by
- * which crossed models choose a network.
+ * A hash of its values decides on which side a row falls, so it is on the same side in every query,
+ * on every machine, at any time, and equal rows are on the same side. It is not the hash by which
+ * crossed models choose a network.
  */
 #include "pg_tool.h"
 
@@ -20,7 +20,7 @@
 
 PG_FUNCTION_INFO_V1(pg_ae_split);
 
-/* What was compiled for rows of one type; in fn_extra. */
+/* The parts compiled for rows of one type; kept in fn_extra. */
 typedef struct Splitter
 {
 	MemoryContext context; /* of all below */
@@ -33,7 +33,7 @@ typedef struct Splitter
 	bool *nulls;
 } Splitter;
 
-/* 42804 for a type that no value can be made of; name: the column, or NULL. */
+/* Raises 42804 for a type that cannot be hashed; name: the column, or NULL. */
 static void
 check_part(const PgaePart *part, const char *name)
 {
@@ -46,7 +46,7 @@ check_part(const PgaePart *part, const char *name)
 					errhint("Pass what tells rows apart: a key, or ROW(...) of some columns.")));
 }
 
-/* Both return how many values there are. */
+/* Both return the number of values. */
 static int
 compile_row(Splitter *splitter, HeapTupleHeader header)
 {
@@ -82,7 +82,9 @@ compile_value(Splitter *splitter, Oid type)
 	return 1;
 }
 
-/* The splitter of a call, compiled for its argument.  An error leaves one that fits nothing. */
+/*
+ * The splitter of a call, compiled for its argument. An error leaves one that matches no argument.
+ */
 static Splitter *
 open_splitter(FunctionCallInfo fcinfo, bool is_row)
 {
@@ -115,7 +117,7 @@ open_splitter(FunctionCallInfo fcinfo, bool is_row)
 
 /* ---- hashes ---- */
 
-/* All of a number's bits: rows that differ in an account number are other rows; -0 as 0. */
+/* All bits of a number, so that rows with different account numbers differ; -0 counts as 0. */
 static uint64
 hash_number(double value)
 {
@@ -190,7 +192,7 @@ hash_values(const Splitter *splitter)
 	return hash;
 }
 
-/* split(input, share, seed): whether the row, or value, is among that share. */
+/* split(input, share, seed): whether the row, or value, belongs to that share. */
 Datum
 pg_ae_split(PG_FUNCTION_ARGS)
 {

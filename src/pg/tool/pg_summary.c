@@ -1,5 +1,5 @@
 /*
- * pg_summary.c: ae.summary: what a model is and whether it is any good, for people.
+ * pg_summary.c: ae.summary, which tells people what a model is and whether it is any good.
  *
  * Everything comes from the model's bytes alone.  Knows models; knows no rows.
  */
@@ -12,10 +12,10 @@
 
 PG_FUNCTION_INFO_V1(pg_ae_summary);
 
-/* Columns that ae.summary names before it says how many more there are. */
+/* The most columns that ae.summary names before it counts the rest. */
 #define NAMES_SHOWN 20
 
-/* Validation rows from which on their loss says more than that of the rows of training. */
+/* With this many validation rows, their loss says more than that of the training rows. */
 #define ENOUGH_ROWS 20
 
 static bool
@@ -24,14 +24,14 @@ is_validated(const AeModel *model)
 	return !isnan(model->validation_loss) && model->n_validation >= ENOUGH_ROWS;
 }
 
-/* The loss that says most about rows to come. */
+/* The loss that says most about future rows. */
 static double
 honest_loss(const AeModel *model)
 {
 	return is_validated(model) ? model->validation_loss : model->train_loss;
 }
 
-/* Whether the code could copy its input, and nothing keeps it from doing so. */
+/* Whether the code could copy its input and nothing prevents that. */
 static bool
 can_copy(const AeModel *model)
 {
@@ -134,7 +134,7 @@ add_corruption(StringInfo out, double level, const char *what)
 		appendStringInfo(out, "%s%.4g %s", out->len ? ", " : "", level, what);
 }
 
-/* How rows were corrupted before they entered. */
+/* How rows were corrupted before they entered the network. */
 static void
 summarize_corruption(StringInfo out, const AeTrainOptions *options)
 {
@@ -195,7 +195,7 @@ summarize_training(StringInfo out, const PgaeModels *models)
 	summarize_corruption(out, &model->options);
 }
 
-/* Whether rows are changed when they enter, or pass through the network. */
+/* Whether training changes rows when they enter or pass through the network. */
 static bool
 has_noise(const AeTrainOptions *options)
 {
@@ -204,7 +204,7 @@ has_noise(const AeTrainOptions *options)
 		   options->swap > 0;
 }
 
-/* What kept the code sparse, and how sparse it became. */
+/* What made the code sparse, and how sparse it became. */
 static void
 summarize_code(StringInfo out, const AeModel *model)
 {
@@ -237,7 +237,7 @@ summarize_code(StringInfo out, const AeModel *model)
 	appendStringInfoChar(out, '\n');
 }
 
-/* What the codes are worth for search. */
+/* How useful the codes are for search. */
 static void
 summarize_recall(StringInfo out, const AeModel *model)
 {
@@ -283,7 +283,7 @@ summarize_contraction(StringInfo out, const PgaeModels *models)
 	appendStringInfoChar(out, '\n');
 }
 
-/* What outputs are the parameters of, and how likely that makes rows. */
+/* The distribution whose parameters the outputs are, and the likelihood of rows under it. */
 static void
 summarize_decoder(StringInfo out, const PgaeModels *models)
 {
@@ -342,7 +342,7 @@ summarize_target(StringInfo out, const PgaeModels *models)
 
 #define CURVE_BARS 32
 
-/* The mean loss of the epochs that bar i of n stands for; NaN for none that is finite. */
+/* The mean loss of the epochs that bar i of n stands for; NaN if none is finite. */
 static double
 loss_of_bar(const AeModel *model, uint32 i, uint32 n, bool validation)
 {
@@ -366,7 +366,7 @@ loss_of_bar(const AeModel *model, uint32 i, uint32 n, bool validation)
 
 /*
  * How the loss of the first network fell: the shape of a curve, on a logarithmic scale where all
- * losses are positive.  Left out where the client could not be sent such characters.
+ * losses are positive.  Left out if the client's encoding lacks the characters.
  */
 static void
 summarize_curve(StringInfo out, const AeModel *model)
@@ -450,8 +450,8 @@ warn(StringInfo out, bool applies, const char *text)
 }
 
 /*
- * How much larger a loss may be by chance on the rows that it was measured on than on all rows: two
- * standard deviations of a mean of squared errors.
+ * By how much the loss on the measured rows may exceed that on all rows by chance: two standard
+ * deviations of a mean of squared errors.
  */
 static double
 chance(const AeModel *model)
@@ -461,7 +461,7 @@ chance(const AeModel *model)
 	return 1.05 + 2 * sqrt(2.0 / Max(n, 1));
 }
 
-/* Conclusions that a reader should not have to draw from the figures alone. */
+/* Conclusions that readers should not have to draw from the figures themselves. */
 static void
 summarize_warnings(StringInfo out, const AeModel *model)
 {
@@ -473,8 +473,8 @@ summarize_warnings(StringInfo out, const AeModel *model)
 	warn(out, loss >= 0.99 * model->mean_loss,
 		 "the model is no better than predicting the mean of every column");
 	/*
-	 * false where one of them is NaN; rows are not what a code is for that keeps neighbours, and what is
-	 * drawn of a code differs more from its row than its mean does
+	 * false if one of them is NaN; a code that keeps neighbours is not meant to restore rows, and a
+	 * reconstruction from a drawn code differs from its row more than one from the mean
 	 */
 	warn(out,
 		 keeps_neighbours ? model->recall < model->pca_recall - 0.02
@@ -505,6 +505,6 @@ pg_ae_summary(PG_FUNCTION_ARGS)
 	summarize_losses(&out, models);
 	summarize_target(&out, models);
 	summarize_warnings(&out, models->models[0]);
-	out.data[--out.len] = '\0'; /* no empty line at the end */
+	out.data[--out.len] = '\0'; /* removes the newline at the end */
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(out.data, out.len));
 }

@@ -1,5 +1,5 @@
 /*
- * pg_tool.h: what looks at models, and what does several things in one call.
+ * pg_tool.h: functions that inspect models, or do several things in one call.
  */
 #ifndef PG_TOOL_H
 #define PG_TOOL_H

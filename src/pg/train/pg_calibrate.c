@@ -1,6 +1,6 @@
 /*
- * pg_calibrate.c: the rows that calibrate go through the networks of a job; the arithmetic of what
- * the model keeps of them is the engine's (ae_calibrate.h).
+ * pg_calibrate.c: passes the rows that calibrate through the networks of a job; the engine
+ * (ae_calibrate.h) computes what the model keeps of them.
  */
 #include "pg_train.h"
 
@@ -12,10 +12,10 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-/* Calibration: multiply-adds that a batch may take (some 20 ms). */
+/* Calibration: the most multiply-adds of a batch (about 20 ms). */
 #define SCORE_MACS 5e8
 
-/* Rows that hidden cells are filled in, and multiply-adds of that (some 250 ms). */
+/* Rows in which hidden cells are filled, and the most multiply-adds for it (about 250 ms). */
 #define MIN_TRIALS 16
 #define MAX_TRIALS 256
 #define TRIAL_MACS 5e9
@@ -60,7 +60,7 @@ batch_of(const AeNet *net)
 
 /* ---- unseen values ---- */
 
-/* Rows of the other fold that have an unseen value in a source column, by its first value. */
+/* Counts rows of the other fold with an unseen value in a source column, by its first value. */
 static void
 count_unseen(PgaeJob *job, uint64 *rows)
 {
@@ -80,7 +80,7 @@ count_unseen(PgaeJob *job, uint64 *rows)
 	pfree(parts);
 }
 
-/* What unseen values cost. */
+/* Sets the cost of unseen values. */
 static void
 price_unseen(PgaeJob *job)
 {
@@ -96,7 +96,7 @@ price_unseen(PgaeJob *job)
 
 /* ---- scores ---- */
 
-/* How good the head is, from codes that the scorer has just given. */
+/* Measures the head, from codes that the scorer has just returned. */
 static void
 tally_target(AeTargetTally *tally, AeScorer *scorer, const AeReal *codes, const AeReal *labels,
 			 size_t n)
@@ -221,8 +221,9 @@ pgae_job_score_rows(PgaeJob *job)
 /* ---- imputing ---- */
 
 /*
- * Which way fills hidden cells of the rows that calibrate best.  Rows are picked by their hash, and
- * few ones come several times, so that it does not depend on the order in which they are read.
+ * Finds the way that fills hidden cells of the calibration rows best. Rows are picked by their
+ * hash, and few rows are used several times, so that the result does not depend on the order of
+ * reading.
  */
 void
 pgae_job_choose_filling(PgaeJob *job)
@@ -268,11 +269,11 @@ descending(const void *a, const void *b)
 	double x = *(const double *) a;
 	double y = *(const double *) b;
 
-	CHECK_FOR_INTERRUPTS(); /* the array may be long; nothing is lost but its order */
+	CHECK_FOR_INTERRUPTS(); /* the array may be long; a cancel loses nothing but its order */
 	return x < y ? 1 : x > y ? -1 : 0;
 }
 
-/* Raw scores of all jobs, in descending order; palloc'd, those of the jobs are freed. */
+/* Raw scores of all jobs, in descending order; palloc'd. Those of the jobs are freed. */
 static double *
 pool_scores(PgaeJob **jobs, uint32 n_jobs, size_t *n)
 {
@@ -295,9 +296,9 @@ pool_scores(PgaeJob **jobs, uint32 n_jobs, size_t *n)
 }
 
 /*
- * Raw scores of both folds are in units of their own unseen rows, and a row is in either fold by
- * chance: so one table of all of them says how rare a score is, and p-values, thresholds and
- * flags are in the order of raw scores, whatever the fold.
+ * Raw scores of each fold are in units of its own unseen rows, and chance decides the fold of a
+ * row. So one table of all of them says how rare a score is, and p-values, thresholds and flags
+ * follow the order of raw scores, whatever the fold.
  */
 void
 pgae_jobs_calibrate(PgaeJob **jobs, uint32 n_jobs)

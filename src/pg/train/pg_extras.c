@@ -1,5 +1,5 @@
 /*
- * pg_extras.c: what a model has beside its networks: pairs of values and prototypes.
+ * pg_extras.c: what a model has besides its networks: pairs of values and prototypes.
  */
 #include "pg_train.h"
 
@@ -8,12 +8,12 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-/* Rows that prototypes are made of. */
+/* The most rows from which prototypes are made. */
 #define GROUP_ROWS ((size_t) 16384)
 
 /* ---- pairs ---- */
 
-/* Counts the pairs of all rows, those of the other fold too. */
+/* Counts the pairs of all rows, including those of the other fold. */
 static void
 count_pairs(AePairCounts *counts, PgaeJob *job)
 {

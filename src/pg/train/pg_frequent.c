@@ -1,12 +1,13 @@
 /*
- * pg_frequent.c: rows that a crossed model knows again.  Those that come very often (ae_frequent.h) are
- * found, and calibrate by the scores that they will have; of all there is a filter (ae_filter.h).
+ * pg_frequent.c: the rows that a crossed model recognises. It finds those that are very frequent
+ * (ae_frequent.h), which calibrate by the scores that they will have, and makes a filter of all
+ * rows (ae_filter.h).
  */
 #include "pg_train.h"
 
 #include "miscadmin.h"
 
-/* The run of equal rows that ends here: kept where it is long enough without `less` of its rows. */
+/* Ends a run of equal rows, which is kept if it is long enough without `less` of its rows. */
 static void
 end_run(PgaeFrequent *found, uint64 key, uint64 length, uint64 copies, uint64 less, uint64 n_rows)
 {
@@ -18,8 +19,8 @@ end_run(PgaeFrequent *found, uint64 key, uint64 length, uint64 copies, uint64 le
 }
 
 /*
- * Equal rows follow one another in a store.  Of a row that calibrates the others alone decide, as
- * they would if it came anew: less = 1.
+ * Equal rows follow one another in a store. For a row that calibrates, only the others decide, as
+ * if it were new: less = 1.
  */
 static void
 find(PgaeFrequent *found, const PgaeJob *job, PgaeStore *store, uint64 less)
@@ -59,7 +60,7 @@ is_among(PgaeFrequent *found, uint64 key)
 	return ae_frequent_has(&(AeFrequent){found->n, found->keys}, key);
 }
 
-/* A copy of the record of each. */
+/* Copies the record of each. */
 static void
 keep_records(PgaeJob *job)
 {
@@ -140,7 +141,7 @@ pgae_job_weigh_frequent(PgaeJob *job, size_t n)
 	}
 	for (uint32 i = 0; i < job->frequent.n; i++)
 	{
-		/* one that is frequent by itself alone was scored as an unseen row */
+		/* one that is frequent only because of itself was scored as an unseen row */
 		for (uint32 k = 0; k < own.n; k++)
 		{
 			for (uint64 c = 0; own.keys[k] == job->frequent.keys[i] && c < own.copies[k]; c++)

@@ -1,23 +1,26 @@
 /*
- * pg_job.c: from sorted rows to trained networks: one fold of an ae.train, or all of it.
+ * pg_job.c: turns sorted rows into trained networks, for one fold of an ae.train or all of it.
  *
  * A sequence of phases that share one PgaeJob: measure the columns and resolve the options
  * (pg_measure.c), scale the rows (pg_scale.c), train (pg_run.c), find pairs and prototypes
- * (pg_extras.c), weigh verdicts (pg_verdict.c), calibrate (pg_calibrate.c), compare with principal components.  Every
- * phase is a loop of short steps with a look at interrupts between them.  The networks of a
- * job, its members, share everything but their weights.
+ * (pg_extras.c), weigh verdicts (pg_verdict.c), calibrate (pg_calibrate.c), compare with principal
+ * components.  Every phase is a loop of short steps with a check for interrupts between them.  The
+ * networks of a job, its members, share everything but their weights.
  *
- * What comes out depends on the set of rows, the options and the seed: no clock, no order of
- * rows, no size of memory may leave a trace in it (time_limit excepted).
+ * The result depends on the set of rows, the options and the seed: no clock, order of rows or size
+ * of memory may influence it (except with time_limit).
  *
  * Knows rows, steps and models; knows no layer, no gradient and no kernel.
  */
 #include "pg_train.h"
 
-/* What the noise of each of several members is multiplied by: views of their own (measured). */
+/*
+ * What the noise of each of several members is multiplied by, so that each has a view of its own
+ * (measured).
+ */
 static const double member_noise[AE_MAX_MEMBERS] = {0.5, 2, 1, 1};
 
-/* The models of all members, as far as they are known before training. */
+/* Fills in the models of all members as far as they are known before training. */
 static void
 begin_members(PgaeJob *job)
 {

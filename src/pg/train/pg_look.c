@@ -1,9 +1,9 @@
 /*
- * pg_look.c: what is said of columns that do not take part in a model as their owner may think:
- * those that are left out, and why; and texts that are numbers or dates in disguise.
+ * pg_look.c: notices about columns that do not take part in a model as their owner may expect:
+ * columns that are left out, with the reason, and texts that are numbers or dates in disguise.
  *
- * Said once a statement, and where it matters for one network of several, of that one.  Counts are
- * of all rows of a training (PgaeSeen), unless a network is named.
+ * Each is raised once per statement; if it concerns one network of several, it names that one.
+ * Counts are over all rows of a training (PgaeSeen) unless a network is named.
  */
 #include "pg_train.h"
 
@@ -12,20 +12,23 @@
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 
-/* Columns that a message names before it says how many more there are. */
+/* The most columns that a message names before it counts the rest. */
 #define NAMES_SHOWN 5
 
-/* Texts that are looked at, and how many of a hundred must look the same. */
+/* Texts that are inspected, and how many of a hundred must look the same. */
 #define LOOKED_AT 500
 #define ALIKE 90
 
-/* Rows from which on whole numbers can look like keys, and rows that are looked at for equal ones. */
+/*
+ * The fewest rows in which whole numbers can look like keys, and rows that are compared to find
+ * equal numbers.
+ */
 #define KEYS_ROWS 100
 #define KEYS_LOOKED_AT ((size_t) 65536)
 
-/* Of a hundred rows so many have a level without an input where that is worth a message; ... */
+/* Worth a message: so many of a hundred rows have a level without an input; ... */
 #define RARE_ROWS 5
-/* ... and levels of a column of percentages, dates or times where it is always. */
+/* ... or texts look like percentages, dates or times and have this many levels. */
 #define MANY_LEVELS 20
 
 /* Names in a message. */
@@ -54,7 +57,7 @@ end_names(Names *names)
 
 /* ---- columns that are left out ---- */
 
-/* Why a column is left out of all networks; the last one: it is not. */
+/* Why a column is left out of all networks; the last one means that it is not. */
 typedef enum Reason
 {
 	ONE_VALUE,
@@ -117,7 +120,7 @@ pgae_notice_columns(const PgaeCodec *codec, const AeSchema *schema, const PgaeOp
 {
 	Names names[N_REASONS] = {0};
 
-	/* of one row there is no model, which is said elsewhere */
+	/* a single row makes no model, which another message says */
 	if (n_rows < 2)
 		return;
 	for (uint32 c = 0; c < schema->n_columns; c++)
@@ -198,7 +201,7 @@ pgae_notice_network(const PgaeJob *job)
 
 /* ---- keys ---- */
 
-/* Whether the column is of integers that would number the rows, with few numbers left out. */
+/* Whether the column has integers that number the rows with few gaps. */
 static bool
 could_be_key(const PgaeJob *job, uint32 c)
 {
@@ -210,7 +213,7 @@ could_be_key(const PgaeJob *job, uint32 c)
 		   n >= KEYS_ROWS && seen->n == n && seen->max - seen->min < 1.25 * (double) n;
 }
 
-/* Whether the rows that are looked at have another value each. */
+/* Whether all inspected rows have different values. */
 static bool
 has_equal_values(const PgaeJob *job, uint32 c)
 {
@@ -272,7 +275,7 @@ static const char *const look_name[N_LOOKS] = {
 	[LOOK_TIME] = "times",
 };
 
-/* What the inspected texts of a column have in common. */
+/* What the inspected texts of a column look like. */
 typedef struct Looks
 {
 	int n;
@@ -402,7 +405,7 @@ look_at(Looks *looks, const PgaeLevels *levels)
 	return N_LOOKS;
 }
 
-/* An expression that makes of the column what it looks like; palloc'd. */
+/* An expression that casts the column to what it looks like; palloc'd. */
 static char *
 cast_of(const Looks *looks, Look look, const char *column)
 {
@@ -410,7 +413,7 @@ cast_of(const Looks *looks, Look look, const char *column)
 	const char *time = looks->with_time ? " HH24:MI:SS" : "";
 	const char *number = looks->comma ? psprintf("replace(%s, ',', '.')", name) : name;
 	char s = looks->separator;
-	/* dots stand between day, month and year */
+	/* day, month and year are separated by dots */
 	bool day_first = looks->largest[0] > 12 || (s == '.' && looks->largest[1] <= 12);
 
 	switch (look)
@@ -432,7 +435,7 @@ cast_of(const Looks *looks, Look look, const char *column)
 					day_first ? "DD" : "MM", s, day_first ? "MM" : "DD", s, time);
 }
 
-/* "36 % of the rows"; of less than one percent, "3 of 1000 rows". */
+/* "36 % of the rows"; below one percent, "3 of 1000 rows". */
 static char *
 rows_text(uint64 n, uint64 of)
 {
@@ -474,7 +477,7 @@ notice_wide(const char *prefix, const char *name, const char *rare, const AeColu
 				 : 0));
 }
 
-/* Whether a category of n levels is of hardly any use, as hardly any two rows share one. */
+/* Whether a category of n levels is almost useless, as hardly any two rows share a level. */
 static bool
 is_like_identifier(const PgaeJob *job, const AeColumn *column, uint32 c, int n)
 {
@@ -482,7 +485,7 @@ is_like_identifier(const PgaeJob *job, const AeColumn *column, uint32 c, int n)
 		   reason_of(job->codec, column, c, 0, job->model->schema.min_frequency > 1) == N_REASONS;
 }
 
-/* The most telling of what there is to say of a category. */
+/* Raises the most important notice about a category. */
 static void
 notice_category(const PgaeJob *job, uint32 c, const PgaeLevels *levels, uint64 n)
 {
@@ -508,7 +511,7 @@ notice_category(const PgaeJob *job, uint32 c, const PgaeLevels *levels, uint64 n
 		notice_look(prefix, name, &looks, look, rare ? rows_text(column->other, n) : NULL,
 					!column->varies);
 	else if (!column->varies)
-		return; /* that is said already */
+		return; /* another notice says that already */
 	else if (is_like_identifier(job, column, c, pgae_levels_count(levels)))
 		ereport(NOTICE,
 				(errmsg("%scolumn \"%s\" is a category of %d texts in " UINT64_FORMAT

@@ -1,6 +1,6 @@
 /*
- * pg_measure.c: the columns of a job's rows: measured, fitted, and the options that follow from
- * them.
+ * pg_measure.c: measures the columns of a job's rows, fits the schema, and resolves the options
+ * that follow from it.
  */
 #include "pg_train.h"
 
@@ -9,7 +9,7 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 
-/* Rows that quantiles are taken of, and values of all columns together. */
+/* The most rows for quantiles, and the most values of all columns together. */
 #define SAMPLE_ROWS ((size_t) 65536)
 #define SAMPLE_VALUES ((size_t) 4 * 1024 * 1024)
 
@@ -25,7 +25,7 @@ typedef struct Measures
 	AeStatistics *statistics; /* one per column */
 	uint64 **counts;          /* of a category: rows by number of the level; else NULL */
 	size_t sample_rows;       /* first rows whose values are kept where a scaling needs them */
-	AeMoments target;         /* of its values; of a category n alone: rows with a label */
+	AeMoments target;         /* of its values; for a category only n, the rows with a label */
 	uint64 *target_counts;    /* as counts */
 } Measures;
 
@@ -168,7 +168,7 @@ measure_columns(Measures *measures, PgaeJob *job)
 
 /* ---- levels ---- */
 
-/* The levels of categories, and what the numbers in records become. */
+/* Chooses the levels of categories and what the numbers in records become. */
 static void
 choose_levels(PgaeJob *job, const Measures *measures)
 {
@@ -213,7 +213,7 @@ choose_levels(PgaeJob *job, const Measures *measures)
 
 /* ---- target ---- */
 
-/* The levels of a target: a label seen once is a label. */
+/* Chooses the levels of a target: a label seen once counts. */
 static void
 choose_target_levels(PgaeJob *job, const Measures *measures)
 {
@@ -236,7 +236,7 @@ choose_target_levels(PgaeJob *job, const Measures *measures)
 							 : errhint("Raise \"max_levels\" to predict them too.")));
 }
 
-/* Without two different labels there is nothing to predict: 22023. */
+/* Raises 22023: without two different labels there is nothing to predict. */
 static void
 check_labels(const PgaeJob *job, bool one_value)
 {
@@ -256,8 +256,8 @@ check_labels(const PgaeJob *job, bool one_value)
 }
 
 /*
- * A target of two whole numbers is most often a label.  The variance of values at min and max
- * alone is (mean - min)(max - mean), that of all others is less.
+ * A target with two whole numbers is usually a label. The variance of values at min and max alone
+ * is (mean - min)(max - mean); any others have less.
  */
 static void
 notice_two_values(const PgaeJob *job, const AeMoments *m)
@@ -279,7 +279,7 @@ notice_two_values(const PgaeJob *job, const AeMoments *m)
 					 name)));
 }
 
-/* The target as the model will know it. */
+/* Fits the target as the model will know it. */
 static void
 fit_target(PgaeJob *job, const Measures *measures)
 {
@@ -318,7 +318,9 @@ fit_target(PgaeJob *job, const Measures *measures)
 	}
 }
 
-/* Labels of these rows that are not there, or not known to the model that training starts from. */
+/*
+ * Counts labels of these rows that are missing, or unknown to the model that training starts from.
+ */
 static void
 count_labels(PgaeJob *job)
 {

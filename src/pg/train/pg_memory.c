@@ -1,5 +1,5 @@
 /*
- * pg_memory.c: the memory of a training, before it is taken.
+ * pg_memory.c: checks the memory of a training before it is allocated.
  */
 #include "pg_train.h"
 
@@ -7,13 +7,13 @@
 #include "utils/memutils.h"
 
 /*
- * Memory that a training may take: so many times maintenance_work_mem, and whatever that is, what
- * a network of a few hundred columns is trained in.
+ * Memory that a training may take: so many times maintenance_work_mem, but at least what a network
+ * of a few hundred columns needs.
  */
 #define NETWORK_FACTOR 4
 #define LEAST_MEMORY ((size_t) 32 * 1024 * 1024)
 
-/* Bytes that this training holds by now, and records of other groups. */
+/* Bytes that this training and the records of other groups hold now. */
 static size_t
 held_memory(const PgaeJob *job)
 {
@@ -27,8 +27,8 @@ work_memory(void)
 }
 
 /*
- * maintenance_work_mem is a budget for what can be elsewhere, the rows; weights cannot.  A network
- * may go beyond it, by a factor that lets ordinary ones be trained at the default.
+ * maintenance_work_mem is a budget for rows, which can be moved to disk; weights cannot. A network
+ * may exceed it by a factor that allows ordinary ones at the default setting.
  */
 static size_t
 memory_limit(void)
@@ -46,7 +46,7 @@ pgae_job_check_memory(const PgaeJob *job, size_t bytes)
 		needed = SIZE_MAX - mb;
 	if (needed <= memory_limit())
 		return;
-	/* a larger setting also holds more rows, as much as it says: hence one less */
+	/* rows may fill the setting itself: hence one less */
 	ereport(ERROR,
 			(errcode(ERRCODE_OUT_OF_MEMORY),
 			 errmsg("training takes %zu MB of memory, maintenance_work_mem allows %zu MB",
@@ -61,9 +61,9 @@ pgae_job_check_memory(const PgaeJob *job, size_t bytes)
 }
 
 /*
- * Bytes that training all networks from this one on will take beside what is held: the trainer
- * of the last one, the copy of its state that a checkpoint is written from, and all weights, which
- * are copied out of it; or, at the end, all weights twice.
+ * Bytes that training all networks from this one on will take beyond what is held: the trainer of
+ * the last one, the copy of its state for a checkpoint, and all weights, which are copied out of
+ * it; or, at the end, all weights twice.
  */
 static size_t
 planned_memory(const PgaeJob *job)
@@ -87,7 +87,7 @@ planned_memory(const PgaeJob *job)
 		trainer += state;
 	}
 	trainer = Max(trainer, pgae_pca_memory(job));
-	/* what stays of each fold: its columns, verdicts, and prototypes and what finds them */
+	/* what each fold keeps: its columns, verdicts, and prototypes with what finds them */
 	verdicts = pgae_job_n_verdicts(job) * rows.width * sizeof(AeReal);
 	of_fold =
 		model->schema.n_columns * sizeof(AeColumn) + verdicts +

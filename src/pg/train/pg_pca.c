@@ -1,6 +1,6 @@
 /*
- * pg_pca.c: principal components of the rows of a job: as what training begins with, and as a
- * yardstick of what came out.
+ * pg_pca.c: principal components of the rows of a job, as initial weights and as a yardstick for
+ * the result.
  *
  * Knows rows and phases; the mathematics are the engine's (ae_pca.h).
  */
@@ -11,15 +11,15 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-/* The yardstick: rows at most, and multiply-adds (some seconds). */
+/* The yardstick: the most rows, and the most multiply-adds (a few seconds). */
 #define COMPARED_ROWS ((size_t) 16384)
 #define COMPARED_MACS 1e11
-/* Bytes that it may take: whether there is one is no matter of settings. */
+/* The most bytes that it takes: settings must not decide whether there is one. */
 #define COMPARED_BYTES ((size_t) 16 * 1024 * 1024)
-/* Rows for each component, at least. */
+/* The fewest rows for each component. */
 #define ROWS_PER_COMPONENT 8
 
-/* Components of a code: inputs have no more. */
+/* Components of a code: no more than there are inputs. */
 static size_t
 n_components(const AeNet *net)
 {
@@ -37,7 +37,7 @@ size_of(const AeNet *net)
 	return bytes;
 }
 
-/* The next rows of the training rows themselves, or of the sample of n. */
+/* The next of the training rows, or of a sample of n of them. */
 static void
 read_rows(const PgaeJob *job, AeReal *cells, size_t first, size_t count, size_t n)
 {
@@ -50,8 +50,8 @@ read_rows(const PgaeJob *job, AeReal *cells, size_t first, size_t count, size_t 
 }
 
 /*
- * The components of n rows: of all training rows, or of so many spread over them.  Returns the
- * block that they lie in.
+ * The components of n rows: all training rows, or so many spread over them. Returns the block that
+ * holds them.
  */
 static void *
 find_components(PgaeJob *job, AePca *pca, size_t n, const char *phase)
@@ -78,7 +78,7 @@ find_components(PgaeJob *job, AePca *pca, size_t n, const char *phase)
 	return block;
 }
 
-/* 58P01 without LAPACK; 22023 for a code that is too large. */
+/* Raises 58P01 without LAPACK and 22023 for a code that is too large. */
 static void
 check_can_start(const AeNet *net)
 {
@@ -132,7 +132,7 @@ pgae_pca_memory(const PgaeJob *job)
 	return size_of(net);
 }
 
-/* Units of the code that have nothing to carry. */
+/* Raises a NOTICE about units of the code that have nothing to carry. */
 static void
 notice_rank(const PgaeJob *job, const AePca *pca)
 {
@@ -168,7 +168,7 @@ pgae_pca_start(PgaeJob *job)
 	return params;
 }
 
-/* Rows that the yardstick is taken of, as many as there is time for; 0: too few. */
+/* The number of rows for the yardstick, as many as there is time for; 0 if there are too few. */
 static size_t
 compared_rows(const PgaeJob *job, size_t n_found)
 {

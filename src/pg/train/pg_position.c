@@ -1,5 +1,5 @@
 /*
- * pg_position.c: where a training stands: what is said of it while it runs.
+ * pg_position.c: describes the position of a training while it runs.
  */
 #include "pg_train.h"
 

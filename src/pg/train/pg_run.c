@@ -1,5 +1,6 @@
 /*
- * pg_run.c: the networks of a job are trained: a loop of short steps, with pretraining before it.
+ * pg_run.c: trains the networks of a job: a loop of short steps, after pretraining if it is asked
+ * for.
  */
 #include "pg_train.h"
 
@@ -9,10 +10,10 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-/* Epochs of the history that a model of few rows keeps. */
+/* The most epochs of history that a model of few rows keeps. */
 #define MIN_HISTORY 32
 
-/* 22023 where training would see no label. */
+/* Raises 22023 if training would see no label. */
 static void
 check_label_split(const PgaeJob *job)
 {
@@ -67,9 +68,9 @@ make_trainer(PgaeJob *job, const AeTask *task, const AeReal *init)
 }
 
 /*
- * The epochs that have a loss, in model->history; of few rows, whose epochs are many and short,
- * every so many of them and the last one.  Of a training that diverged, the last ones may have
- * none; and losses beyond what a float holds are cut down to that.
+ * Copies the epochs that have a loss to model->history; with few rows, whose epochs are many and
+ * short, only every so many and the last. The last epochs of a training that diverged may have no
+ * loss; losses beyond the range of float are cut to it.
  */
 static void
 keep_history(AeModel *model, const AeProgress *p)
@@ -113,7 +114,7 @@ keep_outcome(PgaeJob *job)
 	keep_history(model, p);
 }
 
-/* The weights alone stay: what the optimiser had is let go. */
+/* Keeps the weights and frees the rest of the trainer. */
 static void
 keep_params(PgaeJob *job)
 {
@@ -129,7 +130,7 @@ keep_params(PgaeJob *job)
 	job->trainer = NULL;
 }
 
-/* Every network has its share of the time limit; half of it may go into pretraining. */
+/* Every network has its share of the time limit; pretraining may use half of it. */
 static bool
 time_is_up(const PgaeJob *job, double now)
 {
@@ -162,7 +163,7 @@ run_trainer(PgaeJob *job)
 	}
 }
 
-/* The weights of the trainer: a warning if it diverged, an error if there are none. */
+/* The weights of the trainer; a warning if it diverged, an error if there are none. */
 static const AeReal *
 take_params(PgaeJob *job)
 {
@@ -211,7 +212,7 @@ pretrain_layer(PgaeJob *job, AeReal *params, uint32 layer)
 	job->trainer = NULL;
 }
 
-/* Weights to start from, as far as the time limit lets them be pretrained; palloc'd. */
+/* Weights to start from, pretrained as far as the time limit allows; palloc'd. */
 static AeReal *
 pretrain(PgaeJob *job)
 {

@@ -1,15 +1,15 @@
 /*
- * pg_sample.c: rows of a job picked for what comes after training: those that calibrate, and those of
- * training spread evenly.
+ * pg_sample.c: picks rows of a job for what follows training: those that calibrate, and training
+ * rows spread evenly.
  */
 #include "pg_train.h"
 
 #include "miscadmin.h"
 
-/* Without validation rows, so many training rows calibrate. */
+/* The most training rows that calibrate if there are no validation rows. */
 #define MAX_SEEN_SCORES 10000
 
-/* Rows held out for validation that calibrate at most. */
+/* The most rows held out for validation that calibrate. */
 #define MAX_HELD_OUT_SCORES ((size_t) 1024 * 1024)
 
 static int
@@ -47,7 +47,7 @@ pgae_sample_begin(const PgaeJob *job)
 {
 	PgaeSample sample = {0};
 
-	/* of a network that draws rows no row has a score */
+	/* a network that generates rows has no scores */
 	if (job->model->schema.draws)
 		return sample;
 	sample.store = job->unseen;
@@ -80,7 +80,7 @@ pgae_sample_spread(const PgaeJob *job, size_t n)
 	return sample;
 }
 
-/* Row k of the sample, of those that are scaled. */
+/* Row k of the sample, among the scaled rows. */
 static size_t
 scaled_row(const PgaeJob *job, const PgaeSample *sample, size_t k)
 {

@@ -1,5 +1,6 @@
 /*
- * pg_scale.c: the rows of a job as cells, and what can be said of these before any training.
+ * pg_scale.c: scales the rows of a job into cells, and measures what can be known of them before
+ * training.
  */
 #include "pg_train.h"
 
@@ -8,7 +9,10 @@
 /* Rows of one step. */
 #define STEP_ROWS 64
 
-/* The second look at cells that losses of the plain distance to the mean need. */
+/*
+ * The second pass over cells, which losses that are not moments need for their distance to the
+ * mean.
+ */
 static void
 add_distances(PgaeJob *job, AeMoments *cells)
 {
@@ -33,7 +37,7 @@ add_distances(PgaeJob *job, AeMoments *cells)
 	pfree(block);
 }
 
-/* Keeps the two values that salt-and-pepper noise sets each cell to. */
+/* Keeps the two values to which salt-and-pepper noise sets each cell. */
 static void
 keep_bounds(PgaeJob *job, const AeMoments *cells)
 {
@@ -50,7 +54,7 @@ keep_bounds(PgaeJob *job, const AeMoments *cells)
 	job->rows.high = high;
 }
 
-/* How the cells look without their farthest value, where the rows are few. */
+/* Measures the cells without their farthest value, if there are few rows. */
 static void
 fit_extremes(PgaeJob *job, const AeMoments *cells)
 {

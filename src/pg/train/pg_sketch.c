@@ -1,10 +1,10 @@
 /*
- * pg_sketch.c: what the columns of a training looked like, and how large their errors were, for
- * ae.drift to compare later rows with: see ae_sketch.h.
+ * pg_sketch.c: sketches what the columns of a training looked like and how large their errors were,
+ * so that ae.drift can compare later rows with them: see ae_sketch.h.
  *
- * Values are of all rows, errors of rows that their network did not see.  Of large tables rows picked
- * evenly from the canonical order stand for all: equal rows are neighbours there, and the first ones
- * would be a few rows many times.
+ * Values come from all rows, errors from rows that their network did not see. In large tables, rows
+ * picked evenly from the canonical order stand for all: equal rows are neighbours there, so the
+ * first ones might be a few rows repeated many times.
  */
 #include "pg_train.h"
 
@@ -13,12 +13,12 @@
 
 #include "ae_bundle.h"
 
-/* Rows that are looked at, and numbers of them that are kept at a time. */
+/* The most rows that are sketched, and the most of their numbers kept at a time. */
 #define VALUE_ROWS ((size_t) 32768)
 #define ERROR_ROWS ((size_t) 4096)
 #define MAX_KEPT ((size_t) 1024 * 1024)
 
-/* Few rows, or rows of very many values, get few cuts: a model is to stay small. */
+/* Few rows, or rows with very many values, get few cuts: a model should stay small. */
 #define FINE_ROWS 1000
 #define FINE_COLUMNS 256
 
@@ -81,7 +81,7 @@ is_coarse(const AeSchema *schema, size_t n)
 	return schema->n_columns > FINE_COLUMNS || n < FINE_ROWS;
 }
 
-/* The part of a fold of n rows in `limit` rows of all folds, which may be of different sizes. */
+/* The part of a fold of n rows among `limit` rows of all folds, whose sizes may differ. */
 static size_t
 share_of(const PgaeJob *job, size_t n, size_t limit)
 {
@@ -90,7 +90,7 @@ share_of(const PgaeJob *job, size_t n, size_t limit)
 	return total <= limit ? n : pgae_spread(n, total, limit);
 }
 
-/* Sketches of all columns, over the rows of both folds, with the levels of this job's. */
+/* Sketches all columns over the rows of both folds, with the levels of this job's fold. */
 static AeSketch *
 sketch_values(PgaeJob *job)
 {
@@ -135,8 +135,8 @@ sketch_values(PgaeJob *job)
 /* ---- errors ---- */
 
 /*
- * The errors of the row in a scorer, row i of the sample; NaN: not observed.  What an unseen value
- * costs would drown means over rows, so those are of the others.
+ * The errors of the row in a scorer, row i of the sample; NaN if not observed. The cost of unseen
+ * values would dominate means over rows, so these leave out such rows.
  */
 static void
 take_errors(PgaeJob *job, size_t i, AeScorer *scorer, uint64 *count, double *scratch)
@@ -158,7 +158,7 @@ take_errors(PgaeJob *job, size_t i, AeScorer *scorer, uint64 *count, double *scr
 	}
 }
 
-/* Errors of all columns for rows that this job's networks did not see, row by row. */
+/* Computes errors of all columns, row by row, for rows that this job's networks did not see. */
 static void
 measure_errors(PgaeJob *job)
 {
@@ -193,7 +193,9 @@ measure_errors(PgaeJob *job)
 	pfree(scratch);
 }
 
-/* The errors of one column in all jobs; those that overflowed count as the largest double. */
+/*
+ * Sketches the errors of one column in all jobs; those that overflowed count as the largest double.
+ */
 static void
 sketch_errors(AeColumn *column, uint32 c, PgaeJob **jobs, uint32 n_jobs)
 {
@@ -236,7 +238,7 @@ pgae_job_sketch(PgaeJob *job)
 	measure_errors(job);
 }
 
-/* Whether a source column has errors to speak of: a constant has none, or unseen values. */
+/* Whether a source column has errors: a constant has none, or only the cost of unseen values. */
 static bool
 varies_somewhere(PgaeJob **jobs, uint32 n_jobs, uint32 c)
 {

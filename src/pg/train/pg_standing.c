@@ -1,5 +1,5 @@
 /*
- * pg_standing.c: where a job stands, and what is said of that.
+ * pg_standing.c: keeps the position of a job, and reports it.
  */
 #include "pg_train.h"
 
@@ -58,7 +58,7 @@ short_count(double count)
 	return psprintf("%.0f", count);
 }
 
-/* "epoch 2 of 3, update 120 of 300", where the number of epochs was given. */
+/* "epoch 2 of 3, update 120 of 300"; with epochs only if their number was given. */
 static void
 append_standing(StringInfo text, const PgaeJob *job)
 {
@@ -74,7 +74,10 @@ append_standing(StringInfo text, const PgaeJob *job)
 					 p->update, p->total_updates);
 }
 
-/* Where training stands: "update 120 of 300: training loss 0.123, validation loss 0.130"; whose: before it. */
+/*
+ * The position of training: "update 120 of 300: training loss 0.123, validation loss 0.130"; whose:
+ * put before it.
+ */
 static char *
 describe_progress(const PgaeJob *job, const char *whose)
 {
@@ -115,7 +118,7 @@ pgae_job_report(PgaeJob *job, double now)
 void
 pgae_job_report_end(const PgaeJob *job)
 {
-	const char *where = job->report->where; /* "network 1 of 2, " or nothing */
+	const char *where = job->report->where; /* "network 1 of 2, " or an empty string */
 	size_t len = strlen(where);
 	char *of = len > 2 ? psprintf(" of %.*s", (int) len - 2, where) : "";
 

@@ -1,16 +1,16 @@
 /*
- * pg_track.c: a training under a name, as other sessions see it, and its checkpoints.
+ * pg_track.c: shows a named training to other sessions, and writes its checkpoints.
  *
- * Outside of a transaction block a training has no transaction of its own while it computes, so it
- * can write what others are to see and commit: where it stands, about once a second, into one
- * narrow row of ae.trainings; and every ae.checkpoint_interval the states of its trainers into
- * ae.checkpoint_states, beside what it needs to begin again in ae.checkpoints.  Rows, scaling and
- * levels are not in a checkpoint: the query is run again, and must give the same rows.
+ * Outside of a transaction block, a training has no open transaction while it computes, so it can
+ * write and commit what others should see: its position, about once a second, into one narrow row
+ * of ae.trainings; and every ae.checkpoint_interval the states of its trainers into
+ * ae.checkpoint_states, together with what it needs to start again in ae.checkpoints.  Rows,
+ * scaling and levels are not in a checkpoint: the query is run again and must return the same rows.
  *
- * Of two sessions that train one name the first holds a lock, the other one is not followed.  The
- * lock is of the kind that relations have: held by the session across commits, and gone with the
- * first error or with the backend.  ae.training_progress believes a row of ae.trainings while that
- * lock is held, so nothing need be cleaned up after an error or a crash.
+ * If two sessions train the same name, the first holds a lock, and the other is not followed. The
+ * lock is like that of a relation: the session holds it across commits, and it is released by the
+ * first error or the end of the backend. ae.training_progress trusts a row of ae.trainings only
+ * while that lock is held, so nothing needs cleaning up after an error or a crash.
  *
  * Statements are fixed and run as the owner of the tables (pg_named_write.c).
  *
@@ -40,13 +40,13 @@ PG_FUNCTION_INFO_V1(pg_ae_drop_training);
 /* Seconds between two writes of progress. */
 #define PROGRESS_INTERVAL 1
 
-/* Bytes of a state that is held until the next checkpoint: there may be seven of them. */
+/* The largest state that is held until the next checkpoint: there may be seven of them. */
 #define MAX_ENDED ((size_t) 1024 * 1024)
 
-/* Checkpoints take a tenth of the time at most. */
+/* Checkpoints take at most a tenth of the time. */
 #define COST_FACTOR 9
 
-/* Bytes of a part of a state: two of them, and their other columns, fit a page. */
+/* Bytes of a part of a state: two of them, with their other columns, fit on a page. */
 #define PART_BYTES (BLCKSZ / 2 - 256)
 
 #define ABOUT_NAME " WHERE name OPERATOR(pg_catalog.=) $1"
@@ -80,7 +80,7 @@ take_lock(const PgaeReference *reference, bool session)
 	return LockAcquire(&tag, ExclusiveLock, session, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 
-/* From the session to its transaction, which has not committed yet. */
+/* Passes the lock from the session to its transaction, which has not committed yet. */
 static void
 pass_lock(const PgaeReference *reference)
 {
@@ -116,7 +116,7 @@ end_work(PgaeTrack *track, MemoryContext old)
 	if (track->may_commit)
 	{
 		SPI_commit();
-		/* a look at the catalogue would leave one */
+		/* a catalog lookup would leave a snapshot */
 		InvalidateCatalogSnapshotConditionally();
 	}
 	MemoryContextSwitchTo(old);
@@ -182,7 +182,9 @@ update_rate(const PgaeTrack *track, const PgaePosition *at)
 	return n > 0 && seconds > 0 ? (double) n / seconds : NAN;
 }
 
-/* Seconds until all networks have had what is planned for this one; NaN where nobody knows. */
+/*
+ * Seconds until all networks are done, if each takes what is planned for this one; NaN if unknown.
+ */
 static double
 seconds_left(const PgaePosition *at, double rate)
 {
@@ -234,7 +236,7 @@ write_progress(PgaeTrack *track, const char *phase, const PgaePosition *at)
 	add_int8(&write, at ? at->n_networks : 0, at == NULL);
 	add_standing(&write, at);
 	add_float8(&write, rows);
-	/* an interval ends somewhere; nobody waits for a thousand years */
+	/* intervals are limited, and nobody waits for a thousand years */
 	add_float8(&write, left < 3e10 ? left : NAN);
 	pgae_statement_run(&write);
 }
@@ -287,7 +289,8 @@ alloc_state(const PgaePosition *at, int flags)
 }
 
 /*
- * the state of the network's trainer, in the current context; NULL, and said, where that cannot be.
+ * The state of the network's trainer, in the current context; NULL, with a warning, if there is no
+ * memory for it.
  */
 static State *
 make_state(const PgaePosition *at)
@@ -308,7 +311,7 @@ make_state(const PgaePosition *at)
 	return state;
 }
 
-/* A statement about a part of a state, its third parameter, which is to be set. */
+/* A statement about a part of a state, which the caller sets as its third parameter. */
 static PgaeStatement
 about_part(const char *text, const PgaeTrack *track, uint32 network)
 {
@@ -389,7 +392,7 @@ delete_checkpoint(const PgaeReference *reference)
 	pgae_statement_run(&states);
 }
 
-/* All of it, within a transaction; false where there is no state. */
+/* Writes a whole checkpoint within a transaction; false if there is no state. */
 static bool
 write_all(PgaeTrack *track, const PgaePosition *at)
 {
@@ -408,7 +411,7 @@ write_all(PgaeTrack *track, const PgaePosition *at)
 	return true;
 }
 
-/* Whether an error says that the machine lacks something, as a full disk does. */
+/* Whether an error means that a resource is exhausted, such as a full disk. */
 static bool
 is_shortage(int sqlstate)
 {
@@ -416,7 +419,7 @@ is_shortage(int sqlstate)
 		   ERRCODE_TO_CATEGORY(sqlstate) == ERRCODE_SYSTEM_ERROR;
 }
 
-/* The same; where there is a shortage it warns, leaves the last checkpoint, and returns false. */
+/* The same, but a shortage raises a warning, leaves the last checkpoint, and returns false. */
 static bool
 try_write(PgaeTrack *track, const PgaePosition *at)
 {
@@ -510,7 +513,7 @@ pgae_track_ended(PgaeTrack *track, const PgaePosition *at)
 		write_checkpoint(track, at);
 		return;
 	}
-	/* of a large one the last checkpoint is good enough: less than its interval is lost */
+	/* for a large state, the last checkpoint is good enough: less than its interval is lost */
 	if (ae_trainer_saved_size(at->trainer) > MAX_ENDED)
 		return;
 	old = MemoryContextSwitchTo(track->context);
@@ -531,7 +534,7 @@ refuse_corrupt(const PgaeReference *reference)
 			 errhint("Train it again with ae.train_model.")));
 }
 
-/* One column of the first row that a statement gave. */
+/* One column of the first row that a statement returned. */
 static Datum
 result(int column, bool *isnull)
 {
@@ -548,7 +551,7 @@ result_text(int column)
 	return isnull ? NULL : TextDatumGetCString(datum);
 }
 
-/* Finds the row of ae.checkpoints; false: there is none. */
+/* Finds the row of ae.checkpoints; false if there is none. */
 static bool
 find_checkpoint(const PgaeReference *reference)
 {
@@ -560,7 +563,7 @@ find_checkpoint(const PgaeReference *reference)
 	return pgae_statement_run(&find) > 0;
 }
 
-/* Takes what find_checkpoint has found into a track, and its context. */
+/* Copies what find_checkpoint has found into a track and its context. */
 static void
 take_head(PgaeTrack *track)
 {
@@ -581,7 +584,7 @@ take_head(PgaeTrack *track)
 	track->seconds_before = DatumGetFloat8(result(9, &isnull));
 }
 
-/* Which networks have a state. */
+/* Finds out which networks have a state. */
 static void
 find_states(PgaeTrack *track)
 {
@@ -607,7 +610,7 @@ pgae_track_has_state(const PgaeTrack *track, const PgaePosition *at)
 	return track->has_state[at->network - 1];
 }
 
-/* Puts the parts of a state together; 22P03 where there are not as many bytes. */
+/* Assembles the parts of a state; raises 22P03 if they are too few bytes. */
 static void
 read_state(State *state, size_t total, const PgaeTrack *track, uint32 network)
 {
@@ -650,14 +653,14 @@ pgae_track_restore(PgaeTrack *track, const PgaePosition *at)
 	if (ae_trainer_restore(at->trainer, state->bytes, size, &error) != AE_OK)
 		refuse_corrupt(&track->reference);
 	end_work(track, old);
-	/* one that goes on will end again, in another state */
+	/* a network that is continued will end again, in another state */
 	if (at->progress->state == AE_TRAIN_RUNNING)
 		track->has_state[network - 1] = false;
 }
 
 /* ---- beginning ---- */
 
-/* The build in which a state can be restored. */
+/* Identifies the build, in which alone a state can be restored. */
 static char *
 describe_build(void)
 {
@@ -682,7 +685,7 @@ make_track(const PgaeReference *reference, bool may_commit)
 	return track;
 }
 
-/* Tells what becomes of an interrupted training when one begins anew. */
+/* Says what happens to an interrupted training when another one begins. */
 static void
 meet_checkpoint(const PgaeReference *reference)
 {
@@ -696,9 +699,9 @@ meet_checkpoint(const PgaeReference *reference)
 }
 
 /*
- * Who may do something about a name, before a lock of it is taken: whoever has no right to may not
- * keep others waiting.  Asked again with the lock, when nothing changes any more.  False: there is
- * no checkpoint.
+ * Checks rights to a name before its lock is taken, so that a role without rights cannot keep
+ * others waiting; checked again under the lock, when nothing can change. False if there is no
+ * checkpoint.
  */
 static bool
 may_begin(const PgaeReference *reference)
@@ -734,7 +737,7 @@ may_resume(const PgaeReference *reference)
 	if (!find_checkpoint(reference))
 		return false;
 	trainer = result_text(1);
-	/* its query would run as whoever resumes it */
+	/* its query would run as the user who resumes it */
 	if (strcmp(trainer, GetUserNameFromId(GetUserId(), false)) != 0)
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 						errmsg("the training of model %s was started by %s",
@@ -830,7 +833,7 @@ pgae_track_finish(PgaeTrack *track)
 	pass_lock(&track->reference);
 }
 
-/* drop_training(name): forgets a checkpoint; false where there is none. */
+/* drop_training(name): deletes a checkpoint; false if there is none. */
 Datum
 pg_ae_drop_training(PG_FUNCTION_ARGS)
 {

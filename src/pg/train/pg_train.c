@@ -1,13 +1,12 @@
 /*
  * pg_train.c: a training, rows in, model bytes out; and the aggregate ae.train around it.
  *
- * A row that comes is turned into values, packed and handed to the store of the row's fold.  At
- * the end a job for each fold runs (pg_job.c), and the bytes are written.  Everything lives in
- * one memory context.
+ * Each row is turned into values, packed and put into the store of its fold. At the end a job runs
+ * for each fold (pg_job.c), and the bytes are written.  Everything lives in one memory context.
  *
- * A crossed model has two folds, by a hash of the row: the networks that score fold 0 are
- * trained on fold 1 and the other way round, so that no row is scored by a network that
- * has learnt it.  Scaling, levels, prototypes and stopping come from the training fold alone.
+ * A crossed model has two folds, chosen by a hash of the row: the networks that score fold 0 are
+ * trained on fold 1 and vice versa, so that no row is scored by a network that has learnt it.
+ * Scaling, levels, prototypes and stopping come from the training fold alone.
  */
 #include "pg_train.h"
 
@@ -26,10 +25,10 @@
 #define MIN_CROSSED_ROWS 20
 #define MIN_FOLD_ROWS 10
 
-/* As in the declaration of ae.is_anomaly. */
+/* The default of ae.is_anomaly. */
 #define DEFAULT_CONTAMINATION 0.01
 
-/* Rows that a row may count as. */
+/* The most rows that one row may count as. */
 #define MAX_WEIGHT 1000000
 
 /* An argument that must be the same in every row. */
@@ -43,10 +42,10 @@ typedef struct FixedArgument
 	struct varlena *image; /* the datum as it came, toasted or not */
 } FixedArgument;
 
-/* A row that came before the length of an array was known. */
+/* A row that arrived before the length of an array was known. */
 typedef struct Waiting
 {
-	uint64 identifier;               /* of its type, by which it is to be read */
+	uint64 identifier;               /* of the type with which it must be read */
 	char row[FLEXIBLE_ARRAY_MEMBER]; /* MAXALIGNed */
 } Waiting;
 
@@ -69,7 +68,8 @@ struct PgaeTraining
 	PgaeTrack *track; /* or NULL */
 	uint32 n_folds;
 	Fold folds[AE_MAX_FOLDS];
-	PgaeStore *judged[2]; /* dismissed, which are in the folds too, and confirmed; NULL: none */
+	PgaeStore *judged[2]; /* dismissed, which are in the folds as well, and confirmed; NULL if there
+						   * are none */
 	List *waiting;        /* of Waiting */
 	PgaeHolder waits;     /* their bytes */
 };
@@ -100,7 +100,7 @@ plain_image(Datum datum)
 	return image;
 }
 
-/* Whether the call's direct argument of that number (1: the row) is a constant. */
+/* Whether the call's argument of that number (1: the row) is a constant. */
 static bool
 is_constant(FunctionCallInfo fcinfo, int number)
 {
@@ -208,7 +208,7 @@ shut_down(Datum datum)
 	close_stores(&state->training);
 }
 
-/* The codec of a training that starts from a model, which settles columns and folds. */
+/* Begins a training that starts from a model, which determines columns and folds. */
 static void
 begin_from_model(PgaeTraining *training, struct varlena *bytes, Oid row_type)
 {
@@ -235,7 +235,7 @@ open_training(PgaeTraining *training, PgaeBudget *budget, MemoryContext parent)
 					 training->context);
 }
 
-/* Options and codec, in the current context, which is the training's. */
+/* Sets options and codec, in the current context, which is the training's. */
 static void
 begin_training(PgaeTraining *training, Jsonb *options, struct varlena *init, Oid row_type)
 {
@@ -297,7 +297,7 @@ schema_of(const PgaeTraining *training)
 	return training->init ? &training->init->models[0]->schema : pgae_codec_schema(training->codec);
 }
 
-/* 22023 for a value that is not finite; column: PGAE_TARGET_COLUMN for the target. */
+/* Raises 22023 for a value that is not finite; column: PGAE_TARGET_COLUMN for the target. */
 static void
 raise_not_finite(PgaeTraining *training, Datum datum, uint32 column, double value)
 {
@@ -367,7 +367,7 @@ count_judged(const PgaeTraining *training, bool verdict)
 	return training->judged[verdict] ? pgae_store_count(training->judged[verdict]) : 0;
 }
 
-/* Takes the verdict on the row just read; whether it is a confirmed anomaly. */
+/* Collects the verdict on the row just read; returns whether it is a confirmed anomaly. */
 static bool
 collect_verdict(PgaeTraining *training, const PgaeRow *row)
 {
@@ -388,7 +388,7 @@ collect_verdict(PgaeTraining *training, const PgaeRow *row)
 	return confirmed;
 }
 
-/* 22004 and 22023 for what is no weight of the row just read. */
+/* Raises 22004 or 22023 if the weight of the row just read is invalid. */
 static void
 check_weight(const PgaeTraining *training, const PgaeRow *row)
 {
@@ -408,7 +408,7 @@ check_weight(const PgaeTraining *training, const PgaeRow *row)
 						errhint("It says how many rows this one counts as.")));
 }
 
-/* Takes one row, once the schema stands. */
+/* Collects one row, once the schema is complete. */
 static void
 collect(PgaeTraining *training, Datum datum)
 {
@@ -429,7 +429,7 @@ collect(PgaeTraining *training, Datum datum)
 	store_row(training, fold->store, row);
 }
 
-/* Keeps a row until another one tells how long its arrays are. */
+/* Keeps a row until another one shows how long its arrays are. */
 static void
 let_wait(PgaeTraining *training, Datum datum)
 {
@@ -456,7 +456,7 @@ let_wait(PgaeTraining *training, Datum datum)
 	MemoryContextSwitchTo(old);
 }
 
-/* A row that had to wait; 55000 where its type is not any more what the row was made by. */
+/* A row that had to wait; raises 55000 if its type has been altered since. */
 static Datum
 waiting_row(const Waiting *waiting)
 {
@@ -472,7 +472,7 @@ waiting_row(const Waiting *waiting)
 	return row;
 }
 
-/* Takes the rows that had to wait. */
+/* Collects the rows that had to wait. */
 static void
 collect_waiting(PgaeTraining *training)
 {
@@ -530,7 +530,10 @@ pg_ae_train_transfn(PG_FUNCTION_ARGS)
 
 /* ---- weights ---- */
 
-/* How many rows equal ones of that weight together count as: w, or one more by chance, on the average w. */
+/*
+ * How many rows equal rows count as whose weights sum to weight: that number rounded down, or up by
+ * chance, so that the average is right.
+ */
 static uint64
 copies_of(uint64 key, double weight)
 {
@@ -539,7 +542,7 @@ copies_of(uint64 key, double weight)
 	return (uint64) floor(weight + chance);
 }
 
-/* Puts the rows of a fold into a store as often as they count, equal ones together. */
+/* Puts the rows of a fold into a new store as often as they count, equal ones together. */
 static void
 weigh_fold(PgaeTraining *training, Fold *fold)
 {
@@ -581,8 +584,9 @@ weigh_fold(PgaeTraining *training, Fold *fold)
 }
 
 /*
- * Rows become as many as their weights say, so that all that looks at rows heeds weights: scaling,
- * levels, the loss, prototypes, calibration, and what drift compares with.  22023 if none is left.
+ * Repeats rows as often as their weights say, so that everything that looks at rows heeds weights:
+ * scaling, levels, the loss, prototypes, calibration, and the sketches for drift. Raises 22023 if
+ * none is left.
  */
 static void
 weigh_rows(PgaeTraining *training)
@@ -608,7 +612,7 @@ count_rows(const Fold *fold)
 	return fold->store ? pgae_store_count(fold->store) : 0;
 }
 
-/* Two folds of too few rows become one. */
+/* Merges two folds of too few rows. */
 static void
 settle_folds(PgaeTraining *training)
 {
@@ -693,7 +697,7 @@ warn_no_model(const PgaeTraining *training, const PgaeJob *job)
 							   job->n_rows, prefix, job->n_rows)));
 }
 
-/* Takes the rows of a store, sorted, into a digest. */
+/* Adds the sorted rows of a store to a digest. */
 static void
 digest_rows(uint64 digest[2], PgaeStore *store, PgaeReport *report)
 {
@@ -713,8 +717,8 @@ digest_rows(uint64 digest[2], PgaeStore *store, PgaeReport *report)
 }
 
 /*
- * What tells these rows from others: how many there are, and a digest of the keys that their order
- * is by, 64 bits of each row's content, and of names and kinds of columns.
+ * Tells the track what identifies these rows: their number, and a digest of the keys that order
+ * them, which are 64 bits of each row's content, and of names and kinds of columns.
  */
 static void
 tell_rows(PgaeTraining *training)
@@ -745,7 +749,7 @@ tell_rows(PgaeTraining *training)
 	pgae_track_rows(training->track, n_rows, digest);
 }
 
-/* All networks, one after the other; false where there is nothing to learn. */
+/* Trains all networks one after the other; false if there is nothing to learn. */
 static bool
 run_jobs(PgaeTraining *training, PgaeJob **jobs, uint32 n_members)
 {
@@ -776,7 +780,7 @@ run_jobs(PgaeTraining *training, PgaeJob **jobs, uint32 n_members)
 	return true;
 }
 
-/* The phases that use BLAS; other code in this backend gets its settings back. */
+/* Runs the phases that use BLAS; other code in this backend gets its BLAS settings back. */
 static bool
 run_jobs_with_blas(PgaeTraining *training, PgaeJob **jobs, uint32 n_members)
 {
@@ -796,7 +800,7 @@ run_jobs_with_blas(PgaeTraining *training, PgaeJob **jobs, uint32 n_members)
 	return done;
 }
 
-/* Where the contamination that ae.is_anomaly assumes is out of reach. */
+/* Raises a NOTICE if no p-value can reach the default contamination of ae.is_anomaly. */
 static void
 notice_smallest_p(const PgaeTraining *training, const AeModel *first)
 {
@@ -820,7 +824,7 @@ alloc_bytes(size_t size, MemoryContext context)
 	return bytes;
 }
 
-/* The model's bytes; its weights are let go. */
+/* The model's bytes; frees its weights. */
 static bytea *
 write_model(const AeModel *model, MemoryContext context)
 {
@@ -862,8 +866,9 @@ write_models(PgaeJob **jobs, uint32 n_folds, uint32 n_members, MemoryContext con
 }
 
 /*
- * A hash table of groups that is read again, as by a correlated subquery, calls the final
- * function again.  By then the rows are gone, and a thousand models are too much to remember.
+ * A hash table of groups that is scanned again, for instance in a correlated subquery, calls the
+ * final function again. By then the rows are gone, and a thousand models would take too much
+ * memory, so results are kept on disk.
  */
 static void
 keep_result(TrainState *state, FunctionCallInfo fcinfo, const bytea *bytes)
@@ -886,7 +891,7 @@ kept_result(const TrainState *state)
 	return bytes;
 }
 
-/* Where there was to be feedback, and is none. */
+/* Raises a NOTICE if feedback was asked for and there is none. */
 static void
 notice_no_verdicts(const PgaeTraining *training)
 {
@@ -899,7 +904,7 @@ notice_no_verdicts(const PgaeTraining *training)
 						 errdetail("The model is as one without feedback.")));
 }
 
-/* From rows to bytes in result_context, or NULL where there is nothing to learn. */
+/* Trains and returns the bytes in result_context, or NULL if there is nothing to learn. */
 static bytea *
 train(PgaeTraining *training, MemoryContext result_context)
 {

@@ -1,5 +1,5 @@
 /*
- * pg_train.h: trainings: of one fold, of a whole model, and under a name.
+ * pg_train.h: training one fold, a whole model, or a named model.
  */
 #ifndef PG_TRAIN_H
 #define PG_TRAIN_H
@@ -23,7 +23,7 @@ typedef struct PgaePosition
 	const AeProgress *progress; /* of the trainer */
 } PgaePosition;
 
-/* Seconds since the training began, those before it was interrupted included. */
+/* Seconds since the training began, including those before it was interrupted. */
 extern double pgae_position_seconds(const PgaePosition *at);
 /* What a training counts: "epoch", "update", "iteration"; how many are done, and planned. */
 extern const char *pgae_position_step(const PgaePosition *at, uint64 *done, uint64 *planned);
@@ -31,7 +31,7 @@ extern const char *pgae_position_step(const PgaePosition *at, uint64 *done, uint
 /* ---- from sorted rows to trained networks: what the phases share ---- */
 typedef struct PgaeTrack PgaeTrack; /* pg_track.c */
 
-/* Rows of a store that come very often, by their keys (ae_frequent.h). */
+/* Very frequent rows of a store, by their keys (ae_frequent.h). */
 typedef struct PgaeFrequent
 {
 	uint32 n;
@@ -52,7 +52,7 @@ typedef struct PgaeJob
 	const AeModel *init[AE_MAX_MEMBERS]; /* models to start from, or NULL */
 	const instr_time *start;
 	PgaeVoice *voice;
-	PgaeTrack *track; /* who is told how far it is, or NULL */
+	PgaeTrack *track; /* who is told of its progress, or NULL */
 	PgaeReport *report;
 	uint32 n_members;
 	uint32 number; /* of the first member among all networks */
@@ -84,13 +84,13 @@ typedef struct PgaeJob
 	uint64_t last_update; /* ... and updates by then */
 } PgaeJob;
 
-/* Rows that calibrate a crossed network at most. */
+/* The most rows that calibrate a crossed network. */
 #define PGAE_MAX_UNSEEN_SCORES ((size_t) 262144)
 
-/* Cells of all prototypes together. */
+/* The most cells of all prototypes together. */
 #define PGAE_PROTOTYPE_CELLS (1024 * 1024)
 
-/* Rows of the other fold; 0: there is none. */
+/* Rows of the other fold; 0 if there is none. */
 static inline size_t
 pgae_job_other_rows(const PgaeJob *job)
 {
@@ -121,7 +121,7 @@ pgae_job_n_verdicts(const PgaeJob *job)
 		   (job->dismissed ? pgae_store_count(job->dismissed) : 0);
 }
 
-/* A number as the model keeps it: NaN stands for one that could not be had. */
+/* A number as the model keeps it: NaN stands for one that could not be computed. */
 static inline double
 pgae_finite_or_nan(double value)
 {
@@ -142,24 +142,24 @@ extern void pgae_job_report_end(const PgaeJob *job);
 
 /* ---- pg_memory.c: memory, before it is taken ---- */
 
-/* 53200 if so many more bytes exceed the limit. */
+/* Raises 53200 if so many more bytes exceed the limit. */
 extern void pgae_job_check_memory(const PgaeJob *job, size_t bytes);
 /*
- * What scaled rows may take in memory: what the rest leaves of maintenance_work_mem, but a quarter
- * of it at least, and half at most; 53200 where there is too little for the rest.
+ * The memory that scaled rows may take: what the rest leaves of maintenance_work_mem, but at least
+ * a quarter and at most half of it; raises 53200 if the rest does not fit.
  */
 extern size_t pgae_job_room_for_rows(const PgaeJob *job);
 
 /* ---- pg_measure.c: columns and options ---- */
 
-/* Sorts numbers, none of them NaN, ascending; looks at interrupts. */
+/* Sorts numbers, none of them NaN, in ascending order; checks for interrupts. */
 extern void pgae_sort_numbers(double *numbers, size_t n);
-/* The columns as the models will know them; false if none of them varies. */
+/* Fits the columns as the models will know them; false if none of them varies. */
 extern bool pgae_job_fit_columns(PgaeJob *job);
 
 /* ---- pg_scale.c: rows of cells ---- */
 
-/* Scales the rows; what predicting their mean would cost. */
+/* Scales the rows, and computes the loss of predicting their mean. */
 extern void pgae_job_scale(PgaeJob *job);
 
 /* ---- pg_run.c: training ---- */
@@ -179,11 +179,11 @@ typedef struct PgaeSample
 } PgaeSample;
 
 extern PgaeSample pgae_sample_begin(const PgaeJob *job);
-/* At most n of them. */
+/* The same, but at most n of them. */
 extern PgaeSample pgae_sample_spread(const PgaeJob *job, size_t n);
 /*
- * The next count rows of the sample, the first of them number first, into the scorer; with labels
- * not NULL theirs too.
+ * Puts the next count rows of the sample, of which the first is number first, into the scorer, and
+ * their labels into labels unless it is NULL.
  */
 extern void pgae_sample_next(const PgaeJob *job, const PgaeSample *sample, AeScorer *scorer,
 							 AeReal *labels, size_t first, size_t count);
@@ -193,50 +193,53 @@ extern void pgae_job_read_training(const PgaeJob *job, AeReal *out, size_t first
 
 /* ---- pg_pca.c: principal components, of a training and as a yardstick ---- */
 
-/* Whether training begins with them, and the bytes that takes; 0 where it does not. */
+/* The bytes that it takes to begin training with them; 0 if it does not. */
 extern bool pgae_pca_starts(const PgaeJob *job);
 extern size_t pgae_pca_memory(const PgaeJob *job);
-/* The parameters to start from, palloc'd; a NOTICE where the code has more units than the rows. */
+/*
+ * The parameters to start from, palloc'd; raises a NOTICE if the code has more units than the rows
+ * have components.
+ */
 extern AeReal *pgae_pca_start(PgaeJob *job);
 /*
- * As many components as the code has units, to compare the model with; returns the block they lie
- * in, palloc'd.  NULL where there is nothing to compare, or where that would take too much time or
- * memory, whatever the settings.
+ * As many components as the code has units, to compare the model with; returns the block that holds
+ * them, palloc'd. NULL if there is nothing to compare, or if it would take too much time or memory,
+ * whatever the settings.
  */
 extern void *pgae_pca_find_compared(PgaeJob *job, AePca *pca);
 
 /* ---- pg_yardstick.c: what a model is measured by ---- */
 
 /*
- * The loss of principal components, in job->model; unless the model is to detect, the recall of its
- * codes (ae_recall.h) and of components, too.  NaN where there are none, or too few rows.
+ * Sets the loss of principal components in job->model and, unless the model is to detect, the
+ * recall of its codes (ae_recall.h) and of the components. NaN if there are none, or too few rows.
  */
 extern void pgae_job_compare(PgaeJob *job);
 
 /* ---- pg_frequent.c: rows that a model knows again ---- */
 
 /*
- * Those that come very often, and a filter of all, of the rows that the job is trained on, where it is
- * crossed.  Of rows with a target there are neither, and no filter where training goes on: the first
- * part of it had other rows.
+ * Finds the very frequent rows among those that a crossed job is trained on, and makes a filter of
+ * all of them. Rows with a target have neither, and a continued training has no filter, as its
+ * first part had other rows.
  */
 extern void pgae_job_know_rows(PgaeJob *job);
 /*
- * job->scores of a crossed job, of n unseen rows and behind them one of each of its frequent rows,
- * become those that calibrate: unseen rows that the other job scores go, and of frequent ones there
- * are as many as copies.  Gives how many there are.
+ * job->scores of a crossed job has the scores of n unseen rows, followed by one for each of its
+ * frequent rows. Turns them into those that calibrate: removes unseen rows that the other job
+ * scores, and repeats frequent ones as often as they occur. Returns their number.
  */
 extern size_t pgae_job_weigh_frequent(PgaeJob *job, size_t n);
 
 /* ---- pg_extras.c: what a model has beside its networks ---- */
 
-/* How often values occur together, if there are wide categories: see ae_pairs.h. */
+/* Counts how often values occur together, if there are wide categories: see ae_pairs.h. */
 extern void pgae_job_make_pairs(PgaeJob *job);
 extern void pgae_job_make_prototypes(PgaeJob *job);
 
 /* ---- pg_verdict.c: rows that were judged ---- */
 
-/* The verdicts of the model, with their reach; see ae_verdict.h. */
+/* Sets the verdicts of the model and their reach; see ae_verdict.h. */
 extern void pgae_job_weigh_verdicts(PgaeJob *job);
 
 /* ---- pg_calibrate.c: scores of rows ---- */
@@ -257,25 +260,27 @@ extern PgaePanel *pgae_panel_make(const AeModel *models, uint32 n_members, size_
 extern void pgae_panel_free(PgaePanel *panel);
 
 /*
- * Norms of each member, and the mean of their raw scores of the rows that calibrate.  One network
- * without prototypes is ranked by its error as it is.
+ * Sets the norms of each member and computes the mean of their raw scores for the rows that
+ * calibrate. A single network without prototypes ranks rows by its plain error.
  */
 extern void pgae_job_score_rows(PgaeJob *job);
-/* Which way fills hidden cells of the rows that calibrate best. */
+/* Chooses the way that fills hidden cells of the calibration rows best. */
 extern void pgae_job_choose_filling(PgaeJob *job);
-/* The calibration of the jobs of all folds together, which the first model of the first has. */
+/* Calibrates the jobs of all folds together; the first model of the first job gets the result. */
 extern void pgae_jobs_calibrate(PgaeJob **jobs, uint32 n_jobs);
 
 /* ---- pg_sketch.c: what columns and their errors looked like ---- */
 
-/* Looks at the rows of a job, whose networks are trained. */
+/* Sketches the rows of a job whose networks are trained. */
 extern void pgae_job_sketch(PgaeJob *job);
-/* The sketches of all jobs together, which the first model of the first has; once calibrated. */
+/*
+ * Sketches all jobs together, after calibration; the first model of the first job gets the result.
+ */
 extern void pgae_jobs_sketch(PgaeJob **jobs, uint32 n_jobs);
 
 /* ---- pg_job.c: all of it ---- */
 
-/* Trains all members.  False where no column varies.  Everything is in the current context. */
+/* Trains all members; false if no column varies. Everything is in the current context. */
 extern bool pgae_job_run(PgaeJob *job);
 
 /* ---- pg_look.c: notices about columns ---- */
@@ -283,11 +288,11 @@ extern bool pgae_job_run(PgaeJob *job);
 /* NOTICEs about columns that no network can use, with the reason; in a training from scratch. */
 extern void pgae_notice_columns(const PgaeCodec *codec, const AeSchema *schema,
 								const PgaeOptions *options, size_t n_rows, PgaeVoice *voice);
-/* About other columns that these networks cannot use; once their columns are measured. */
+/* NOTICEs about other columns that these networks cannot use, once their columns are measured. */
 extern void pgae_notice_network(const PgaeJob *job);
-/* About categories whose texts look like something else; likewise. */
+/* NOTICEs about categories whose texts look like something else, likewise. */
 extern void pgae_notice_texts(const PgaeJob *job);
-/* Names columns of whole numbers that only number the rows. */
+/* A NOTICE that names columns of whole numbers that only number the rows. */
 extern void pgae_notice_keys(const PgaeJob *job);
 
 /* ---- pg_train.c: one training ---- */
@@ -299,21 +304,24 @@ typedef struct PgaeTraining PgaeTraining;
  */
 extern PgaeTraining *pgae_training_begin(Jsonb *options, struct varlena *init, Oid row_type,
 										 PgaeBudget *budget, MemoryContext parent);
-/* Reports its progress there from then on. */
+/* From now on, reports its progress to track. */
 extern void pgae_training_follow(PgaeTraining *training, PgaeTrack *track);
-/* Takes a row of that type, which must not be NULL. */
+/* Adds a row of that type, which must not be NULL. */
 extern void pgae_training_add(PgaeTraining *training, Datum row);
 /*
- * No more rows.  The last step that runs code of users or reads what may be toasted, so the last
- * that needs a snapshot.
+ * Ends the rows. This is the last step that runs users' code or reads what may be toasted, so the
+ * last that needs a snapshot.
  */
 extern void pgae_training_close_rows(PgaeTraining *training);
-/* Model bytes in the current context; NULL, with a message, where there is nothing to learn. */
+/*
+ * Trains and returns the model's bytes in the current context; NULL, with a message, if there is
+ * nothing to learn.
+ */
 extern bytea *pgae_training_end(PgaeTraining *training);
 
 /* ---- pg_track.c: a training under a name: what others see of it, and its checkpoints ---- */
 
-/* A training to be followed; everything in it outlives transactions. */
+/* A training that others can follow; everything in it outlives transactions. */
 struct PgaeTrack
 {
 	MemoryContext context; /* of what lasts */
@@ -334,7 +342,7 @@ struct PgaeTrack
 	/* one that goes on: which networks the checkpoint has */
 	bool resumed;
 	bool has_state[AE_MAX_MODELS];
-	/* when what was last written, and how long a checkpoint took: seconds of the training */
+	/* when each was last written, and how long a checkpoint took: seconds of the training */
 	double progress_at;
 	double checkpoint_at;
 	double checkpoint_cost;
@@ -346,19 +354,20 @@ struct PgaeTrack
 };
 
 /*
- * Begins to follow a training of a name that the caller may save.  query, options, init: as given,
- * to be found again by pgae_track_resume.  Needs SPI to be connected.  In the current context.
+ * Begins to follow the training of a name that the caller may save. query, options and init are
+ * kept as given, for pgae_track_resume. Needs SPI to be connected. Allocated in the current
+ * context.
  */
 extern PgaeTrack *pgae_track_begin(const PgaeReference *reference, char *query, Jsonb *options,
 								   char *init, bool may_commit);
 /*
- * The same from the checkpoint of a name.  42704 where there is none, 42501 for whoever did not
- * begin it, 55006 while another session trains it, 55000 for one of another build.
+ * The same from the checkpoint of a name. Raises 42704 if there is none, 42501 unless the user
+ * began it, 55006 while another session trains it, 55000 if it is from another build.
  */
 extern PgaeTrack *pgae_track_resume(const PgaeReference *reference, bool may_commit);
-/* The rows are known; 55000 where a checkpoint is of others. */
+/* The rows are known; raises 55000 if the checkpoint has others. */
 extern void pgae_track_rows(PgaeTrack *track, uint64 n, const uint64 digest[2]);
-/* Written at once, for others to see; at: NULL before there is a network. */
+/* Writes the phase at once for others to see; at is NULL before there is a network. */
 extern void pgae_track_phase(PgaeTrack *track, const char *phase, const PgaePosition *at);
 /* Whether there will be checkpoints, whose states are copied. */
 extern bool pgae_track_keeps(const PgaeTrack *track);
@@ -367,9 +376,9 @@ extern bool pgae_track_has_state(const PgaeTrack *track, const PgaePosition *at)
 extern void pgae_track_restore(PgaeTrack *track, const PgaePosition *at);
 /* After each step of a trainer: writes what is due. */
 extern void pgae_track_step(PgaeTrack *track, const PgaePosition *at);
-/* The trainer has ended and will be gone. */
+/* The trainer has ended and will be freed. */
 extern void pgae_track_ended(PgaeTrack *track, const PgaePosition *at);
-/* Forgets it in this transaction, which saves the model. */
+/* Deletes its rows in this transaction, which saves the model. */
 extern void pgae_track_finish(PgaeTrack *track);
 
 #endif

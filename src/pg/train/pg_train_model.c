@@ -2,12 +2,12 @@
  * pg_train_model.c: the procedures ae.train_model, which trains on the rows of a query and saves
  * the model, and ae.resume_training, which goes on with one that was interrupted.
  *
- * A statement holds its snapshot until it ends, and a long training would keep VACUUM from
- * removing what died since.  So the procedure reads the rows, commits, trains without any
- * snapshot, and saves.  What it holds meanwhile, memory and temporary files, outlives
- * transactions: it belongs to a memory context below that of the portal, which an error ends at once:
- * whoever catches it, or does not end a transaction that failed, would hold it for long.  Where it must
- * not commit, in a transaction block or called by a function, it does the same in one transaction.
+ * A statement holds its snapshot until it ends, so a long training would keep VACUUM from removing
+ * dead rows. So the procedure reads the rows, commits, trains without a snapshot, and saves.  Its
+ * memory and temporary files outlive transactions, so they belong to a memory context below the
+ * portal's, which is deleted at once after an error; otherwise a caller that catches the error, or
+ * leaves a failed transaction open, would hold them for long.  If it must not commit, in a
+ * transaction block or when called by a function, it does the same in one transaction.
  *
  * The query runs as the caller.
  */
@@ -52,7 +52,7 @@ check_argument(FunctionCallInfo fcinfo, int number, const char *name, const char
 						errmsg("argument \"%s\" of %s must not be NULL", name, procedure)));
 }
 
-/* Begins a call about the name that is the first argument. */
+/* Begins a call; the name is the first argument. */
 static void
 begin(Call *call, FunctionCallInfo fcinfo, const char *procedure)
 {
@@ -60,7 +60,7 @@ begin(Call *call, FunctionCallInfo fcinfo, const char *procedure)
 					   !((CallContext *) fcinfo->context)->atomic;
 	/* arguments may be toasted, and a procedure that has committed has no snapshot; until run() */
 	PushActiveSnapshot(GetTransactionSnapshot());
-	/* a standby, say: not after hours of training */
+	/* fails on a standby, for instance, and not only after hours of training */
 	PreventCommandIfReadOnly(procedure);
 	check_argument(fcinfo, 0, "name", procedure);
 	pgae_reference_name(&call->reference, PG_GETARG_TEXT_PP(0));
@@ -69,7 +69,7 @@ begin(Call *call, FunctionCallInfo fcinfo, const char *procedure)
 	MemoryContextSwitchTo(call->context);
 }
 
-/* Takes the rows that were fetched: records with the names of the query's columns. */
+/* Adds the rows that were fetched, as records with the names of the query's columns. */
 static void
 add_rows(Call *call, MemoryContext row_context)
 {
@@ -104,7 +104,7 @@ read_rows(Call *call)
 	Portal portal;
 	uint64 n;
 
-	/* what the query calls may ask for one */
+	/* functions that the query calls may need a snapshot */
 	PushActiveSnapshot(GetTransactionSnapshot());
 	plan = pgae_prepare_query(call->query, "ae.train_model");
 	portal = SPI_cursor_open(NULL, plan, NULL, NULL, false);
@@ -123,7 +123,7 @@ read_rows(Call *call)
 	MemoryContextDelete(row_context);
 }
 
-/* From rows to bytes, without a snapshot if that may be; NULL where there is nothing to learn. */
+/* Trains, without a snapshot if possible; NULL if there is nothing to learn. */
 static bytea *
 train(Call *call)
 {
@@ -171,10 +171,10 @@ run(Call *call)
 	ereport(NOTICE, (errmsg("saved model %s", pgae_version_text(&call->reference))));
 }
 
-/* Finds query, options and track of a call, in its context, which is current. */
+/* Sets query, options and track of a call; the current context is the call's. */
 typedef void (*Prepare)(Call *call, FunctionCallInfo fcinfo, const char *procedure);
 
-/* A call from its arguments to the saved model.  After an error nothing of it is left. */
+/* Runs a call from its arguments to the saved model. An error leaves nothing of it behind. */
 static Datum
 do_call(FunctionCallInfo fcinfo, const char *procedure, Prepare prepare)
 {
@@ -237,14 +237,17 @@ prepare_resumed(Call *call, FunctionCallInfo fcinfo, const char *procedure)
 	}
 }
 
-/* train_model(name, query, options, init): the next version of a name, of the rows of a query. */
+/*
+ * train_model(name, query, options, init): trains the next version of a name on the rows of a
+ * query.
+ */
 Datum
 pg_ae_train_model(PG_FUNCTION_ARGS)
 {
 	return do_call(fcinfo, "ae.train_model", prepare_new);
 }
 
-/* resume_training(name): goes on where an ae.train_model was interrupted. */
+/* resume_training(name): continues an interrupted ae.train_model. */
 Datum
 pg_ae_resume_training(PG_FUNCTION_ARGS)
 {

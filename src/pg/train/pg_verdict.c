@@ -1,18 +1,19 @@
 /*
- * pg_verdict.c: the rows of a training that were judged, and how far that reaches: see ae_verdict.h.
+ * pg_verdict.c: keeps the judged rows of a training and finds how far their verdicts reach: see
+ * ae_verdict.h.
  */
 #include "pg_train.h"
 
 #include "utils/memutils.h"
 
-/* Rows by which reach is found, and cells of them all together. */
+/* The most rows that decide the reach, and the most cells of all of them. */
 #define FIT_ROWS ((size_t) 4096)
 #define FIT_CELLS ((size_t) 4 * 1024 * 1024)
 
-/* Where there are no prototypes, as many rows of training as this stand for them. */
+/* The number of training rows that replace prototypes if there are none. */
 #define STAND_INS ((size_t) 64)
 
-/* Cells of the rows of a store; returns where the next ones go. */
+/* Writes the cells of the rows of a store; returns where the next ones go. */
 static AeReal *
 read_judged(AeReal *cells, PgaeJob *job, PgaeStore *store)
 {
@@ -57,7 +58,7 @@ gather_verdicts(PgaeJob *job, AeVerdicts *verdicts)
 	verdicts->reach = palloc(Max(verdicts->n_confirmed, 1) * sizeof(double));
 }
 
-/* What the reach is measured from, n of them. */
+/* The n centres that the reach is measured from. */
 static const AeReal *
 find_centres(size_t *n, PgaeJob *job)
 {
@@ -73,7 +74,7 @@ find_centres(size_t *n, PgaeJob *job)
 	return rows;
 }
 
-/* Rows that calibrate, so many at most, and how far they lie from centres. */
+/* Reads at most so many calibration rows and their distances to centres. */
 static size_t
 read_fit(AeReal *rows, double *terms, PgaeJob *job, size_t limit)
 {

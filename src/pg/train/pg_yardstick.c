@@ -1,6 +1,6 @@
 /*
- * pg_yardstick.c: what a model is measured by: principal components, by the loss, and by how many
- * of a row's nearest neighbours their codes find and those of the model.
+ * pg_yardstick.c: measures a model against principal components: by the loss, and by how many of a
+ * row's nearest neighbours the codes of each find.
  */
 #include "pg_train.h"
 
@@ -10,13 +10,13 @@
 #include "utils/memutils.h"
 
 /*
- * Rows that are searched; their cells and codes at most, some MB: whether there is a yardstick is no
- * matter of settings; and fewer rows than say anything.
+ * The most rows that are searched; the most cells and codes, a few MB, as settings must not decide
+ * whether there is a yardstick; and the fewest rows that say anything.
  */
 #define MOST_ROWS ((size_t) 2048)
 #define MOST_CELLS ((size_t) 1024 * 1024)
 #define LEAST_ROWS (5 * AE_RECALL_K)
-/* Rows that ask, and multiply-adds of that (some 200 ms). */
+/* The most rows to search for, and multiply-adds of the search (about 200 ms). */
 #define MOST_QUERIES ((size_t) 256)
 #define QUERY_MACS 1e9
 
@@ -49,7 +49,7 @@ read_rows(PgaeJob *job, AeRecall *recall, AePca *pca)
 	pgae_panel_free(panel);
 }
 
-/* The recall by codes, and by those of pca, which may be NULL. */
+/* The recall of the model's codes, and of those of pca, which may be NULL. */
 static void
 measure_recall(PgaeJob *job, AePca *pca)
 {
