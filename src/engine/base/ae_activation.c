@@ -25,7 +25,7 @@ const AeActivationInfo ae_activation_info[AE_ACTIVATION_COUNT] = {
 	[AE_GELU] = {.needs_slope = true, .init = AE_INIT_HE},
 	[AE_SILU] = {.needs_slope = true, .init = AE_INIT_HE},
 	[AE_LEAKY_RELU] = {.kinked = true, .init = AE_INIT_HE},
-	/* its slope does not jump, but the slope of that does: gradients bear it */
+	/* its slope is continuous; that of the slope jumps, which gradients can bear */
 	[AE_ELU] = {.bounded = true, .init = AE_INIT_HE},
 	/* mean 0 and variance 1 are its fixed point for weights of variance 1 / n_in alone */
 	[AE_SELU] = {.kinked = true, .bounded = true, .init = AE_INIT_LECUN},

@@ -32,9 +32,9 @@ typedef enum AeInit
 
 typedef struct AeActivationInfo
 {
-	bool needs_slope; /* the slope cannot be had from the output: forward keeps it */
-	bool kinked;      /* the slope jumps: no penalty of derivatives (ae_contract.h) */
-	bool bounded;     /* its values end not far from 0 on one side or both */
+	bool needs_slope; /* the slope cannot be computed from the output: the forward pass keeps it */
+	bool kinked;      /* the slope jumps: derivatives cannot be penalised (ae_contract.h) */
+	bool bounded;     /* its values are bounded on at least one side */
 	AeInit init;
 } AeActivationInfo;
 

@@ -1,7 +1,7 @@
 /*
- * ae_hash.h: the hash of a row: it decides the order in which rows are trained on, and
- * in a crossed model which of two networks a row belongs to.  Its values are part of the
- * arithmetic version: the same on every platform, for ever.
+ * ae_hash.h: the hash of a row: it decides the order in which rows are trained on, and in a crossed
+ * model which of two networks a row belongs to.  Its values are part of the arithmetic version: the
+ * same on every platform, forever.
  *
  * Words w are taken in by h := (h xor w) m; h := h xor (h >> 29), a bijection of h for every w.
  * The end is that of splitmix64 (Steele, Lea, Flood 2014).
@@ -31,7 +31,9 @@ ae_hash_mix(uint64_t h)
 	return h ^ (h >> 31);
 }
 
-/* Of n bytes: n, then words of eight bytes, little-endian, the last one padded with zeros. */
+/*
+ * The hash of n bytes: n, then words of eight bytes, little-endian, the last one padded with zeros.
+ */
 static inline uint64_t
 ae_hash_bytes(const void *bytes, size_t n)
 {
@@ -49,7 +51,7 @@ ae_hash_bytes(const void *bytes, size_t n)
 	return ae_hash_mix(h);
 }
 
-/* Of n words of 32 bits, two at a time. */
+/* The hash of n words of 32 bits, two at a time. */
 static inline uint64_t
 ae_hash_words(const uint32_t *words, size_t n)
 {
@@ -64,8 +66,8 @@ ae_hash_words(const uint32_t *words, size_t n)
 }
 
 /*
- * The word of a number: its nearest float, so that integer and bigint agree; -0 as 0.  Every NaN
- * is one: sign and payload depend on who made it.
+ * The word of a number: its nearest float, so that integer and bigint agree; -0 as 0.  All NaNs are
+ * the same: their sign and payload depend on what produced them.
  */
 static inline uint32_t
 ae_hash_number(double value)
@@ -79,7 +81,7 @@ ae_hash_number(double value)
 	return bits;
 }
 
-/* What rows are put in order by: another order for every seed. */
+/* The key by which rows are ordered: a different order for every seed. */
 static inline uint64_t
 ae_hash_key(uint64_t hash, uint64_t seed)
 {

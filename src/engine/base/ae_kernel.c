@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-/* Columns of the panel whose first `left` columns, of those that are left, exist. */
+/* The width of the next panel if `left` columns are left. */
 static size_t
 panel_width(size_t left)
 {

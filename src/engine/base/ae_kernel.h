@@ -1,6 +1,6 @@
 /*
- * ae_kernel.h: the loops that take the time, one table of them per instruction
- * set, chosen once.
+ * ae_kernel.h: the loops that take most of the time, one table of them per instruction set, chosen
+ * once.
  *
  * Letters: R rows, I inputs, O outputs of a layer, N elements.  Matrices are
  * row-major; `ld` is the distance between rows.
@@ -39,13 +39,13 @@ typedef struct AeAdamStep
 	AeReal g_scale; /* factor on the gradient (clipping), or 1 */
 } AeAdamStep;
 
-/* How many rows and columns a loss is taken of, and how they lie. */
+/* The rows and columns of a loss, and their layout. */
 typedef struct AeExtent
 {
 	size_t n_rows;
 	size_t n_cols;
 	size_t ld;  /* numbers from row to row, of outputs and of their gradients */
-	size_t ldx; /* of what outputs are compared with */
+	size_t ldx; /* the same for what outputs are compared with */
 } AeExtent;
 
 /*
@@ -129,8 +129,9 @@ typedef struct AeKernels
 								size_t n_rows, size_t n_cols, size_t ld);
 
 	/*
-	 * curve = act'', N elements, of the activations that have no kink: of gelu and silu from z,
-	 * slope being unused; of the others from the output h, slope receiving act', z being unused.
+	 * curve = act'', N elements, for activations without a kink: for gelu and silu computed from z,
+	 * slope being unused; for the others from the output h, slope receiving act' and z being
+	 * unused.
 	 */
 	void (*activation_curve)(AeActivation act, AeReal *slope, AeReal *curve, const AeReal *h,
 							 const AeReal *z, size_t n);

@@ -1,7 +1,7 @@
 /*
- * ae_kernel_generic.c: the kernels in plain C, for every CPU and for the double
- * build.  Vectors are the compiler's own of 16 bytes, which it maps to what the
- * target has; where the fused multiply-add is no instruction, ae_fma emulates it.
+ * ae_kernel_generic.c: the kernels in plain C, for every CPU and for the double build.  Vectors are
+ * the compiler's generic ones of 16 bytes, which it maps to the target's; if there is no
+ * instruction for the fused multiply-add, ae_fma emulates it.
  */
 #include "ae_kernel_impl.h"
 #include "ae_math.h"

@@ -54,7 +54,7 @@ extern const AeKernels ae_kernels_avx512;
 #define VECTORIZE _Pragma("clang loop vectorize(enable)")
 #else
 #define UNROLL _Pragma("GCC unroll 16")
-#define VECTORIZE _Pragma("GCC unroll 1") /* unrolled, it would not be seen as a loop */
+#define VECTORIZE _Pragma("GCC unroll 1") /* unrolled, it would not be recognised as a loop */
 #endif
 
 /* Elements that a loop takes at a time; a remainder is padded to it. */
@@ -62,10 +62,10 @@ extern const AeKernels ae_kernels_avx512;
 
 /* ---- dense ---------------------------------------------------------------------------------- */
 
-/* A deep panel: from so many inputs on. */
+/* A panel with at least this many inputs is deep. */
 #define DEEP_INPUTS 256
 
-/* Bytes of x that are kept in the second-level cache while all panels pass by. */
+/* Bytes of x that stay in the second-level cache while all panels are applied. */
 #define ROW_BLOCK_BYTES ((size_t) 256 * 1024)
 
 /*
@@ -304,7 +304,10 @@ panel_rows(Tile t, size_t n_rows)
 	}
 }
 
-/* One row against `panels` full panels at once: the chains of one would wait for each other. */
+/*
+ * One row against `panels` full panels at once: with one alone, its chains would wait for each
+ * other.
+ */
 ALWAYS_INLINE void
 row_run(const Tile *t, const int panels)
 {
@@ -374,7 +377,7 @@ row_panels_4(const Tile *t)
 	row_run(t, 4);
 }
 
-/* One row against all panels of 32; returns how many columns that were (the last may be short). */
+/* One row against all panels of 32; returns how many columns they have (the last may be short). */
 static size_t
 row_wide(Tile t)
 {
@@ -732,7 +735,7 @@ activation_part(const AeActivation act, AeReal *h, AeReal *slope, const AeReal *
 
 /*
  * h = act(h + bias), n elements.  bias may be NULL; else element i has bias[i % period], and
- * bias[period ..] goes on with bias[0 ..] for BLOCK elements where i reaches so far.
+ * bias[period ..] repeats bias[0 ..] for BLOCK elements if i reaches that far.
  */
 ALWAYS_INLINE void
 activation_run(const AeActivation act, AeReal *h, AeReal *slope, const AeReal *bias, size_t period,
@@ -751,7 +754,7 @@ activation_run(const AeActivation act, AeReal *h, AeReal *slope, const AeReal *b
 }
 
 /*
- * activation_run, compiled for each activation; slope may be NULL, or is left alone if the
+ * activation_run, compiled for each activation; slope may be NULL, and is left alone if the
  * activation needs none.
  */
 ALWAYS_INLINE void
@@ -814,7 +817,7 @@ activate_biased(AeActivation act, AeReal *h, AeReal *slope, const AeReal *bias, 
 	activation_any(act, h, slope, bias, period, n);
 }
 
-/* Layers up to so many columns are run through as one row, with the biases over and over. */
+/* Layers of at most so many columns are processed as one row, with the biases repeated. */
 #define BIAS_MAX 1024
 
 static void
@@ -1028,8 +1031,8 @@ distance_block(double *restrict term, const AeReal *restrict r, const AeReal *re
 }
 
 /*
- * term_j = softplus(z_j) - c_j z_j + (t_j - c_j)^2.  The two large parts, max(z, 0) and c z,
- * cancel in double, where their difference is exact but for one rounding.
+ * term_j = softplus(z_j) - c_j z_j + (t_j - c_j)^2.  The two large parts, max(z, 0) and c z, cancel
+ * in double, where their difference is exact except for one rounding.
  */
 ALWAYS_INLINE void
 cross_entropy_block(double *restrict term, const AeReal *restrict z, const AeReal *restrict t)
@@ -1144,7 +1147,7 @@ softmax(AeReal *p, const AeReal *z, size_t n)
 	return (double) m + ae_ln(sum);
 }
 
-/* Elements of a loss that are passed over twice while they are in the first-level cache. */
+/* Elements of a loss that are processed twice while they are in the first-level cache. */
 #define LOSS_TURN 2048
 
 /* One row, or several without gaps; d may be NULL: the loss alone. */

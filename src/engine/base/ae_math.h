@@ -14,8 +14,8 @@
  * passes through (`x > c ? c : x`, never the reverse).  Results that would be
  * subnormal are zero.
  *
- * Coefficients are minimax fits in the relative error (Lawson's weights), rounded to float
- * one by one with the rest fitted again.  Bounds of error stand in tests/unit/test_kernel.c.
+ * Coefficients are minimax fits in the relative error (Lawson's weights), rounded to float one by
+ * one with the rest fitted again.  Error bounds are in tests/unit/test_kernel.c.
  *
  * With AE_DOUBLE the same names lead to libm: that build checks gradients.
  */
@@ -136,7 +136,7 @@ ae_sincos2pi(double *sine, double *cosine, double turns)
 
 #else /* float */
 
-/* Inlined whatever its size: a call would keep a loop from becoming vector code. */
+/* Always inlined: a call would keep a loop from becoming vector code. */
 #define AE_MATH static inline __attribute__((always_inline))
 
 AE_MATH uint32_t
@@ -182,10 +182,10 @@ ae_fma(float a, float b, float c)
 	memcpy(&bits, &sum, sizeof(bits));
 	memcpy(&error_bits, &error, sizeof(error_bits));
 	inexact = ((error_bits << 1) | -(error_bits << 1)) >> 63;
-	away = 1 - 2 * ((bits ^ error_bits) >> 63); /* in size: one more, or one less */
+	away = 1 - 2 * ((bits ^ error_bits) >> 63); /* in magnitude: one more, or one less */
 	bits += away & -(inexact & ~bits);
 	memcpy(&odd, &bits, sizeof(odd));
-	sum = error == error ? odd : sum; /* not so where the sum is infinite */
+	sum = error == error ? odd : sum; /* unless the sum is infinite */
 	return (float) sum;
 }
 
@@ -348,7 +348,8 @@ ae_log1p(float x)
 }
 
 /*
- * sigmoid(|z|) and sigmoid(-|z|): of 1 + exp(-|z|) in [1, 2] a line gives a reciprocal within 6 %.
+ * sigmoid(|z|) and sigmoid(-|z|): for 1 + exp(-|z|) in [1, 2], a line approximates the reciprocal
+ * within 6 %.
  */
 AE_MATH float
 ae_sigmoid_pair(float *lower, float z)
@@ -505,8 +506,8 @@ ae_sincos2pi(float *sine, float *cosine, float turns)
 /* ---- in double, in both builds, for single numbers ---- */
 
 /*
- * ln x for normal x > 0, to an ulp or two: x = m 2^e with m in [1/sqrt 2, sqrt 2),
- * ln m = 2 atanh((m - 1) / (m + 1)) as its series.  Anything else returns NaN.
+ * ln x for normal x > 0, to within an ulp or two: x = m 2^e with m in [1/sqrt 2, sqrt 2), ln m = 2
+ * atanh((m - 1) / (m + 1)) as its series.  Anything else returns NaN.
  */
 static inline double
 ae_ln(double x)
@@ -535,7 +536,7 @@ ae_ln(double x)
 }
 
 /*
- * e^x, to some ulps: x = k ln 2 + r with |r| <= ln 2 / 2, e^r as its series, 2^k by the
+ * e^x, to within a few ulps: x = k ln 2 + r with |r| <= ln 2 / 2, e^r as its series, 2^k by the
  * exponent's bits.  0 below -708, infinity above 709; NaN passes through.
  */
 static inline double

@@ -1,8 +1,9 @@
 /*
- * ae_matrix.h: what training computes with, and its one way to BLAS: the product of two matrices.
+ * ae_matrix.h: the tables that training computes with, and its only use of BLAS, the product of two
+ * matrices.
  *
- * Row-major.  A matrix is a look at somebody else's numbers: some of its columns, or its transpose,
- * are a look at the same ones.
+ * Matrices are row-major. A matrix is a view of numbers owned elsewhere; some of its columns, or
+ * its transpose, are another view of the same numbers.
  */
 #ifndef AE_MATRIX_H
 #define AE_MATRIX_H
@@ -13,7 +14,9 @@
 #include "ae_kernel.h"
 #include "ae_status.h"
 
-/* Two tables of functions, owned by the caller, who keeps them; and whom to ask on the way. */
+/*
+ * Two tables of functions, owned by the caller, and the function called during long computations.
+ */
 typedef struct AeCompute
 {
 	const AeKernels *kernels;
@@ -30,7 +33,7 @@ typedef struct AeMatrix
 	bool transposed; /* taken as its transpose */
 } AeMatrix;
 
-/* n_rows x n_cols numbers without a gap. */
+/* n_rows x n_cols numbers without gaps. */
 static inline AeMatrix
 ae_matrix(const AeReal *at, size_t n_rows, size_t n_cols)
 {
@@ -51,10 +54,13 @@ ae_transposed(AeMatrix m)
 	return m;
 }
 
-/* Columns of C in a part of a product are a multiple of this, so that no tile of a kernel is cut. */
+/*
+ * The columns of C in a part of a product are a multiple of this, so that no tile of a kernel is
+ * cut.
+ */
 #define AE_MULTIPLY_TILE ((size_t) 192)
 
-/* Rows and columns of an operand as it is taken. */
+/* Rows and columns of an operand, after transposition. */
 static inline size_t
 ae_taken_rows(AeMatrix m)
 {
@@ -67,11 +73,11 @@ ae_taken_cols(AeMatrix m)
 	return m.transposed ? m.n_rows : m.n_cols;
 }
 
-/* A part of the rows, or of the columns, that an operand is taken as. */
+/* Some of an operand's rows, or columns, after transposition. */
 static inline AeMatrix
 ae_part(AeMatrix m, bool of_rows, size_t first, size_t count)
 {
-	bool lying = of_rows != m.transposed; /* rows as they lie */
+	bool lying = of_rows != m.transposed; /* rows in memory */
 
 	m.at += lying ? first * m.ld : first;
 	*(lying ? &m.n_rows : &m.n_cols) = count;
@@ -79,8 +85,9 @@ ae_part(AeMatrix m, bool of_rows, size_t first, size_t count)
 }
 
 /*
- * C = alpha A B + beta C, ldc numbers from row to row of C.  A large product is cut along the longer
- * side of C, with a look at compute->check between the parts: every number of C is the same sum.
+ * C = alpha A B + beta C, ldc numbers from row to row of C.  A large product is cut along the
+ * longer side of C, with a call of compute->check between the parts; every number of C is still the
+ * same sum.
  */
 static inline void
 ae_multiply(AeReal *c, size_t ldc, AeReal alpha, AeMatrix a, AeMatrix b, AeReal beta,
@@ -116,7 +123,7 @@ ae_multiply(AeReal *c, size_t ldc, AeReal alpha, AeMatrix a, AeMatrix b, AeReal 
 	}
 }
 
-/* Rows to length 1, those of 0 apart; with `lengths` not NULL these are kept. */
+/* Scales rows to length 1, except zero rows; keeps the lengths unless `lengths` is NULL. */
 static inline void
 ae_normalise_rows(AeReal *rows, AeReal *lengths, size_t n, size_t width, const AeKernels *kernels)
 {

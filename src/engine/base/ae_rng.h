@@ -1,8 +1,8 @@
 /*
  * ae_rng.h: random numbers as a pure function of (seed, stream, counter).
  *
- * Philox4x32-10: no state to carry, so noise can be drawn by any thread, in any
- * order and on any instruction set, and is the same.
+ * Philox4x32-10 has no state to carry, so noise is the same whichever thread draws it, in any order
+ * and on any instruction set.
  *
  * Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as
  * 1, 2, 3", SC 2011; known answers from its Random123 distribution.
@@ -20,18 +20,18 @@ typedef enum AeStream
 	AE_STREAM_MASK = 4,         /* cells that are hidden */
 	AE_STREAM_NOISE = 3,        /* corruption of inputs */
 	AE_STREAM_DROPOUT = 5,      /* hidden units that are dropped */
-	AE_STREAM_PROBE = 9,        /* signs of the probes that a contraction is estimated by */
+	AE_STREAM_PROBE = 9,        /* signs of the probes that estimate a contraction */
 	AE_STREAM_SALT_PEPPER = 16, /* cells that become their least or largest */
 	AE_STREAM_SWAP = 17,        /* columns that become another row's */
 	AE_STREAM_TARGET = 18,      /* initial weights of the head of a target */
-	AE_STREAM_PCA = 19,         /* the subspace that principal components begin with */
+	AE_STREAM_PCA = 19,         /* the initial subspace of principal components */
 	AE_STREAM_SPREAD = 20,      /* initial weights of the head that gives a code's variances */
 	AE_STREAM_MASKING = 24,     /* share of a row's cells that are hidden */
 	AE_STREAM_ROW = 25,         /* values of rows that are drawn */
-	AE_STREAM_ORDER = 26        /* the order in which they are */
+	AE_STREAM_ORDER = 26        /* the order in which they are drawn */
 } AeStream;
 
-/* Where the numbers of a visit to some rows come from: the same for the same seed and visit. */
+/* The source of random numbers for one visit to some rows: the same for the same seed and visit. */
 typedef struct AeVisit
 {
 	uint64_t seed;

@@ -1,5 +1,5 @@
 /*
- * ae_status.h: how the engine says what went wrong, and how it plans memory.
+ * ae_status.h: how the engine reports errors, and how it plans memory.
  *
  * The engine allocates nothing, raises nothing and keeps no globals.  A caller
  * asks for a size, passes one block, and receives an AeStatus; numbers that a
@@ -21,7 +21,8 @@ typedef float AeReal;
 #endif
 
 /*
- * Caps, checked before sizes are multiplied, and by both the reader and the writer of model bytes.
+ * Limits, checked before sizes are multiplied, and by both the reader and the writer of model
+ * bytes.
  */
 #define AE_MAX_COLUMNS 1664 /* with a name */
 #define AE_MAX_VALUES 65536 /* of a row: columns, and the elements of array columns */
@@ -45,7 +46,7 @@ typedef enum AeStatus
 	AE_STATUS_COUNT
 } AeStatus;
 
-/* What a message needs; `what` points at static text. */
+/* What an error message needs; `what` points at static text. */
 typedef struct AeError
 {
 	AeStatus status;
@@ -53,7 +54,7 @@ typedef struct AeError
 	double value;
 	double low;
 	double high;
-	uint64_t offset; /* of corrupt model bytes */
+	uint64_t offset; /* in corrupt model bytes */
 	int column;      /* 0-based source column, or -1 */
 } AeError;
 
@@ -75,14 +76,14 @@ ae_fail(AeError *error, AeStatus status, const char *what, double value, double 
 }
 
 /*
- * Called now and then within long computations; may be NULL.  It may leave by longjmp: the engine
- * holds nothing that would have to be released.
+ * Called now and then during long computations; may be NULL. It may leave by longjmp: the engine
+ * holds nothing that would need to be released.
  */
 typedef void (*AeCheck)(void);
 
 /*
- * Numbers that are worked on, bytes that are moved, and multiply-adds between two calls: some ms,
- * also where memory is slow.
+ * Numbers processed, bytes moved, and multiply-adds between two calls: a few ms, even with slow
+ * memory.
  */
 #define AE_CHECK_NUMBERS ((size_t) 1 << 18)
 #define AE_CHECK_BYTES (8 * AE_CHECK_NUMBERS)

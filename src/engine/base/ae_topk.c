@@ -1,10 +1,10 @@
 /*
  * ae_topk.c: the k largest numbers of a row or batch, by counting the bytes of their bits.
  *
- * Numbers in order are unsigned integers in order once the bits of negative ones are inverted
- * and the sign bit of the others is set.  The k-th largest is found a byte at a time, from the
- * highest on: numbers that share the bytes found so far are counted by their next one.  Up to FEW
- * numbers are simply compared with each other.
+ * The order of numbers is that of unsigned integers once all bits of negative ones are inverted and
+ * the sign bit of the others is set.  The k-th largest is found a byte at a time, from the highest
+ * on: numbers that share the bytes found so far are counted by their next one.  Up to FEW numbers
+ * are simply compared with each other.
  */
 #include "ae_topk.h"
 
@@ -58,7 +58,9 @@ kth_key(size_t *n_equal, const AeReal *h, size_t n, size_t k)
 	return found;
 }
 
-/* The same by counting, for each number, how many are larger: less work where there are few. */
+/*
+ * The same by counting, for each number, how many are larger, which is less work for few numbers.
+ */
 static Key
 kth_key_of_few(size_t *n_equal, const AeReal *h, size_t n, size_t k)
 {

@@ -1,5 +1,5 @@
 /*
- * ae_topk.h: keeps the k largest numbers of a row, or of a batch, the same ones everywhere.
+ * ae_topk.h: keeps the k largest numbers of a row, or of a batch, the same ones on every machine.
  *
  * Sources: Makhzani, Frey, "k-sparse autoencoders", ICLR 2014, algorithm 1; Bussmann, Leask,
  * Nanda, "BatchTopK sparse autoencoders", 2024, section 3.
@@ -10,20 +10,21 @@
 #include "ae_status.h"
 
 /*
- * h (n numbers) = itself where it is one of the k largest, else 0; of equal numbers the first are
- * kept; NaN counts as the largest, so that what went wrong stays visible.  mask, unless NULL, is 1
- * where h was kept, else 0.  1 <= k <= n.  Integer comparisons alone: every machine keeps the same.
+ * Keeps each of the n numbers of h that is one of the k largest and sets the others to 0. Of equal
+ * numbers the first are kept; NaN counts as the largest, so that errors stay visible.  mask, unless
+ * NULL, is 1 where h was kept, else 0.  1 <= k <= n.  It uses only integer comparisons, so every
+ * machine keeps the same.
  */
 void ae_topk(AeReal *h, AeReal *mask, size_t n, size_t k);
 
 /*
- * The same of all numbers of a batch at once, of which positive ones alone are kept: fewer than k
- * where there are fewer.  Returns how many, and in *least the smallest one kept, which it leaves
- * alone where none is.  n may be 2^32 and more.
+ * The same for all numbers of a batch at once, but keeps only positive ones: fewer than k if there
+ * are fewer. Returns how many, and the smallest one kept in *least, which is unchanged if there is
+ * none. n may be 2^32 or more.
  */
 size_t ae_topk_batch(AeReal *least, AeReal *h, AeReal *mask, size_t n, size_t k);
 
-/* Which of n numbers is the largest, the first of equal ones; 0 of none. */
+/* The index of the largest of n numbers, the first of equal ones; 0 if n is 0. */
 static inline uint32_t
 ae_largest(const AeReal *h, uint32_t n)
 {

@@ -10,7 +10,7 @@
 
 /* ---- grain ---- */
 
-/* The multiple of grain nearest to value, rounded as a decimal number is when it is read. */
+/* The multiple of grain nearest to value, rounded like a decimal number when it is read. */
 static double
 with_grain(double grain, double value)
 {
@@ -24,7 +24,7 @@ with_grain(double grain, double value)
 	return rint(value * n) / n;
 }
 
-/* Whether value is a multiple of grain, as a double or as the float that it was. */
+/* Whether value is a multiple of grain, as a double or as the float that it came from. */
 static bool
 has_grain(double grain, double value)
 {
@@ -52,7 +52,7 @@ find_grain(const double *values, size_t n, AeGrains which)
 
 /* ---- bins of a sample ---- */
 
-/* Points of values that `least` rows or more have; the others, *n of them, move to the front. */
+/* Makes points of values that at least `least` rows have; moves the *n others to the front. */
 static void
 take_points(AeBins *bins, double *values, size_t *n, size_t least, size_t most)
 {

@@ -20,7 +20,7 @@ typedef struct Rows
 	AeVisit visit;
 } Rows;
 
-/* Two numbers of a draw: whether, and what. */
+/* The two numbers of a draw: whether it happens, and what it does. */
 typedef struct Draws
 {
 	AeStream stream;
@@ -50,7 +50,7 @@ draw_block(uint32_t words[4], const Rows *rows, AeStream stream, size_t block)
 	ae_philox(words, counter, rows->visit.seed);
 }
 
-/* Whether draw i comes true; i ascends from 0.  *what: 32 bits of its own. */
+/* Whether draw i happens; i must ascend from 0. *what: 32 bits for its own use. */
 static bool
 draw(uint32_t *what, Draws *draws, const Rows *rows, size_t i)
 {
@@ -60,7 +60,7 @@ draw(uint32_t *what, Draws *draws, const Rows *rows, size_t i)
 	return draws->words[2 * (i % 2)] < draws->below;
 }
 
-/* A row other than i, of which there is one. */
+/* A row other than i; there must be one. */
 static size_t
 other_row(const Rows *rows, size_t i, uint32_t what)
 {
@@ -69,7 +69,7 @@ other_row(const Rows *rows, size_t i, uint32_t what)
 	return other + (other >= i);
 }
 
-/* Cell k of the rows enters as that value, unless it is missing. */
+/* Lets cell k of the rows enter as that value, unless it is missing. */
 static void
 replace(const Rows *rows, size_t k, AeReal value)
 {
@@ -131,7 +131,7 @@ swap_columns(const Rows *rows, const AeCorruption *c)
 		}
 }
 
-/* Four draws a block; any: the threshold of each row is drawn, too. */
+/* Four draws a block; any: the threshold of each row is drawn too. */
 static void
 mask(const Rows *rows, double masking, bool any)
 {

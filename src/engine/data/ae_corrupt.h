@@ -3,7 +3,7 @@
  *
  * A denoising autoencoder minimises L(x, g(f(x~))), x~ drawn anew from q(x~ | x) whenever the row
  * is visited (Vincent, Larochelle, Lajoie, Bengio, Manzagol 2010, JMLR 11, section 4).  Gaussian
- * noise is added where cells become inputs (ae_loss_inputs); here are the other q:
+ * noise is added when cells become inputs (ae_loss_inputs); the other q are here:
  *
  *     salt_pepper   a cell becomes the least or the largest one of the training rows, by a fair
  *                   coin; a category the level of another row
@@ -26,8 +26,8 @@
 typedef struct AeCorruption
 {
 	double masking;     /* probabilities, [0, 1) */
-	bool masking_any;   /* in place of masking */
-	double salt_pepper; /* needs low and high where there are dense cells */
+	bool masking_any;   /* instead of masking */
+	double salt_pepper; /* needs low and high if there are dense cells */
 	double swap;
 	const AeReal *low;  /* n_dense: least cells of the training rows */
 	const AeReal *high; /* n_dense: largest ones */
@@ -35,14 +35,14 @@ typedef struct AeCorruption
 	const AeLayout *layout;
 } AeCorruption;
 
-/* Whether anything is corrupted at all. */
+/* Whether any cells are corrupted. */
 bool ae_corrupt_any(const AeCorruption *corruption);
 
 /*
- * entering: n_rows x width, cells as they enter.  chosen: likewise, or NULL: the clean cells of
- * what was drawn, all else NaN, so that the loss of them is that of the corrupted part of the rows
- * (section 3 of the same, "emphasis").  What is drawn depends on the visit and on the sizes alone.
- * Neither may be cells itself.
+ * entering: n_rows x width, cells as they enter. chosen, unless NULL: the same shape, with the
+ * clean cells of what was corrupted and NaN elsewhere, so that its loss is that of the corrupted
+ * part of the rows (section 3 of the same paper, "emphasis"). The draws depend only on the visit
+ * and the sizes. Neither may overlap cells.
  */
 void ae_corrupt_rows(AeReal *entering, AeReal *chosen, const AeReal *cells, size_t n_rows,
 					 const AeCorruption *corruption, AeVisit visit);

@@ -1,5 +1,5 @@
 /*
- * ae_intake.c: rows in.  On the scoring path: the arithmetic is that of ae_scaler.c.
+ * ae_intake.c: takes rows in. On the scoring path: the arithmetic is that of ae_scaler.c.
  */
 #include "ae_intake.h"
 
@@ -61,7 +61,7 @@ ae_intake_init(AeIntake *intake, const AeSchema *schema)
 			intake->priced[intake->n_priced++] = c;
 }
 
-/* A run of plain numbers; false, and cells of no use, if one of them is not finite. */
+/* Scales a run of plain numbers; false, with useless cells, if one of them is not finite. */
 static bool
 apply_plain(AeReal *cells, const AeIntake *intake, const AeRun *run, const double *values,
 			const bool *missing)

@@ -1,5 +1,5 @@
 /*
- * ae_pairs.c: counting pairs of values, and what the counts say of a row.
+ * ae_pairs.c: counts pairs of values, and computes the loss of a row from the counts.
  *
  * An item is a cell that takes part: a category, or a number or boolean of one cell; it is named
  * by its cell.  Items of several cells (arrays, times with parts) do not.  Keys of the table are
@@ -13,17 +13,17 @@
 #include "ae_hash.h"
 #include "ae_math.h"
 
-/* Numbers: steps of 1 / STEPS deviations, and no further than that many of them. */
+/* Numbers count in steps of 1 / STEPS deviations, up to so many deviations. */
 #define STEPS 2
 #define LAST_STEP 8
 
-/* Items that wide categories are paired with. */
+/* The most items that wide categories are paired with. */
 #define MAX_ITEMS 64
 
-/* Slots that a lookup visits at most. */
+/* The most slots that a lookup visits. */
 #define MAX_PROBES 256
 
-/* Of a table that grows no more than 3 of 4 slots are used. */
+/* A growing table uses at most 3 of 4 slots. */
 #define FULL(n_slots) ((n_slots) / 4 * 3)
 
 /* What is counted of a pair of items. */
@@ -178,7 +178,7 @@ count_key(AePairCounts *counts, uint64_t hash)
 	return true;
 }
 
-/* A row that has value_a of item a and value_b of b. */
+/* Counts a row with value_a of item a and value_b of item b. */
 static void
 count_pair(AePairCounts *counts, uint32_t a, uint32_t b, uint32_t value_a, uint32_t value_b)
 {
@@ -204,7 +204,7 @@ ae_pair_counts_add(AePairCounts *counts, const AeReal *cells)
 
 		if (!is_wide(layout, a) || !value_of(&value_a, layout, cells, a))
 			continue;
-		/* a level by itself: a pair with itself, of which it has one kind */
+		/* a level alone counts as a pair with itself */
 		count_key(counts, key_of(ROWS, a, a, 0, 0));
 		if (count_key(counts, key_of(VALUE, a, a, value_a, 0)))
 			count_key(counts, key_of(KINDS, a, a, 0, 0));
@@ -216,7 +216,7 @@ ae_pair_counts_add(AePairCounts *counts, const AeReal *cells)
 				continue;
 			if (!is_wide(layout, b) || a < b)
 				count_pair(counts, a, b, value_a, value_b);
-			else if (!has_item(items, n, a)) /* of two wide ones once */
+			else if (!has_item(items, n, a)) /* a pair of two wide ones counts once */
 				count_pair(counts, b, a, value_b, value_a);
 		}
 	}
@@ -294,7 +294,10 @@ count_of(const AePairs *pairs, uint64_t hash)
 
 /* ---- what it says of a row ---- */
 
-/* The odds that a value of share m is another row's, where n of n_a rows with T kinds have it. */
+/*
+ * The odds that a value of share m belongs to another row, if n of n_a rows, with T different
+ * values, have it.
+ */
 static double
 odds(double m, double n_a, double kinds, double n)
 {
@@ -320,7 +323,7 @@ pair_loss(const AePairs *pairs, uint32_t a, uint32_t b, uint32_t value_a, uint32
 	double self = both > 0.0 ? 1.0 : 0.0, only = both == 1.0 ? 1.0 : 0.0;
 	double b_given_a, a_given_b;
 
-	/* where a pair was found by chance, or the table was full, counts need not agree */
+	/* counts may disagree if a pair was found by chance or the table was full */
 	n = at_least(n, both);
 	n_a = at_least(n_a, both);
 	n_b = at_least(n_b, both);
@@ -334,7 +337,7 @@ pair_loss(const AePairs *pairs, uint32_t a, uint32_t b, uint32_t value_a, uint32
 	return 2.0 * ae_ln(1.0 + (b_given_a < a_given_b ? b_given_a : a_given_b));
 }
 
-/* What a level costs that no other row has; 0 for one that some have. */
+/* The cost of a level that no other row has; 0 for any other level. */
 static double
 unseen_loss(const AePairs *pairs, uint32_t a, uint32_t value)
 {

@@ -1,5 +1,5 @@
 /*
- * ae_scaler.c: statistics of columns, and values to cells and back.
+ * ae_scaler.c: fits statistics of columns, and converts values to cells and back.
  *
  * Everything runs in double and is rounded once: epoch seconds or account numbers
  * in float would lose the differences that matter.  apply and invert are on the
@@ -27,7 +27,7 @@ const char *const ae_scaling_name[AE_SCALING_COUNT] = {
 	[AE_SCALING_BINS] = "bins",
 };
 
-/* What an error says is safe to train on; the variance of more may overflow. */
+/* The range that error messages call safe; beyond it the variance may overflow. */
 #define FIELD_MAX 1e150
 
 /* Interquartile range of the standard normal distribution. */
@@ -156,7 +156,7 @@ ae_schema_layout(AeSchema *schema)
 			schema->columns[c].tag = next++;
 }
 
-/* The block of a source column of several outputs; of none if none of them varies. */
+/* The block of a source column with several outputs; its count is 0 if none of them varies. */
 static AeBlock
 group_block(const AeSchema *schema, uint32_t first, AeLoss loss)
 {
@@ -187,7 +187,7 @@ rows_of_output(const AeColumn *column, uint32_t i)
 	return (double) (i < column->n_levels ? column->levels[i].count : column->other);
 }
 
-/* Rows that a category was observed in. */
+/* Rows in which a category was observed. */
 static double
 observed_rows(const AeColumn *column)
 {
@@ -244,7 +244,7 @@ ae_schema_blocks(AeLayout *layout, AeBlock *blocks, uint32_t *indicators, const 
 	{
 		AeBlock block = {0};
 
-		/* there is no room for one that does not vary */
+		/* a column that does not vary has no block */
 		if (is_grouped(&schema->columns[c]))
 			block = group_block(schema, c, number_loss);
 		if (block.count > 0)
@@ -337,7 +337,7 @@ ae_scaler_log(double value)
 {
 	double magnitude = value < 0.0 ? -value : value;
 
-	/* ln(1 + x) for small x, where 1 + x drops digits: its series */
+	/* the series of ln(1 + x) for small x, where 1 + x loses digits */
 	if (magnitude < 1e-5)
 		return value * (1.0 - magnitude * (0.5 - magnitude / 3.0));
 	if (!(magnitude <= 0x1.fffffffffffffp+1023))
@@ -393,7 +393,7 @@ fit_knots(AeColumn *column, const AeStatistics *s)
 	column->scale = (column->knots[AE_KNOTS - 1] - column->knots[0]) / (-2 * AE_KNOT_FIRST);
 }
 
-/* Shift and scale of a column that varies; scale 0 or infinite where it cannot be scaled. */
+/* Sets shift and scale of a column that varies; scale is 0 or infinite if it cannot be scaled. */
 static void
 set_scale(AeColumn *column, const AeStatistics *s)
 {
@@ -425,14 +425,14 @@ set_scale(AeColumn *column, const AeStatistics *s)
 		default:
 			break;
 	}
-	/* more than half of the values are one: fall back to what still tells them apart */
+	/* more than half of the values are equal: fall back to what still tells values apart */
 	if (column->scale == 0.0 && column->scaling == AE_SCALING_ROBUST)
 		column->scale = column->sd;
 	if (column->scale == 0.0 && column->scaling == AE_SCALING_QUANTILE)
 		column->scale = (column->max - column->min) / (-2 * AE_KNOT_FIRST);
 }
 
-/* Statistics, shift and scale of one number, time or boolean; false where they overflow. */
+/* Fits statistics, shift and scale of one number, time or boolean; false if they overflow. */
 static bool
 fit_column(AeColumn *column, const AeStatistics *s)
 {
@@ -470,11 +470,11 @@ fit_column(AeColumn *column, const AeStatistics *s)
 
 /* ---- bins ---- */
 
-/* Ranges of one column of many, and of all together; see BIN_ROWS. */
+/* The fewest ranges of a column, and the most of all columns together; see BIN_ROWS. */
 #define MIN_BINS 8
 #define ALL_BINS 4096
 
-/* A value of fewer rows has no bin to itself, and no range has fewer: it would show what they had. */
+/* No bin has fewer rows than this: it would reveal their values. */
 #define BIN_ROWS 5
 
 uint32_t
@@ -485,7 +485,7 @@ ae_schema_ranges(const AeSchema *schema)
 	return n < MIN_BINS ? MIN_BINS : n > AE_MAX_BINS ? AE_MAX_BINS : n;
 }
 
-/* Of few rows there are no more ranges than rows in each. */
+/* With few rows, there are no more ranges than rows in each. */
 static void
 fit_bins(AeColumn *column, const AeStatistics *s, uint32_t n_ranges)
 {
@@ -621,7 +621,7 @@ ae_scaler_limit(const AeColumn *column, double clip)
 	return clip > 0.0 && ae_kind_is_scaled(column->kind) ? clip : AE_SCALED_MAX;
 }
 
-/* One value in scaled units; whatever overflows is clamped, and whatever is beyond clip. */
+/* One value in scaled units, clamped to clip and to what does not overflow. */
 static AeReal
 scaled(const AeColumn *column, double clip, double value)
 {
@@ -665,7 +665,7 @@ static AeReal *
 put_phase(AeReal *cells, double turns)
 {
 	turns -= floor(turns + 0.5);
-	if (turns != turns) /* beyond all calendars, where products overflow */
+	if (turns != turns) /* beyond all calendars products overflow */
 		turns = 0.0;
 	ae_sincos2pi(&cells[0], &cells[1], (AeReal) turns);
 	return cells + 2;
@@ -694,7 +694,7 @@ ae_column_is_known(const AeColumn *column)
 	return column->observed && !column->varies;
 }
 
-/* The largest number below which all whole ones are exact. */
+/* All whole numbers below this are exact. */
 #define WHOLE_MAX 9007199254740992.0
 
 bool
@@ -705,7 +705,7 @@ ae_column_knows(const AeColumn *column, double value)
 
 	if (column->kind == AE_KIND_CATEGORY)
 		return value >= 0.0;
-	/* whole numbers, booleans and times are what they are */
+	/* whole numbers, booleans and times are exact */
 	if (column->kind != AE_KIND_NUMBER ||
 		(size < WHOLE_MAX && floor(value) == value && floor(column->min) == column->min))
 		noise = 0.0;
@@ -818,7 +818,7 @@ most_probable(const AeColumn *column, const AeReal *p)
 	return (double) best;
 }
 
-/* A value within what training saw. */
+/* The value, limited to the range that training saw. */
 static double
 within(const AeColumn *column, double value)
 {
@@ -827,7 +827,10 @@ within(const AeColumn *column, double value)
 	return value < column->min ? column->min : value > column->max ? column->max : value;
 }
 
-/* In the user's units, and never beyond what training saw: a network may extrapolate anywhere. */
+/*
+ * A value in the user's units, never beyond the range that training saw, as a network may
+ * extrapolate anywhere.
+ */
 static double
 unscaled(const AeColumn *column, double output)
 {

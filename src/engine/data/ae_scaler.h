@@ -2,23 +2,23 @@
  * ae_scaler.h: the columns a model was trained on, and how their values become cells
  * (ae_loss.h) and back.
  *
- * A *value* is a double, as it came: a number; a boolean, 0 or 1; a time in seconds; of a
- * category the index of its level, and of a wide one AE_TAG_STRIDE times its tag more.  An AeColumn
+ * A *value* is a double, unscaled: a number; a boolean, 0 or 1; a time in seconds; for a category
+ * the index of its level, and for a wide one AE_TAG_STRIDE times its tag in addition.  An AeColumn
  * describes one value of a row: a column, or one element of an array column.  Everything runs in
  * double and is rounded once: epoch seconds or account numbers in float would lose the differences
  * that matter.
  *
  * A column that never varied in training has no cell (-1): no input, and no output, and it is
- * reconstructed as its one value.
+ * reconstructed as its only value.
  *
- * In a model that draws rows (AeSchema.draws) every column is a category to the network: a number,
- * time or boolean stands in bins (ae_bins.h), and NULL is a level of its own, the last one, where
- * training had it.
+ * In a model that generates rows (AeSchema.draws) every column is a category to the network:
+ * numbers, times and booleans are put into bins (ae_bins.h), and NULL is the last level if training
+ * had it.
  *
  * If all values of a column are known (it never varied, or it is a category without rare levels), a
- * value that training did not see is *unseen*.  That has not happened once in n rows, so its
- * probability is below 1 / (n + 1).  It costs as much as a standardised number that is 0 or 1, and
- * is 1 that often: (1 - p)^2 / (p (1 - p)) = n for p = 1 / (n + 1).
+ * value that training did not see is *unseen*.  It has not occurred in n rows, so its probability
+ * is below 1 / (n + 1). It costs as much as the value 1 of a standardised number that is 0 or 1,
+ * and is 1 that often: (1 - p)^2 / (p (1 - p)) = n for p = 1 / (n + 1).
  */
 #ifndef AE_SCALER_H
 #define AE_SCALER_H
@@ -36,7 +36,7 @@
 typedef enum AeKind
 {
 	AE_KIND_NUMBER = 0,
-	AE_KIND_BOOLEAN = 1,  /* 0 or 1: standard or no scaling, as ae_boolean_loss wants */
+	AE_KIND_BOOLEAN = 1,  /* 0 or 1: standard or no scaling, depending on ae_boolean_loss */
 	AE_KIND_TIME = 2,     /* seconds since 2000-01-01 00:00 UTC, or since midnight */
 	AE_KIND_CATEGORY = 3, /* one of the levels seen in training */
 	AE_KIND_COUNT
@@ -50,11 +50,11 @@ typedef enum AeScaling
 	AE_SCALING_ROBUST = 3,   /* (v - median) / (interquartile range / 1.349) */
 	AE_SCALING_LOG = 4,      /* standard, of sign(v) ln(1 + |v|) */
 	AE_SCALING_QUANTILE = 5, /* the normal deviate of the value's rank */
-	AE_SCALING_BINS = 6,     /* no number: the index of the value's bin */
+	AE_SCALING_BINS = 6,     /* not a number: the index of the value's bin */
 	AE_SCALING_COUNT
 } AeScaling;
 
-/* Parts of a time that get a sine and a cosine of their own, as bits. */
+/* Parts of a time that have a sine and a cosine of their own, as bits. */
 #define AE_PART_HOUR 1u    /* of the day, with its fraction */
 #define AE_PART_WEEKDAY 2u /* the day of the week */
 #define AE_PART_MONTH 4u   /* of the year, with its fraction */
@@ -82,21 +82,21 @@ typedef struct AeColumn
 {
 	const char *name; /* UTF-8, not terminated; NULL in a model of arrays, and for elements > 1 */
 	uint32_t name_len;
-	uint32_t element; /* 0: a column of one value; 1, 2, ...: of an array column */
+	uint32_t element; /* 0: a column of one value; 1, 2, ...: an element of an array column */
 	AeKind kind;
 	AeScaling scaling;
 	uint32_t parts; /* of a time */
 	bool observed;  /* training saw a value that is not NULL */
 	bool varies;
 	bool indicator; /* an input says whether the value is missing */
-	bool single;    /* a number: its values were floats; texts of such values are read as floats */
+	bool single;    /* a number of type real; texts of such values are read as floats */
 	int32_t cell;   /* the first one, or -1 */
 	/* of a category: a level of enough rows has no input, or `other` is the most frequent one */
 	bool wide;
 	uint32_t tag; /* the cell of its tag */
 	double shift;
 	double scale;
-	/* of the values the scaler saw */
+	/* of the values that the scaler saw */
 	double mean;
 	double sd;
 	double min;
@@ -111,9 +111,9 @@ typedef struct AeColumn
 	bool null_level; /* in a model that draws rows: NULL is the last of its levels */
 	AeBins bins;     /* of scaling by bins */
 	/*
-	 * What it looked like in training: in the first model of a bundle, over the rows of all folds;
-	 * NULL elsewhere.  errors: of the source column that starts here, over rows that their network
-	 * did not see, and their mean; NULL where there are no such rows.
+	 * Sketch of its values in training: in the first model of a bundle, over the rows of all folds;
+	 * NULL elsewhere. errors and their mean: of the source column that starts here, over rows that
+	 * their network did not see; NULL if there are no such rows.
 	 */
 	AeSketch *sketch;
 	AeSketch *errors;
@@ -126,13 +126,13 @@ typedef struct AeSchema
 	bool raw_names;         /* names and levels are raw bytes of an SQL_ASCII database */
 	bool draws;             /* for drawing rows: every column is a category to the network */
 	double clip;            /* largest scaled number that enters, or 0: no bound */
-	uint32_t max_levels;    /* as the options had it: of a category that have an input */
-	uint32_t min_frequency; /* likewise: rows that such a level was seen in */
+	uint32_t max_levels;    /* as the options have it: levels of a category with an input */
+	uint32_t min_frequency; /* likewise: rows in which such a level was seen */
 	uint32_t n_columns;
 	AeColumn *columns;
-	bool has_target; /* there is a column that is predicted (ae_target.h), and is no input: */
+	bool has_target; /* there is a column that is predicted (ae_target.h) and is not an input: */
 	AeColumn target; /* a number, boolean or category of one value; it has no cell here */
-	/* what ae_schema_count and ae_schema_layout find */
+	/* set by ae_schema_count and ae_schema_layout */
 	uint32_t n_varying;
 	uint32_t n_scalars;  /* numbers and times of one cell */
 	uint32_t n_booleans; /* that vary */
@@ -152,7 +152,7 @@ ae_column_is_levels(const AeColumn *column)
 	return column->kind == AE_KIND_CATEGORY || column->scaling == AE_SCALING_BINS;
 }
 
-/* Levels of such a column that are values: those of a category and `other`, or bins. */
+/* Levels of such a column that stand for values: those of a category and `other`, or bins. */
 static inline uint32_t
 ae_column_levels(const AeColumn *column)
 {
@@ -167,7 +167,7 @@ ae_column_outputs(const AeColumn *column)
 	return ae_column_levels(column) + column->null_level;
 }
 
-/* The tag of a level, which tells it from all others but for one in 2^24; hash: of its bytes. */
+/* The tag of a level, which one other level in 2^24 shares; hash: that of its bytes. */
 static inline uint32_t
 ae_level_tag(uint64_t hash)
 {
@@ -188,7 +188,7 @@ ae_value_level(double value)
 	return value < AE_TAG_STRIDE ? value : value - AE_TAG_STRIDE * ae_value_tag(value);
 }
 
-/* Cells of a column that varies, but for a tag. */
+/* Cells of a column that varies, without its tag. */
 static inline uint32_t
 ae_column_cells(const AeColumn *column)
 {
@@ -214,22 +214,22 @@ ae_schema_is_one_array(const AeSchema *schema)
 bool ae_schema_source_varies(const AeSchema *schema, uint32_t first);
 
 /*
- * Adds a column to the counts above, columns in order.  *open is the caller's, false before
- * the first: whether the source column at hand has been counted.
+ * Adds a column to the counts above; call it for the columns in order. *open, kept by the caller
+ * and false at first, says whether the current source column has been counted.
  */
 void ae_schema_count(AeSchema *schema, const AeColumn *column, bool *open);
 
 /*
- * Numbers the cells of varying columns and counts what there is of everything: first
- * numbers and times of one cell, then array columns and times with parts, booleans,
- * categories, tags of wide ones, each in column order.
+ * Sets the counts and numbers the cells of varying columns: first numbers and times of one cell,
+ * then array columns and times with parts, booleans, categories, tags of wide ones, each in column
+ * order.
  */
 void ae_schema_layout(AeSchema *schema);
 
 /*
- * Booleans are categories of two levels: cross-entropy on 0 and 1 where those or numbers
- * have it, else the squared error of the standardised value, which is what the weighted
- * squared error of a category of two levels amounts to.
+ * The loss of booleans, which are categories of two levels: cross-entropy on 0 and 1 if categories
+ * or numbers have it, else the squared error of the standardised value, which equals the weighted
+ * squared error of a category of two levels.
  */
 AeLoss ae_boolean_loss(AeLoss number_loss, AeLoss category_loss);
 
@@ -240,7 +240,7 @@ AeLoss ae_boolean_loss(AeLoss number_loss, AeLoss category_loss);
 void ae_schema_blocks(AeLayout *layout, AeBlock *blocks, uint32_t *indicators,
 					  const AeSchema *schema, AeLoss number_loss, AeLoss category_loss);
 
-/* Running moments of numbers (Welford 1962), in the order they are shown. */
+/* Running moments of numbers (Welford 1962), in the order in which they are added. */
 typedef struct AeMoments
 {
 	double n;
@@ -248,16 +248,16 @@ typedef struct AeMoments
 	double m2;
 	double min;
 	double max;
-	double distance; /* sum of a loss of value - mean, from a second look at the numbers */
+	double distance; /* sum of a loss of value - mean, from a second pass over the numbers */
 } AeMoments;
 
 void ae_moments_init(AeMoments *moments);
 void ae_moments_add(AeMoments *moments, double value);
 
-/* Adds the loss of a number that the moments have seen, one that has ae_loss_info.at. */
+/* Adds the loss of a number to the moments that include it; for losses with ae_loss_info.at. */
 void ae_moments_add_distance(AeMoments *moments, double value, AeLoss loss);
 
-/* Ranges that a column of such a schema has at most: of many columns fewer. */
+/* The most ranges that a column of such a schema may have: fewer if there are many columns. */
 uint32_t ae_schema_ranges(const AeSchema *schema);
 
 /* What the scaler needs to know about a column's observed values. */
@@ -273,12 +273,12 @@ typedef struct AeStatistics
 double ae_scaler_log(double value);
 
 /*
- * Sets shift, scale, knots, bins (where the caller gave room) and statistics of every column and
- * lays the cells out.  Columns come with kind, scaling, parts, levels, n_missing.  A column
- * of one value, or whose deviation is too small to divide by, does not vary.
+ * Sets shift, scale, knots, bins (if the caller made room) and statistics of every column, and lays
+ * the cells out.  Columns come with kind, scaling, parts, levels, n_missing.  A column of one
+ * value, or whose deviation is too small to divide by, does not vary.
  *
- * statistics: one per column.  AE_ERR_RANGE with column, value (the one farthest from
- * 0), low, high where the variance overflows a double.
+ * statistics: one per column.  AE_ERR_RANGE with column, value (the one farthest from 0), low, high
+ * if the variance overflows a double.
  */
 AeStatus ae_scaler_fit(AeSchema *schema, const AeStatistics *statistics, AeError *error);
 
@@ -297,44 +297,43 @@ bool ae_column_is_known(const AeColumn *column);
 bool ae_column_knows(const AeColumn *column, double value);
 
 /*
- * What the unseen values of a row cost: the sum over its source columns that have one.
- * parts[n_columns], or NULL: the cost of each, at its first value; NaN where the column is NULL.
+ * The cost of the unseen values of a row: the sum over source columns that have one.
+ * parts[n_columns], or NULL: the cost of each, at its first value; NaN if the column is NULL.
  */
 double ae_scaler_unseen(double *parts, const AeSchema *schema, const double *values,
 						const bool *missing);
 
-/* The same of the source column that starts at first. */
+/* The same for the source column that starts at first. */
 double ae_scaler_source_unseen(const AeSchema *schema, const double *values, const bool *missing,
 							   uint32_t first);
 
-/* The largest scaled number of a column, where clip is the schema's. */
+/* The largest scaled number of a column; clip: the schema's. */
 double ae_scaler_limit(const AeColumn *column, double clip);
 
 /*
- * cells from values[n_columns] and missing[n_columns] of one row; where NULL is a level, a missing
- * value is that level.  Returns -1, or the index of
- * the first column, of those that were observed in training, whose value is NaN or infinite; such a
- * value enters as the mean.
+ * cells from values[n_columns] and missing[n_columns] of one row; if NULL is a level, a missing
+ * value has that level. Returns the index of the first column, among those observed in training,
+ * whose value is NaN or infinite, or -1; such a value enters as the mean.
  */
 int ae_scaler_apply(AeReal *cells, const AeSchema *schema, const double *values,
 					const bool *missing);
-/* The same of columns first .. end - 1 alone. */
+/* The same for columns first .. end - 1 only. */
 int ae_scaler_apply_some(AeReal *cells, const AeSchema *schema, const double *values,
 						 const bool *missing, uint32_t first, uint32_t end);
 
 /*
  * values[n_columns] from outputs in scaled units (probabilities for booleans, BCE numbers and
- * categories): in the user's units, within min and max of the column; of bins the mean; of a category
- * the index of its most probable level, or if that is `other`, -1 minus the most probable one that has a name.
- * Constants have their value.
+ * categories): in the user's units, within min and max of the column; for bins the mean; for a
+ * category the index of its most probable level, or if that is `other`, -1 minus the most probable
+ * one that has a name. Constants have their value.
  */
 void ae_scaler_invert(double *values, const AeSchema *schema, const AeLayout *layout,
 					  const AeReal *outputs);
 
-/* ae_bins_value, within min and max of the column. */
+/* ae_bins_value, limited to min and max of the column. */
 double ae_column_bin_value(const AeColumn *column, uint32_t bin, double at);
 
-/* An output of a number, time or boolean that varies as a cell, bounded likewise. */
+/* The cell for an output of a number, time or boolean that varies, limited likewise. */
 AeReal ae_scaler_bound(const AeSchema *schema, uint32_t column, AeReal output);
 
 /* The first output of a varying category. */

@@ -5,15 +5,15 @@
 
 #include <math.h>
 
-/* Places of the cuts; both ends get the same. */
+/* Shares at which cuts are made; symmetric. */
 static const double fine_tail[] = {0.001, 0.0025, 0.005, 0.01, 0.025};
 #define FINE_STEP 0.05
 #define COARSE_STEP 0.1
 
-/* A value that takes such a share of the step between two cuts gets a bin of its own. */
+/* A value that takes this share of the step between two cuts gets a bin of its own. */
 #define ATOM_SHARE 0.5
 
-/* Values that are less than x (or_equal: or it); values[n] ascend. */
+/* The number of values that are less than x (or equal, with or_equal); values[n] ascend. */
 static size_t
 count_below(const double *values, size_t n, double x, bool or_equal)
 {
@@ -31,7 +31,7 @@ count_below(const double *values, size_t n, double x, bool or_equal)
 	return low;
 }
 
-/* A cut above all there are; no more than there is room for. */
+/* Appends a cut above all others, if there is room. */
 static void
 add_cut(AeSketch *sketch, double cut)
 {
@@ -41,7 +41,7 @@ add_cut(AeSketch *sketch, double cut)
 	sketch->cut[sketch->n_cuts++] = cut;
 }
 
-/* Cuts for the quantile q; a value that is there often is cut off from those below. */
+/* Makes cuts for the quantile q; a frequent value is cut off from those below. */
 static void
 add_quantile(AeSketch *sketch, const double *values, size_t n, double q, double step)
 {
@@ -69,7 +69,7 @@ add_cuts(AeSketch *sketch, const double *values, size_t n, bool coarse)
 		add_quantile(sketch, values, n, i * step, step);
 	for (int i = n_tail - 1; i >= 0; i--)
 		add_quantile(sketch, values, n, 1 - fine_tail[i], step);
-	/* the last one is for the largest value, whatever there was room for */
+	/* the last cut is at the largest value, even without more room */
 	if (sketch->n_cuts == AE_MAX_CUTS)
 		sketch->n_cuts--;
 	add_cut(sketch, values[n - 1]);

@@ -43,7 +43,7 @@ ae_likelihood_place(AeLikelihood *likelihood, AeArena *arena, const AeLayout *la
 	likelihood->precision = ae_arena_place(arena, layout->n_dense, sizeof(double));
 }
 
-/* Every output counts, and every category as it is. */
+/* Every output counts, and categories have no weights. */
 void
 ae_likelihood_init(AeLikelihood *likelihood, const AeLayout *layout)
 {
@@ -73,7 +73,7 @@ ae_likelihood_set(AeLikelihood *likelihood, const AeReal *v, AeVariance variance
 	}
 }
 
-/* Normal cells from number first on. */
+/* The cost of normal cells from number first on. */
 static double
 normal_cost(AeReal *d, double *d_v, const AeReal *r, const AeReal *x, uint32_t first,
 			uint32_t count, double scale, const AeLikelihood *likelihood)

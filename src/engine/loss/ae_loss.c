@@ -1,12 +1,12 @@
 /*
- * ae_loss.c: cells to inputs, and the loss of a reconstruction with its gradient.
+ * ae_loss.c: turns cells into inputs, and computes the loss of a reconstruction with its gradient.
  *
- * One piece of code serves training and scoring, so that an error is the training loss
- * of the row.  On the scoring path: no libm, no BLAS, one order of operations.
+ * The same code serves training and scoring, so that an error is the training loss of the row.  On
+ * the scoring path: no libm, no BLAS, one order of operations.
  *
- * Missing cells cost nothing, whatever their outputs: a distance is taken of 0 and
- * 0, a cross-entropy of a logit far below zero and the target 0, both exactly 0 with the
- * gradient 0, so that the kernels need not know of them.
+ * Missing cells cost nothing, whatever their outputs: they count as a distance from 0 to 0, or as
+ * the cross-entropy of a logit far below zero with the target 0. Both are exactly 0 with gradient
+ * 0, so the kernels need not know of them.
  */
 #include "ae_loss.h"
 
@@ -120,7 +120,7 @@ ae_loss_any_missing(const AeReal *cells, size_t n)
 	return missing != 0;
 }
 
-/* levels of one row */
+/* Sets the levels of one row. */
 static void
 row_levels(int32_t *levels, const AeReal *cells, const AeLayout *layout)
 {
@@ -183,7 +183,7 @@ ae_loss_inputs(AeInputs *inputs, const AeCells *cells, const AeLayout *layout, c
 	}
 	if (noise && noise->sigma > 0)
 	{
-		/* a missing cell stays so: NaN + noise is NaN */
+		/* a missing cell stays missing: NaN + noise is NaN */
 		kernels->add_noise(inputs->dense, from, n_rows * n_dense, noise->sigma, noise->visit.seed,
 						   noise->visit.number);
 		from = inputs->dense;
@@ -254,7 +254,7 @@ dense_rows(AeReal *d, const AeReal *r, const AeReal *x, AeLoss loss, double shar
 	}
 }
 
-/* A dense block: share times the sum, or the mean where grouped, of its observed outputs. */
+/* The sum, or the mean if grouped, over the observed outputs of a dense block. */
 static double
 dense_block(AeReal *d, const AeReal *r, const AeReal *x, const AeBlock *block, double share,
 			const AeMeasure *measure)
@@ -326,7 +326,8 @@ softmax_block(AeReal *d, const AeReal *z, int32_t t, const AeBlock *block, doubl
 }
 
 /*
- * Squared error of z with the one-hot form of t; an unknown level is one output more, predicted 0.
+ * Squared error of z with the one-hot form of t; an unknown level counts as one more output,
+ * predicted 0.
  */
 static double
 onehot_block(AeReal *d, const AeReal *z, int32_t t, const AeBlock *block, double share,
@@ -349,7 +350,9 @@ onehot_block(AeReal *d, const AeReal *z, int32_t t, const AeBlock *block, double
 	return sum + (known ? 0.0 : 1.0);
 }
 
-/* Any block; x: its first cell.  The gradient is multiplied by share, the value is not. */
+/*
+ * The loss of any block; x: its first cell. The gradient is multiplied by share, the value is not.
+ */
 static double
 any_block(AeReal *d, const AeReal *r, const AeReal *x, const AeBlock *block, double share,
 		  const AeMeasure *measure)
@@ -439,7 +442,7 @@ ae_loss_row(AeReal *d, const AeReal *outputs, const AeReal *cells, double scale,
 
 /* ---- many rows ---- */
 
-/* One block of many rows that miss nothing. */
+/* One block of many rows without missing cells. */
 static double
 block_rows(AeReal *d, const AeReal *outputs, const AeCells *cells, uint32_t b, double share,
 		   const AeMeasure *measure)

@@ -55,23 +55,23 @@ typedef struct AeLossInfo
 {
 	const char *name; /* names differ among losses of numbers, and among those of categories */
 	AeLossOf of;
-	double (*at)(double distance); /* where the loss of the mean is no moment of the cells */
+	double (*at)(double distance); /* for losses whose mean is not a moment of the cells */
 } AeLossInfo;
 
 extern const AeLossInfo ae_loss_info[AE_LOSS_COUNT];
 
-/* Loss n, from 0, of categories, or of numbers; AE_LOSS_COUNT past the last. */
+/* Loss number n, from 0, among those of categories, or of numbers; AE_LOSS_COUNT past the last. */
 AeLoss ae_loss_nth(bool category, int n);
 
 /* A run of outputs that share a loss.  Dense blocks come first. */
 typedef struct AeBlock
 {
-	uint32_t first; /* output; of a dense block the cell too */
+	uint32_t first; /* output; for a dense block also the cell */
 	uint32_t count; /* outputs */
 	AeLoss loss;
-	bool grouped;  /* one source column; else each output of a dense block is one */
+	bool grouped;  /* one source column; otherwise each output of a dense block is one */
 	double weight; /* category: factor on its loss */
-	double unseen; /* category: the least that a level unknown to it costs, before weight */
+	double unseen; /* category: the least cost of an unknown level, before weight */
 	uint32_t tag;  /* wide category: the cell of its tag; else 0 */
 } AeBlock;
 
@@ -133,7 +133,7 @@ ae_loss_is_distance(AeLoss loss)
 	return ae_loss_info[loss].of == AE_LOSS_OF_DISTANCE;
 }
 
-/* Sum of the loss of n outputs that are no category, none of them missing. */
+/* Sum of the loss over n outputs of a dense block, none of them missing. */
 double ae_loss_dense(AeLoss loss, const AeReal *outputs, const AeReal *cells, size_t n,
 					 const AeKernels *kernels);
 
@@ -141,8 +141,8 @@ double ae_loss_dense(AeLoss loss, const AeReal *outputs, const AeReal *cells, si
 AeStatus ae_layout_check(const AeLayout *layout, AeError *error);
 
 /*
- * The layout that rows are scored by: as it is, but wide categories weigh nothing, as their loss
- * comes from pairs.  blocks: room for layout->n_blocks; *scored points at them.
+ * The layout for scoring rows: the same, but wide categories have weight 0, as their loss comes
+ * from pairs.  blocks: room for layout->n_blocks; *scored points at them.
  */
 void ae_layout_scored(AeLayout *scored, AeBlock *blocks, const AeLayout *layout);
 
@@ -177,7 +177,7 @@ typedef struct AeNoise
 void ae_inputs_place(AeInputs *inputs, AeArena *arena, const AeLayout *layout, size_t n_rows,
 					 bool noisy, bool nullable);
 
-/* Makes inputs of cells, with noise on the dense ones unless it is NULL. */
+/* Makes inputs from cells, with noise on the dense ones unless it is NULL. */
 void ae_loss_inputs(AeInputs *inputs, const AeCells *cells, const AeLayout *layout,
 					const AeNoise *noise, const AeKernels *kernels);
 
@@ -208,22 +208,22 @@ double ae_loss_row(AeReal *d, const AeReal *outputs, const AeReal *cells, double
 				   const AeMeasure *measure);
 
 /*
- * The loss of one block of such a row, not divided by any number of columns; NaN: not observed;
- * +Infinity where the arithmetic overflowed.
+ * The loss of one block of such a row, not divided by the number of columns; NaN if it is not
+ * observed, +Infinity if the arithmetic overflowed.
  */
 double ae_loss_block(const AeReal *outputs, const AeReal *cells, uint32_t block,
 					 const AeMeasure *measure);
 
 /*
- * The loss of one block of a row, not divided by any number of columns, 0 where it is not observed;
- * unless d is NULL also the outputs of that block in d = scale * its gradient.
+ * The loss of one block of a row, not divided by the number of columns, 0 if it is not observed.
+ * Unless d is NULL, also sets the part of d for that block to scale * its gradient.
  */
 double ae_loss_block_gradient(AeReal *d, const AeReal *outputs, const AeReal *cells, uint32_t block,
 							  double scale, const AeMeasure *measure);
 
 /*
- * Sum of ae_loss_row over rows, in double; unless d is NULL, also their gradients.  Where nothing
- * is missing, dense blocks are computed for all rows at once.
+ * Sum of ae_loss_row over rows, in double; unless d is NULL, also their gradients. If nothing is
+ * missing, dense blocks are computed for all rows at once.
  */
 double ae_loss_rows(AeReal *d, const AeReal *outputs, const AeCells *cells, double scale,
 					const AeMeasure *measure);

@@ -10,7 +10,7 @@ const char *const ae_penalty_name[AE_PENALTY_COUNT] = {
 	[AE_PENALTY_LOG] = "log",   [AE_PENALTY_KL] = "kl", [AE_PENALTY_JUMPRELU] = "jumprelu",
 };
 
-/* A rate closer to 0 or 1 has the slope that it has here. */
+/* A rate closer to 0 or 1 has the slope of this one. */
 #define LEAST_RATE 1e-6
 
 /* Means of the columns of h, within [LEAST_RATE, 1 - LEAST_RATE]. */
@@ -26,7 +26,7 @@ find_rates(double *means, const AeReal *h, size_t n_rows, size_t n_units)
 	{
 		double rate = means[j] / (double) n_rows;
 
-		/* NaN fails both comparisons, and stays */
+		/* NaN fails both comparisons and stays */
 		rate = rate < LEAST_RATE ? LEAST_RATE : rate;
 		means[j] = rate > 1.0 - LEAST_RATE ? 1.0 - LEAST_RATE : rate;
 	}
@@ -74,7 +74,10 @@ ae_penalty_value(const AeReal *h, size_t n_rows, size_t n_units, const AePenalty
 	return term->weight * sum;
 }
 
-/* The same slope for every row: the mean has 1 / n_rows of each, the value n_rows times it. */
+/*
+ * The slope is the same for every row: each has a share of 1 / n_rows in the mean, and the value is
+ * n_rows times the mean's.
+ */
 static void
 kl_gradient(AeReal *d, const AeReal *h, size_t n_rows, size_t n_units, double target, AeReal factor,
 			double *means)

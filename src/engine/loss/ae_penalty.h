@@ -4,15 +4,15 @@
  * Omega(h) = weight * sum over the units i of phi(h_i), added to the loss of a row
  * (Goodfellow, Bengio, Courville, Deep Learning, 2016, section 14.2.1):
  *
- *     l1         phi = |h|              the prior is Laplace's; a rectifier makes true zeros of it
+ *     l1         phi = |h|              Laplace's prior; rectifiers make true zeros
  *     student_t  phi = log(1 + h^2)     Olshausen, Field, Nature 381, 1996
  *     log        phi = log(1 + |h|)     Candes, Wakin, Boyd 2008: between l1 and a count
  *     kl         phi = rho log(rho / r) + (1 - rho) log((1 - rho) / (1 - r)), r the mean of h over
  *                the rows, rho the target rate: Ng, Sparse autoencoder (CS294A), 2011.
  *                h in (0, 1): sigmoid units.
  *     jumprelu   phi = 1 where h > 0, else 0: how many units are on (Rajamanoharan et al. 2024).
- *                It has no gradient with respect to h; ae_gate_gradient makes one with respect to
- *                the thresholds.
+ *                It has no gradient with respect to h; ae_gate_gradient computes
+ *                one with respect to the thresholds.
  *
  * The mean of kl is taken over the rows that are passed at once: a minibatch, or a slice of one.
  * Knows arrays; knows no network.

@@ -36,8 +36,8 @@ double ae_prior_gradient(AeReal *grads, const AeReal *w, size_t n, AeWeightPrior
 						 double lambda, const AeKernels *kernels);
 
 /*
- * w -= step sign(w), but not across 0: what laplace is decoupled from the gradient (the proximal
- * step of step |w|; Tibshirani 1996; Beck, Teboulle 2009, eq. 1.5).
+ * w -= step sign(w), but not across 0: laplace decoupled from the gradient (the proximal step of
+ * step |w|; Tibshirani 1996; Beck, Teboulle 2009, eq. 1.5).
  */
 void ae_prior_shrink(AeReal *w, size_t n, AeReal step);
 

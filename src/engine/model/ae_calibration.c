@@ -1,10 +1,10 @@
 /*
  * ae_calibration.c: the table of calibration scores and p-values from it.
  *
- * The table is a staircase that is never below the true one: point i says that
- * n_above[i] scores lie above score[i + 1].  For a score s with
- * score[i + 1] < s <= score[i] at most that many are >= s, so thinning can only
- * raise p.  Where no value was dropped between two points the count is exact.
+ * The table is a staircase that is never below the true one: point i says that n_above[i] scores
+ * lie above score[i + 1].  For a score s with score[i + 1] < s <= score[i], at most that many are
+ * >= s, so thinning can only raise p. If no value was dropped between two points, the count is
+ * exact.
  *
  * On the scoring path: no libm but sqrt.
  */
@@ -12,7 +12,7 @@
 
 #include <math.h>
 
-/* Values that keep a point of their own; then so many ranges, a power of two. */
+/* The most values that keep a point of their own; beyond them so many ranges, a power of two. */
 #define N_SINGLE 512
 #define N_RANGES 512
 #define LOG2_RANGES 9
@@ -58,7 +58,7 @@ ae_calibration_fit(AeCalibration *calibration, const double *scores, uint64_t n)
 	uint64_t n_distinct = count_distinct(&n_single, scores, n);
 	bool thin = n_distinct > AE_CALIBRATION_POINTS;
 	double ratio = thin ? ratio_of_ranges((double) n_single, (double) n) : 1.0;
-	double target = 0.0; /* highest rank of the open range; 0: none is open */
+	double target = 0.0; /* highest rank of the open range; 0 if none is open */
 	double next = (double) n_single;
 	uint32_t range = 0;
 	uint32_t n_points = 0;

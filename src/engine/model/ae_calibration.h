@@ -1,10 +1,9 @@
 /*
- * ae_calibration.h: from a raw score to a p-value.
+ * ae_calibration.h: turns a raw score into a p-value.
  *
- * p(s) = (1 + #{calibration scores >= s}) / (n + 1), the conformal p-value
- * (Vovk, Gammerman, Shafer 2005; Laxhammar 2014).  A large table is thinned to
- * at most AE_CALIBRATION_POINTS scores, dense at the top; p is then rounded up,
- * so that the promised rate of false alarms stands.
+ * p(s) = (1 + #{calibration scores >= s}) / (n + 1), the conformal p-value (Vovk, Gammerman, Shafer
+ * 2005; Laxhammar 2014).  A large table is thinned to at most AE_CALIBRATION_POINTS scores, dense
+ * at the top; p is then rounded up, so that the promised rate of false alarms holds.
  */
 #ifndef AE_CALIBRATION_H
 #define AE_CALIBRATION_H
@@ -15,7 +14,7 @@
 
 typedef struct AeCalibration
 {
-	uint64_t n; /* scores it was made from; 0: none */
+	uint64_t n; /* number of scores it was made from; 0 if there are none */
 	uint32_t n_points;
 	bool unseen;       /* from rows that training did not see */
 	double *score;     /* n_points, >= 0, strictly descending; score[0] is the largest */
@@ -23,36 +22,34 @@ typedef struct AeCalibration
 } AeCalibration;
 
 /*
- * Thins scores[n], sorted descending by the caller, >= 0, finite or infinite but
- * never NaN, into calibration->score and ->n_above (room for
- * AE_CALIBRATION_POINTS each); sets n and n_points, leaves `unseen` alone.
- * Up to AE_CALIBRATION_POINTS distinct values all stay, and p is exact.  Of more,
- * the first 512 stay and the others are gathered in at most 512 ranges of
- * geometrically spaced ranks: a point is the largest score of its range and the
- * rank of its smallest.
+ * Thins scores[n], sorted descending by the caller, >= 0, finite or infinite but never NaN, into
+ * calibration->score and ->n_above (room for AE_CALIBRATION_POINTS each); sets n and n_points,
+ * leaves `unseen` alone. Up to AE_CALIBRATION_POINTS distinct values are all kept, and p is exact.
+ * If there are more, the first 512 are kept and the others are gathered in at most 512 ranges of
+ * geometrically spaced ranks; a point is the largest score of its range with the rank of the
+ * smallest.
  */
 void ae_calibration_fit(AeCalibration *calibration, const double *scores, uint64_t n);
 
-/* How many points are not below a score, which are the first ones. */
+/* The number of points that are not below a score, which are the first ones. */
 uint32_t ae_calibration_place(const AeCalibration *calibration, double score);
 
 /*
- * p in (0, 1]: never below the exact p-value, and above it by less than the ratio of
- * one range of ranks; without calibration scores 1.  A NaN counts as +Infinity.
+ * p in (0, 1]: never below the exact p-value, and above it by less than the ratio of one range of
+ * ranks; 1 without calibration scores. A NaN counts as +Infinity.
  */
 double ae_calibration_p(const AeCalibration *calibration, double score);
 
 /*
- * 1 - p up to the largest calibration score s_max, beyond it
- * 1 - (s_max / s) / (n + 1): rows beyond the table keep their order.  Where s_max
- * is 0, 1 / (1 + s) stands for s_max / s.  In [0, 1), non-decreasing in the score;
- * 0 without calibration scores.  A NaN counts as +Infinity.
+ * 1 - p up to the largest calibration score s_max, beyond it 1 - (s_max / s) / (n + 1): rows beyond
+ * the table keep their order.  If s_max is 0, 1 / (1 + s) replaces s_max / s.  In [0, 1),
+ * non-decreasing in the score; 0 without calibration scores.  A NaN counts as +Infinity.
  */
 double ae_calibration_anomaly(const AeCalibration *calibration, double score);
 
 /*
- * The least score t such that p(s) <= share for every s > t: +Infinity where no score has so
- * small a p, -Infinity where all have.
+ * The least score t such that p(s) <= share for every s > t: +Infinity if no score has such a small
+ * p, -Infinity if all have.
  */
 double ae_calibration_threshold(const AeCalibration *calibration, double share);
 

@@ -1,12 +1,12 @@
 /*
- * ae_extreme.c: the wildest number of a row of a small table.
+ * ae_extreme.c: the most extreme number of a row of a small table.
  */
 #include "ae_extreme.h"
 
 #include <math.h>
 
-#define FULL_WEIGHT_ROWS 25 /* up to so many; none from twice as many on */
-#define ORDINARY_Z 4.0      /* what a row's wildest number may be and cost nothing */
+#define FULL_WEIGHT_ROWS 25 /* full weight up to so many rows, none from twice as many on */
+#define ORDINARY_Z 4.0      /* up to this a row's most extreme number costs nothing */
 #define LEAST_SPREAD 0.01   /* of the mean, and of the distance of the value left out */
 
 double
@@ -29,7 +29,7 @@ larger(double a, double b)
 	return a > b ? a : b;
 }
 
-/* 1 % of a mean, in scaled units; 0 where scaled units are no multiple of the user's. */
+/* 1 % of a mean, in scaled units; 0 if scaled units are not a multiple of the user's. */
 static double
 least_spread(const AeColumn *column, double centre)
 {
@@ -78,7 +78,7 @@ ae_extremes_term(uint32_t *column, const AeExtremes *extremes, const AeSchema *s
 			continue;
 		z = fabs((double) cells[cell] - (double) extremes->centre[cell]) /
 			(double) extremes->spread[cell];
-		if (!(z > wildest)) /* false of a missing cell too */
+		if (!(z > wildest)) /* also false for a missing cell */
 			continue;
 		wildest = z;
 		if (column)

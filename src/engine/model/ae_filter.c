@@ -7,7 +7,7 @@
 
 #define BITS_OF_ROW 10
 
-/* The bit of a key that probe number i looks at (Kirsch, Mitzenmacher 2006). */
+/* The bit that probe number i of a key looks at (Kirsch, Mitzenmacher 2006). */
 static uint64_t
 bit_of(const AeFilter *filter, uint64_t key, uint32_t i)
 {
@@ -25,7 +25,7 @@ ae_filter_for(uint64_t n_rows)
 	filter.n_words = AE_MAX_FILTER;
 	if (n_rows < AE_MAX_FILTER_BITS / BITS_OF_ROW)
 		filter.n_words = (uint32_t) ((n_rows * BITS_OF_ROW + 63) / 64);
-	/* ln 2 of the bits that a row has is best */
+	/* the best number of probes is ln 2 times the bits per row */
 	probes = (uint64_t) filter.n_words * 64 * 7 / (10 * n_rows);
 	filter.n_probes = probes < 1 ? 1 : probes > AE_MAX_PROBES ? AE_MAX_PROBES : (uint32_t) probes;
 	return filter;

@@ -1,9 +1,9 @@
 /*
  * ae_format.c: model bytes, written and read.
  *
- * The format is described once, by the io_* functions: each visits its fields in order, and moves
- * them out of the model or into it.  So reader and writer cannot disagree, and both make every
- * check, at the same offset.  The table at the top of ae_format.h is the specification.
+ * The format is described once, by the io_* functions: each visits its fields in order and moves
+ * them out of the model or into it. So reader and writer cannot disagree, and both make every check
+ * at the same offset.  The table at the top of ae_format.h is the specification.
  *
  * The reader trusts nothing: a size is compared with its cap before it enters a
  * product, and with the bytes that are left before anything is placed.  It runs twice:
@@ -18,7 +18,7 @@
 #include "ae_crc32c.h"
 #include "ae_io_model.h"
 
-/* As PNG's: a high bit, both line ends and ^Z show what a careless transport did. */
+/* Like PNG's signature: a high bit, both line ends and ^Z reveal a careless transport. */
 static const uint8_t magic[8] = {0x89, 'A', 'E', 'M', 0x0d, 0x0a, 0x1a, 0x0a};
 
 #define HEADER_BYTES 32
@@ -32,7 +32,7 @@ static const uint8_t magic[8] = {0x89, 'A', 'E', 'M', 0x0d, 0x0a, 0x1a, 0x0a};
 
 /* ---- header ---- */
 
-/* CRC-32C of everything but the field that holds it. */
+/* CRC-32C of everything except the field that holds it. */
 static uint32_t
 checksum(const uint8_t *bytes, size_t length, AeCheck check)
 {
@@ -47,7 +47,7 @@ checksum(const uint8_t *bytes, size_t length, AeCheck check)
 	return crc;
 }
 
-/* A version from 1 to the newest this build knows; a newer one is no corruption. */
+/* A version from 1 to the newest that this build knows; a newer one is not corruption. */
 static uint16_t
 io_version(AeIo *io, uint16_t value, uint16_t newest, const char *what)
 {
@@ -62,8 +62,8 @@ io_version(AeIo *io, uint16_t value, uint16_t newest, const char *what)
 }
 
 /*
- * length: of the whole, as the writer knows it; *parts: FLAG_BUNDLE where a bundle is written,
- * FLAG_VERDICTS where a model with verdicts is, or, of what is read, which of them it has.
+ * length: of everything, as the writer knows it. *parts: when writing, FLAG_BUNDLE for a bundle and
+ * FLAG_VERDICTS for a model with verdicts; when reading, receives those that are set.
  */
 static void
 io_header(AeIo *io, AeModel *model, size_t length, uint32_t *parts)
@@ -91,7 +91,7 @@ io_header(AeIo *io, AeModel *model, size_t length, uint32_t *parts)
 	if (flags & ~(FLAG_ARRAY | FLAG_RAW_NAMES | FLAG_BUNDLE | FLAG_VERDICTS))
 		ae_io_fault(io, 12, "flags");
 	*parts = flags & (FLAG_BUNDLE | FLAG_VERDICTS);
-	/* judged last: only of intact bytes can one say that they are of a newer version */
+	/* judged last: only intact bytes can be said to have a newer version */
 	if (io->status == AE_OK && model->arithmetic > AE_MODEL_ARITHMETIC)
 		io->status = ae_fail(io->error, AE_ERR_VERSION, "arithmetic version", model->arithmetic,
 							 1.0, AE_MODEL_ARITHMETIC);
@@ -141,7 +141,7 @@ AeStatus
 ae_model_written_size(size_t *bytes, const AeModel *model, AeError *error, AeCheck check)
 {
 	AeIo io = {.limit = AE_MAX_MODEL, .error = error, .check = check};
-	AeModel copy = *model; /* io_* take what they may fill; here they only look */
+	AeModel copy = *model; /* io_* take what they may fill; here they only read */
 
 	if (io_model(&io, &copy, NULL, 0) == AE_OK)
 		*bytes = io.at;
@@ -160,7 +160,7 @@ ae_model_write(void *out, size_t bytes, const AeModel *model, AeCheck check)
 		memset(out, 0, bytes);
 }
 
-/* One pass of the reader: counts where arena->base is NULL, else places what was counted. */
+/* One pass of the reader: counts if arena->base is NULL, else places what was counted. */
 static AeStatus
 read_model(AeModel *model, AeArena *arena, const void *bytes, size_t length, AeError *error,
 		   AeCheck check)
@@ -258,7 +258,7 @@ ae_bundle_open(AeBundleBytes *bundle, const void *bytes, size_t length, AeError 
 	bundle->n_folds = bundle->n_members = 1;
 	bundle->bytes[0] = bytes;
 	bundle->length[0] = length;
-	/* whatever is wrong with a single model its own reader says */
+	/* the reader of a single model reports what is wrong with it */
 	if (length < HEADER_BYTES || length > AE_MAX_MODEL ||
 		!(ae_io_load_u32((const uint8_t *) bytes + 12) & FLAG_BUNDLE))
 		return AE_OK;

@@ -187,7 +187,7 @@
 
 #include "ae_model.h"
 
-/* Of a large model all of these take a while: check is called on the way, or NULL. */
+/* All of these take a while for a large model: they call check on the way, unless it is NULL. */
 
 /*
  * Bytes that ae_model_write needs; checks all that the reader checks.
@@ -197,31 +197,30 @@
 AeStatus ae_model_written_size(size_t *bytes, const AeModel *model, AeError *error, AeCheck check);
 
 /*
- * Writes exactly that many bytes, the same ones for the same model.  A model or size
- * that ae_model_written_size did not approve gives zeroes.
+ * Writes exactly that many bytes, always the same for the same model. Writes zeroes for a model or
+ * size that ae_model_written_size did not approve.
  */
 void ae_model_write(void *out, size_t bytes, const AeModel *model, AeCheck check);
 
 /*
- * Validates length bytes completely and says how large a block ae_model_read
- * needs.  Any bytes give AE_OK, AE_ERR_CORRUPT (what, offset), or AE_ERR_VERSION
- * (what, value, high).  Time grows with length alone; block_bytes stays below
- * 8 x length plus a quarter of a megabyte.
+ * Validates length bytes completely and says how large a block ae_model_read needs. Returns AE_OK,
+ * AE_ERR_CORRUPT (what, offset), or AE_ERR_VERSION (what, value, high) for any bytes. Time depends
+ * on length alone; block_bytes stays below 8 x length plus a quarter of a megabyte.
  */
 AeStatus ae_model_check(size_t *block_bytes, const void *bytes, size_t length, AeError *error,
 						AeCheck check);
 
 /*
- * Fills *model; every pointer in it points into block or *model (block must be
- * aligned as malloc does; params are aligned to AE_ALIGN), none into bytes.
- * Statuses of ae_model_check; AE_ERR_SHAPE where block_bytes is less than that said.
+ * Fills *model; every pointer in it points into block or *model (block must be aligned as malloc
+ * does; params are aligned to AE_ALIGN), none into bytes. Statuses of ae_model_check; AE_ERR_SHAPE
+ * if block_bytes is less than that.
  */
 AeStatus ae_model_read(AeModel *model, void *block, size_t block_bytes, const void *bytes,
 					   size_t length, AeError *error, AeCheck check);
 
 /* ---- bundles ---- */
 
-/* The models in a bundle; of a single model itself. */
+/* The models in a bundle, or a single model. */
 typedef struct AeBundleBytes
 {
 	uint32_t n_folds;
@@ -231,13 +230,13 @@ typedef struct AeBundleBytes
 } AeBundleBytes;
 
 /*
- * What bytes hold: header, checksum and lengths of a bundle are checked, the models in it
- * are not; bytes that are no bundle are taken for a model.  Statuses of ae_model_check.
+ * Opens bytes: checks header, checksum and lengths of a bundle, but not the models in it; bytes
+ * that are not a bundle are taken for a model. Statuses of ae_model_check.
  */
 AeStatus ae_bundle_open(AeBundleBytes *bundle, const void *bytes, size_t length, AeError *error,
 						AeCheck check);
 
-/* Bytes that ae_bundle_write needs.  AE_ERR_LIMIT over the cap of a model. */
+/* Bytes that ae_bundle_write needs. AE_ERR_LIMIT if larger than a model may be. */
 AeStatus ae_bundle_written_size(size_t *bytes, const AeBundleBytes *bundle, AeError *error);
 void ae_bundle_write(void *out, size_t bytes, const AeBundleBytes *bundle, AeCheck check);
 

@@ -1,5 +1,5 @@
 /*
- * ae_frequent.c: rows that training had very often.
+ * ae_frequent.c: rows that were very frequent in training.
  */
 #include "ae_frequent.h"
 

@@ -1,5 +1,5 @@
 /*
- * ae_io.c: bytes, written and read: faults, fields, runs of weights.
+ * ae_io.c: writes and reads bytes: faults, fields, runs of weights.
  *
  * The first fault sticks; from then on fields read as zero and loops end.
  */
@@ -212,7 +212,7 @@ ae_io_holds(AeIo *io, uint32_t n, size_t size)
 
 /* ---- runs of weights ---- */
 
-/* Asks whether to go on; where to ask again, of n numbers. */
+/* Calls check; returns where to call it next, among n numbers. */
 static size_t
 next_check(AeCheck check, size_t first, size_t n)
 {

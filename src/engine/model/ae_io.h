@@ -1,15 +1,15 @@
 /*
- * ae_io.h: bytes that are written and read by the same functions, field by field.
+ * ae_io.h: functions that both write and read bytes, field by field.
  *
- * A function of a field moves it out of memory or into it, and checks it either way.  Little-endian,
- * without padding.  A NaN has the bits 7fc00000 or 7ff8000000000000.
+ * The function of a field moves it out of memory or into it, and checks it either way.
+ * Little-endian, without padding.  A NaN has the bits 7fc00000 or 7ff8000000000000.
  */
 #ifndef AE_IO_H
 #define AE_IO_H
 
 #include "ae_status.h"
 
-/* Counts go through double in messages and p-values. */
+/* Counts become double in messages and p-values. */
 #define AE_IO_MAX_COUNT ((uint64_t) 1 << 53)
 
 typedef enum AeIoRule
@@ -27,10 +27,10 @@ typedef struct AeIo
 	uint8_t *out;
 	size_t at;
 	size_t limit;  /* bytes of in or out; the cap while counting */
-	bool verified; /* the checksum was found right in an earlier pass */
+	bool verified; /* an earlier pass verified the checksum */
 	AeStatus status;
 	AeError *error;
-	AeCheck check; /* asked in between */
+	AeCheck check; /* called now and then */
 } AeIo;
 
 /* ---- faults ---- */
@@ -38,22 +38,22 @@ typedef struct AeIo
 /* Records the first fault: what is wrong at offset. */
 void ae_io_fault(AeIo *io, size_t offset, const char *what);
 
-/* A number outside its range: a corrupt byte to the reader, a limit to who writes. */
+/* Reports a number outside its range: corrupt bytes to the reader, a limit to the writer. */
 bool ae_io_within(AeIo *io, size_t offset, const char *what, uint64_t value, uint64_t low,
 				  uint64_t high);
 
-/* Takes over what another module's check said. */
+/* Takes over the result of another module's check. */
 void ae_io_judged(AeIo *io, size_t offset, AeStatus status, const AeError *error);
 
-/* Moves on by n bytes and says where they started, if there is room for them. */
+/* Advances by n bytes and returns where they start, if there is room for them. */
 bool ae_io_advance(AeIo *io, size_t *start, size_t n);
 
-/* True if the input still holds n elements of so many bytes; the writer has no such doubt. */
+/* Whether the input still holds n elements of so many bytes; always true for the writer. */
 bool ae_io_holds(AeIo *io, uint32_t n, size_t size);
 
 /* ---- fields ---- */
 
-/* Spelled out so that compilers make one load or store of it. */
+/* Spelled out so that compilers turn it into one load or store. */
 static inline uint32_t
 ae_io_load_u32(const uint8_t *p)
 {
@@ -88,7 +88,7 @@ void ae_io_f32(AeIo *io, float *field, AeIoRule rule, const char *what);
 
 /* ---- runs of n finite f32, whose bytes ae_io_advance has found at start ---- */
 
-/* Faults at the first one at p that is infinite or NaN. */
+/* Faults at the first number at p that is infinite or NaN. */
 void ae_io_check_weights(AeIo *io, const uint8_t *p, size_t n, size_t start);
 void ae_io_read_weights(const AeIo *io, AeReal *to, const uint8_t *p, size_t n);
 void ae_io_write_weights(AeIo *io, const AeReal *from, size_t n, size_t start);

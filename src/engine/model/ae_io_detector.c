@@ -1,6 +1,6 @@
 /*
- * ae_io_detector.c: what a model scores by beside its network, in its bytes: calibration, prototypes,
- * extremes, frequent and known rows, pairs, verdicts; and the history of its training.
+ * ae_io_detector.c: the bytes of what a model scores with besides its network: calibration,
+ * prototypes, extremes, frequent and known rows, pairs, verdicts; and the history of its training.
  */
 #include <float.h>
 #include <math.h>
@@ -11,7 +11,7 @@
 #define POINT_BYTES 16
 #define EPOCH_BYTES 12
 
-/* Tags have so many values. */
+/* The number of possible tags. */
 #define N_TAGS 0x1p24f
 
 /* ---- calibration ---- */
@@ -67,7 +67,7 @@ ae_io_calibration(AeIo *io, AeCalibration *calibration, AeArena *arena)
 	io_points(io, calibration);
 }
 
-/* The float at an offset of what is read. */
+/* The float at an offset of the input. */
 static float
 load_cell(const AeIo *io, size_t at)
 {
@@ -78,7 +78,7 @@ load_cell(const AeIo *io, size_t at)
 	return cell;
 }
 
-/* Faults at the first of n cells of prototypes that no row could have. */
+/* Faults at the first of n cells of prototypes that is impossible in a row. */
 static void
 check_prototypes(AeIo *io, const AeIoColumns *columns, const AeModel *model, size_t n, size_t start)
 {
@@ -103,7 +103,7 @@ check_prototypes(AeIo *io, const AeIoColumns *columns, const AeModel *model, siz
 	}
 }
 
-/* n numbers: weights, none of them below low. */
+/* n weights, none of them below low. */
 static void
 io_cells(AeIo *io, AeReal **cells, size_t n, float low, const char *what, AeArena *arena)
 {
@@ -256,7 +256,7 @@ io_reach(AeIo *io, double *reach)
 		ae_io_fault(io, start, "reach of a verdict");
 }
 
-/* Whether cell c of a row may be that. */
+/* Whether cell c of a row may have that value. */
 static bool
 is_cell(const AeIoColumns *columns, const AeLayout *layout, size_t c, float cell)
 {

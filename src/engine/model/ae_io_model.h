@@ -1,6 +1,6 @@
 /*
- * ae_io_model.h: the parts of a model's bytes, each written and read by one function (ae_io.h); in
- * their order.  What the reader makes is placed in arena, which counts where its base is NULL.
+ * ae_io_model.h: the parts of a model's bytes in their order, each written and read by one function
+ * (ae_io.h). The reader places what it makes in arena, which only counts if its base is NULL.
  */
 #ifndef AE_IO_MODEL_H
 #define AE_IO_MODEL_H
@@ -8,7 +8,7 @@
 #include "ae_io.h"
 #include "ae_model.h"
 
-/* What later parts need to know of the columns. */
+/* What later parts need to know about the columns. */
 typedef struct AeIoColumns
 {
 	uint32_t n_categories;              /* that vary */

@@ -1,6 +1,6 @@
 /*
- * ae_io_network.c: the network in the bytes of a model: its layers, the options it was trained with,
- * what came of that, and its weights.
+ * ae_io_network.c: the bytes of the network: its layers, the options it was trained with, the
+ * outcome of training, and its weights.
  */
 #include <math.h>
 
@@ -10,8 +10,8 @@
 /* ---- net ---- */
 
 /*
- * The layout follows from the schema: the reader sets it, the writer insists on it.  While
- * the reader counts, columns are not there to be laid out, and their counts have to do.
+ * The layout follows from the schema: the reader sets it, the writer insists on it. While the
+ * reader counts, there are no columns to lay out yet, only their counts.
  */
 static void
 settle_layout(AeIo *io, AeModel *model, AeArena *arena, size_t offset)
@@ -78,7 +78,7 @@ ae_io_net(AeIo *io, AeModel *model, AeArena *arena)
 
 /* ---- options and outcome ---- */
 
-/* The value of an option that is no real. */
+/* The value of an option that is not a real. */
 static uint64_t
 whole_value(const AeTrainOptions *options, const AeOptionInfo *info)
 {
@@ -109,14 +109,14 @@ io_option_value(AeIo *io, AeTrainOptions *options, const AeOptionInfo *info)
 		ae_option_set(options, info, (double) value);
 }
 
-/* Whether an option has another value than that of one which was not given. */
+/* Whether the value of an option differs from that of an option not given. */
 static bool
 is_given(const AeTrainOptions *options, const AeOptionInfo *info)
 {
 	return ae_option_value(options, info) != info->otherwise;
 }
 
-/* The first option from number `least` on that was given; returns the number after it. */
+/* Finds the first option from number `least` on that was given; returns the number after it. */
 static uint32_t
 io_option(AeIo *io, AeTrainOptions *options, uint32_t least)
 {
@@ -244,7 +244,7 @@ ae_io_weights(AeIo *io, AeModel *model, AeArena *arena)
 
 	if (io->status != AE_OK)
 		return;
-	/* ae_net_check saw to it that 4 n is at most AE_MAX_MODEL */
+	/* ae_net_check has ensured that 4 n is at most AE_MAX_MODEL */
 	n = ae_net_n_params(&model->net);
 	if (!ae_io_advance(io, &start, 4 * n))
 		return;

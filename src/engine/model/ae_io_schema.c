@@ -1,5 +1,5 @@
 /*
- * ae_io_schema.c: the schema in the bytes of a model: columns, their names and levels, the target.
+ * ae_io_schema.c: the bytes of the schema: columns, their names and levels, the target.
  */
 #include <math.h>
 #include <string.h>
@@ -28,7 +28,7 @@ typedef struct Name
 typedef struct Tally
 {
 	uint64_t text_bytes; /* of names and levels so far */
-	uint64_t limit;      /* of text_bytes; the writer has none */
+	uint64_t limit;      /* of text_bytes; not used by the writer */
 	char *texts;         /* where the reader puts the next one, or NULL */
 	uint32_t element;    /* of the value before */
 	uint32_t n_names;
@@ -45,7 +45,8 @@ compare_names(const Name *a, const Name *b)
 }
 
 /*
- * Enters a name; false if it is there.  A logarithm of comparisons, so long names cost no square.
+ * Enters a name; false if it is already there. Comparisons grow with the logarithm, so many long
+ * names do not take quadratic time.
  */
 static bool
 add_name(Tally *tally, const char *text, uint32_t len)
@@ -72,12 +73,14 @@ add_name(Tally *tally, const char *text, uint32_t len)
 	return true;
 }
 
-/* Length of the UTF-8 character at p (n bytes are left), 0 if it is none (RFC 3629, section 4). */
+/*
+ * Length of the UTF-8 character at p (n bytes are left), 0 if it is invalid (RFC 3629, section 4).
+ */
 static unsigned
 utf8_length(const uint8_t *p, size_t n)
 {
 	unsigned length = p[0] < 0x80 ? 1 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-	uint8_t low = 0x80, high = 0xbf; /* of the second byte: no overlong form, no surrogate */
+	uint8_t low = 0x80, high = 0xbf; /* the second byte excludes overlong forms and surrogates */
 
 	if (length == 1)
 		return 1;
@@ -253,7 +256,7 @@ io_knots(AeIo *io, AeColumn *column, AeArena *arena)
 			ae_io_fault(io, start, "order of knots");
 		if (k == 0)
 			first = knot;
-		if (!isfinite(knot - first)) /* places between knots would be no numbers */
+		if (!isfinite(knot - first)) /* places between knots would not be numbers */
 			ae_io_fault(io, start, "range of knots");
 		before = knot;
 		if (to)
@@ -263,7 +266,7 @@ io_knots(AeIo *io, AeColumn *column, AeArena *arena)
 		column->knots = to;
 }
 
-/* A number of an ascending run: before is the one before it; NaN: none. */
+/* A number of an ascending run; before: the previous one, or NaN for the first. */
 static void
 io_ascending(AeIo *io, double *number, double *before, bool strictly, const char *what)
 {
@@ -315,7 +318,7 @@ io_bins(AeIo *io, AeBins *bins, AeArena *arena)
 	}
 }
 
-/* Cuts and counts; n_bins: of a category, 0 of numbers. */
+/* Cuts and counts; n_bins: for a category, 0 for numbers. */
 static void
 io_sketch(AeIo *io, AeSketch *sketch, uint32_t n_bins, AeArena *arena)
 {
@@ -357,7 +360,7 @@ io_sketch(AeIo *io, AeSketch *sketch, uint32_t n_bins, AeArena *arena)
 	}
 }
 
-/* A sketch of values or of errors; what is read gets a place. */
+/* A sketch of values or of errors; the reader places it. */
 static void
 io_sketch_of(AeIo *io, AeSketch **sketch, uint32_t n_bins, AeArena *arena)
 {
@@ -373,7 +376,7 @@ io_sketch_of(AeIo *io, AeSketch **sketch, uint32_t n_bins, AeArena *arena)
 		**sketch = one;
 }
 
-/* Judges one column beside the one before it. */
+/* Checks a column against the one before it. */
 static const char *
 column_fault(Tally *tally, const AeSchema *schema, const AeColumn *column)
 {
@@ -466,7 +469,7 @@ io_column(AeIo *io, Tally *tally, const AeSchema *schema, AeColumn *column, AeAr
 		tally->columns->n_outputs[tally->columns->n_categories++] = ae_column_outputs(column);
 }
 
-/* The column of a target: what a column may be, and less. */
+/* The column of a target, which has more restrictions than others. */
 static void
 io_target(AeIo *io, Tally *tally, AeSchema *schema, AeArena *arena)
 {
@@ -491,7 +494,7 @@ io_target(AeIo *io, Tally *tally, AeSchema *schema, AeArena *arena)
 		ae_io_fault(io, start, "column of the target");
 }
 
-/* All columns; reading places them and their texts where the arena has room. */
+/* All columns; the reader places them and their texts in the arena. */
 static void
 io_columns(AeIo *io, Tally *tally, AeSchema *schema, AeArena *arena)
 {
@@ -523,7 +526,10 @@ io_columns(AeIo *io, Tally *tally, AeSchema *schema, AeArena *arena)
 		ae_schema_layout(schema);
 }
 
-/* Bytes of the name and the levels of a column; capped ones, so that a sum fits. */
+/*
+ * Bytes of the name and the levels of a column, whose lengths are limited, so the sum cannot
+ * overflow.
+ */
 static uint32_t
 column_texts(const AeColumn *column)
 {

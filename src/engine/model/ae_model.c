@@ -1,5 +1,5 @@
 /*
- * ae_model.c: names of what a model may be, and which models go together.
+ * ae_model.c: names of a model's enums, and which models fit together.
  */
 #include "ae_model.h"
 
@@ -52,7 +52,9 @@ same_levels(const AeColumn *a, const AeColumn *b)
 	return true;
 }
 
-/* Whether a value of one becomes the same cells as one of the other, and costs the same unseen. */
+/*
+ * Whether a value of one becomes the same cells as that of the other, and costs the same if unseen.
+ */
 static bool
 same_scaling(const AeColumn *a, const AeColumn *b)
 {
@@ -64,7 +66,7 @@ same_scaling(const AeColumn *a, const AeColumn *b)
 		   memcmp(a->knots, b->knots, AE_KNOTS * sizeof(double)) == 0;
 }
 
-/* Whether the parameters of one are those of the other, number for number, and mean the same. */
+/* Whether the parameters of both correspond one to one and mean the same. */
 static bool
 same_shape(const AeNet *a, const AeNet *b)
 {

@@ -1,5 +1,5 @@
 /*
- * ae_model.h: a trained model in memory; of several networks one for each.  ae_format.h has its bytes.
+ * ae_model.h: a trained model in memory, one for each network. ae_format.h describes its bytes.
  */
 #ifndef AE_MODEL_H
 #define AE_MODEL_H
@@ -19,7 +19,10 @@
 #define AE_MODEL_FORMAT 1
 #define AE_MODEL_ARITHMETIC 1
 
-/* A unit of a variational code that says less than so many nats of a row, on the average, says nothing. */
+/*
+ * A unit of a variational code is collapsed if it says less than so many nats about a row on
+ * average.
+ */
 #define AE_COLLAPSED 0.01
 
 /* A model of several networks: two folds of rows, each scored by members that did not see it. */
@@ -43,8 +46,8 @@ extern const char *const ae_purpose_name[AE_PURPOSE_COUNT];
 typedef enum AeFilling
 {
 	AE_FILLING_ONCE = 0, /* one pass */
-	AE_FILLING_PASSES,   /* what comes out is fed back */
-	AE_FILLING_STARTS,   /* and that from several starts */
+	AE_FILLING_PASSES,   /* outputs are fed back */
+	AE_FILLING_STARTS,   /* the same from several starts */
 	AE_FILLING_COUNT
 } AeFilling;
 
@@ -53,51 +56,54 @@ extern const char *const ae_filling_name[AE_FILLING_COUNT];
 /* A model in memory: to be written, or just read. */
 typedef struct AeModel
 {
-	uint16_t format;     /* that was read; AE_MODEL_FORMAT is what is written */
+	uint16_t format;     /* that was read; AE_MODEL_FORMAT is written */
 	uint16_t arithmetic; /* AE_MODEL_ARITHMETIC in a new model */
 	AePurpose purpose;
 	AeLoss loss; /* of numbers and times */
 	AeLoss category_loss;
 	AeSchema schema;
-	AeNet net;              /* its layout is that of the schema */
+	AeNet net;              /* its layout follows from the schema */
 	const AeReal *params;   /* ae_net_n_params(&net) */
 	AeTrainOptions options; /* as resolved */
 
 	/* what came out */
 	AeTrainState state;
-	AeFilling filling; /* what filled hidden cells best; in a fold its first member's, for all */
+	AeFilling filling; /* what filled hidden cells best; all members of a fold use that of the first
+						* */
 	uint64_t n_rows;   /* rows seen, validation included */
 	uint64_t n_validation;
 	uint64_t n_updates;
 	uint64_t n_epochs;
-	uint64_t best_epoch;     /* epoch of the weights, where they were restored; else 0 */
-	double train_loss;       /* of the last epoch; NaN where none was finished */
+	uint64_t best_epoch;     /* epoch of the weights, if they were restored; else 0 */
+	double train_loss;       /* of the last epoch; NaN if none was finished */
 	double validation_loss;  /* of the weights kept; NaN without validation rows */
 	double mean_loss;        /* of predicting the mean */
-	double pca_loss;         /* of PCA with the same code size; NaN where not computed */
+	double pca_loss;         /* of PCA with the same code size; NaN if not computed */
 	double seconds;          /* training time */
 	double code_zeros;       /* share of the codes' numbers, over those rows, that are 0 */
 	double code_mean;        /* their mean */
-	double target_loss;      /* mean over the labelled of the calibration rows; NaN without any */
-	double target_accuracy;  /* share of labels that are right, or R^2 of a number; NaN likewise */
+	double target_loss;      /* mean over the labelled calibration rows; NaN if there are none */
+	double target_accuracy;  /* share of correct labels, or R^2 of a number; NaN likewise */
 	uint32_t n_dead;         /* code units that never moved over the calibration rows */
 	uint32_t server_version; /* PG_VERSION_NUM of the writer, for information */
 	double jacobian;         /* contraction: mean |dh/dx|^2 (ae_contract.h); NaN: not computed */
 	double recall;           /* of neighbours by codes (ae_recall.h); NaN: not computed */
 	double pca_recall;       /* of PCA with the same code size; NaN likewise */
 	double divergence;       /* variational: mean KL of a row's code from the prior */
-	uint32_t n_collapsed;    /* variational: units whose part in that is below AE_COLLAPSED */
-	double log_likelihood; /* with a distribution: mean log p(x | h), as its loss; NaN: not known */
+	uint32_t n_collapsed;    /* variational: units whose share of that is below AE_COLLAPSED */
+	double log_likelihood; /* with a distribution: mean log p(x | h) over the rows of the loss; NaN:
+							* not known */
 
-	AeCalibration calibration; /* of raw scores; in a bundle of its first model, for all */
+	AeCalibration calibration; /* of raw scores; all models of a bundle use that of the first */
 	AePrototypes prototypes;
 	AePairs pairs;
 	AeExtremes extremes;
-	AeFrequent frequent;  /* rows that it was trained on; in a fold of its first member, for all */
+	AeFrequent frequent;  /* rows that it was trained on; all members of a fold use that of the
+						   * first */
 	AeFilter filter;      /* likewise, of all rows */
-	AeVerdicts verdicts;  /* in a fold of its first member, for all */
+	AeVerdicts verdicts;  /* all members of a fold use those of the first */
 	double error_norm;    /* raw score = error / error_norm + distance / distance_norm + extreme, */
-	double distance_norm; /* times what verdicts make of it */
+	double distance_norm; /* times the factor of verdicts */
 	uint32_t n_history;
 	AeEpoch *history;
 } AeModel;
@@ -106,14 +112,14 @@ typedef struct AeModel
 bool ae_schema_agrees(const AeSchema *a, const AeSchema *b);
 
 /*
- * Whether two models may be members of one fold: values made for one, levels included, become the
- * same cells of the other, and the networks are alike in all but their weights.
+ * Whether two models may be members of one fold: values made for one, including levels, become the
+ * same cells of the other, and the networks differ only in their weights.
  */
 bool ae_model_pairs(const AeModel *a, const AeModel *b);
 
 /*
- * Why models (fold * n_members + member) cannot be those of one bundle, as the end of a sentence,
- * or NULL where they can.  Whoever reads a bundle asks, to score with it or to go on training.
+ * Why models (fold * n_members + member) cannot form a bundle, as the end of a sentence, or NULL if
+ * they can. Callers check it whenever they read a bundle, to score with it or to continue training.
  */
 const char *ae_bundle_misfit(const AeModel *const *models, uint32_t n_folds, uint32_t n_members);
 

@@ -1,10 +1,10 @@
 /*
  * ae_prototype.c: distances of a row to prototypes.
  *
- * Of a row that misses nothing all distances are one matrix product: with cells weighted by
- * the square roots of their weights, D^2 n_columns = |x|^2 - 2 (x p - |p|^2 / 2) + the
- * categories, whose 2 w [levels differ] is 2 w - 2 w [levels agree].  A row that misses
- * cells is compared cell by cell.  Knows no BLAS and no libm but sqrt.
+ * For a row without missing cells, all distances are one matrix product: with cells multiplied by
+ * the square roots of their weights, D^2 n_columns = |x|^2 - 2 (x p - |p|^2 / 2) + the categories,
+ * whose 2 w [levels differ] is 2 w - 2 w [levels agree].  A row with missing cells is compared cell
+ * by cell.  Knows no BLAS and no libm but sqrt.
  */
 #include "ae_prototype.h"
 
@@ -42,7 +42,7 @@ first_category(const AeLayout *layout)
 	return layout->n_blocks - layout->n_categories;
 }
 
-/* match[level] of every category: its weight for the prototypes of that level. */
+/* Fills match[level] of every category: its weight for the prototypes with that level. */
 static void
 fill_match(AeDistance *distance)
 {
@@ -54,7 +54,7 @@ fill_match(AeDistance *distance)
 	{
 		const AeBlock *block = &layout->blocks[first_category(layout) + c];
 
-		/* no prototype has the level of a wide one: `other` is many levels */
+		/* no prototype matches a level of a wide one: `other` is many levels */
 		for (size_t k = 0; k < n && block->tag == 0; k++)
 		{
 			uint32_t level =
@@ -137,7 +137,7 @@ ae_distance_block(const AeDistance *distance, const AeReal *cells, uint32_t k, u
 	return block->grouped && observed > 0 ? sum / observed : sum;
 }
 
-/* square[k] = D^2 n_columns of a row that misses nothing. */
+/* square[k] = D^2 n_columns for a row without missing cells. */
 static void
 all_squares(AeNearest *nearest, const AeDistance *distance, const AeReal *cells)
 {
@@ -179,7 +179,7 @@ squares_one_by_one(AeNearest *nearest, const AeDistance *distance, const AeReal 
 	}
 }
 
-/* The nearest of n, by square and then number, in order. */
+/* The nearest of n prototypes in order, by square and then by number. */
 static void
 find_nearest(AeNearest *nearest, uint32_t n)
 {
@@ -277,7 +277,7 @@ ae_groups_init(AeGroups *groups, void *block, uint32_t n, const AeReal *rows, si
 	groups->prototypes.n = 0;
 }
 
-/* What a row has in a cell; what is missing is 0, the mean. */
+/* The value of a row in a cell; a missing one is 0, the mean. */
 static AeReal
 cell_of(const AeGroups *groups, uint32_t row, uint32_t cell)
 {
@@ -286,7 +286,7 @@ cell_of(const AeGroups *groups, uint32_t row, uint32_t cell)
 	return x == x ? x : 0;
 }
 
-/* Sums over the rows of a group of one cell that are observed. */
+/* Sums of one cell over the rows of a group in which it is observed. */
 typedef struct Spread
 {
 	uint32_t observed;
@@ -313,7 +313,7 @@ dense_spread(const AeGroups *groups, const uint32_t *order, uint32_t n, uint32_t
 	return s;
 }
 
-/* Fills groups->count for a category; returns how many rows have a level of their own. */
+/* Fills groups->count for a category; returns how many rows have a known level. */
 static uint32_t
 count_levels(AeGroups *groups, const uint32_t *order, uint32_t n, uint32_t c)
 {
@@ -358,7 +358,7 @@ category_spread(AeGroups *groups, const uint32_t *order, uint32_t n, uint32_t c)
 	return counted > 0 ? block->weight * (1.0 - equal) : 0.0;
 }
 
-/* The cell by which a group spreads most; false where its rows are all the same. */
+/* The cell in which a group spreads most; false if all its rows are the same. */
 static bool
 widest_cell(uint32_t *cell, AeGroups *groups, const uint32_t *order, uint32_t n)
 {
@@ -419,7 +419,7 @@ sink(const AeGroups *groups, uint32_t *order, uint32_t n, uint32_t root, uint32_
 	order[root] = row;
 }
 
-/* Heapsort: as bounded for any rows as for random ones. */
+/* Heapsort: its time is bounded for any rows. */
 static void
 sort_rows(const AeGroups *groups, uint32_t *order, uint32_t n, uint32_t cell)
 {

@@ -1,7 +1,7 @@
 /*
- * ae_verdict.c: distances to rows that were judged, and what they make of a score.
+ * ae_verdict.c: distances to judged rows, and their effect on a score.
  *
- * On the scoring path, but for the fit: sums in the order of cells, no libm.
+ * On the scoring path, except for the fit: sums in the order of cells, no libm.
  */
 #include "ae_verdict.h"
 
@@ -9,14 +9,14 @@
 
 #include "ae_math.h"
 
-/* What a confirmed and a dismissed row do to the logarithm of the score of one that equals it. */
+/* The effects of a confirmed and a dismissed row on the logarithm of the score of an equal row. */
 #define CONFIRMED_GAIN 2.0
 #define DISMISSED_LOSS 0.5
 
-/* A value against NULL: two standardised values differ by as much on the average, squared. */
+/* The distance of a value from NULL: the mean squared difference of two standardised values. */
 #define AGAINST_NULL 2.0
 
-/* The share of rows that a confirmed one may reach. */
+/* The largest share of rows that a confirmed one may reach. */
 #define REACHED_SHARE 0.003
 
 /* From here on the kernel is 0. */
@@ -70,16 +70,16 @@ ae_verdict_square(const AeReal *x, const AeReal *y, const AeLayout *layout, doub
 
 /* ---- scores ---- */
 
-/* The verdicts first .. first + n - 1 on a row. */
+/* Verdicts first .. first + n - 1, and their reach. */
 typedef struct Judges
 {
 	const AeReal *cells; /* n x n_cells */
-	const double *reach; /* n; or 1, for all, */
+	const double *reach; /* n reaches; or one for all, */
 	bool common;         /* in that case */
 	uint32_t n;
 } Judges;
 
-/* The largest kernel value; equals: of those that equal the row too. */
+/* The largest kernel value; equals: including verdicts on rows equal to this one. */
 static double
 nearest_kernel(const Judges *judges, const AeReal *cells, const AeLayout *layout, bool equals,
 			   AeCheck check)
@@ -135,7 +135,9 @@ ae_verdicts_scratch(size_t n)
 	return (size_t) (REACHED_SHARE * (double) n) + 1;
 }
 
-/* The n_kept smallest squares of a row to others, in order; how many there are. */
+/*
+ * The n_kept smallest squared distances of a row to others, in order; returns how many there are.
+ */
 static size_t
 smallest_squares(double *smallest, size_t n_kept, const AeReal *row, const AeReal *others, size_t n,
 				 const AeLayout *layout, AeCheck check)

@@ -1,22 +1,23 @@
 /*
- * ae_verdict.h: what people said of rows, and how far that reaches.
+ * ae_verdict.h: people's verdicts on rows, and how far they reach.
  *
  * A row is *confirmed*, an anomaly, or *dismissed*, a false alarm.  The model keeps both as cells,
  * c_i and r_j, and the raw score s of a row z becomes
  *
  *     log s' = log s + 2 max_i exp(-D^2(z, c_i) / (2 h_i^2)) - 1/2 max_j exp(-D^2(z, r_j) / (2 h^2))
  *
- * so that a row that is like a confirmed one rises by up to e^2, and one like a dismissed one falls
- * by up to e^(1/2).  Where both were said of equal rows, the confirmed one outweighs the other.
+ * so that a row similar to a confirmed one rises by up to e^2, and one similar to a dismissed one
+ * falls by up to e^(1/2). If equal rows have both verdicts, the confirmed one prevails.
  *
  * D^2(x, y) = the mean over source columns of the column's squared distance: of numbers in scaled
  * units, a mean over a column's cells where it has several; of a category 2 / (1 - sum of squared
- * frequencies) if the levels differ.  A value on one side and NULL on the other count as 2, by which
- * the values of two rows differ on the average; NULL on both sides as 0.
+ * frequencies) if the levels differ.  A value on one side and NULL on the other count as 2, the
+ * mean squared difference of the values of two rows; NULL on both sides counts as 0.
  *
  * The reach h^2 is the median over rows of (the mean of D to the AE_VERDICT_NEAREST nearest
- * prototypes)^2: as far as rows lie from what is usual.  That of a confirmed row ends before it would take in more than 0.3 % of
- * rows: h_i^2 is the 0.3 % quantile of D^2(z, c_i) over rows z, where that is less.
+ * prototypes)^2: the typical distance of rows from what is usual. The reach of a confirmed row is
+ * limited to 0.3 % of rows: h_i^2 is the 0.3 % quantile of D^2(z, c_i) over rows z, if that is
+ * less.
  *
  * On the scoring path: the same bits everywhere, no libm.
  */
@@ -29,7 +30,7 @@
 #define AE_MAX_VERDICTS 10000
 #define AE_VERDICT_NEAREST 5
 
-/* No reach is less, and none is more. */
+/* The smallest and the largest reach. */
 #define AE_MIN_REACH 1e-12
 #define AE_MAX_REACH 1e100
 
@@ -48,12 +49,12 @@ ae_verdicts_count(const AeVerdicts *verdicts)
 	return verdicts->n_confirmed + verdicts->n_dismissed;
 }
 
-/* D^2 of two rows of n_cells; or, where it is more than limit, any number that is more. */
+/* D^2 of two rows of n_cells; if it exceeds limit, any number above limit. */
 double ae_verdict_square(const AeReal *x, const AeReal *y, const AeLayout *layout, double limit);
 
 /*
- * s' / s of a row: cells, n_cells; 1 without verdicts.  calibrating: a dismissed row that equals it
- * is left out, as it may be the row itself.  check is called on the way, or NULL.
+ * s' / s of a row: cells, n_cells; 1 without verdicts. calibrating: leaves out a dismissed row
+ * equal to it, which may be the row itself. Calls check on the way, unless it is NULL.
  */
 double ae_verdicts_factor(const AeVerdicts *verdicts, const AeReal *cells, const AeLayout *layout,
 						  bool calibrating, AeCheck check);
@@ -65,7 +66,8 @@ double ae_verdict_term(const AeReal *row, const AeReal *centres, size_t n, const
 size_t ae_verdicts_scratch(size_t n);
 
 /*
- * Sets reach and dismissed_reach, whose cells are there, by rows that are not confirmed.
+ * Sets reach and dismissed_reach of verdicts, whose cells are set, from rows that are not
+ * confirmed.
  *
  * rows: n x n_cells; terms: n, ae_verdict_term of each, ascending; scratch: ae_verdicts_scratch
  */

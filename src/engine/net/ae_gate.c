@@ -42,7 +42,7 @@ ae_gate_follow(AeReal *thresholds, AeGateAverage *average, size_t n_units)
 	double least, share;
 
 	if (average->n_least == 0)
-		return; /* nothing was on */
+		return; /* no unit was on */
 	average->n_updates += average->n_updates < AE_GATE_WINDOW;
 	share = 1.0 / average->n_updates;
 	least = (1 - share) * (double) thresholds[0] + share * average->least_sum / average->n_least;

@@ -1,10 +1,9 @@
 /*
- * ae_gate.h: which units of a code are on: thresholds, where they come from, and units that
- * never are.
+ * ae_gate.h: which units of a code are on: thresholds, how they are found, and dead units.
  *
  * A gated code is h_j = z_j where z_j > theta_j, else 0, z being the output of the code's
- * activation.  Rows are always encoded so; NaN passes, so that what went wrong stays visible.
- * Where the thresholds come from is a matter of training:
+ * activation.  Rows are always encoded this way; NaN passes, so that errors stay visible. Training
+ * finds the thresholds:
  *
  *     batch_top_k  Of the R x n activations of the rows passed at once, the k R largest are kept,
  *                  if they are positive (ae_topk_batch).  theta, one for all units, is a moving
@@ -32,28 +31,28 @@
 
 /*
  * epsilon, for activations of the size of standardised inputs.  Measured on digits: from 0.03 to
- * 0.3 the loss at the same number of units is the same; at 1 thresholds learn nothing.
+ * 0.3 the loss is the same with the same number of units; at 1, thresholds learn nothing.
  */
 #define AE_JUMP_WIDTH 0.1
 
 /*
- * Where learned thresholds begin: the zeros of a rectifier, which none turns on, are farther away
- * than half of epsilon.
+ * The initial learned thresholds: more than half of epsilon away from the zeros of a rectifier,
+ * which no threshold should turn on.
  */
 #define AE_FIRST_THRESHOLD 0.1
 
-/* How many updates the average of the smallest activation kept reaches back. */
+/* The number of updates that the average of the smallest activation kept covers. */
 #define AE_GATE_WINDOW 32
 
 /* A unit that was 0 for every row of so many updates is dead. */
 #define AE_DEAD_UPDATES 64
 
-/* The average that the threshold of batch_top_k is; zeros at first. */
+/* The average that is the threshold of batch_top_k; zeros at first. */
 typedef struct AeGateAverage
 {
 	double least_sum; /* of the smallest activations kept since the last update */
 	uint32_t n_least;
-	uint32_t n_updates; /* in the average, up to AE_GATE_WINDOW */
+	uint32_t n_updates; /* updates in the average, up to AE_GATE_WINDOW */
 } AeGateAverage;
 
 /* How long units have been off. */
@@ -72,24 +71,24 @@ void ae_gate_apply(AeReal *h, AeReal *mask, const AeReal *thresholds, size_t n_r
 
 /*
  * d_thresholds += the pseudo-gradient above.  d: n_rows x n_units, the gradient with respect to h;
- * weight: what each unit that is on costs, on the same scale; before: n_rows x n_units.
+ * weight: the cost of each unit that is on, on the same scale; before: n_rows x n_units.
  */
 void ae_gate_gradient(AeReal *d_thresholds, const AeReal *d, const AeReal *before,
 					  const AeReal *thresholds, double weight, size_t n_rows, size_t n_units);
 
 /*
- * After an update: thresholds move towards the smallest activations kept since the last one: an
- * average over all updates until there are AE_GATE_WINDOW of them, then an exponential one.
+ * After an update, moves thresholds towards the smallest activations kept since the last one: by an
+ * average over all updates until there are AE_GATE_WINDOW of them, then by an exponential one.
  */
 void ae_gate_follow(AeReal *thresholds, AeGateAverage *average, size_t n_units);
 
-/* Notes which units are on in h: n_rows x n_units, behind the gate. */
+/* Notes which units are on in h: n_rows x n_units, after the gate. */
 void ae_units_see(AeUnitCounts *counts, const AeReal *h, size_t n_rows, size_t n_units);
 
 /* After an update. */
 void ae_units_end_update(AeUnitCounts *counts, size_t n_units);
 
-/* How many units are dead. */
+/* The number of dead units. */
 size_t ae_units_n_dead(const AeUnitCounts *counts, size_t n_units);
 
 #endif

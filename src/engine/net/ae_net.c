@@ -7,8 +7,8 @@
  *     dW_l = h_l^T D_l      db_l = column sums of D_l
  *     D_{l-1} = (D_l W_l^T) * act'_{l-1}(z_{l-1})
  *
- * The head of a target hangs on the code like a second first layer of the decoder.
- * The products go through BLAS; everything else is a kernel.
+ * The head of a target reads the code, like a second first layer of the decoder. The products go
+ * through BLAS; everything else is a kernel.
  */
 #include "ae_net.h"
 
@@ -55,7 +55,7 @@ ae_net_check_shape(const AeNet *net, AeError *error)
 		if ((unsigned) net->activation[l] >= AE_ACTIVATION_COUNT)
 			return ae_fail(error, AE_ERR_ARGUMENT, "activation", net->activation[l], 0,
 						   AE_ACTIVATION_COUNT - 1);
-		/* at most 2^33 + 2^16 a layer: the sum of 67 cannot overflow */
+		/* at most 2^33 + 2^16 for each layer: the sum of 67 cannot overflow */
 		n_params += ae_net_n_weights(net, l) + net->width[l + 1];
 	}
 	n_params += ((size_t) net->width[net->n_encoder] + 1) * net->n_target;
@@ -159,8 +159,8 @@ ae_net_macs(const AeNet *net)
 }
 
 /*
- * W: n_in x n_out, and b behind it.  A stream of its own: the layers begin as they would without a
- * head.
+ * W: n_in x n_out, and b behind it.  It has a stream of its own, so the layers begin as they would
+ * without a head.
  */
 static void
 init_head(AeReal *w, size_t n_in, size_t n_out, uint64_t seed, AeStream stream, AeCheck check)
@@ -311,7 +311,7 @@ ae_net_tie_gradient(AeReal *grads, const AeNet *net, AeReal share)
 	}
 }
 
-/* The activation of an output block: a loss on logits is taken before it. */
+/* The activation of an output block; identity if its loss takes logits. */
 static AeActivation
 output_activation(const AeNet *net, const AeBlock *block)
 {
@@ -319,8 +319,8 @@ output_activation(const AeNet *net, const AeBlock *block)
 }
 
 /*
- * The next run of outputs from *block on that share an activation; *block moves behind it.
- * Returns its first output.
+ * The next run of outputs, from *block on, with the same activation; moves *block past it. Returns
+ * its first output.
  */
 static uint32_t
 output_run(uint32_t *count, AeActivation *act, uint32_t *block, const AeNet *net)
@@ -335,7 +335,10 @@ output_run(uint32_t *count, AeActivation *act, uint32_t *block, const AeNet *net
 	return first;
 }
 
-/* The last layer: bias everywhere, the activation on distances; the others stay logits. */
+/*
+ * The last layer: adds the bias to all outputs, and applies the activation to those of distances;
+ * the others stay logits.
+ */
 static void
 activate_output(AePass *pass, const AeReal *bias, bool slopes)
 {
@@ -370,7 +373,7 @@ add_levels(AeReal *y, const AeReal *w, const AePass *pass, size_t n_out)
 		}
 }
 
-/* The input of layer l > 0: what it sees of the units below. */
+/* The input of layer l > 0 from the units below. */
 static AeMatrix
 input_of(const AePass *pass, uint32_t l, bool training)
 {
@@ -378,7 +381,7 @@ input_of(const AePass *pass, uint32_t l, bool training)
 					 pass->net->width[l]);
 }
 
-/* The numbers that enter. */
+/* The inputs that are numbers. */
 static AeMatrix
 inputs_of(const AePass *pass)
 {
@@ -386,8 +389,8 @@ inputs_of(const AePass *pass)
 }
 
 /*
- * y: n_rows x n_out (+)= x w, of all inputs of the network: numbers by multiplication, then a row of
- * weights for each level.
+ * y: n_rows x n_out (+)= x w, for all inputs of the network: numbers by multiplication, then a row
+ * of weights for each level.
  */
 static void
 inputs_product(AeReal *y, const AePass *pass, const AeReal *w, size_t n_out, bool add)
@@ -401,7 +404,7 @@ inputs_product(AeReal *y, const AePass *pass, const AeReal *w, size_t n_out, boo
 	add_levels(y, w, pass, n_out);
 }
 
-/* Gradient by w of the same, from d; shaped as inputs_product. */
+/* Its gradient with respect to w, from d; arguments like inputs_product. */
 static void
 inputs_product_backward(AeReal *grads, const AePass *pass, const AeReal *d, size_t n_out,
 						bool accumulate)
@@ -434,7 +437,7 @@ code_of(const AePass *pass)
 	return ae_matrix(pass->h[l], pass->n_rows, pass->net->width[l]);
 }
 
-/* h[l + 1] = what layer l sees times W_l = w. */
+/* h[l + 1] = the inputs of layer l times W_l = w. */
 static void
 layer_product(AePass *pass, uint32_t l, const AeReal *w, bool training)
 {
@@ -457,7 +460,7 @@ layer_product(AePass *pass, uint32_t l, const AeReal *w, bool training)
 		ae_multiply(y, n_out, 1, code_of(pass), ae_matrix(w, beside, n_out), 1, &pass->compute);
 }
 
-/* Gradient of W_l from D_l = d; shaped as layer_product. */
+/* Gradient with respect to W_l from D_l = d; arguments like layer_product. */
 static void
 layer_product_backward(AeReal *grads, const AePass *pass, uint32_t l, const AeReal *d,
 					   bool accumulate)
@@ -481,7 +484,7 @@ layer_product_backward(AeReal *grads, const AePass *pass, uint32_t l, const AeRe
 		ae_multiply(grads, n_out, 1, ae_transposed(code_of(pass)), by, beta, &pass->compute);
 }
 
-/* What the outputs say to the code along the linear path, whose weights are w. */
+/* The gradient that outputs send to the code along the linear path, whose weights are w. */
 static void
 skip_backward(AePass *pass, const AeReal *d, const AeReal *w)
 {
@@ -492,7 +495,7 @@ skip_backward(AePass *pass, const AeReal *d, const AeReal *w)
 				ae_transposed(ae_matrix(w, n_code, n_out)), 0, &pass->compute);
 }
 
-/* The units of the code that are kept when rows are scored, the others 0. */
+/* Keeps the units of the code that are kept when rows are scored; sets the others to 0. */
 static void
 keep_units(AePass *pass, const AeReal *thresholds)
 {
@@ -506,7 +509,7 @@ keep_units(AePass *pass, const AeReal *thresholds)
 		ae_topk(code + i * n, NULL, n, net->top_k);
 }
 
-/* Whether the function of a part takes part in a pass. */
+/* Whether a part's function is called in a pass. */
 static bool
 takes_part(const AePass *pass, uint32_t i, AePassMode mode)
 {
@@ -558,7 +561,7 @@ head_forward(AePass *pass, const AeReal *w)
 										 pass->n_rows, n, n);
 }
 
-/* Its gradient, and what it adds to that of the code: d_code += D_t W_t^T. */
+/* Its gradient, and its contribution to that of the code: d_code += D_t W_t^T. */
 static void
 head_backward(AeReal *grads, AeReal *d_code, const AePass *pass, const AeReal *w, bool accumulate)
 {
@@ -572,7 +575,7 @@ head_backward(AeReal *grads, AeReal *d_code, const AePass *pass, const AeReal *w
 				&pass->compute);
 }
 
-/* Log variances of the code, from what its layer l sees; w: V, then c. */
+/* Log variances of the code, from the inputs of its layer l; w: V, then c. */
 static void
 spread_forward(AePass *pass, uint32_t l, const AeReal *w, bool training)
 {
@@ -605,7 +608,7 @@ spread_backward(AeReal *grads, const AePass *pass, uint32_t l, bool accumulate)
 									  accumulate, pass->n_rows, n);
 }
 
-/* What it adds to that of the units below: d_below += D_s V^T. */
+/* Its contribution to the gradient of the units below: d_below += D_s V^T. */
 static void
 spread_backward_below(AeReal *d_below, const AePass *pass, uint32_t l, const AeReal *w)
 {
@@ -648,7 +651,7 @@ ae_net_forward(AePass *pass, const AeReal *params, AePassMode mode)
 		head_forward(pass, params + ae_net_head_offset(net));
 }
 
-/* D of the last layer: times the slope of the activation where there is one. */
+/* D of the last layer: multiplies by the slope of the activation if there is one. */
 static void
 backward_output(AePass *pass)
 {
@@ -669,8 +672,8 @@ backward_output(AePass *pass)
 }
 
 /*
- * d, the gradient with respect to what the next layer sees of h[l + 1], becomes that with respect
- * to what the activation was given.
+ * Turns d, the gradient with respect to what the next layer sees of h[l + 1], into that with
+ * respect to the input of the activation.
  */
 static void
 hidden_backward(AeDescent *at)

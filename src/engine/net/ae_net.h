@@ -7,7 +7,7 @@
  * adds a row of W_0 for each instead of multiplying by zeros.
  *
  * With a linear path beside the layers (skip), the code's layer also sees the inputs and the last
- * layer the code, where other layers lie between; W_l has rows for these behind its others:
+ * layer the code, if other layers lie between; W_l has further rows for these:
  *
  *     code = act(h_{n_encoder - 1} W_l + x W'_l + b_l)
  *
@@ -34,19 +34,20 @@ typedef struct AeNet
 {
 	uint32_t n_layers;  /* encoder and decoder, >= 2 */
 	uint32_t n_encoder; /* layers up to the code, 1 .. n_layers - 1 */
-	uint32_t top_k;     /* units of the code that are kept, the others becoming 0; 0: all */
-	uint32_t gated;     /* 1: units of the code become 0 up to a threshold each; 0: they do not */
+	uint32_t top_k;     /* units of the code that are kept, the others being 0; 0: all */
+	uint32_t gated;     /* 1: each unit of the code is 0 up to a threshold; 0: no thresholds */
 	uint32_t skip;      /* 1: a linear path beside the layers, 0: none */
 	uint32_t spread; /* 1: a head of the encoder gives log variances of the code; 0: it does not */
-	AeVariance variance; /* of outputs: how many are parameters */
-	uint32_t n_target;   /* outputs of the head that predicts the target from the code; 0: none */
+	AeVariance variance; /* of outputs: how many of them are parameters */
+	uint32_t n_target;   /* outputs of the head that predicts the target from the code; 0: no head
+						  * */
 	uint32_t width[AE_MAX_LAYERS + 1];
 	AeActivation activation[AE_MAX_LAYERS]; /* of layer l; the last for distances only */
-	AeLayout layout; /* of cells, inputs (width[0]) and outputs (width[n_layers]) */
+	AeLayout layout; /* of cells, inputs (width[0] of them) and outputs (width[n_layers]) */
 } AeNet;
 
 /*
- * Refuses widths, activations and a layout that do not make an autoencoder. AE_ERR_SHAPE, _LIMIT.
+ * Refuses widths, activations and a layout that do not form an autoencoder. AE_ERR_SHAPE, _LIMIT.
  */
 AeStatus ae_net_check(const AeNet *net, AeError *error);
 
@@ -59,7 +60,10 @@ size_t ae_net_n_params(const AeNet *net);
 /* Multiply-adds of one row's forward pass. */
 double ae_net_macs(const AeNet *net);
 
-/* Rows of W_l for what layer l sees beside h_l: inputs of the network, or units of the code; or 0. */
+/*
+ * Rows of W_l for inputs of layer l other than h_l: inputs of the network, or units of the code; or
+ * 0.
+ */
 uint32_t ae_net_beside(const AeNet *net, uint32_t layer);
 
 /* Offsets of W_l in the parameters, and of b_l, which follows it. */
@@ -67,11 +71,11 @@ size_t ae_net_offset(const AeNet *net, uint32_t layer);
 size_t ae_net_bias_offset(const AeNet *net, uint32_t layer);
 
 /*
- * Number of weights of W_l, which b_l follows; l = n_layers: of the head's W, which stands there.
+ * Number of weights of W_l, which b_l follows; l = n_layers: that of the head's W.
  */
 size_t ae_net_n_weights(const AeNet *net, uint32_t layer);
 
-/* Offsets of the head's W, whose b follows, of the thresholds, of V and of the variances. */
+/* Offsets of the head's W, followed by its b, of the thresholds, of V and of the variances. */
 size_t ae_net_head_offset(const AeNet *net);
 size_t ae_net_threshold_offset(const AeNet *net);
 size_t ae_net_spread_offset(const AeNet *net);
@@ -81,9 +85,9 @@ size_t ae_net_variance_offset(const AeNet *net);
 size_t ae_net_n_spread(const AeNet *net);
 
 /*
- * Initial parameters: biases 0; weights uniform with the variance that belongs to the
- * layer's activation (AeInit); the last layer times 0.5; the heads' a tenth
- * of Glorot's; thresholds AE_FIRST_THRESHOLD; variances of outputs 1.
+ * Initial parameters: biases 0; weights uniform with the variance for the layer's activation
+ * (AeInit); the last layer's times 0.5; the heads' a tenth of Glorot's; thresholds
+ * AE_FIRST_THRESHOLD; variances of outputs 1.
  */
 void ae_net_init(AeReal *params, const AeNet *net, uint64_t seed, AeCheck check);
 
@@ -92,12 +96,12 @@ typedef struct AePass AePass;
 /* What a forward pass is for. */
 typedef enum AePassMode
 {
-	AE_PASS_SCORE,  /* rows are passed as they are scored */
+	AE_PASS_SCORE,  /* rows are passed as for scoring */
 	AE_PASS_SLOPES, /* the same, and slopes of activations are kept */
-	AE_PASS_TRAIN   /* as the parts of a training want it; a backward pass may follow */
+	AE_PASS_TRAIN   /* with the parts of a training; a backward pass may follow */
 } AePassMode;
 
-/* A gradient on its way down, at layer l. */
+/* A gradient on its way back, at layer l. */
 typedef struct AeDescent
 {
 	AePass *pass;
@@ -106,7 +110,7 @@ typedef struct AeDescent
 	bool accumulate; /* earlier slices were of the same minibatch: grads are added to */
 	uint32_t l;
 	AeReal *d;   /* n_rows x width[l + 1] */
-	bool biased; /* set by who has taken the gradient with respect to b_l */
+	bool biased; /* set by a hook that has computed the gradient with respect to b_l */
 } AeDescent;
 
 /*
@@ -123,14 +127,14 @@ typedef struct AeDescent
  */
 typedef struct AeHooks
 {
-	bool slopes; /* called in AE_PASS_SLOPES, too */
+	bool slopes; /* called in AE_PASS_SLOPES as well */
 	void (*before)(void *state, AePass *pass, const AeReal *params, uint32_t l);
 	void (*after)(void *state, AePass *pass, const AeReal *params, uint32_t l);
 	void (*after_back)(void *state, AeDescent *at);
 	void (*before_back)(void *state, AeDescent *at);
 } AeHooks;
 
-/* Parts that hook into a pass, at most. */
+/* The most parts that hook into a pass. */
 #define AE_MAX_HOOKS 16
 
 /* A pass of rows through a net: its buffers, and what they hold; filled by ae_net_place. */
@@ -138,24 +142,26 @@ struct AePass
 {
 	const AeNet *net;
 	AeCompute compute;
-	AeInputs inputs;   /* what the rows enter as: placed and filled by the caller */
-	size_t n_rows;     /* rows that the last forward pass was of */
-	uint32_t n_layers; /* it stops behind so many: all of the net, or fewer, below the code */
-	AeReal *h[AE_MAX_LAYERS + 1]; /* h[0] unused: the inputs stand there */
+	AeInputs inputs;   /* the inputs made from the rows: placed and filled by the caller */
+	size_t n_rows;     /* rows of the last forward pass */
+	uint32_t n_layers; /* the pass has so many: all of the net's, or fewer, ending below the code */
+	AeReal *h[AE_MAX_LAYERS + 1]; /* h[0] is unused, as `inputs` has the inputs */
 	AeReal *slope[AE_MAX_LAYERS]; /* NULL where not needed */
 	AeReal *d[2];                 /* two gradients, ping and pong */
-	AeReal *d_skip;               /* gradient by the code along the linear path, or NULL */
+	AeReal *d_skip;               /* gradient with respect to the code along the linear path, or
+								   * NULL */
 	AeReal *target;               /* n_rows x n_target: outputs of the head, */
 	AeReal *d_target;             /* and their gradient, before a backward pass; NULL without */
 	AeReal *spread;               /* n_rows x n_code: log variances of the code, */
 	AeReal *d_spread;             /* and their gradient, set on the way back; NULL without */
 	/* set by parts: */
-	AeReal *seen[AE_MAX_LAYERS + 1]; /* in training the next layer sees this of h[l]; NULL: h[l] */
+	AeReal *seen[AE_MAX_LAYERS + 1]; /* in training, what the next layer sees instead of h[l]; NULL:
+									  * h[l] */
 	double *log_ratio; /* n_rows: log p(z) - log q(z | x) of drawn codes, where several of a row are
 						* weighed; or NULL, as the next */
-	double *weight;    /* n_rows: of each draw, on the average 1 */
-	AeReal *activated; /* the code as its activation left it, where `after` changed it, or NULL */
-	bool gated;        /* a part keeps units of the code in training */
+	double *weight;    /* n_rows: of each draw, 1 on average */
+	AeReal *activated; /* the code before `after` changed it, or NULL */
+	bool gated;        /* a part chooses the units of the code in training */
 	uint32_t n_hooks;
 	struct
 	{
@@ -166,32 +172,32 @@ struct AePass
 
 /*
  * Places the buffers of at most n_rows rows through the first n_layers layers: all of them, or
- * fewer, the code not among them; `backward` false leaves out slopes and gradients.  net outlives
- * the pass.
+ * fewer, ending below the code. Without `backward` there are no slopes and gradients. net must
+ * outlive the pass.
  */
 void ae_net_place(AePass *pass, AeArena *arena, const AeNet *net, uint32_t n_layers, size_t n_rows,
 				  bool backward);
 
-/* Lets a part take part in passes, behind those that hooked in before. */
+/* Hooks a part into passes, after those that hooked in before. */
 void ae_net_hook(AePass *pass, const AeHooks *hooks, void *state);
 
 /*
- * Whether the hidden layers of the decoder have the widths of the encoder's, backwards, and nothing
- * lies beside them.
+ * Whether the hidden layers of the decoder mirror the widths of the encoder's, without a linear
+ * path.
  */
 bool ae_net_is_mirrored(const AeNet *net);
 
-/* The same of inputs and outputs too, as tied weights need. */
+/* The same including inputs and outputs, as tied weights need. */
 bool ae_net_is_symmetric(const AeNet *net);
 
-/* The decoder's weights = those of the encoder, transposed.  The net is symmetric. */
+/* The decoder's weights = those of the encoder, transposed. The net must be symmetric. */
 void ae_net_tie(AeReal *params, const AeNet *net);
 
 /*
- * Gradient with respect to tied weights: both uses of a matrix get the sum of their gradients,
- * times share.  With 1 that is the derivative with respect to the one matrix; with 1/2 it is the
- * projection of the gradient onto tied weights, whose product with a tied direction is the slope
- * along it.
+ * Gradient with respect to tied weights: sets that of both uses of a matrix to the sum of their
+ * gradients, times share.  With 1 that is the derivative with respect to the one matrix; with 1/2
+ * it is the projection of the gradient onto tied weights, whose product with a tied direction is
+ * the slope along it.
  */
 void ae_net_tie_gradient(AeReal *grads, const AeNet *net, AeReal share);
 
@@ -204,7 +210,7 @@ void ae_net_forward(AePass *pass, const AeReal *params, AePassMode mode);
 
 /*
  * Backward, after a forward pass in AE_PASS_TRAIN: grads (+)= the gradient of the loss, from
- * pass->d[0], which ae_loss_rows filled, and pass->d_target; and what parts add to it.
+ * pass->d[0], which ae_loss_rows filled, and pass->d_target; and the contributions of parts.
  */
 void ae_net_backward(AeReal *grads, AePass *pass, const AeReal *params, bool accumulate);
 

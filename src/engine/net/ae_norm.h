@@ -1,5 +1,5 @@
 /*
- * ae_norm.h: batch normalisation of what enters the activations of a layer.
+ * ae_norm.h: batch normalisation of the inputs of a layer's activations.
  *
  *     u = (z - m) / sqrt(v + epsilon)      y = gamma u + beta
  *
@@ -7,7 +7,7 @@
  * a minibatch, or a slice of one.  For a single row v = 0 and u = 0: the output is beta, and the
  * row is not tracked.  beta is the layer's bias, which the caller adds.
  *
- * Where rows are scored, m and v are running means of training, and the whole is a change of
+ * When rows are scored, m and v are running means of training, and normalisation is folded into
  * weights and bias: W gamma / sqrt(v + epsilon), beta - m gamma / sqrt(v + epsilon).
  *
  * Source: Ioffe, Szegedy 2015, "Batch normalization", algorithms 1 and 2.  Knows arrays; knows no
@@ -44,21 +44,21 @@ typedef struct AeNorm
 void ae_norm_forward(AeReal *z, const AeNorm *norm);
 
 /*
- * d, the gradient with respect to y, becomes that with respect to z; d_gamma and d_beta (+)= those
- * with respect to gamma and beta.
+ * Turns d, the gradient with respect to y, into that with respect to z; d_gamma and d_beta (+)=
+ * those with respect to gamma and beta.
  */
 void ae_norm_backward(AeReal *d, AeReal *d_gamma, AeReal *d_beta, bool accumulate,
 					  const AeNorm *norm);
 
 /*
- * Running means of mean and variance, the latter of the population (n / (n - 1)): the first rows as
- * they are, then a tenth of each that follow.  Returns false for a single row, which has no
+ * Updates running means of mean and variance, the latter of the population (n / (n - 1)): they
+ * start with the first rows and then move by a tenth. Returns false for a single row, which has no
  * variance and is skipped.
  */
 bool ae_norm_track(double *mean, double *variance, const AeNormMoments *moments, size_t n_units,
 				   size_t n_rows, bool first);
 
-/* w: n_in x n_units and bias: n_units take gamma and running means in. */
+/* Folds gamma and running means into w: n_in x n_units and bias: n_units. */
 void ae_norm_fold(AeReal *w, AeReal *bias, const AeReal *gamma, const double *mean,
 				  const double *variance, size_t n_in, size_t n_units);
 

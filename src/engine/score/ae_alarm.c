@@ -1,5 +1,5 @@
 /*
- * ae_alarm.c: chance of alarms, and evidence from rows in turn.
+ * ae_alarm.c: the probability of alarms by chance, and evidence from rows in sequence.
  *
  * Sources: Wald, Ann. Math. Stat. 16, 1945; Page, Biometrika 41, 1954; Pollak, Ann. Stat. 13, 1985.
  */
@@ -7,7 +7,7 @@
 
 #include <math.h>
 
-/* Densities of p if it is not chance, from rare and extreme to frequent and slight. */
+/* The alternatives' densities of p, from rare and extreme to frequent and slight anomalies. */
 static const double exponents[AE_SEQUENTIAL_TESTS] = {0.2, 0.35, 0.5, 0.65, 0.8};
 
 double

@@ -1,5 +1,5 @@
 /*
- * ae_bundle.c: folds are chosen, members averaged.
+ * ae_bundle.c: chooses folds and averages members.
  *
  * On the scoring path: sums in the order of folds and members, no libm.
  */
@@ -102,20 +102,20 @@ judges(uint32_t fold, const AeBundleRow *row)
 	return row->fold == fold || row->others != NULL;
 }
 
-/* A row as the schema of a fold that judges it has it. */
+/* A row with its values in the schema of a fold that judges it. */
 static AeBundleRow
 seen_by(uint32_t fold, const AeBundleRow *row)
 {
 	return (AeBundleRow){row->fold == fold ? row->values : row->others, row->missing, fold, NULL};
 }
 
-/* The row becomes row i of its fold's scorer. */
+/* Makes the row row i of its fold's scorer. */
 static AeSight
 take(AeScorer *scorer, size_t i, const AeBundleRow *row)
 {
 	if (ae_scorer_take(scorer, i, row->values, row->missing) >= 0)
 		return AE_SIGHT_INFINITE;
-	/* an unseen value is something to see */
+	/* an unseen value counts as an observation */
 	if (!(scorer->unseen[i] > 0.0) && is_unobserved(&scorer->model->schema, row->missing))
 		return AE_SIGHT_UNOBSERVED;
 	return AE_SIGHT_SEEN;
@@ -149,7 +149,10 @@ ae_bundle_take_fold(AeSight *sights, AeBundleScorer *scorer, uint32_t fold, cons
 	return n_taken;
 }
 
-/* The next rows that a fold judges, from *at on, into its scorer; how many it can see. */
+/*
+ * Puts the next rows that a fold judges, from *at on, into its scorer; returns how many have a
+ * score.
+ */
 static size_t
 gather(AeScore *scores, AeBundleScorer *scorer, uint32_t fold, const AeBundleRow *rows, size_t n,
 	   size_t *at)
@@ -176,7 +179,7 @@ gather(AeScore *scores, AeBundleScorer *scorer, uint32_t fold, const AeBundleRow
 
 /* ---- scores ---- */
 
-/* Adds to the sums of n rows in a fold's scorer what the member in use says. */
+/* Adds the terms of the member in use to the sums of n rows in a fold's scorer. */
 static void
 add_member(AeBundleScorer *scorer, AeScorer *fold, size_t n)
 {
@@ -192,7 +195,7 @@ add_member(AeBundleScorer *scorer, AeScorer *fold, size_t n)
 	}
 }
 
-/* Sums of n rows in a fold's scorer over its members. */
+/* Sums the terms of n rows in a fold's scorer over its members. */
 static void
 add_members(AeBundleScorer *scorer, AeScorer *fold, size_t n)
 {
@@ -206,7 +209,7 @@ add_members(AeBundleScorer *scorer, AeScorer *fold, size_t n)
 	ae_scorer_use(fold, 0);
 }
 
-/* What all folds that had a say came to. */
+/* Turns the sums of all folds that judged a row into its score. */
 static void
 settle(AeScore *score)
 {
@@ -330,8 +333,8 @@ ae_members_add_errors(double *sum, uint64_t *count, AeScorer *scorer, double *er
 /* ---- what all that judge a row say of its columns ---- */
 
 /*
- * The scorer of a fold with the row in it as row 0, or NULL where it has no say.  *sight: of the row's
- * own fold.
+ * The scorer of a fold with the row as row 0, or NULL if it does not judge the row. *sight: that of
+ * the row's own fold.
  */
 static AeScorer *
 take_judge(AeSight *sight, AeBundleScorer *scorer, const AeBundleRow *row, uint32_t fold)
@@ -399,14 +402,17 @@ has_infinite_value(const AeSchema *schema, const AeBundleRow *row, uint32_t firs
 	return false;
 }
 
-/* Whether a column varied in training, or is not what it was. */
+/* Whether a column varied in training, or has an unseen value. */
 static bool
 is_to_blame(const AeSchema *schema, uint32_t c, double error)
 {
 	return error > 0.0 || schema->columns[c].unseen == 0.0 || ae_schema_source_varies(schema, c);
 }
 
-/* Adds what the member in use says of row 0, times what verdicts make of it; first: of its fold. */
+/*
+ * Adds the blames of the member in use for row 0, times the factor of verdicts; first: whether it
+ * is its fold's first member.
+ */
 static void
 add_blames(AeBlame *blames, AeScorer *scorer, const AeBundleRow *row, double *errors, double factor,
 		   bool first)
@@ -439,7 +445,7 @@ add_blames(AeBlame *blames, AeScorer *scorer, const AeBundleRow *row, double *er
 	}
 }
 
-/* Shares of the raw score; infinite parts take all. */
+/* Sets shares of the raw score; infinite parts take all of it. */
 static void
 set_shares(AeBlame *blames, uint32_t n)
 {
@@ -460,7 +466,9 @@ set_shares(AeBlame *blames, uint32_t n)
 	}
 }
 
-/* Sums over folds become means; columns that none blames go.  How many are left. */
+/*
+ * Turns sums over folds into means and removes columns that none blames; returns how many are left.
+ */
 static uint32_t
 settle_blames(AeBlame *blames, uint32_t n_columns, uint32_t n_judges)
 {

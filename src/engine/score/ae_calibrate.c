@@ -1,21 +1,21 @@
 /*
- * ae_calibrate.c: costs, norms and raw scores from the rows that calibrate.
+ * ae_calibrate.c: computes costs, norms and raw scores from the rows that calibrate.
  */
 #include "ae_calibrate.h"
 
 #include <float.h>
 #include <math.h>
 
-/* Errors and distances of less than this count as this much in the mean of their logarithms. */
+/* Smaller errors and distances count as this in the mean of their logarithms. */
 #define LEAST_TERM 1e-12
 
 /* Distances have a third of the weight of errors: measured, on clean and contaminated tables. */
 #define DISTANCE_SHARE 3.0
 
-/* An unseen value that no row had puts its row above the largest score by so much. */
+/* A row with an unseen value that no row had exceeds the largest score by this factor. */
 #define ABOVE (1.0 + 1e-6)
 
-/* A code unit whose values differ by less than this over all rows looked at is dead. */
+/* A code unit whose values differ by less than this over all rows is dead. */
 #define DEAD_RANGE 1e-6f
 
 /* ---- what unseen values cost ---- */
@@ -43,7 +43,7 @@ ae_unseen_count(uint64_t *rows, const AeSchema *schema, const double *values, co
 {
 	if (!(ae_scaler_unseen(parts, schema, values, missing) > 0.0))
 		return;
-	/* the elements of an array are many values of one column */
+	/* the elements of an array are values of one column */
 	for (uint32_t c = 0; c < schema->n_columns; c++)
 		rows[c] += schema->is_array || parts[c] > 0.0;
 }
@@ -164,7 +164,7 @@ ae_code_tally_spread(AeCodeTally *tally, const AeReal *codes, const AeReal *spre
 	}
 }
 
-/* The mean over rows; one too large to be stored is as large as can be. */
+/* The mean over rows, limited to what can be stored. */
 static void
 keep_divergence(AeModel *model, const AeCodeTally *tally)
 {

@@ -12,7 +12,7 @@
 #define LOG_PI 1.1447298858494001741
 #define LOG_TWO 0.69314718055994530942
 
-/* What could not be computed is as unlikely as can be. */
+/* What could not be computed counts as impossible. */
 static double
 as_density(double log_p)
 {
@@ -92,7 +92,7 @@ ae_density_joint(AeScorer *scorer)
 
 /* ---- draws ---- */
 
-/* Where the posterior of row 0 and a draw of it stand in the scratch. */
+/* The places of the posterior of row 0 and of a draw in the scratch. */
 typedef struct Posterior
 {
 	AeVisit visit; /* of the first draw */
@@ -117,7 +117,7 @@ encode(AeScorer *scorer, uint64_t seed, AeReal *scratch)
 
 	memcpy(scratch, ae_scorer_encode(scorer, 1), n * sizeof(AeReal));
 	memcpy(scratch + n, scorer->spread, n * sizeof(AeReal));
-	/* rows of other cells have other draws, but by chance */
+	/* rows with different cells have different draws */
 	return (Posterior){{seed, ae_hash_cells(n_cells, scorer->cells, n_cells)},
 					   n,
 					   scratch,
@@ -187,7 +187,7 @@ log_ratio(const Posterior *q)
 	return 0.5 * sum;
 }
 
-/* sum = the sum so far divided by exp(most), most the largest term: nothing overflows. */
+/* sum is divided by exp(most), most being the largest term so far, so that nothing overflows. */
 double
 ae_density_marginal(AeScorer *scorer, uint32_t n, uint64_t seed, AeReal *scratch)
 {
@@ -229,7 +229,7 @@ slope_among_knots(const AeColumn *column, double value)
 	return knots[k] > knots[k - 1] ? ae_ln(AE_KNOT_STEP / (knots[k] - knots[k - 1])) : NAN;
 }
 
-/* The same of any scaling. */
+/* The same for any scaling. */
 static double
 slope(const AeColumn *column, double value)
 {

@@ -1,9 +1,9 @@
 /*
- * ae_density.h: how likely a network makes rows: log densities, all constants included.
+ * ae_density.h: how likely rows are under a network: log densities, including all constants.
  *
- * Networks whose outputs have a distribution (ae_likelihood.h).  Everything is of row 0 of a scorer
- * and the member in use, in scaled units: densities of cells.  Columns that never varied in
- * training take no part.  -Infinity where the arithmetic overflowed.
+ * For networks whose outputs have a distribution (ae_likelihood.h). All functions are about row 0
+ * of a scorer and the member in use, in scaled units: densities of cells. Columns that never varied
+ * in training take no part. They return -Infinity if the arithmetic overflowed.
  *
  * On the scoring path: the same bits everywhere.
  */
@@ -16,15 +16,15 @@
 double ae_density_given_code(AeScorer *scorer);
 
 /*
- * log p(h) + log p(x | h), h = f(x): the joint density whose maximisation is what training with a
- * penalty of the code does.  With the weight w of the penalty, C columns and lambda = w C
+ * log p(h) + log p(x | h), h = f(x): the joint density, which training with a penalty on the code
+ * maximises.  With the weight w of the penalty, C columns and lambda = w C
  *
  *     l1         p(h_i) = lambda / 2 exp(-lambda |h_i|)
  *     student_t  p(h_i) = Gamma(lambda) / (sqrt(pi) Gamma(lambda - 1/2)) (1 + h_i^2)^-lambda
  *
- * so that it is -C times (loss + penalty), and constants.  NaN where the model has no such prior:
- * another penalty or none, one of all hidden layers, or lambda <= 1/2 of student_t, whose integral
- * is infinite.
+ * so that it is -C times (loss + penalty), plus constants. NaN if the model has no such prior:
+ * another penalty or none, one on all hidden layers, or student_t with lambda <= 1/2, whose
+ * integral is infinite.
  *
  * Source: Goodfellow, Bengio, Courville, Deep Learning, 2016, eq. 14.3 to 14.7; for student_t
  * Olshausen, Field, Nature 381, 1996.
@@ -33,12 +33,12 @@ double ae_density_joint(AeScorer *scorer);
 
 /* ---- of variational models, whose codes are drawn from q(z | x) ---- */
 
-/* Numbers of scratch that the functions below need. */
+/* Length of the scratch that the functions below need. */
 size_t ae_density_scratch(const AeModel *model);
 
 /*
- * z[n_code]: a draw, the same for the same seed and cells of the row.  So are those of the functions
- * below, number by number: more of them begin with the same ones.
+ * z[n_code]: a draw, the same for the same seed and cells of the row. So are the draws of the
+ * functions below, one by one: a larger n begins with the same ones.
  */
 void ae_density_draw(AeReal *z, AeScorer *scorer, uint64_t seed, AeReal *scratch);
 
@@ -49,16 +49,16 @@ void ae_density_draw(AeReal *z, AeScorer *scorer, uint64_t seed, AeReal *scratch
 double ae_density_elbo(AeScorer *scorer, uint32_t n, uint64_t seed, AeReal *scratch);
 
 /*
- * An estimate of log p(x) by n draws, log (1/n sum of p(x | z) p(z) / q(z | x)), which on the average is
- * a bound that rises to it with n; with n = 1 it is one draw of the evidence lower bound.  Source:
- * Burda, Grosse, Salakhutdinov, ICLR 2016, eq. 8.
+ * An estimate of log p(x) by n draws, log (1/n sum of p(x | z) p(z) / q(z | x)), which on average
+ * is a lower bound that approaches it with n; with n = 1 it is one draw of the evidence lower
+ * bound.  Source: Burda, Grosse, Salakhutdinov, ICLR 2016, eq. 8.
  */
 double ae_density_marginal(AeScorer *scorer, uint32_t n, uint64_t seed, AeReal *scratch);
 
 /*
- * log |d cells / d values| of a row: what is added to a log density for that of the values in the
- * user's units; missing cells count nothing.  *column: the first one that has no such density, as it
- * enters by more than one cell, or by ranks of values that are equal; then NaN is returned.
+ * log |d cells / d values| of a row: added to a log density, it yields that of the values in the
+ * user's units; missing cells do not count. Returns NaN if a column has no such density because it
+ * enters as several cells, or as ranks of equal values; *column is then the first such column.
  */
 double ae_density_units(uint32_t *column, const AeModel *model, const double *values,
 						const bool *missing);

@@ -10,10 +10,13 @@
 #include <float.h>
 #include <math.h>
 
-/* Expected rows of a bin, on either side, from which on chi-squared is near enough far out. */
+/*
+ * With this many expected rows in a bin, on either side, chi-squared is accurate enough in its
+ * tail.
+ */
 #define MIN_EXPECTED 10
 
-/* Shares of `then` that bins of the stability index have at least. */
+/* The smallest share of `then` in a bin of the stability index. */
 #define ORDERED_SHARE 0.1
 #define LEVEL_SHARE 0.01
 
@@ -41,7 +44,7 @@ log_choose(double n, double k)
 	return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1);
 }
 
-/* P(K >= k) of K out of n, where t of n + m are drawn. */
+/* P(K >= k), K being how many of n are among t drawn from n + m. */
 static double
 upper_tail(double k, double n, double m, double t)
 {
@@ -106,8 +109,8 @@ ae_drift_ordered(double *ks, const double *now, const double *then, size_t n_bin
 }
 
 /*
- * Where most rows are tied a few rows decide, and few are not normal: p-value of the rows below and
- * above the largest bin, of all there are.  0 where there are enough for the approximation.
+ * If most rows are tied, the few others decide, and few are not normally distributed: the p-value
+ * of the rows below and above the largest bin. 0 if there are enough for the approximation.
  */
 static double
 rank_bound(const double *now, const double *then, size_t n_bins)
@@ -194,7 +197,7 @@ gamma_tail(double a, double x)
 	return smaller(1, scale * h);
 }
 
-/* The parts of both cells of a bin in Pearson's statistic. */
+/* The contribution of a bin's two cells to Pearson's statistic. */
 static double
 pearson(double k, double n, double l, double m)
 {
@@ -238,7 +241,7 @@ ae_drift_unordered(double *distance, const double *now, const double *then, size
 
 /* ---- sizes ---- */
 
-/* One bin's part; each side has so many bins in all. */
+/* One bin's contribution; n_bins: bins of each side. */
 static double
 psi_part(double k, double n, double l, double m, double n_bins)
 {
@@ -249,8 +252,8 @@ psi_part(double k, double n, double l, double m, double n_bins)
 }
 
 /*
- * Goes over the bins as they are joined.  Returns how many there are; *sum, where it is not NULL:
- * of their parts, with n_joined of them.
+ * Walks over the joined bins. Returns their number; *sum, unless NULL, receives the sum of their
+ * contributions given n_joined bins.
  */
 static double
 join_bins(double *sum, const double *now, const double *then, size_t n_bins, bool ordered,
@@ -265,7 +268,7 @@ join_bins(double *sum, const double *now, const double *then, size_t n_bins, boo
 		double k = apart ? now[i] : (open[0] += now[i]);
 		double l = apart ? then[i] : (open[1] += then[i]);
 
-		/* what is below a bin that closes is in it */
+		/* a bin includes everything below it */
 		if (!apart && (!ordered || l < share))
 			continue;
 		if (sum)
@@ -313,7 +316,7 @@ ae_drift_holm(bool *refused, const double *p, size_t n, double level)
 		refused[i] = false;
 		left += !isnan(p[i]);
 	}
-	/* the smallest one is refused at level / left, then the next of those that are left */
+	/* the smallest is rejected at level / left, then the next among those left */
 	for (; more && left > 0; left--)
 	{
 		size_t least = n;

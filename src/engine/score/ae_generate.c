@@ -1,5 +1,5 @@
 /*
- * ae_generate.c: rows drawn column by column.
+ * ae_generate.c: draws rows column by column.
  */
 #include "ae_generate.h"
 
@@ -18,7 +18,7 @@ draw_words(uint32_t words[4], const AeGenerator *g, size_t i, AeStream stream, u
 	ae_philox(words, counter, g->seed);
 }
 
-/* n columns in an order by chance (Fisher and Yates). */
+/* Puts n columns into a random order (Fisher and Yates). */
 static void
 shuffle(uint32_t *order, uint32_t n, const AeGenerator *g, size_t i)
 {
@@ -64,7 +64,7 @@ ae_generator_take(AeGenerator *g, size_t i, const double *values, const bool *mi
 	return bad;
 }
 
-/* The level of a column that a random word draws from its logits, which are lost. */
+/* The level of a column that a random word draws from its logits, which are overwritten. */
 static uint32_t
 draw_level(const AeColumn *column, AeReal *z, bool nulls, uint32_t word, const AeKernels *kernels)
 {

@@ -10,21 +10,21 @@
 
 #define N_STARTS 3
 
-/* Where missing numbers start, in scaled units; the mean comes first. */
+/* The starts of missing numbers, in scaled units; the mean comes first. */
 static const AeReal start_level[N_STARTS] = {0.0f, -1.5f, 1.5f};
 
-/* Starts and completed rows of each: 1 + 0, 1 + 4 and 3 (1 + 2) runs of the network. */
+/* The starts of each way, and completed rows of each: 1 + 0, 1 + 4 and 3 (1 + 2) passes. */
 static const int n_starts[AE_FILLING_COUNT] = {1, 1, N_STARTS};
 static const int n_completed[AE_FILLING_COUNT] = {0, 4, 2};
 
-/* Of the known cells of a row one in so many is hidden in a trial. */
+/* A trial hides one in so many of a row's known cells. */
 #define HIDDEN_SHARE 5
 
-/* What a row can lose at most, and units of it in a loss of 1: squares of 2^24 rows have room. */
+/* The largest loss of a row, and units in a loss of 1: sums of squares over 2^24 rows fit. */
 #define MAX_LOSS 100.0
 #define UNITS 65536.0
 
-/* What another way than one pass has to gain in a row, on the average. */
+/* The mean gain per row that another way than one pass must have. */
 #define LEAST_GAIN (0.01 * UNITS)
 
 size_t
@@ -35,7 +35,7 @@ ae_impute_scratch(const AeModel *model)
 	return 3 * ae_layout_outputs(layout) + ae_layout_cells(layout);
 }
 
-/* The mean of the members' outputs; gives the sum of their errors of the cells as they are. */
+/* The mean of the members' outputs; returns the sum of their errors for the current cells. */
 static double
 see(AeReal *outputs, AeScorer *scorer)
 {
@@ -62,7 +62,10 @@ see(AeReal *outputs, AeScorer *scorer)
 	return sum;
 }
 
-/* Missing numbers become that level, within what training saw; at 0, and categories, missing. */
+/*
+ * Sets missing numbers to that level, within the range of training; for 0, and for categories, to
+ * missing.
+ */
 static void
 begin(AeScorer *scorer, const bool *missing, AeReal level)
 {
@@ -126,7 +129,7 @@ ae_impute_draw(const AeScorer *scorer)
 		   0x1p-53;
 }
 
-/* hidden: known columns of the row, by chance; returns whether there are some, and others left. */
+/* Chooses known columns of the row to hide; returns whether there are some, and others left. */
 static bool
 hide(bool *hidden, const AeScorer *scorer, uint64_t hash)
 {
@@ -145,7 +148,7 @@ hide(bool *hidden, const AeScorer *scorer, uint64_t hash)
 	return any && left;
 }
 
-/* What row 0, filled in, lost against truth, in units. */
+/* The loss of the filled row 0 against truth, in units. */
 typedef struct Loss
 {
 	int64_t numbers, levels;

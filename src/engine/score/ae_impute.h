@@ -1,23 +1,23 @@
 /*
- * ae_impute.h: what the networks of a fold make of the missing cells of a row.
+ * ae_impute.h: fills the missing cells of a row by the networks of a fold.
  *
- * A network that has not learnt gaps takes the mean in their place for a value and answers with a
- * compromise, or, where the code is narrow, with something that it never saw.  So its outputs can
- * be fed back, x <- r(x) in the missing cells: every pass completes the row, and of all completed
- * rows the one with the least error over all its columns is kept, since the observed ones tell a
- * row as in training from one that only agrees with itself.  Passes may settle far from the truth,
- * so they may also start from below and from above.
+ * A network that has not learnt missing cells takes the mean in their place for a value and answers
+ * with a compromise or, if the code is narrow, with something it never saw. So its outputs can be
+ * fed back, x <- r(x) in the missing cells: every pass completes the row, and the completed row
+ * with the least error over all its columns is kept, because the observed columns distinguish a row
+ * like those of training from one that only agrees with itself.  Passes may settle far from the
+ * truth, so they may also start from below and from above.
  *
- * None of this helps every model: where columns tell little about each other, passes carry the
- * missing cells away.  So the training tries each way on rows whose cells are known, and the model
- * says which was the best.
+ * This does not help every model: if columns say little about each other, repeated passes move
+ * missing cells away from the truth. So training tries each way on rows whose cells are known, and
+ * the model records the best.
  */
 #ifndef AE_IMPUTE_H
 #define AE_IMPUTE_H
 
 #include "ae_score.h"
 
-/* Numbers of ae_impute's scratch, and of ae_impute_trial's. */
+/* Length of the scratch of ae_impute and of ae_impute_trial. */
 size_t ae_impute_scratch(const AeModel *model);
 
 /*
@@ -30,16 +30,19 @@ size_t ae_impute_scratch(const AeModel *model);
 void ae_impute(AeReal *outputs, AeScorer *scorer, const bool *missing, AeFilling filling,
 			   AeReal *scratch);
 
-/* A number in [0, 1) by a hash of row 0: what picks rows for a trial. */
+/* A number in [0, 1) from a hash of row 0, by which rows are picked for a trial. */
 double ae_impute_draw(const AeScorer *scorer);
 
 /*
- * What trials found, zeroed by the caller: sums over rows, in units of 2^-16 that are whole, so that
- * they do not depend on the order of rows.
+ * The results of trials, zeroed by the caller: sums over rows in whole units of 2^-16, so that they
+ * do not depend on the order of rows.
  */
 typedef struct AeTrials
 {
-	/* [a][b], b < a: what b lost more than a, in numbers and in levels, and the square of both */
+	/*
+	 * [a][b], b < a: by how much b lost more than a, in numbers and in levels, and the square of
+	 * both
+	 */
 	int64_t numbers[AE_FILLING_COUNT][AE_FILLING_COUNT];
 	int64_t levels[AE_FILLING_COUNT][AE_FILLING_COUNT];
 	uint64_t square[AE_FILLING_COUNT][AE_FILLING_COUNT];
@@ -48,9 +51,8 @@ typedef struct AeTrials
 
 /*
  * Hides a fifth of the known cells of row 0, chosen by a hash of the row and round, fills them in
- * every way, and adds up what went wrong: the mean over these cells, of a number of the squared
- * error in scaled units, of a category of 1 where it is another level; at most 100.  The row is
- * changed.
+ * every way, and adds up the losses: means over these cells of the squared error in scaled units
+ * for numbers, and of 1 for a wrong level; at most 100. The row is changed.
  *
  * hidden: n_columns, and scratch: ae_impute_scratch, for its use
  */
@@ -64,7 +66,7 @@ void ae_impute_trial(AeTrials *trials, AeScorer *scorer, uint64_t round, bool *h
  */
 AeFilling ae_impute_best(const AeTrials *trials);
 
-/* How often a row goes through the networks in all the ways together, at most. */
+/* The most passes of a row through the networks, over all ways. */
 #define AE_IMPUTE_TRIAL_PASSES 15
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * ae_recall.c: neighbours by cells and by codes.
+ * ae_recall.c: finds neighbours by cells and by codes.
  */
 #include "ae_recall.h"
 
@@ -25,7 +25,7 @@ ae_recall_place(AeRecall *recall, AeArena *arena, const AeLayout *layout, size_t
 	recall->share = ae_arena_place(arena, layout->n_dense, sizeof(double));
 }
 
-/* The length of a row, what it misses left out. */
+/* The length of a row, without missing cells. */
 static double
 row_length(const AeLayout *layout, const AeReal *row)
 {
@@ -72,7 +72,7 @@ ae_recall_begin(AeRecall *recall, const AeLayout *layout, const AeKernels *kerne
 			ae_normalise_rows(recall->codes[s], NULL, recall->n, recall->n_code[s], kernels);
 }
 
-/* The squared distance of two rows in their numbers; adds up the columns that both have. */
+/* The squared distance of two rows in their numbers; sums the columns that both have. */
 static double
 dense_distance(double *known, const AeRecall *recall, const AeReal *a, const AeReal *b)
 {
@@ -118,14 +118,14 @@ distance(const AeRecall *recall, const AeReal *a, const AeReal *b)
 	return known > 0 ? sum * layout->n_columns / known : INFINITY;
 }
 
-/* The squared distance at length 1, of rows of those lengths. */
+/* The squared distance of rows of those lengths after scaling them to length 1. */
 static double
 cosine_distance(double square, double a, double b)
 {
 	return a > 0 && b > 0 ? 2 - (a * a + b * b - square) / (a * b) : square;
 }
 
-/* Puts (distance, row) into the k nearest so far, of which there are n; returns how many. */
+/* Inserts (distance, row) into the n <= k nearest so far; returns how many there are now. */
 static size_t
 keep(double *nearest, size_t *rows, size_t n, double distance, size_t row)
 {

@@ -17,17 +17,23 @@
 #include "ae_math.h"
 #include "ae_topk.h"
 
-/* Rows of which a product takes little longer than of one. */
+/* A product of so many rows takes little longer than one of a single row. */
 #define FEW_ROWS ((size_t) 32)
 
-/* From this share of missing cells on a training has learnt what a gap in a column is (measured). */
+/*
+ * From this share of missing cells on, training has learnt what a missing cell in a column means
+ * (measured).
+ */
 #define LEARNT_GAPS 0.1
 
-/* Passes that complete a row, and levels that are tried of each of its missing categories. */
+/* Passes that complete a row, and levels that are tried for each of its missing categories. */
 #define N_PASSES 8
 #define N_LEVELS_TRIED 8
 
-/* Inputs of layer l that are numbers; the others are levels, whose rows are added one by one. */
+/*
+ * Inputs of layer l that are numbers; the others are levels, whose rows of weights are added one by
+ * one.
+ */
 static size_t
 numbers_of_layer(const AeNet *net, uint32_t l)
 {
@@ -36,7 +42,7 @@ numbers_of_layer(const AeNet *net, uint32_t l)
 
 /* ---- packed weights ---- */
 
-/* Where weights are packed: panels of layers, of the linear paths, and of the head. */
+/* The places of packed weights: panels of layers, of the linear paths, and of the head. */
 typedef struct Panels
 {
 	AeReal *layer[AE_MAX_LAYERS];
@@ -317,14 +323,15 @@ add_levels(const AeScorer *scorer, AeReal *y, const AeReal *w, size_t n_rows, si
 }
 
 /*
- * Products of a layer, or along a path, without what belongs to levels: y: n_rows x n_out.  A large
- * one in parts, as no output knows of another.
+ * Products of a layer, or along a path, without levels: y: n_rows x n_out. A large one is computed
+ * in parts, as outputs are independent.
  */
 static void
 dense(const AeScorer *scorer, AeReal *y, size_t n_out, const AeReal *x, size_t n_in,
 	  const AeReal *panels, const AeReal *bias, size_t n_rows)
 {
-	size_t rows = n_rows > FEW_ROWS ? n_rows : FEW_ROWS; /* the weights of few take time, too */
+	size_t rows = n_rows > FEW_ROWS ? n_rows : FEW_ROWS; /* even for few rows, reading the weights
+														  * takes time */
 	size_t part = AE_CHECK_MACS / rows / (n_in > 0 ? n_in : 1);
 
 	part = part < AE_PANEL ? AE_PANEL : part - part % AE_PANEL;
@@ -340,8 +347,8 @@ dense(const AeScorer *scorer, AeReal *y, size_t n_out, const AeReal *x, size_t n
 }
 
 /*
- * scorer->beside = what the linear path makes of x, inputs or codes.  Before the layers run: x may
- * lie where they write.  False where there is none.
+ * scorer->beside = the product of x, inputs or codes, along the linear path. Call it before the
+ * layers run, which may overwrite x. False if there is no such path.
  */
 static bool
 run_path(AeScorer *scorer, const AeReal *x, size_t n_rows, int decoder)
@@ -359,7 +366,7 @@ run_path(AeScorer *scorer, const AeReal *x, size_t n_rows, int decoder)
 	return true;
 }
 
-/* scorer->spread from x, what the code's layer l sees but for the linear path. */
+/* scorer->spread from x, the input of the code's layer l without the linear path. */
 static void
 run_spread(AeScorer *scorer, const AeReal *x, size_t n_rows, uint32_t l)
 {
@@ -373,7 +380,7 @@ run_spread(AeScorer *scorer, const AeReal *x, size_t n_rows, uint32_t l)
 		add_levels(scorer, scorer->spread, w, n_rows, n_out);
 }
 
-/* Layers first .. end - 1 on x: n_rows x width[first]; the result lies in one of scorer->h. */
+/* Runs layers first .. end - 1 on x: n_rows x width[first]; the result is in one of scorer->h. */
 static AeReal *
 run_layers(AeScorer *scorer, const AeReal *x, size_t n_rows, uint32_t first, uint32_t end)
 {
@@ -381,7 +388,7 @@ run_layers(AeScorer *scorer, const AeReal *x, size_t n_rows, uint32_t first, uin
 	uintptr_t at = (uintptr_t) x;
 	uintptr_t h0 = (uintptr_t) scorer->h[0];
 	uintptr_t h1 = (uintptr_t) scorer->h[1];
-	int into = at >= h0 && at < h1; /* not where x lies: h[1] was placed behind h[0] */
+	int into = at >= h0 && at < h1; /* the one that does not hold x: h[1] was placed behind h[0] */
 	bool beside = run_path(scorer, x, n_rows, first > 0);
 	AeReal *y = NULL;
 
@@ -484,7 +491,7 @@ ae_scorer_observed(const AeReal *cells, const AeLayout *layout)
 	return n > 0 ? (double) n : 1.0;
 }
 
-/* What could not be computed is infinite; what rounding made negative is 0. */
+/* NaN becomes infinite, and what rounding made negative becomes 0. */
 static double
 as_error(double loss)
 {
@@ -493,7 +500,7 @@ as_error(double loss)
 	return loss > 0.0 ? loss : 0.0;
 }
 
-/* The error of row r, whose outputs these are. */
+/* The error of row r with these outputs. */
 static double
 row_error(const AeScorer *scorer, size_t r, const AeReal *outputs)
 {
@@ -520,7 +527,10 @@ ae_scorer_errors(double *errors, const AeScorer *scorer, const AeReal *outputs, 
 
 /* ---- completion ---- */
 
-/* Whether the network has not learnt what a gap in that column is, nor is told. */
+/*
+ * Whether the network has not learnt what a missing cell in that column means, and has no indicator
+ * for it.
+ */
 static bool
 is_completed(const AeModel *model, const AeColumn *column)
 {
@@ -548,7 +558,7 @@ fill_column(AeReal *cells, const AeModel *model, uint32_t c, const AeReal *outpu
 	cells[column->cell] = ae_scaler_bound(schema, c, outputs[column->cell]);
 }
 
-/* Whether column c of row r is a gap that is to be completed. */
+/* Whether column c of row r is missing and must be completed. */
 static bool
 is_gap(const AeScorer *scorer, size_t r, uint32_t c)
 {
@@ -559,8 +569,8 @@ is_gap(const AeScorer *scorer, size_t r, uint32_t c)
 }
 
 /*
- * Row r enters as scorer->attempt; if its error is less than *least that becomes its completion.
- * Returns its finished outputs, in one of scorer->h, which a next pass overwrites.
+ * Passes row r as scorer->attempt, which becomes its completion if its error is less than *least.
+ * Returns its finished outputs, in one of scorer->h, which the next pass overwrites.
  */
 static const AeReal *
 try_attempt(bool *better, double *least, AeScorer *scorer, size_t r)
@@ -584,7 +594,7 @@ try_attempt(bool *better, double *least, AeScorer *scorer, size_t r)
 	return outputs;
 }
 
-/* Tries the most probable levels of a missing category, by scorer->first, which it uses up. */
+/* Tries the most probable levels of a missing category, by scorer->first, which it overwrites. */
 static void
 try_levels(double *least, AeScorer *scorer, size_t r, uint32_t c)
 {
@@ -608,7 +618,7 @@ try_levels(double *least, AeScorer *scorer, size_t r, uint32_t c)
 	}
 }
 
-/* Tries both values of a missing boolean: what a pass makes of it may be neither. */
+/* Tries both values of a missing boolean, as the output may be neither. */
 static void
 try_truth(double *least, AeScorer *scorer, size_t r, uint32_t c)
 {
@@ -624,7 +634,7 @@ try_truth(double *least, AeScorer *scorer, size_t r, uint32_t c)
 	}
 }
 
-/* Completes row r, which begins as it came. */
+/* Completes row r, beginning with the row as it came. */
 static void
 complete_row(AeScorer *scorer, size_t r)
 {
@@ -657,7 +667,7 @@ complete_row(AeScorer *scorer, size_t r)
 	}
 }
 
-/* scorer->completed of rows of which some miss cells. */
+/* Fills scorer->completed for rows, some of which have missing cells. */
 static void
 complete(AeScorer *scorer, size_t n_rows)
 {
@@ -711,7 +721,7 @@ ae_raw_score(const AeModel *model, const AeTerms *terms)
 	return as_error(score);
 }
 
-/* The error of one cell that is a source column of its own and shares a block with others. */
+/* The error of one cell that is a source column of its own in a block with others. */
 static double
 single_error(const AeScorer *scorer, const AeReal *outputs, uint32_t cell, AeLoss loss)
 {

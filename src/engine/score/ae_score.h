@@ -1,16 +1,16 @@
 /*
- * ae_score.h: a model made ready to score rows, and the scores.
+ * ae_score.h: a model prepared to score rows, and the scores.
  *
  * Same bits for a row alone, in any batch, on any instruction set: see ae_kernel.h.
  *
- * A missing cell has no loss, but the network reconstructs the others from it.  If training had
- * hardly any gaps there, it has not learnt what a gap is, takes the mean for a value, and a healthy
- * row looks like none.  So such cells are *completed* before the row enters: x <- r(x) in them, again
- * and again, and a category also by the levels that the first pass finds most probable.  Of all
- * completions, and the row as it came, that one enters with which the observed cells are
- * reconstructed best: a row is as odd as it is at the most favourable value of what nobody knows.
- * Measured on ten tables: at 1 % of false alarms 1 to 3 % of healthy rows with one value removed are
- * flagged, where up to 99 % were.
+ * A missing cell has no loss, but the network reconstructs the others from it. If cells of a column
+ * were hardly ever missing in training, the network has not learnt what that means, takes the mean
+ * for a value, and a healthy row looks odd. So such cells are *completed* before the row enters: x
+ * <- r(x) in them, repeatedly, and a category also by the levels that the first pass finds most
+ * probable. Of all completions, and the row as it came, the one that reconstructs the observed
+ * cells best enters: a row is as odd as with the most favourable values of its unknown cells.
+ * Measured on ten tables: at 1 % of false alarms, 1 to 3 % of healthy rows with one value removed
+ * are flagged, where up to 99 % were without completion.
  */
 #ifndef AE_SCORE_H
 #define AE_SCORE_H
@@ -38,7 +38,8 @@ typedef struct AePacked
 	AeReal *no_bias[2];
 	const AeReal *head_panels;   /* of the target's head; NULL without a target */
 	const AeReal *spread_panels; /* of the head that gives log variances of the code, or NULL */
-	AeLikelihood likelihood; /* of rows given their code; its blocks NULL without distribution */
+	AeLikelihood likelihood; /* of rows given their code; its blocks are NULL without a distribution
+							  * */
 	AeDistance distance;     /* to the prototypes */
 	AeIntake intake;         /* of rows */
 } AePacked;
@@ -47,36 +48,36 @@ typedef struct AePacked
 AeStatus ae_packed_size(size_t *bytes, const AeModel *model, AeError *error);
 
 /*
- * Packs the weights into block.  model and kernels must outlive it.  check, or NULL, is called in
- * between here and where a large layer is passed: it may leave by longjmp.
+ * Packs the weights into block. model and kernels must outlive it. check, unless NULL, is called
+ * now and then here and during passes through large layers; it may leave by longjmp.
  */
 void ae_packed_init(AePacked *packed, void *block, const AeModel *model, const AeKernels *kernels,
 					AeCheck check);
 
 /*
  * Rows on their way through networks: the members of a fold, which read the same cells
- * (ae_model_pairs), or a single one.  Belongs to whoever calls.
+ * (ae_model_pairs), or a single one. Belongs to the caller.
  */
 typedef struct AeScorer
 {
 	const AePacked *members; /* n_members */
 	uint32_t n_members;
-	const AePacked *network; /* the one of them that the functions below are of, */
+	const AePacked *network; /* the one that the functions below use, */
 	const AeModel *model;    /* its model */
 	const AeKernels *kernels;
-	size_t batch;   /* rows that there is room for */
-	bool as_is;     /* missing cells are not completed; false to begin with */
+	size_t batch;   /* the most rows */
+	bool as_is;     /* do not complete missing cells; false at first */
 	AeReal *cells;  /* batch x n_cells: the caller fills it, or ae_scorer_take */
-	double *unseen; /* batch: what unseen values of the row cost, 0 where the caller filled cells */
-	double *parts;  /* n_columns: the same by source column, of row 0; NaN: not known */
+	double *unseen; /* batch: cost of the row's unseen values, 0 if the caller filled the cells */
+	double *parts;  /* n_columns: the same by source column, for row 0; NaN: not known */
 	AeReal *completed; /* batch x n_cells: the same, completed */
 	AeReal *attempt;   /* n_cells: of one row */
-	AeReal *first;     /* n_outputs: of that row as it came */
+	AeReal *first;     /* n_outputs: those of that row as it came */
 	AeInputs inputs;   /* what they enter as */
 	AeNearest nearest;
 	AeMeasure measure; /* of the loss */
 	AeReal *h[2];      /* batch x widest layer, ping and pong */
-	AeReal *beside;    /* batch x widest layer: what came along the linear path; NULL without */
+	AeReal *beside;    /* batch x widest layer: products along the linear path; NULL without one */
 	AeReal *head;      /* batch x n_target; NULL without a target */
 	AeReal *spread;    /* batch x n_code: log variances of the codes last made; NULL without */
 } AeScorer;
@@ -85,58 +86,64 @@ typedef struct AeScorer
 AeStatus ae_scorer_size(size_t *bytes, const AePacked *members, uint32_t n_members, size_t batch,
 						AeError *error);
 
-/* Scratch in block for these networks, which must outlive the scorer; the first one is in use. */
+/*
+ * Makes scratch in block for these networks, which must outlive the scorer; the first one is in
+ * use.
+ */
 void ae_scorer_init(AeScorer *scorer, void *block, const AePacked *members, uint32_t n_members,
 					size_t batch);
 
-/* Turns to another member: the rows stay, what was computed of them goes. */
+/* Switches to another member: rows stay, results are lost. */
 void ae_scorer_use(AeScorer *scorer, uint32_t member);
 
 /*
- * The values of a row, values[n_columns] and missing[n_columns], become row i of the scorer; gives
- * what ae_scaler_apply does.
+ * Makes the values of a row, values[n_columns] and missing[n_columns], row i of the scorer; returns
+ * the result of ae_scaler_apply.
  */
 int ae_scorer_take(AeScorer *scorer, size_t i, const double *values, const bool *missing);
 
 /*
- * Code of scorer->cells, completed by the network in use: returns n_rows x n_code inside the scorer.
+ * The code of scorer->cells, completed by the network in use: n_rows x n_code inside the scorer.
  * n_rows <= batch.
  */
 const AeReal *ae_scorer_encode(AeScorer *scorer, size_t n_rows);
 
 /*
- * Outputs from codes: n_rows x n_code (may be what ae_scorer_encode gave). Logits where the loss
- * is taken on them.
+ * Outputs from codes: n_rows x n_code (may be what ae_scorer_encode returned). Logits if the loss
+ * takes them.
  */
 AeReal *ae_scorer_decode(AeScorer *scorer, const AeReal *codes, size_t n_rows);
 
 /*
- * Outputs of the target's head from codes, n_rows x n_target inside the scorer: logits of
- * levels, or a standardised number.  The model has a target.
+ * Outputs of the target's head from codes, n_rows x n_target inside the scorer: logits of levels,
+ * or a standardised number.  The model must have a target.
  */
 AeReal *ae_scorer_head(AeScorer *scorer, const AeReal *codes, size_t n_rows);
 
-/* In place: those logits to probabilities, the softmax; a number stays as it is. */
+/* Turns those logits into probabilities by the softmax, in place; a number is unchanged. */
 void ae_scorer_head_finish(const AeScorer *scorer, AeReal *outputs, size_t n_rows);
 
 /*
- * In place: logits to probabilities (squared errors of one-hot categories give them as they
- * are), so that outputs are in scaled units.  n_rows x n_outputs.
+ * Turns logits into probabilities, in place, so that outputs are in scaled units (with squared
+ * errors of one-hot categories they already are). n_rows x n_outputs.
  */
 void ae_scorer_finish(const AeScorer *scorer, AeReal *outputs, size_t n_rows);
 
 /*
- * Reconstruction error per row: mean over observed columns that vary of the training loss, of wide
- * categories of the loss of their pairs, and what unseen values cost, divided by as many columns;
- * in double, +Infinity where the arithmetic overflowed, 0 where nothing is observed.
- * errors: n_rows; outputs: from ae_scorer_decode.
+ * Reconstruction error of each row: the sum of the training loss over observed columns that vary,
+ * for wide categories the loss of their pairs, and of the cost of unseen values, divided by the
+ * number of these columns; in double, +Infinity if the arithmetic overflowed, 0 if nothing is
+ * observed. errors: n_rows; outputs: from ae_scorer_decode.
  */
 void ae_scorer_errors(double *errors, const AeScorer *scorer, const AeReal *outputs, size_t n_rows);
 
-/* What the sum of a row's errors by column is divided by: its observed columns that vary, or 1. */
+/*
+ * The divisor of the sum of a row's errors by column: the number of its observed columns that vary,
+ * or 1.
+ */
 double ae_scorer_observed(const AeReal *cells, const AeLayout *layout);
 
-/* What a row is ranked by is made of these. */
+/* The terms of a row's raw score. */
 typedef struct AeTerms
 {
 	double error;    /* ae_scorer_errors */
@@ -144,28 +151,30 @@ typedef struct AeTerms
 	double extreme;  /* ae_extremes_term */
 } AeTerms;
 
-/* The terms of row i, whose error that is. */
+/* The terms of row i, which has that error. */
 AeTerms ae_scorer_terms(AeScorer *scorer, size_t row, double error);
 
 /*
- * The raw score: error / error_norm, plus the distance / distance_norm where the model has
- * prototypes, plus the term of extremes; +Infinity where the arithmetic overflowed.
+ * The raw score: error / error_norm, plus distance / distance_norm if the model has prototypes,
+ * plus the term of extremes; +Infinity if the arithmetic overflowed.
  */
 double ae_raw_score(const AeModel *model, const AeTerms *terms);
 
 /*
- * Parts of the distance term of row 0 by source column, where ae_scorer_column_errors has
- * errors; they sum to the term.  0 without prototypes.
+ * The parts of row 0's distance term by source column, wherever ae_scorer_column_errors has errors;
+ * they sum to the term. 0 without prototypes.
  */
 void ae_scorer_column_distances(double *parts, AeScorer *scorer);
 
-/* The same of the term of extremes, which the column of the wildest number makes alone. */
+/*
+ * The same for the term of extremes, which comes from the column of the most extreme number alone.
+ */
 void ae_scorer_column_extremes(double *parts, const AeScorer *scorer);
 
 /*
- * The error of every source column of row 0: errors[n_columns of the schema], at the first
- * value of the column, NaN elsewhere and where the column is not observed.  Of a constant it is
- * what an unseen value costs, or 0.
+ * The error of every source column of row 0: errors[n_columns of the schema], at the first value of
+ * the column, NaN elsewhere and where the column is not observed.  For a constant it is the cost of
+ * an unseen value, or 0.
  */
 void ae_scorer_column_errors(double *errors, const AeScorer *scorer, const AeReal *outputs);
 
@@ -175,10 +184,12 @@ void ae_scorer_column_errors(double *errors, const AeScorer *scorer, const AeRea
  */
 void ae_scorer_fill(AeScorer *scorer, const bool *fill, const AeReal *outputs);
 
-/* Probability of the actual level of a category, or boolean, in row 0 of finished outputs. */
+/*
+ * The probability of the actual level of a category, or of a boolean, in row 0 of finished outputs.
+ */
 double ae_scorer_probability(const AeScorer *scorer, const AeReal *outputs, uint32_t column);
 
-/* What n cells of a row are hashed to, from a hash so far: for what is drawn by chance of it. */
+/* Continues a hash with n cells of a row, for random draws that depend on the row. */
 static inline uint64_t
 ae_hash_cells(uint64_t hash, const AeReal *cells, size_t n)
 {

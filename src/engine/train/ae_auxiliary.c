@@ -1,5 +1,5 @@
 /*
- * ae_auxiliary.c: the loss of what dead units make of the others' error, and its gradient.
+ * ae_auxiliary.c: the loss of dead units that reconstruct the others' error, and its gradient.
  */
 #include "ae_auxiliary.h"
 
@@ -8,7 +8,7 @@
 #include "ae_part.h"
 #include "ae_topk.h"
 
-/* Refuses a net whose decoder is no single layer with outputs that are not bent. */
+/* Refuses a net whose decoder is not a single linear layer. */
 static AeStatus
 check_decoder(const AeNet *net, AeError *error)
 {
@@ -62,7 +62,7 @@ add_gradient(void *state, AeDescent *at)
 
 static const AeHooks hooks = {.after = keep_activations, .after_back = add_gradient};
 
-/* Units that are on in a row, the mean over rows, rounded up; at least 1. */
+/* The mean number of units that are on in a row, rounded up; at least 1. */
 static size_t
 count_on(const AeReal *h, size_t n_rows, size_t n_code)
 {
@@ -148,7 +148,7 @@ used(const AeNet *net, const AeTrainOptions *options)
 	return options->aux_weight > 0;
 }
 
-/* Dead units are those of a gate, which knows no line search. */
+/* Dead units belong to a gate, which does not work with a line search. */
 static AeStatus
 check(const AeNet *net, const AeTrainOptions *o, AeError *error)
 {

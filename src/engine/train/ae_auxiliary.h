@@ -1,5 +1,5 @@
 /*
- * ae_auxiliary.h: the auxiliary loss that brings dead units of a code back.
+ * ae_auxiliary.h: the auxiliary loss that revives dead units of a code.
  *
  * With r the reconstruction of a row, held fixed, z the activations of the code before its gate, D
  * its dead units (AE_DEAD_UPDATES) and S the k largest of z in D,
@@ -9,9 +9,9 @@
  *
  * is added to the loss: dead units learn to explain what the others leave unexplained.  k is the
  * number of units that are on in a row, the mean over the rows passed at once (for top_k, k), at
- * most all dead ones: where more of them share the rest, none gets large enough to be on by itself
- * (measured).  Taken as the loss of r + e it is one loss for blocks of every kind; for squared
- * errors it is |x - r - e|^2.  The decoder must be one layer whose outputs are not bent.
+ * most all dead ones: if more of them share the rest, none gets large enough to be on by itself
+ * (measured). As the loss of r + e, it works for blocks of every kind; for squared errors it is |x
+ * - r - e|^2. The decoder must be one linear layer.
  *
  * Source: Gao et al., "Scaling and evaluating sparse autoencoders", 2024, appendix A.2 (AuxK).
  */
@@ -37,8 +37,8 @@ typedef struct AeAuxiliary
 
 /*
  * Sum over rows of weight * loss, after a forward pass in training; 0 if no unit is dead.  The
- * gradient with respect to z, times scale, is left for the hooks of the part; that with respect to
- * the decoder's weights is for ae_auxiliary_gradient to add.  cells: of the rows that were passed.
+ * gradient with respect to z, times scale, is left for the hooks of the part; ae_auxiliary_gradient
+ * adds that with respect to the decoder's weights. cells: those of the rows that were passed.
  */
 double ae_auxiliary_loss(AeAuxiliary *auxiliary, AePass *pass, const AeReal *params,
 						 const AeCells *cells, double scale, const AeMeasure *measure);

@@ -1,12 +1,12 @@
 /*
  * ae_code_noise.c: the stage that adds Gaussian noise to the code before its activation, which
- * drives sigmoids to 0 and 1.  It is a function of the visit, and no other noise.
+ * drives sigmoids to 0 and 1.  It is a function of the visit, independent of any other noise.
  *
  * Source: Salakhutdinov, Hinton, "Semantic hashing", 2009, section 2.2.
  */
 #include "ae_part.h"
 
-/* Noise of inputs has the visits below this one. */
+/* Noise on inputs has the visits below this one. */
 #define CODE_VISITS ((uint64_t) 1 << 63)
 
 static void

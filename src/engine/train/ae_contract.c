@@ -45,7 +45,7 @@ ae_contract_place(AeContraction *c, AeArena *arena, const AeNet *net, size_t n_r
 		if (n_encoder == 1)
 			continue;
 		c->g[l] = ae_arena_place(arena, n_rows * net->width[l], sizeof(AeReal));
-		/* of a unit that is e_k it is the unit's slope */
+		/* for e_k it is the slope of unit k */
 		if (l + 1 < n_encoder || !c->exact)
 			c->a[l] = ae_arena_place(arena, count, sizeof(AeReal));
 	}
@@ -79,7 +79,7 @@ ae_contract_draw(AeContraction *c, const AeNet *net, size_t n_rows, AeVisit visi
 	}
 }
 
-/* z, before the activation of layer l is put in its place. */
+/* Keeps z before the activation of layer l replaces it. */
 static void
 keep_preactivations(void *state, AePass *pass, const AeReal *params, uint32_t l)
 {
@@ -126,7 +126,7 @@ slope_of(const Sweep *s, uint32_t l)
 	return s->c->own_slope[l] ? s->c->own_slope[l] : s->pass->slope[l];
 }
 
-/* s' and s'' of every layer of the encoder, from what the pass kept. */
+/* Computes s' and s'' of every layer of the encoder from what the pass kept. */
 static void
 find_derivatives(const Sweep *s)
 {
@@ -317,7 +317,7 @@ used(const AeNet *net, const AeTrainOptions *options)
 	return options->contract_weight > 0;
 }
 
-/* It needs derivatives that exist, of a net that is the same at every visit. */
+/* Derivatives must exist, and the net must be the same at every visit. */
 static AeStatus
 check(const AeNet *net, const AeTrainOptions *o, AeError *error)
 {
@@ -331,7 +331,7 @@ check(const AeNet *net, const AeTrainOptions *o, AeError *error)
 	return ae_contract_check(net, error);
 }
 
-/* Multiply-adds of one row that the penalty adds to those of a forward pass. */
+/* Multiply-adds per row that the penalty adds to those of a forward pass. */
 static double
 macs(const AeNet *net, const AeTrainOptions *options)
 {
@@ -342,7 +342,7 @@ macs(const AeNet *net, const AeTrainOptions *options)
 		return code;
 	for (uint32_t l = 0; l < last; l++)
 		below += (double) net->width[l] * net->width[l + 1];
-	/* of the last layer's weights each exact probe sees its column alone */
+	/* each exact probe sees only its own column of the last layer's weights */
 	return below * (options->contract_exact ? code : 1) + net->width[last] * code;
 }
 

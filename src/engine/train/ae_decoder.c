@@ -1,9 +1,9 @@
 /*
- * ae_decoder.c: the rows' likelihood given their codes (ae_likelihood.h), as a term of the loss that
- * stands in for the reconstruction's, and the variances of outputs as parameters of it.
+ * ae_decoder.c: the likelihood of rows given their codes (ae_likelihood.h), as a term of the loss
+ * that replaces that of the reconstruction, with the variances of outputs as its parameters.
  *
- * With C columns the loss of a row is -log p(x | h) / C: a sum over what the row has, so that rows
- * with gaps count as much as they say, in the units of other losses.
+ * With C columns the loss of a row is -log p(x | h) / C: a sum over the observed cells, so that
+ * rows with missing cells count accordingly, in the units of other losses.
  */
 #include <math.h>
 #include <string.h>
@@ -13,7 +13,8 @@
 typedef struct State
 {
 	AeLikelihood likelihood;
-	double *d_v; /* n_dense: gradient by the log variances of cells, of the slice at hand */
+	double *d_v; /* n_dense: gradient with respect to the log variances of cells, for the current
+				  * slice */
 } State;
 
 static bool
@@ -23,7 +24,7 @@ used(const AeNet *net, const AeTrainOptions *options)
 	return options->distribution != AE_DISTRIBUTION_NONE;
 }
 
-/* Every output has a distribution; what is learned of it is no parameter of another loss. */
+/* Every output must have a distribution; learned variances are of no use to another loss. */
 static AeStatus
 check(const AeNet *net, const AeTrainOptions *o, AeError *error)
 {
@@ -64,7 +65,7 @@ place(AeArena *arena, AePass *pass, const AePartSetup *setup, void *lasting, siz
 	return home;
 }
 
-/* The cost of row i; with gradients also share times them. */
+/* The cost of row i, and share times its gradients if wanted. */
 static double
 row_cost(State *s, const AeSlice *slice, size_t i, bool gradients, double share)
 {
@@ -79,9 +80,9 @@ row_cost(State *s, const AeSlice *slice, size_t i, bool gradients, double share)
 }
 
 /*
- * Draws first .. first + n - 1 are of one row.  With w_k = p(x | z_k) (p(z_k) / q(z_k | x))^beta the
- * bound is log (1/n sum w_k), and its gradient the mean of those of log w_k with weights w_k / sum w.
- * Returns minus the bound; sets pass->weight, n times those weights.  Source: Burda, Grosse,
+ * Draws first .. first + n - 1 belong to one row.  With w_k = p(x | z_k) (p(z_k) / q(z_k | x))^beta
+ * the bound is log (1/n sum w_k), and its gradient the mean of those of log w_k with weights w_k /
+ * sum w. Returns minus the bound; sets pass->weight, n times those weights.  Source: Burda, Grosse,
  * Salakhutdinov, ICLR 2016, eq. 8 and 13.
  */
 static double
@@ -102,7 +103,7 @@ weigh(State *s, const AeSlice *slice, size_t first, size_t n)
 	return -(most + log(sum / (double) n));
 }
 
-/* The sum over rows of a slice, each counted as often as it was drawn for, and gradients. */
+/* The sum over rows of a slice, each counted once for each of its draws, and gradients. */
 static double
 weighted_cost(State *s, const AeSlice *slice, double share)
 {
@@ -148,7 +149,7 @@ validate(void *state, const AeSlice *slice)
 	return cost_of(state, slice, false);
 }
 
-/* The gradient by the variances. */
+/* The gradient with respect to the variances. */
 static void
 after(void *state, const AeSlice *slice)
 {
@@ -163,7 +164,7 @@ after(void *state, const AeSlice *slice)
 		grads[n > 1 ? j : 0] += (AeReal) s->d_v[j];
 }
 
-/* A cell that is given back exactly would have an infinite density. */
+/* A cell that is reconstructed exactly would have an infinite density. */
 static void
 updated(void *state, AeReal *params, const AeNet *net)
 {
@@ -175,7 +176,7 @@ updated(void *state, AeReal *params, const AeNet *net)
 			v[j] = (AeReal) AE_LEAST_LOG_VARIANCE;
 }
 
-/* As of the reconstruction, whose place it takes. */
+/* As for the reconstruction, which it replaces. */
 static double
 factor(const AeTrainOptions *options)
 {

@@ -1,7 +1,7 @@
 /*
  * ae_dropout.c: the stage that drops units of hidden layers other than the code: each with the
- * probability `dropout`.  What is kept is divided by 1 - dropout, so that nothing needs to be
- * scaled when rows are scored.
+ * probability `dropout`.  Kept units are divided by 1 - dropout, so that nothing needs to be scaled
+ * when rows are scored.
  *
  * Source: Srivastava et al., "Dropout", JMLR 15, 2014, section 10.
  */
@@ -14,7 +14,7 @@ typedef struct State
 		*mask[AE_MAX_LAYERS]; /* n_rows x width[l + 1]: what h[l + 1] is multiplied by, or NULL */
 } State;
 
-/* Layers take their numbers from blocks that follow each other. */
+/* Layers take their random numbers from consecutive blocks. */
 static void
 enter(void *state, AePass *pass, AeEntering *entering)
 {

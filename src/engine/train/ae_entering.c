@@ -1,9 +1,9 @@
 /*
- * ae_entering.c: the stage that makes inputs of rows: in training corrupted ones (ae_corrupt.h),
- * with noise on their numbers.
+ * ae_entering.c: the stage that turns rows into inputs, which training corrupts (ae_corrupt.h) and
+ * adds noise to.
  *
- * Rows that validate enter as they are, unless any share of their cells is masked: a network that is
- * trained to tell hidden cells from the others says nothing of rows without any.
+ * Validation rows enter uncorrupted, except with masking_any: a network trained to predict hidden
+ * cells from the others says nothing about rows without hidden cells.
  */
 #include "ae_corrupt.h"
 #include "ae_part.h"
@@ -11,7 +11,7 @@
 typedef struct State
 {
 	AeCorruption corruption;
-	AeReal *cells;  /* n_rows x width: as they enter; NULL where none is corrupted */
+	AeReal *cells;  /* n_rows x width: as they enter; NULL if none is corrupted */
 	AeReal *chosen; /* n_rows x width: clean cells of what is corrupted, or NULL */
 	AeReal sigma;
 } State;

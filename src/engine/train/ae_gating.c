@@ -1,7 +1,7 @@
 /*
- * ae_gating.c: the stage that keeps some units of the code and lets the others be 0 (ae_gate.h):
- * the top_k largest of each row, the largest of all rows of a slice, or those above a threshold
- * that is learned.
+ * ae_gating.c: the stage that keeps some units of the code and sets the others to 0 (ae_gate.h): it
+ * keeps the top_k largest of each row, the largest of all rows of a slice, or those above a learned
+ * threshold.
  */
 #include <string.h>
 
@@ -10,9 +10,9 @@
 
 typedef struct State
 {
-	uint32_t batch_top_k;   /* units kept for each row on the average; 0: thresholds decide */
+	uint32_t batch_top_k;   /* units kept for each row on average; 0: thresholds decide */
 	bool learned;           /* thresholds have a gradient */
-	double price;           /* jumprelu: what a unit that is on costs in the loss of a row */
+	double price;           /* jumprelu: the cost of a unit that is on in the loss of a row */
 	double share;           /* factor on gradients */
 	AeGateAverage *average; /* of batch_top_k; lasts */
 	AeReal *mask;           /* n_rows x n_code: 1 where a unit is kept, else 0 */
@@ -117,7 +117,7 @@ place(AeArena *arena, AePass *pass, const AePartSetup *setup, void *average, siz
 	return home;
 }
 
-/* After pretraining, thresholds are not an average of anything yet. */
+/* After pretraining, thresholds are not an average yet. */
 static void
 begin(void *state, AeReal *params, const AeNet *net, const AeTrainOptions *options, AeStart start)
 {
@@ -139,7 +139,7 @@ loss(void *state, AeSlice *slice)
 	return 0;
 }
 
-/* Learned thresholds stay >= 0: a unit that is on is then positive. */
+/* Learned thresholds stay >= 0, so that a unit that is on is positive. */
 static void
 updated(void *state, AeReal *params, const AeNet *net)
 {

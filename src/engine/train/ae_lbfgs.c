@@ -5,7 +5,7 @@
  * sigma = 0.9)
  *     f(a) <= f(0) + delta a f'(0)          and  f'(a) >= sigma f'(0), or
  *     f(a) <= f(0) + EPSILON |f(0)|         and  (2 delta - 1) f'(0) >= f'(a) >= sigma f'(0).
- * Near a minimum values agree to rounding and only the second form can tell.
+ * Near a minimum, values agree up to rounding, and only the second form can decide.
  */
 #include "ae_lbfgs.h"
 
@@ -100,7 +100,7 @@ move(AeLbfgs *lbfgs, AeReal *x)
 	lbfgs->kernels->axpy(x, (AeReal) lbfgs->a, lbfgs->direction, lbfgs->n);
 }
 
-/* Begins a line search at x; false where the gradient has vanished beside the first one. */
+/* Begins a line search at x; false if the gradient has vanished compared with the first one. */
 static bool
 begin_search(AeLbfgs *lbfgs, AeReal *x, const AeReal *grad, double f)
 {
@@ -133,7 +133,7 @@ begin_search(AeLbfgs *lbfgs, AeReal *x, const AeReal *grad, double f)
 	return true;
 }
 
-/* Remembers the step to x, unless its curvature is not positive beyond rounding. */
+/* Remembers the step to x if its curvature is clearly positive. */
 static void
 remember(AeLbfgs *lbfgs, const AeReal *x, const AeReal *grad)
 {
@@ -226,12 +226,12 @@ ae_lbfgs_tell(AeLbfgs *lbfgs, AeReal *x, const AeReal *grad, double f)
 		move(lbfgs, x);
 		return AE_LBFGS_TRY;
 	}
-	/* no acceptable point: once more along the gradient, then this is the end */
+	/* no acceptable point: tries once more along the gradient before it ends */
 	memcpy(x, lbfgs->start, lbfgs->n * sizeof(AeReal));
 	if (lbfgs->n_pairs == 0)
 		return AE_LBFGS_CONVERGED;
 	lbfgs->n_pairs = 0;
-	/* the pairs are void, so their first one can hold the gradient meanwhile */
+	/* the pairs are invalid now, so the first can hold the gradient meanwhile */
 	memcpy(lbfgs->s[0], lbfgs->start_grad, lbfgs->n * sizeof(AeReal));
 	return begin_search(lbfgs, x, lbfgs->s[0], lbfgs->f0) ? AE_LBFGS_TRY : AE_LBFGS_CONVERGED;
 }

@@ -1,6 +1,6 @@
 /*
- * ae_lbfgs.h: limited-memory BFGS for small data, as a machine that is told the
- * value and gradient of a point and answers with the next point.
+ * ae_lbfgs.h: limited-memory BFGS for small data, as a state machine that receives the value and
+ * gradient at a point and returns the next point.
  *
  * Sources: Nocedal, Wright, Numerical Optimization, 2nd ed., algorithm 7.4
  * (two-loop recursion); Hager, Zhang 2005 (approximate Wolfe conditions, which
@@ -16,7 +16,7 @@
 
 typedef enum AeLbfgsAnswer
 {
-	AE_LBFGS_TRY,       /* evaluate x: the line search goes on */
+	AE_LBFGS_TRY,       /* evaluate x: the line search continues */
 	AE_LBFGS_ACCEPTED,  /* an iteration is done; evaluate x, the next trial point */
 	AE_LBFGS_CONVERGED, /* no further progress; x is the best point */
 	AE_LBFGS_FAILED     /* the very first value is not finite */
@@ -46,7 +46,7 @@ typedef struct AeLbfgs
 void ae_lbfgs_place(AeLbfgs *lbfgs, AeArena *arena, size_t n, const AeKernels *kernels);
 void ae_lbfgs_reset(AeLbfgs *lbfgs);
 
-/* Takes over the numbers of another one, but not where its vectors lie. */
+/* Copies the numbers of another one, but not the addresses of its vectors. */
 void ae_lbfgs_resume(AeLbfgs *lbfgs, const AeLbfgs *from);
 
 /*

@@ -1,25 +1,25 @@
 /*
  * ae_neighbours.c: a code that keeps neighbours, as a term of the loss.
  *
- * Of the n rows of a minibatch (or of a part of it, of at most MAX_GROUP rows), with D_ij the
- * squared distance of two of them as they are, d_ij that of their codes, and s_i half the distance
- * from row i to its k-th nearest,
+ * For the n rows of a minibatch (or of a group of at most MAX_GROUP of them), with D_ij the squared
+ * distance of two rows, d_ij that of their codes, and s_i half the distance from row i to its k-th
+ * nearest,
  *
  *     p_ij = exp(-D_ij / s_i^2) / sum_{l != i} exp(-D_il / s_i^2)      q_ij likewise of d_ij
  *     loss_i = sum_{j != i} p_ij log(p_ij / q_ij)
  *
- * so that codes of near rows are near, at the same distance, and those of others are not; how far
- * away they are does not matter.  With G_ij = (p_ij - q_ij) / s_i^2, S = G + G^T and r its sums of
- * rows, the gradient by the codes H is 2 (diag(r) - S) H.
+ * so that codes of near rows are near, at the same distance, and those of others are not, at
+ * whatever distance. With G_ij = (p_ij - q_ij) / s_i^2, S = G + G^T and r its row sums, the
+ * gradient with respect to the codes H is 2 (diag(r) - S) H.
  *
  * With w the weight of the term and R the loss of the reconstruction (and of the target), the
- * encoder goes down
- * w loss + (1 - w) R, and the decoder R, whatever w: with 1 it learns to read a code that knows of
- * neighbours alone.  There is no one function that both go down, for L-BFGS to search along.
+ * encoder minimises w loss + (1 - w) R and the decoder R, whatever w: with w = 1 it learns to read
+ * a code that only keeps neighbours. They do not minimise the same function, so L-BFGS has nothing
+ * to search along.
  *
  * Distances are in scaled inputs; every column counts once, as in the loss (ae_loss.h), and D_ij is
- * taken of the columns that both rows have, times the share of them.  metric cosine takes rows and
- * codes at length 1.
+ * computed from the columns that both rows have, divided by their share. metric cosine scales rows
+ * and codes to length 1.
  *
  * Sources: Hinton, Roweis, "Stochastic neighbor embedding", NIPS 2002, with one s for both sides;
  * van der Maaten, "Learning a parametric embedding by preserving local structure", AISTATS 2009.
@@ -29,10 +29,13 @@
 
 #include "ae_part.h"
 
-/* Rows whose neighbours are looked for among each other. */
+/* The most rows among which neighbours are searched. */
 #define MAX_GROUP 1024
 
-/* A scale is at least this share of the mean one of its group: near copies have no gradient of their own. */
+/*
+ * A scale is at least this share of its group's mean, so that near copies do not dominate the
+ * gradient.
+ */
 #define LEAST_SCALE 0.01
 
 /* Stands for a row's distance to itself. */
@@ -41,22 +44,22 @@
 typedef struct Neighbours
 {
 	size_t n_inputs; /* dense cells, and levels */
-	size_t n_group;  /* rows of a group, at most */
-	AeReal *root;    /* n_inputs: square root of what a squared difference counts */
-	AeReal *share;   /* n_inputs: what it is of its column */
+	size_t n_group;  /* the most rows of a group */
+	AeReal *root;    /* n_inputs: square root of the weight of a squared difference */
+	AeReal *share;   /* n_inputs: its share of its column */
 	AeReal *x;       /* n_group x n_inputs: rows times root, missing ones 0 */
 	AeReal *known;   /* likewise: 1, or 0 where it is missing */
 	AeReal *other;   /* likewise: x^2, known * share */
-	AeReal *unit;    /* n_group x n_code: codes of length 1; cosine alone */
+	AeReal *unit;    /* n_group x n_code: codes of length 1; only for cosine */
 	AeReal *near;    /* n_group x n_group: D, then p */
 	AeReal *code;    /* likewise: d, then q, then S */
 	AeReal *both;    /* likewise: share of columns that two rows have */
 	AeReal *square;  /* n_group */
-	AeReal *length;  /* n_group: of codes; cosine alone */
-	double *scale;   /* n_group: s^2; 0: the row has no neighbour apart from itself */
+	AeReal *length;  /* n_group: of codes; only for cosine */
+	double *scale;   /* n_group: s^2; 0 if the row has no neighbour except equal rows */
 	double *nearest; /* k */
-	AeReal *d;       /* slice_rows x n_code: gradient by the codes */
-	AeReal rest;     /* share that the encoder has of all else */
+	AeReal *d;       /* slice_rows x n_code: gradient with respect to the codes */
+	AeReal rest;     /* weight of all other losses for the encoder */
 } Neighbours;
 
 static bool
@@ -66,7 +69,7 @@ used(const AeNet *net, const AeTrainOptions *options)
 	return options->neighbours_weight > 0;
 }
 
-/* Where a unit is left out, distances jump. */
+/* Distances jump when a unit is dropped. */
 static AeStatus
 check(const AeNet *net, const AeTrainOptions *o, AeError *error)
 {
@@ -114,7 +117,7 @@ set_weights(Neighbours *s, const AeLayout *layout)
 	}
 }
 
-/* The code's gradient: its share of what the decoder says, and what the term says. */
+/* The code's gradient: its share of that from the decoder, plus that of the term. */
 static void
 add_gradient(void *state, AeDescent *at)
 {
@@ -164,7 +167,7 @@ place(AeArena *arena, AePass *pass, const AePartSetup *setup, void *lasting, siz
 	return home;
 }
 
-/* x and known of n rows of cells; whether something is missing. */
+/* Sets x and known for n rows of cells; returns whether anything is missing. */
 static bool
 take_rows(Neighbours *s, const AeReal *cells, size_t n, const AeLayout *layout)
 {
@@ -201,7 +204,10 @@ take_rows(Neighbours *s, const AeReal *cells, size_t n, const AeLayout *layout)
 	return missing;
 }
 
-/* x minus the mean of what is known of each input: distances are differences of larger numbers. */
+/*
+ * Subtracts the mean of the known values of each input from x, as distances are differences of
+ * larger numbers.
+ */
 static void
 centre(Neighbours *s, size_t n)
 {
@@ -223,7 +229,7 @@ centre(Neighbours *s, size_t n)
 	}
 }
 
-/* out: n x n = squared distances of rows that miss nothing. */
+/* out: n x n = squared distances of rows without missing cells. */
 static void
 distances(AeReal *out, AeReal *square, const AeReal *rows, size_t n, size_t width,
 		  const AeCompute *compute)
@@ -243,8 +249,8 @@ distances(AeReal *out, AeReal *square, const AeReal *rows, size_t n, size_t widt
 }
 
 /*
- * The same of rows with gaps: sum over what both have of (x_i - x_j)^2, divided by the share of the
- * columns that this is; rows that have none in common are as far away as any.
+ * The same for rows with missing cells: the sum of (x_i - x_j)^2 over the columns that both have,
+ * divided by their share; rows without common columns are as far apart as any.
  */
 static void
 gap_distances(Neighbours *s, size_t n, const AeCompute *compute)
@@ -305,7 +311,7 @@ find_scales(Neighbours *s, size_t n, size_t k)
 			s->scale[i] = LEAST_SCALE * LEAST_SCALE * mean;
 }
 
-/* near = p, code = q; the sum of the divergences of rows. */
+/* Sets near = p and code = q; returns the sum of the divergences of rows. */
 static double
 compare(Neighbours *s, size_t n, const AeKernels *kernels)
 {
@@ -323,7 +329,7 @@ compare(Neighbours *s, size_t n, const AeKernels *kernels)
 			y[j] *= factor;
 		}
 		z[i] = y[i] = (AeReal) FAR;
-		/* sum p (z - y): p into scratch, as z is still needed */
+		/* sum p (z - y): p goes into scratch, as z is still needed */
 		total = kernels->softmax(s->both, z, n);
 		for (size_t j = 0; j < n; j++)
 			cross += (double) s->both[j] * ((double) z[j] - (double) y[j]);
@@ -335,7 +341,10 @@ compare(Neighbours *s, size_t n, const AeKernels *kernels)
 	return sum;
 }
 
-/* d = share times the gradient by the codes h: n x n_code, of which p and q were made. */
+/*
+ * d = share times the gradient with respect to the codes h: n x n_code, from which p and q were
+ * computed.
+ */
 static void
 gradient(AeReal *d, Neighbours *s, const AeReal *h, size_t n, size_t n_code, double share,
 		 const AeCompute *compute)
@@ -361,7 +370,10 @@ gradient(AeReal *d, Neighbours *s, const AeReal *h, size_t n, size_t n_code, dou
 	ae_multiply(d, n_code, 1, ae_matrix(s->code, n, n), ae_matrix(h, n, n_code), 0, compute);
 }
 
-/* The gradient by codes, from that by codes of length 1: what changes their length is taken out. */
+/*
+ * Turns the gradient with respect to codes of length 1 into that with respect to codes: removes the
+ * component that changes their length.
+ */
 static void
 turn_gradient(AeReal *d, const Neighbours *s, size_t n, size_t n_code, const AeKernels *kernels)
 {
@@ -421,7 +433,7 @@ group(AeReal *d, Neighbours *s, const AeReal *cells, const AeReal *h, size_t n,
 	return sum;
 }
 
-/* Groups of a slice are of the same size, but for one row. */
+/* The sizes of a slice's groups differ by at most one row. */
 static double
 groups(Neighbours *s, AeReal *d, const AeSlice *slice)
 {

@@ -11,12 +11,12 @@
 typedef struct State
 {
 	size_t first; /* gamma among the parameters */
-	/* running means of training, n_gammas each, and whether they have begun: what lasts */
+	/* running means of training, n_gammas each, and whether they have begun; these last */
 	double *mean;
 	double *variance;
 	double *tracked;
 	/* of the rows last passed */
-	AeNormMoments moments;       /* of all layers that have it, in their order */
+	AeNormMoments moments;       /* of all normalised layers, in order */
 	AeReal *unit[AE_MAX_LAYERS]; /* u of layer l, or NULL */
 	double *sums;
 } State;
@@ -28,7 +28,7 @@ is_normal(const AeNet *net, uint32_t l)
 	return l + 1 < net->n_layers && l + 1 != net->n_encoder;
 }
 
-/* The first gamma of layer l among all gammas; l = n_layers: how many there are. */
+/* The index of layer l's first gamma; l = n_layers: the number of all gammas. */
 static size_t
 gamma_index(const AeNet *net, uint32_t layer)
 {
@@ -147,7 +147,7 @@ place(AeArena *arena, AePass *pass, const AePartSetup *setup, void *lasts, size_
 	return home;
 }
 
-/* Gammas of 1; running means as if every unit had been normal already. */
+/* Gammas are 1; running means are as if every unit had been normal already. */
 static void
 begin(void *state, AeReal *params, const AeNet *net, const AeTrainOptions *options, AeStart start)
 {

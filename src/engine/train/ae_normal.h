@@ -1,7 +1,7 @@
 /*
  * ae_normal.h: batch normalisation (ae_norm.h) of all layers but the code's and the last.
  *
- * Their gammas stand behind the parameters of the net, in the order of the layers.
+ * Their gammas follow the parameters of the net, in the order of the layers.
  */
 #ifndef AE_NORMAL_H
 #define AE_NORMAL_H
@@ -11,8 +11,8 @@
 size_t ae_normal_n_gammas(const AeNet *net);
 
 /*
- * Weights and biases of params (ae_net_n_params) take in the normalisation by running means; gamma,
- * mean, variance: ae_normal_n_gammas.
+ * Folds the normalisation by running means into weights and biases of params (ae_net_n_params);
+ * gamma, mean, variance: ae_normal_n_gammas.
  */
 void ae_normal_fold(AeReal *params, const AeNet *net, const AeReal *gamma, const double *mean,
 					const double *variance);

@@ -71,7 +71,7 @@ ae_optim_decay(AeReal *grads, const AeReal *params, const AeNet *net, AeWeightPr
 	return sum;
 }
 
-/* All weights, not biases, nearer to 0 by a step. */
+/* Moves all weights, but not biases, towards 0 by a step. */
 static void
 shrink(AeReal *params, const AeNet *net, AeReal step)
 {
@@ -79,7 +79,7 @@ shrink(AeReal *params, const AeNet *net, AeReal step)
 		ae_prior_shrink(params + ae_net_offset(net, l), ae_net_n_weights(net, l), step);
 }
 
-/* One step of Adam for parameters first .. end - 1, in parts; each number is by itself. */
+/* One step of Adam for parameters first .. end - 1, in parts, as each number is independent. */
 static void
 adam_part(AeOptim *optim, AeReal *params, const AeReal *grads, size_t first, size_t end,
 		  const AeAdamStep *step)
@@ -119,7 +119,7 @@ adam(AeOptim *optim, AeReal *params, const AeReal *grads, uint64_t t, double rat
 		return;
 	}
 	decayed.keep = (AeReal) (1 - rate * options->weight_decay);
-	/* behind the last W, the head's, stand its b, thresholds and what parts have */
+	/* behind the last W, the head's, are its b, thresholds and parameters of parts */
 	for (uint32_t l = 0; l <= net->n_layers; l++)
 	{
 		size_t w = ae_net_offset(net, l), b = w + ae_net_n_weights(net, l);
@@ -130,7 +130,7 @@ adam(AeOptim *optim, AeReal *params, const AeReal *grads, uint64_t t, double rat
 	}
 }
 
-/* |gradient|^2, by weights that are tied once. */
+/* |gradient|^2, counting tied weights once. */
 static double
 gradient_square(const AeOptim *optim, const AeReal *grads)
 {

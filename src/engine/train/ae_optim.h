@@ -25,23 +25,21 @@ void ae_optim_place(AeOptim *optim, AeArena *arena, const AeNet *net, size_t n_p
 void ae_optim_reset(AeOptim *optim);
 
 /*
- * Learning rate of update t (0-based) of total: linear from 0 over the warm-up
- * share, then by the schedule, q being the share of what is left: constant; cosine,
- * rate = base (final + (1 - final) (1 + cos(pi q)) / 2); step, base times 1 while q < 1/2,
- * 1/10 while q < 3/4, 1/100 to the end.
+ * Learning rate of update t (0-based) of total: linear from 0 over the warm-up share, then by the
+ * schedule, q being the share done of the rest: constant; cosine, rate = base (final + (1 - final)
+ * (1 + cos(pi q)) / 2); step, base times 1 while q < 1/2, 1/10 while q < 3/4, 1/100 to the end.
  */
 double ae_optim_rate(const AeTrainOptions *options, uint64_t t, uint64_t total);
 
 /*
- * params updated from grads, which is used as scratch (decay is added to it).
- * Returns false, and leaves params alone, where the gradient's norm is not
- * finite; it is looked at only with clipping.
+ * Updates params from grads, which is used as scratch (decay is added to it). With clipping,
+ * returns false and leaves params alone if the gradient's norm is not finite.
  */
 bool ae_optim_update(AeOptim *optim, AeReal *params, AeReal *grads, uint64_t t, uint64_t total);
 
 /*
  * grads += the gradient of the prior (ae_prior.h) for weights, not biases; returns its value. tied:
- * of the encoder alone, as the decoder has the same weights.
+ * only for the encoder, as the decoder has the same weights.
  */
 double ae_optim_decay(AeReal *grads, const AeReal *params, const AeNet *net, AeWeightPrior prior,
 					  double lambda, bool tied, const AeKernels *kernels);

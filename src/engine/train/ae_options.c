@@ -63,7 +63,7 @@ const AeOptionInfo ae_option_info[] = {
 	{"sparse_target", AE_OPTION_REAL, AT(sparse_target), 1e-6, 1, true, 0, AE_FOR_STEPS, NULL,
 	 "sparse"},
 	{"dropout", AE_OPTION_REAL, AT(dropout), 0, 1, true, 0, AE_FOR_STEPS, NULL, NULL},
-	/* what ae.denoise makes of its kind and level */
+	/* set by ae.denoise from its kind and level */
 	{"salt_pepper", AE_OPTION_REAL, AT(salt_pepper), 0, 1, true, 0, 0, NULL, NULL},
 	{"swap", AE_OPTION_REAL, AT(swap), 0, 1, true, 0, 0, NULL, NULL},
 	{"denoise_emphasis", AE_OPTION_REAL, AT(emphasis), 0, 1, false, 0, AE_FOR_STEPS, NULL,

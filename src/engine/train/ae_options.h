@@ -1,5 +1,5 @@
 /*
- * ae_options.h: how to train, and the one table of the options that say so.
+ * ae_options.h: the options of training, and the one table that describes them.
  *
  * An option of training is a field of AeTrainOptions and a line of ae_option_info.  Whatever deals
  * with options walks over that table: the check of ranges, the bytes of a model, and in the binding
@@ -16,7 +16,7 @@
 #include "ae_prior.h"
 #include "ae_status.h"
 
-/* Neighbours of rows and codes: nearest by distance, or by the cosine of their angle. */
+/* How near rows and codes are: by their distance, or by the cosine of their angle. */
 typedef enum AeMetric
 {
 	AE_METRIC_EUCLIDEAN = 0,
@@ -43,7 +43,7 @@ typedef enum AeSchedule
 	AE_SCHEDULE_COUNT
 } AeSchedule;
 
-/* What layers are pretrained as, one after the other (ae_pretrain.h). */
+/* How layers are pretrained, one after the other (ae_pretrain.h). */
 typedef enum AePretrain
 {
 	AE_PRETRAIN_NONE = 0,
@@ -59,10 +59,10 @@ extern const char *const ae_schedule_name[AE_SCHEDULE_COUNT];
 
 #define AE_MAX_NOISE 1e6
 
-/* Draws of a row in training, at most. */
+/* The most draws for a row in training. */
 #define AE_MAX_SAMPLES 64
 
-/* How to train.  Every field is resolved: the caller has put defaults in. */
+/* How to train. Every field is resolved: the caller has filled in defaults. */
 typedef struct AeTrainOptions
 {
 	AeOptimizer optimizer;
@@ -78,36 +78,34 @@ typedef struct AeTrainOptions
 	double clip_norm;     /* largest global gradient norm; 0: no clipping */
 	double noise;         /* sd of Gaussian noise on the inputs, scaled units; 0: none */
 	double masking;       /* probability that a cell enters as if it were missing, [0, 1) */
-	bool masking_any;     /* that probability is drawn for each row anew, from all of [0, 1] */
+	bool masking_any;     /* that probability is drawn anew for each row, from all of [0, 1] */
 	AePenalty sparse;     /* penalty that makes outputs of layers sparse (ae_penalty.h) */
-	bool sparse_hidden;   /* on every hidden layer, not on the code alone */
+	bool sparse_hidden;   /* on every hidden layer, not only the code */
 	double sparse_weight; /* >= 0 */
 	double sparse_target; /* kl: rate of every unit, in (0, 1) */
-	double dropout;  /* share of units of hidden layers but the code that are dropped, [0, 1) */
-	bool tied;       /* the decoder's weights are the encoder's, transposed */
-	bool batch_norm; /* hidden layers but the code are normalised over minibatches */
-	AeWeightPrior weight_prior; /* what weight_decay is of: lambda/2 |W|^2, or lambda |W|_1 */
+	double dropout;       /* share of units dropped in hidden layers except the code, [0, 1) */
+	bool tied;            /* the decoder's weights are the encoder's, transposed */
+	bool batch_norm;      /* hidden layers except the code are normalised over minibatches */
+	AeWeightPrior weight_prior; /* what weight_decay weighs: lambda/2 |W|^2, or lambda |W|_1 */
 	double salt_pepper;         /* probability that a cell enters as its least or largest, [0, 1) */
 	double swap;                /* probability that a column enters as another row's, [0, 1) */
-	double emphasis;        /* share of the loss that is taken of corrupted columns alone, [0, 1] */
-	double contract_weight; /* of the squared norm of the encoder's Jacobian, >= 0 */
-	bool contract_exact;    /* the norm itself, not an estimate of it */
-	double code_noise;      /* sd of Gaussian noise on the code before its activation */
-	uint32_t batch_top_k;   /* units kept for each row of a minibatch on the average; 0: all */
-	double aux_weight;      /* of the loss that dead units of the code are trained by, >= 0 */
-	double target_weight;   /* of the supervised loss, >= 0 */
-	double
-		neighbours_weight; /* of the neighbours that a code keeps, the rest being the loss', [0, 1] */
-	uint32_t neighbours_k;      /* whose distance is the scale of the others */
+	double emphasis;            /* share of the loss that counts only corrupted columns, [0, 1] */
+	double contract_weight;     /* of the squared norm of the encoder's Jacobian, >= 0 */
+	bool contract_exact;        /* the norm itself, not an estimate of it */
+	double code_noise;          /* sd of Gaussian noise on the code before its activation */
+	uint32_t batch_top_k;       /* units kept for each row of a minibatch on average; 0: all */
+	double aux_weight;          /* of the loss that trains dead units of the code, >= 0 */
+	double target_weight;       /* of the supervised loss, >= 0 */
+	double neighbours_weight; /* of the term that keeps neighbours; the loss has the rest, [0, 1] */
+	uint32_t neighbours_k;    /* the neighbour whose distance is the scale of the others */
 	AeMetric neighbours_metric; /* what is near */
 	AeDistribution
-		distribution;    /* of rows given their code, which training makes likely, or none */
-	AeVariance variance; /* of its normal cells */
-	double
-		variational_beta; /* the code is a draw, this the weight of its divergence; 0: it is not */
+		distribution;        /* of rows given their code, whose likelihood is maximised, or none */
+	AeVariance variance;     /* of its normal cells */
+	double variational_beta; /* weight of the divergence if the code is drawn; 0: it is not */
 	double variational_warmup;    /* share of updates in which that rises, [0, 1] */
-	uint32_t variational_samples; /* draws of a row, weighed by their importance; 0 or 1: one */
-	double variational_free_bits; /* nats of each unit that cost nothing more, >= 0 */
+	uint32_t variational_samples; /* draws for a row, weighted by importance; 0 or 1: one */
+	double variational_free_bits; /* nats of each unit that are free, >= 0 */
 	AePretrain pretrain;          /* layer by layer before the whole */
 	uint64_t pretrain_updates;    /* of each layer */
 	uint64_t epochs;              /* passes over the training rows, or 0 */
@@ -115,7 +113,7 @@ typedef struct AeTrainOptions
 	uint32_t batch_size; /* rows in a minibatch, >= 1; unused by L-BFGS */
 	double validation;   /* share of rows held out, [0, 1) */
 	uint32_t patience;   /* epochs without a better validation loss before stopping; 0: never */
-	double time_limit;   /* seconds; 0: none; kept by the caller (ae_trainer_stop) */
+	double time_limit;   /* seconds; 0: none; enforced by the caller (ae_trainer_stop) */
 	uint64_t seed;
 } AeTrainOptions;
 
@@ -140,34 +138,38 @@ typedef enum AeOptionType
 
 typedef struct AeOptionInfo
 {
-	const char *name; /* that users give it by; of an option that they cannot give, the field's */
+	const char *name; /* the name that users give; for an option that they cannot give, the field's
+					   * */
 	AeOptionType type;
 	size_t offset;       /* in AeTrainOptions */
 	double low, high;    /* what may be given */
-	bool open;           /* high itself may not */
-	double otherwise;    /* if not given; allowed even out of range, where it means "none" */
-	unsigned optimizers; /* AE_FOR_...: those that it has an effect with; 0: users cannot give it */
+	bool open;           /* high itself is not allowed */
+	double otherwise;    /* if not given; may be outside the range, which means "none" */
+	unsigned optimizers; /* AE_FOR_...: optimizers with which it has an effect; 0: users cannot give
+						  * it */
 	const char *const *names; /* of the values of an enum, or of a flag given by name; else NULL */
-	const char *needs;        /* the option without which it has no meaning, or NULL */
+	const char *needs;        /* the option that it requires, or NULL */
 } AeOptionInfo;
 
 /* In the order of the bytes of a model: append, never reorder. */
 extern const AeOptionInfo ae_option_info[];
 extern const size_t ae_n_options;
 
-/* No more than this. */
+/* The most options. */
 #define AE_MAX_OPTIONS 96
 
-/* The value of an option, of whatever type; counts above 2^53 rounded. */
+/* The value of an option of any type; counts above 2^53 are rounded. */
 double ae_option_value(const AeTrainOptions *options, const AeOptionInfo *info);
 
-/* Sets it to a value that its type has. */
+/* Sets it to a value that its type can hold. */
 void ae_option_set(AeTrainOptions *options, const AeOptionInfo *info, double value);
 
 /* Sets every option to its `otherwise`. */
 void ae_train_options_init(AeTrainOptions *options);
 
-/* Rows of n that are held out for validation: the first ones in canonical order. */
+/*
+ * The number of rows among n that are held out for validation: the first ones in canonical order.
+ */
 size_t ae_options_held_out(const AeTrainOptions *options, size_t n_rows);
 
 /* Checks every range.  AE_ERR_ARGUMENT with `what` the option's name. */

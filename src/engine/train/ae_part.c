@@ -1,5 +1,5 @@
 /*
- * ae_part.c: the list of the parts of a training, and calls to all that are used.
+ * ae_part.c: the list of the parts of a training, and calls of those in use.
  */
 #include "ae_part.h"
 

@@ -1,13 +1,13 @@
 /*
- * ae_part.h: what a part of a training is to the trainer: a stage that rows pass through, a term of
- * the loss, or both.
+ * ae_part.h: the interface of a part of a training: a stage that rows pass through, a term of the
+ * loss, or both.
  *
  * A part is a table of functions over a state of its own, which it places in the trainer's block.
- * AE_PARTS below lists all of them.  One that the options do not ask for costs nothing.
+ * AE_PARTS below lists all of them.  Parts that the options do not ask for cost nothing.
  *
  * Stages change what flows: how cells enter (`enter`), or what is between the layers (`hooks`, see
- * ae_net.h), in training alone.  What such a change leaves in the weights that rows are scored
- * with, `fold` says.
+ * ae_net.h), in training alone.  `fold` takes what must remain of such a change into the weights
+ * that rows are scored with.
  *
  * Terms are what training minimises the sum of.  For each slice of rows the trainer calls, in the
  * order of the list,
@@ -27,14 +27,14 @@
 #include "ae_net.h"
 #include "ae_options.h"
 
-/* What a part is made for. */
+/* The training that a part belongs to. */
 typedef struct AePartSetup
 {
-	const AeNet *net; /* does not outlive the call: pass->net does */
+	const AeNet *net; /* only valid during the call, unlike pass->net */
 	const AeTrainOptions *options;
 	size_t n_rows;      /* of all slices together */
 	size_t n_labelled;  /* rows whose label is known, of these */
-	size_t slice_rows;  /* rows of a slice, at most */
+	size_t slice_rows;  /* the most rows of a slice */
 	uint64_t n_updates; /* planned */
 	size_t width;       /* cells of a row */
 	bool nullable;      /* cells may be missing */
@@ -43,23 +43,23 @@ typedef struct AePartSetup
 	const AeKernels *kernels;
 } AePartSetup;
 
-/* Where the parameters come from that training begins with. */
+/* Where the initial parameters come from. */
 typedef enum AeStart
 {
 	AE_START_DRAWN,
 	AE_START_PRETRAINED, /* layer by layer */
-	AE_START_TRAINED     /* by a training that this one continues */
+	AE_START_TRAINED     /* from a training that this one continues */
 } AeStart;
 
-/* Rows that enter. */
+/* Rows that enter the network. */
 typedef struct AeEntering
 {
 	const AeCells *cells; /* as they are */
 	AeVisit visit;        /* where random numbers come from */
 	bool training;
 	const AeReal
-		*chosen; /* set: n_rows x width, the clean cells of what was corrupted, all else NaN;
-						   * or NULL where nothing is told apart */
+		*chosen; /* result: n_rows x width, the clean cells of what was corrupted, NaN elsewhere; or
+				  * NULL if corrupted cells are not told apart */
 } AeEntering;
 
 /* Rows that have just been passed forward. */
@@ -68,50 +68,52 @@ typedef struct AeSlice
 	AePass *pass;
 	const AeReal *params;
 	const AeTrainOptions *options;
-	const AeCells *cells;  /* what should come out */
-	const AeCells *chosen; /* of these what was corrupted, or NULL where nothing is told apart */
+	const AeCells *cells;  /* the desired outputs */
+	const AeCells *chosen; /* the corrupted ones of these, or NULL if they are not told apart */
 	const AeReal *labels;  /* n_rows, or NULL without a target */
 	const AeMeasure *measure;
 	AeVisit visit;
 	bool accumulate; /* earlier slices were of the same minibatch, or of the validation rows */
-	/* in training alone: */
-	AeReal *grads; /* ae_net_n_params; who adds to it in `loss` clears it first unless accumulate,
-					* and sets accumulate */
+	/* only in training: */
+	AeReal *grads; /* ae_net_n_params; a part that adds to it in `loss` first clears it unless
+					* accumulate is set, and sets accumulate */
 	double share;  /* factor on gradients */
-	bool valued;   /* the value is used; a term that would take it apart may return 0 otherwise */
+	bool valued;   /* the value is used; otherwise a term for which it is extra work may return 0 */
 } AeSlice;
 
 typedef struct AePart
 {
 	const char *name;
 
-	/* Whether the training has the part; NULL: always. */
+	/* Whether the training uses the part; NULL: always. */
 	bool (*used)(const AeNet *net, const AeTrainOptions *options);
 
 	/* Refuses what cannot be trained, whether the part is used or not. */
 	AeStatus (*check)(const AeNet *net, const AeTrainOptions *options, AeError *error);
 
-	/* Multiply-adds of one row beside those of a forward pass. */
+	/* Multiply-adds of one row in addition to those of a forward pass. */
 	double (*macs)(const AeNet *net, const AeTrainOptions *options);
 
 	/* Parameters of its own, behind those of the net and of the parts before it. */
 	size_t (*n_params)(const AeNet *net);
 
-	/* Bytes of numbers that go on from one minibatch to the next, and are saved; 0 at first. */
+	/* Bytes of numbers that last from one minibatch to the next and are saved; 0 at first. */
 	size_t (*lasting)(const AeNet *net);
 
 	/*
-	 * Its state, placed in the arena; pass is placed already, and may be hooked into; lasting: as
+	 * Makes its state in the arena; pass is already placed and may be hooked into; lasting: that
 	 * many bytes, or NULL; own: the first of its parameters.
 	 */
 	void *(*place)(AeArena *arena, AePass *pass, const AePartSetup *setup, void *lasting,
 				   size_t own);
 
-	/* Sets up params, and what lasts, for the first minibatch. */
+	/* Sets up params and lasting bytes for the first minibatch. */
 	void (*begin)(void *state, AeReal *params, const AeNet *net, const AeTrainOptions *options,
 				  AeStart start);
 
-	/* Rows are about to enter: makes pass->inputs of them, or draws random numbers for them. */
+	/*
+	 * Called when rows are about to enter: makes pass->inputs from them, or draws random numbers.
+	 */
 	void (*enter)(void *state, AePass *pass, AeEntering *entering);
 
 	/* After a forward pass in training. */
@@ -120,10 +122,10 @@ typedef struct AePart
 	/* After each update by a first-order optimizer. */
 	void (*updated)(void *state, AeReal *params, const AeNet *net);
 
-	/* Lets the net's parameters take in what the part does to rows in training. */
+	/* Folds what the part does to rows in training into the net's parameters. */
 	void (*fold)(const void *state, AeReal *folded, const AeReal *params, const AeNet *net);
 
-	/* What the sums of `loss` and `validate` are multiplied by in the objective; NULL: 1. */
+	/* The factor of the sums of `loss` and `validate` in the objective; NULL: 1. */
 	double (*factor)(const AeTrainOptions *options);
 
 	double (*loss)(void *state, AeSlice *slice);
@@ -131,15 +133,15 @@ typedef struct AePart
 
 	/* The same sum of validation rows, without gradients. */
 	double (*validate)(void *state, const AeSlice *slice);
-	bool slopes; /* which it takes the slopes of activations for */
+	bool slopes; /* for which it needs slopes of activations */
 
 	/* What early stopping heeds; NULL: factor times the mean of `validate`. */
 	double (*judge)(const void *state, const AeTrainOptions *options);
 } AePart;
 
 /*
- * All parts; each is a constant ae_NAME_part.  The order is that in which rows come through them,
- * and that in which terms are taken and added.
+ * All parts; each is a constant ae_NAME_part. This is the order in which rows pass through them,
+ * and in which terms are computed and added.
  */
 #define AE_PARTS(PART)                                                                             \
 	PART(entering)                                                                                 \
@@ -176,13 +178,13 @@ typedef struct AePartUse
 	void *state;
 } AePartUse;
 
-/* Which parts a training uses. */
+/* The parts that a training uses. */
 void ae_parts_choose(AePartUse *use, const AeNet *net, const AeTrainOptions *options);
 
-/* What parts refuse. */
+/* Calls the checks of all parts. */
 AeStatus ae_parts_check(const AeNet *net, const AeTrainOptions *options, AeError *error);
 
-/* Parameters behind those of the net. */
+/* The number of parameters behind those of the net. */
 size_t ae_parts_n_params(const AePartUse *use, const AeNet *net);
 
 void ae_parts_place_lasting(AePartUse *use, AeArena *arena, const AeNet *net);
@@ -193,7 +195,10 @@ void ae_parts_enter(AePartUse *use, AePass *pass, AeEntering *entering);
 void ae_parts_passed(AePartUse *use, const AePass *pass);
 void ae_parts_updated(AePartUse *use, AeReal *params, const AeNet *net);
 
-/* Whether rows are scored with other numbers than params; folded (ae_net_n_params) = these. */
+/*
+ * Whether rows are scored with numbers other than params; if so, folded (ae_net_n_params) receives
+ * them.
+ */
 bool ae_parts_folds(const AePartUse *use);
 void ae_parts_fold(const AePartUse *use, AeReal *folded, const AeReal *params, const AeNet *net);
 

@@ -1,5 +1,5 @@
 /*
- * ae_pca.c: covariance of rows in double, and its eigenvectors; see ae_pca.h.
+ * ae_pca.c: the covariance of rows in double, and its eigenvectors; see ae_pca.h.
  */
 #include "ae_pca.h"
 
@@ -12,10 +12,10 @@
 #define WORK_PER_INPUT 70
 #define INTEGERS_PER_INPUT 10
 
-/* Dimensions of a subspace beside the components. */
+/* Dimensions of a subspace in addition to the components. */
 #define MORE_DIMENSIONS 16
 
-/* Multiply-adds of a block: some 50 ms. */
+/* Multiply-adds of a block: about 50 ms. */
 #define BLOCK_MACS 5e8
 #define MAX_BLOCK 256
 #define MIN_BLOCK 16
@@ -88,7 +88,7 @@ ae_pca_size(size_t *bytes, const AeLayout *layout, size_t n_components, AeError 
 	return AE_OK;
 }
 
-/* s, by input: what has no output of its own, an indicator, counts nothing. */
+/* s, by input: 0 for indicators, which have no output of their own. */
 static void
 set_scale(double *scale, const AeLayout *layout)
 {
@@ -126,7 +126,7 @@ ae_pca_init(AePca *pca, void *block, const AeLayout *layout, size_t n_components
 	set_scale(pca->scale, layout);
 	memset(pca->shift, 0, pca->n_inputs * sizeof(double));
 	begin_pass(pca);
-	/* any directions will do: always the same ones */
+	/* any directions will do, as long as they are always the same */
 	ae_rng_init(&rng, 0, AE_STREAM_PCA, 0);
 	for (size_t i = 0; i < pca->n_subspace * pca->n_inputs; i++)
 		pca->basis[i] = 2 * ae_rng_uniform(&rng) - 1;
@@ -240,7 +240,7 @@ ae_pca_add(AePca *pca, size_t n_rows, const AeCompute *compute)
 				pca->centred, width, 1, pca->product, width);
 }
 
-/* Sums become mean and moments about it. */
+/* Turns sums into the mean and moments about it. */
 static void
 find_moments(AePca *pca)
 {
@@ -278,7 +278,7 @@ find_moments(AePca *pca)
 /*
  * The k largest eigenvalues of a symmetric n x n matrix, whose upper triangle by rows is Fortran's
  * lower one by columns, into pca->value, descending; eigenvectors likewise into the rows of
- * vectors.  False where LAPACK fails.  Destroys the matrix.
+ * vectors.  False where LAPACK fails.  Overwrites the matrix.
  */
 static bool
 solve(double *vectors, double *matrix, size_t n, size_t k, AePca *pca, const AeBlas *blas)
@@ -292,7 +292,7 @@ solve(double *vectors, double *matrix, size_t n, size_t k, AePca *pca, const AeB
 				 pca->iwork, &n_integers, &info, 1, 1, 1);
 	if (info != 0 || (size_t) found != k)
 		return false;
-	/* ascending as they come */
+	/* LAPACK returns them in ascending order */
 	for (size_t i = 0; i < k / 2; i++)
 	{
 		double swap = pca->value[i];
@@ -310,9 +310,9 @@ solve(double *vectors, double *matrix, size_t n, size_t k, AePca *pca, const AeB
 }
 
 /*
- * basis = an orthonormal basis of the rows Y of product: with U the eigenvectors of Y Y^T and L
- * the eigenvalues, the rows of L^(-1/2) U^T Y; twice, as the first time loses what the square of
- * the condition of Y takes.  Rows beyond the rank become 0.
+ * basis = an orthonormal basis of the rows Y of product: with U the eigenvectors of Y Y^T and L the
+ * eigenvalues, the rows of L^(-1/2) U^T Y; done twice, as the first time loses precision with the
+ * square of Y's condition. Rows beyond the rank become 0.
  */
 static bool
 orthonormalise(AePca *pca, const AeCompute *compute)
@@ -342,7 +342,7 @@ orthonormalise(AePca *pca, const AeCompute *compute)
 	return true;
 }
 
-/* The components of the subspace: eigenvectors of basis C basis^T, turned back. */
+/* The components within the subspace: eigenvectors of basis C basis^T, transformed back. */
 static bool
 solve_subspace(AePca *pca, const AeBlas *blas)
 {
@@ -358,8 +358,8 @@ solve_subspace(AePca *pca, const AeBlas *blas)
 }
 
 /*
- * An eigenvector is one of two: that whose largest entry is positive, the first one of those that
- * are as large but for rounding.  Beyond the rank it is 0.
+ * Chooses the sign of each eigenvector so that its largest entry is positive, the first one of
+ * those equal up to rounding. Beyond the rank it is 0.
  */
 static void
 settle(AePca *pca)
@@ -439,8 +439,8 @@ ae_pca_loss(const AePca *pca)
 }
 
 /*
- * Where the linear part of layer l stands in its W: behind what the layer sees of the one below,
- * which becomes 0; or all of W, if l is the first one of its half.
+ * The linear part of layer l within its W: behind the weights of the layer below, which become 0;
+ * or all of W, if l is the first layer of its half.
  */
 static AeReal *
 linear_part(AeReal *params, const AeNet *net, uint32_t l)

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* Rows of one pass through the layers below, and multiply-adds that it may take. */
+/* The most rows of one pass through the layers below, and its most multiply-adds. */
 #define PASS_ROWS 256
 #define PASS_MACS 2.5e9
 #define MIN_PASS_ROWS 16
@@ -14,7 +14,7 @@
 
 /* ---- what the shallow net is ---- */
 
-/* Layer l of the decoder of the whole that undoes layer l of its encoder. */
+/* The layer of the whole decoder that mirrors layer l of the encoder. */
 static uint32_t
 mirror_of(const AeNet *net, uint32_t layer)
 {
@@ -88,7 +88,7 @@ make_options(AePretrainer *p, const AeTrainOptions *options)
 		o->sparse_weight = 0;
 	}
 	o->sparse_hidden = false;
-	/* so that layers do not begin as each other; the odd constant is that of Weyl's sequence */
+	/* so that layers begin differently; the odd constant is that of Weyl's sequence */
 	o->seed += (uint64_t) (p->layer + 1) * 0x9E3779B97F4A7C15u;
 }
 
@@ -109,7 +109,7 @@ read_source(const AePretrainer *p, size_t first, size_t count)
 		memmove(p->cells + i * n_cells, p->cells + i * width, n_cells * sizeof(AeReal));
 }
 
-/* AeRows.read: what the layers below make of rows. */
+/* AeRows.read: the outputs of the layers below for rows. */
 static void
 read_hidden(void *context, AeReal *out, size_t first, size_t count)
 {
@@ -171,7 +171,7 @@ plan(AeArena *arena, const AeNet *net, const AeRows *rows, uint32_t layer)
 		p.n_rows = PASS_MACS / macs > MIN_PASS_ROWS ? (size_t) (PASS_MACS / macs) : MIN_PASS_ROWS;
 	ae_net_place(&p.pass, arena, net, layer, p.n_rows, false);
 	ae_inputs_place(&p.pass.inputs, arena, &net->layout, p.n_rows, false, rows->nullable);
-	/* rows are at most 2^17 cells or inputs wide: no product overflows */
+	/* rows have at most 2^17 cells or inputs: no product overflows */
 	p.cells = ae_arena_place(arena, p.n_rows * ae_rows_stride(rows), sizeof(AeReal));
 	if (home)
 		*home = p;

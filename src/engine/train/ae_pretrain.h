@@ -2,11 +2,11 @@
  * ae_pretrain.h: trains a deep autoencoder one layer after the other, before all are trained
  * together.
  *
- * Layer l of the encoder, with h_0 the row and h_l what layers 0 .. l-1 that are pretrained already
- * make of it, is first the encoder of a shallow autoencoder [width[l], width[l+1], width[l]] of
- * h_l; its two layers then are layer l of the whole and the mirror of it.  Of the first one inputs,
- * outputs and losses are those of the rows; above, the loss is the squared error.  Activations are
- * those of the whole net; a gate of the code is left out.
+ * With h_0 the row and h_l the output of the already pretrained layers 0 .. l-1, layer l of the
+ * encoder is first the encoder of a shallow autoencoder [width[l], width[l+1], width[l]] of h_l,
+ * whose two layers then become layer l of the whole net and its mirror image. The first shallow net
+ * has the inputs, outputs and losses of the rows; above it, the loss is the squared error.
+ * Activations are those of the whole net; a gate of the code is left out.
  *
  * Source: Bengio, Lamblin, Popovici, Larochelle 2007, "Greedy layer-wise training of deep
  * networks"; Goodfellow, Bengio, Courville, Deep Learning, 2016, section 15.1.  Denoising: Vincent
@@ -40,18 +40,17 @@ typedef struct AePretrainer
 	AeReal *cells; /* n_rows x source->width */
 } AePretrainer;
 
-/* Bytes for ae_pretrainer_init.  AE_ERR_SHAPE where net does not fit, AE_ERR_LIMIT. */
+/* Bytes for ae_pretrainer_init. AE_ERR_SHAPE if net does not fit, AE_ERR_LIMIT. */
 AeStatus ae_pretrainer_size(size_t *bytes, const AeNet *net, const AeRows *rows, uint32_t layer,
 							AeError *error);
 
 /*
  * The shallow net of a layer of the encoder of the task's net, from block (bytes of
- * ae_pretrainer_size).  Of the task's options, those of the whole, stay what says how steps are
- * taken, weight decay and the penalty that falls on the layer.  Denoising keeps their corruption,
- * or where they have none takes Gaussian noise of 0.2; salt_pepper, which needs bounds, is for the
- * first layer alone.
+ * ae_pretrainer_size).  It keeps the task's options of steps, weight decay and the penalty on the
+ * layer. Denoising keeps their corruption, or adds Gaussian noise of 0.2 if they have none;
+ * salt_pepper, which needs bounds, is used only in the first layer.
  *
- * params: ae_net_n_params of net, those of layers below `layer` pretrained.  They, net, rows and
+ * params: ae_net_n_params of net, with the layers below `layer` pretrained. params, net, rows and
  * the tables of compute must outlive the pretrainer.
  */
 AePretrainer *ae_pretrainer_init(void *block, const AeTask *task, const AeReal *params,

@@ -1,15 +1,14 @@
 /*
- * ae_reconstruction.c: the difference between outputs and the rows, as a term of the loss: the one
- * that is reported as the loss.  Where outputs have a distribution (ae_decoder.c), it is reported
- * alone.
+ * ae_reconstruction.c: the difference between outputs and rows, the term that is reported as the
+ * loss. If outputs have a distribution (ae_decoder.c), it is reported but not minimised.
  */
 #include "ae_part.h"
 
 /*
- * The loss that training minimises, with its gradient in pass.d[0]: of all columns, or
- * (1 - e) times that plus e times that of the columns that were corrupted alone; of a row that has
- * none the second is 0.  Source: Vincent et al. 2010, section 4.2, with alpha = e, beta = 1 - e
- * and means in the place of sums.
+ * The loss that training minimises, with its gradient in pass.d[0]: over all columns, or (1 - e)
+ * times that plus e times that over the corrupted columns alone, which is 0 for a row without any.
+ * Source: Vincent et al. 2010, section 4.2, with alpha = e, beta = 1 - e and means in the place of
+ * sums.
  */
 static double
 reconstruction_loss(void *state, AeSlice *slice)
@@ -34,7 +33,7 @@ reconstruction_loss(void *state, AeSlice *slice)
 	return sum;
 }
 
-/* The code keeps neighbours at the cost of the rest (ae_neighbours.c). */
+/* Keeping neighbours reduces the weight of the other terms for the code (ae_neighbours.c). */
 static double
 reconstruction_factor(const AeTrainOptions *options)
 {
@@ -43,7 +42,7 @@ reconstruction_factor(const AeTrainOptions *options)
 	return 1 - options->neighbours_weight;
 }
 
-/* The same without gradients; rows that validate enter uncorrupted, unless told otherwise. */
+/* The same without gradients; validation rows enter uncorrupted unless asked otherwise. */
 static double
 reconstruction_validate(void *state, const AeSlice *slice)
 {

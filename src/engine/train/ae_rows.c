@@ -67,7 +67,7 @@ permute(uint32_t *order, size_t n, AeRng *rng)
 	}
 }
 
-/* Windows before that one have had their draws. */
+/* The draws of windows before that one are done. */
 void
 ae_reader_begin_epoch(AeReader *r, uint64_t seed, uint64_t epoch, size_t position)
 {
@@ -82,7 +82,7 @@ ae_reader_begin_epoch(AeReader *r, uint64_t seed, uint64_t epoch, size_t positio
 		permute(r->window_order, r->window_rows, &r->shuffle);
 }
 
-/* The training row (before its own order within the window) at a place of the block order. */
+/* The training row at a place of the block order, before rows are ordered within the window. */
 static size_t
 block_row(const AeReader *r, size_t place)
 {
@@ -122,7 +122,7 @@ copy_row(AeReal *restrict to, const AeReal *restrict from, size_t width)
 		to[j] = from[j];
 }
 
-/* Row number `at`, its label behind it, where it is or in what gather copies rows from. */
+/* Row number `at` with its label behind it, in place or in the buffer that gather copies from. */
 static const AeReal *
 row_of_block(AeReader *r, size_t at)
 {
@@ -155,7 +155,7 @@ ae_reader_gather(AeReader *r, size_t position, size_t n)
 	}
 }
 
-/* Rows that have labels, which are kept apart. */
+/* Reads rows with labels, which are kept apart. */
 static const AeReal *
 split_rows(AeReader *r, size_t first, size_t n)
 {

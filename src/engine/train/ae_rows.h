@@ -1,11 +1,11 @@
 /*
  * ae_rows.h: the rows of a training, and the order in which an epoch reads them.
  *
- * The caller's order is canonical (a random one that belongs to the set of rows).  The first rows
- * are held out.  The others are cut into blocks; each epoch permutes the blocks, and then the rows
- * within windows of consecutive permuted blocks.  Up to one window of rows that is a full shuffle;
- * beyond it, rows on disk are still read in runs.  Rows so wide that a window of them is large are
- * read one by one instead.  The result is the same wherever the rows are kept.
+ * The caller's order is canonical: random, but determined by the set of rows. The first rows are
+ * held out.  The others are cut into blocks; each epoch permutes the blocks, and then the rows
+ * within windows of consecutive permuted blocks.  With at most one window of rows, that is a full
+ * shuffle; with more, rows on disk are still read in runs. Rows so wide that a window would be
+ * large are read one by one instead.  The result is the same wherever the rows are kept.
  *
  * Knows rows; knows no network.
  */
@@ -17,25 +17,25 @@
 
 /*
  * The rows: n_rows x (width cells, and a label where has_target) (ae_loss.h) in canonical order.
- * Either `data` points at all of them, or `read` copies `count` rows from row `first` on. It
- * may leave by longjmp: the engine holds nothing.
+ * Either `data` points at all of them, or `read` copies `count` rows from row `first` on. It may
+ * leave by longjmp: the engine holds no resources.
  */
 typedef struct AeRows
 {
 	size_t n_rows;
 	size_t width;      /* cells of a row */
-	bool has_target;   /* each row has one number more behind its cells: its label (ae_target.h) */
+	bool has_target;   /* each row has one more number behind its cells: its label (ae_target.h) */
 	size_t n_labelled; /* rows whose label is not NaN, of all */
 	bool nullable;     /* cells may be missing; the label may always be */
 	const AeReal *low; /* n_dense: least cells, and largest ones: for salt_pepper, else NULL */
 	const AeReal *high;
 	const AeReal *data;
 	void (*read)(void *context, AeReal *out, size_t first, size_t count);
-	bool computed; /* read computes rows, and costs less for many at a time than for each */
+	bool computed; /* read computes rows, and is cheaper for many at a time */
 	void *context;
 } AeRows;
 
-/* Numbers of a row as it lies in data, or comes from read. */
+/* Numbers of a row in data, or as read returns it. */
 static inline size_t
 ae_rows_stride(const AeRows *rows)
 {
@@ -62,22 +62,22 @@ typedef struct AeReader
 	AeReal *raw;    /* slice x stride: rows with labels as they are read, or NULL */
 } AeReader;
 
-/* Sets the sizes.  AE_ERR_LIMIT for more rows than can be ordered. */
+/* Sets the sizes. AE_ERR_LIMIT if there are more rows than can be ordered. */
 AeStatus ae_reader_plan(AeReader *reader, const AeRows *rows, size_t n_held_out, bool shuffled,
 						AeError *error);
 
 /* Places the buffers for slices of so many rows. */
 void ae_reader_place(AeReader *reader, AeArena *arena, size_t slice);
 
-/* Draws the order of an epoch; position > 0: it was left there, in another process. */
+/* Draws the order of an epoch; position > 0: it is resumed there in another process. */
 void ae_reader_begin_epoch(AeReader *reader, uint64_t seed, uint64_t epoch, size_t position);
 
 /* reader->cells, and ->labels = n training rows of the epoch from `position` on. */
 void ae_reader_gather(AeReader *reader, size_t position, size_t n);
 
 /*
- * n rows from `first` on in canonical order: where they are, or read into reader->cells; their
- * labels in reader->labels.
+ * n rows from `first` on in canonical order: in place, or read into reader->cells; their labels are
+ * in reader->labels.
  */
 const AeReal *ae_reader_run(AeReader *reader, size_t first, size_t n);
 

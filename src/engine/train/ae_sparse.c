@@ -9,7 +9,7 @@
 typedef struct State
 {
 	AePenaltyTerm penalty;
-	bool everywhere; /* on every hidden layer, not on the code alone */
+	bool everywhere; /* on every hidden layer, not only the code */
 	double share;    /* factor on its gradient */
 	double *means;   /* scratch of kl: of the widest layer, or NULL */
 } State;
@@ -54,7 +54,7 @@ used(const AeNet *net, const AeTrainOptions *options)
 	return options->sparse != AE_PENALTY_NONE && options->sparse_weight > 0;
 }
 
-/* The rate of kl is that of units in (0, 1); jumprelu is of the code's gate. */
+/* The rate of kl needs units in (0, 1); jumprelu belongs to the code's gate. */
 static AeStatus
 check(const AeNet *net, const AeTrainOptions *o, AeError *error)
 {
@@ -92,7 +92,7 @@ place(AeArena *arena, AePass *pass, const AePartSetup *setup, void *lasting, siz
 	return home;
 }
 
-/* Units under kl begin at their rate, from which biases of 0 would be far. */
+/* Units under kl begin at their target rate, far from that of biases of 0. */
 static void
 begin(void *state, AeReal *params, const AeNet *net, const AeTrainOptions *o, AeStart start)
 {

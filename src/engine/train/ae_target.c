@@ -1,8 +1,8 @@
 /*
- * ae_target.c: value and gradient of the supervised term, and how good predictions are.
+ * ae_target.c: value and gradient of the supervised term, and the quality of predictions.
  *
- * The term is the loss of a row (ae_loss.h) that has one column, the target: a number, or a
- * category whose level counts as it is, not by how rare it is.
+ * The term is the loss of a row (ae_loss.h) with one column, the target: a number, or a category
+ * without a weight for rarity.
  */
 #include "ae_target.h"
 
@@ -195,7 +195,7 @@ term_validate(void *state, const AeSlice *slice)
 	return 0;
 }
 
-/* A mean over a handful of labels is chance: it would end training at any epoch. */
+/* The mean over a handful of labels is random: it might end training at any epoch. */
 static double
 term_judge(const void *state, const AeTrainOptions *options)
 {

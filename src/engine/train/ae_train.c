@@ -2,12 +2,12 @@
  * ae_train.c: the training loop, turned inside out so that a caller can stop it
  * between any two steps.
  *
- * An *evaluation* is the loss and its gradient over a set of rows: a minibatch,
- * or for L-BFGS all training rows.  It is computed in slices of at most
- * `slice_rows` rows, whose number depends on the network alone, so that neither time nor
- * memory grows with the minibatch; one step of the trainer is one slice.  After the last slice of
- * an evaluation the optimiser moves the weights; after the last evaluation of an epoch the
- * validation rows are passed through, again by slices.
+ * An *evaluation* is the loss and its gradient over a set of rows: a minibatch, or for L-BFGS all
+ * training rows.  It is computed in slices of at most `slice_rows` rows, a number that depends only
+ * on the network, so that neither the time of a step nor memory grows with the minibatch; one step
+ * of the trainer is one slice.  After the last slice of an evaluation the optimiser moves the
+ * weights; after the last evaluation of an epoch the validation rows are passed through, again by
+ * slices.
  */
 #include "ae_train.h"
 
@@ -22,7 +22,7 @@
 #define SLICE_FLOPS 5e9 /* about 50 ms of one core */
 #define MIN_SLICE_ROWS 16
 #define SLICE_REALS ((size_t) 1 << 21) /* numbers that pass through the network with a slice */
-#define PASS_ROWS 512                  /* rows of a slice where no minibatch says otherwise */
+#define PASS_ROWS 512                  /* rows of a slice unless the minibatch is smaller */
 #define KEEP_INTERVAL 16               /* updates between copies of good weights */
 
 const char *const ae_train_state_name[AE_TRAIN_STATE_COUNT] = {
@@ -31,7 +31,7 @@ const char *const ae_train_state_name[AE_TRAIN_STATE_COUNT] = {
 	[AE_TRAIN_STOPPED] = "stopped",     [AE_TRAIN_DIVERGED] = "diverged",
 };
 
-/* The sums, over rows, that the trainer keeps for each term of the loss. */
+/* The sums over rows that the trainer keeps for each term of the loss. */
 typedef struct Sums
 {
 	double factor; /* in the objective */
@@ -55,7 +55,7 @@ struct AeTrainer
 	size_t n_saved; /* bytes at the start of the block that ae_trainer_save keeps */
 	size_t n_params;
 	size_t slice_rows;
-	size_t copies; /* that a row enters training in: several draws of its code are weighed */
+	size_t copies; /* of each row in training: several draws of its code are weighted */
 	AeReal *params;
 	AeReal *grads;
 	AeReal *kept; /* best weights, or the last good ones */
@@ -66,21 +66,21 @@ struct AeTrainer
 	AePass pass;
 	AePartUse use[AE_N_PARTS];
 	Sums sums[AE_N_PARTS];
-	AeReal *folded;    /* n_params: what rows are scored with, where that is not params; or NULL */
-	bool settled;      /* it has become params: training is over */
+	AeReal *folded;    /* n_params: what rows are scored with, if that is not params; or NULL */
+	bool settled;      /* it has replaced params: training is over */
 	AeMeasure measure; /* of the loss */
 
-	/* where the current step stands */
+	/* position of the current step */
 	bool validating;
 	size_t n_batches; /* evaluations in an epoch */
 	size_t batch;     /* current one */
-	size_t position;  /* rows of the epoch, or of validation, done */
-	uint64_t visits;  /* slices ever: the counter of the noise */
+	size_t position;  /* rows done of the epoch, or of validation */
+	uint64_t visits;  /* all slices so far: the counter of the noise */
 	size_t epoch_rows;
 	double best_objective; /* of the validation rows in the best epoch */
 };
 
-/* A gradient that jumps at 0 ends no line search. */
+/* A line search cannot end at a gradient that jumps at 0. */
 static AeStatus
 check_prior(const AeTrainOptions *o, AeError *error)
 {
@@ -109,7 +109,7 @@ is_lbfgs(const AeTrainer *t)
 	return t->options.optimizer == AE_OPTIMIZER_LBFGS;
 }
 
-/* Rows of a slice whose cells, inputs, and outputs of all layers are SLICE_REALS numbers. */
+/* Rows of a slice so that its cells, inputs, and outputs of all layers are SLICE_REALS numbers. */
 static size_t
 slice_limit(const AeTrainer *t)
 {
@@ -121,7 +121,7 @@ slice_limit(const AeTrainer *t)
 	return rows > MIN_SLICE_ROWS ? rows : MIN_SLICE_ROWS;
 }
 
-/* Rows of a slice: as many as pass in about 50 ms, of the minibatch that is wanted. */
+/* Rows of a slice: as many of the wanted minibatch as pass in about 50 ms. */
 static size_t
 plan_slice(const AeTrainer *t, size_t wanted)
 {
@@ -132,7 +132,7 @@ plan_slice(const AeTrainer *t, size_t wanted)
 		if (t->use[i].used && ae_parts[i]->macs)
 		{
 			macs += ae_parts[i]->macs(&t->net, &t->options);
-			least = 1; /* the exact norm of a wide code's Jacobian takes its time */
+			least = 1; /* the exact norm of a wide code's Jacobian takes long */
 		}
 	rows = (size_t) (SLICE_FLOPS / (6 * macs));
 	if (rows < wanted)
@@ -164,7 +164,7 @@ plan_sizes(AeTrainer *t, const AeRows *rows, AeError *error)
 	{
 		size_t batch = o->batch_size < n ? o->batch_size : n;
 
-		/* rows are spread evenly: no minibatch of a few left-over rows */
+		/* rows are spread evenly, so that no minibatch has only a few left-over rows */
 		t->n_batches = (n + batch - 1) / batch;
 		if (batch > wanted)
 			wanted = batch;
@@ -326,7 +326,7 @@ ae_trainer_init(AeTrainer **trainer, void *block, size_t bytes, const AeTask *ta
 		return status;
 	t.compute = *compute;
 	home = plan(&arena, &t);
-	/* it may be written somewhere before all of it was used */
+	/* the block may be saved before all of it was used */
 	ae_clear(home, t.n_saved, compute->check);
 	*home = t;
 	settle(home);
@@ -365,8 +365,8 @@ begin_epoch(AeTrainer *t)
 /* ---- keeping weights, the history, the end ---- */
 
 /*
- * The weights that training stands at, as rows are scored with.  L-BFGS has moved params on to its
- * next trial point; parts may have something to fold in.
+ * The current weights, as rows are scored with them. L-BFGS has moved params on to its next trial
+ * point; parts may fold something in.
  */
 static const AeReal *
 current_params(const AeTrainer *t)
@@ -416,7 +416,7 @@ finish(AeTrainer *t, AeTrainState state)
 {
 	AeProgress *p = &t->progress;
 
-	/* stopped within the first epoch: what there is of it */
+	/* stopped within the first epoch: takes what there is of it */
 	if (p->epoch == 0 && t->epoch_rows > 0)
 		find_means(t);
 	if (t->folded)
@@ -462,8 +462,8 @@ record(AeTrainer *t, bool last)
 }
 
 /*
- * The objective of the validation rows.  Without penalties, weights from before they took hold
- * would be the best.
+ * The objective of the validation rows, with penalties; otherwise the weights before penalties took
+ * effect would be the best.
  */
 static double
 judge(const AeTrainer *t)
@@ -551,7 +551,7 @@ visit_of(const AeTrainer *t)
 	return (AeVisit){t->options.seed, t->visits};
 }
 
-/* Whether a term needs slopes for validation rows, too, which pass without noise. */
+/* Whether a term needs slopes for validation rows too, which pass without noise. */
 static bool
 wants_slopes(const AeTrainer *t)
 {
@@ -562,14 +562,14 @@ wants_slopes(const AeTrainer *t)
 	return wanted;
 }
 
-/* Of rows that validate: the same in every epoch. */
+/* The source for validation rows: the same in every epoch. */
 static AeVisit
 visit_of_validation(const AeTrainer *t)
 {
 	return (AeVisit){t->options.seed, UINT64_MAX - t->position / t->slice_rows};
 }
 
-/* Forward pass of rows; returns the clean cells of what was corrupted, see AeEntering. */
+/* Passes rows forward; returns the clean cells of what was corrupted, see AeEntering. */
 static const AeReal *
 forward(AeTrainer *t, const AeReal *params, const AeCells *cells, bool training)
 {
@@ -635,7 +635,7 @@ batch_sum(const AeTrainer *t)
 	return sum;
 }
 
-/* The current evaluation, of whose rows position are done, becomes part of the epoch. */
+/* Adds the current evaluation to the epoch; position: its last row's. */
 static void
 count_batch(AeTrainer *t, size_t position)
 {
@@ -707,7 +707,7 @@ batch_bounds(const AeTrainer *t, size_t *begin, size_t *end)
 	*end = *begin + share + (i < rest ? 1 : 0);
 }
 
-/* n rows that were gathered, each as often as it enters, one after the other. */
+/* Repeats each of n gathered rows as often as it enters, one after the other. */
 static size_t
 copy_rows(AeTrainer *t, size_t n)
 {
@@ -803,7 +803,7 @@ ae_trainer_saved_size(const AeTrainer *t)
 	return t->n_saved;
 }
 
-/* The trainer stands at the start of its block, and what lasts longer than a step behind it. */
+/* The trainer is at the start of its block, followed by what lasts longer than a step. */
 void
 ae_trainer_save(void *saved, const AeTrainer *t)
 {
@@ -835,7 +835,7 @@ ae_trainer_restore(AeTrainer *trainer, const void *saved, size_t bytes, AeError 
 	t.compute = trainer->compute;
 	ae_copy((char *) trainer + sizeof(t), (const char *) saved + sizeof(t), bytes - sizeof(t),
 			t.compute.check);
-	/* pointers anew, by the same plan; it clears the numbers of the line search */
+	/* sets the pointers again by the same plan, which clears the numbers of the line search */
 	lbfgs = t.lbfgs;
 	plan(&arena, &t);
 	ae_lbfgs_resume(&t.lbfgs, &lbfgs);

@@ -1,22 +1,22 @@
 /*
- * ae_variational.c: the stochastic encoder of a variational autoencoder: a stage that draws the code,
- * and the term that keeps what it is drawn from near the prior.
+ * ae_variational.c: the stochastic encoder of a variational autoencoder: a stage that draws the
+ * code, and the term that keeps its distribution near the prior.
  *
  *     q(z | x) = Normal(mu, diag(exp(s)))   mu the code, s from the head of log variances (ae_net.h)
  *     z = mu + exp(s / 2) e                 e standard normal: what the decoder, and a target, see
  *     KL_j = (mu_j^2 + exp(s_j) - s_j - 1) / 2
  *     loss += beta / C sum over units of max(free_bits, mean over rows of KL_j)
  *
- * C being the columns that the likelihood beside it is divided by (ae_decoder.c): with beta = 1 and
- * free_bits = 0 the objective is -1 / C times the evidence lower bound, with one draw a row.  beta
- * rises linearly from 0 over the first share `warmup` of the updates.  The mean of KL_j is taken over the rows that are
- * passed at once, as that of the penalty kl is (ae_penalty.h).
+ * C being the number of columns, by which the likelihood is also divided (ae_decoder.c): with beta
+ * = 1 and free_bits = 0 the objective is -1 / C times the evidence lower bound, with one draw a
+ * row.  beta rises linearly from 0 over the first share `warmup` of the updates.  The mean of KL_j
+ * is over the rows that are passed at once, as for the penalty kl (ae_penalty.h).
  *
- * With `samples` of K a row enters K times, and its draws are weighed by their importance
+ * With `samples` = K a row enters K times, and its draws are weighted by their importance
  * (ae_decoder.c): the objective is then -1 / C times the importance-weighted bound.
  *
- * e is a function of the visit, and no other noise: so that gradients can be checked.  Validation
- * rows are drawn for, too, with the same e in every epoch.
+ * e is a function of the visit, independent of other noise, so that gradients can be checked. Codes
+ * of validation rows are drawn too, with the same e in every epoch.
  *
  * Source: Kingma, Welling, ICLR 2014, section 2.4 and appendix B; Goodfellow, Bengio, Courville,
  * Deep Learning, 2016, section 20.10.3; beta: Higgins et al., ICLR 2017; free bits: Kingma et al.,
@@ -28,7 +28,10 @@
 #include "ae_math.h"
 #include "ae_part.h"
 
-/* Its noise has the visits with this bit, noise of the code that with the one above (ae_code_noise.c). */
+/*
+ * Its noise has the visits with this bit; noise of the code has those with the bit above
+ * (ae_code_noise.c).
+ */
 #define DRAW_VISITS ((uint64_t) 1 << 62)
 
 typedef struct State
@@ -40,7 +43,7 @@ typedef struct State
 	AeReal *mean;     /* n_rows x n_code: mu of the rows last passed */
 	AeReal *noise;    /* likewise: e */
 	double *kl;       /* n_code: mean KL of each unit over these */
-	uint32_t samples; /* of a row that are weighed, one after the other; 1: none is */
+	uint32_t samples; /* draws of a row that are weighted, one after the other; 1: no weights */
 	double share;     /* factor on gradients, of the term: beta / C and that of the slice */
 } State;
 
@@ -61,7 +64,10 @@ after(void *state, AePass *pass, const AeReal *params, uint32_t l)
 		z[i] = ae_fma(ae_exp((AeReal) 0.5 * pass->spread[i]), s->noise[i], z[i]);
 }
 
-/* d, the gradient by draw i of what is decoded of it, becomes that by its mean; and by s. */
+/*
+ * Turns d, the gradient of the decoder's loss with respect to draw i, into that with respect to its
+ * mean; also that with respect to s.
+ */
 static void
 weighed_back(const State *s, AeDescent *at, size_t i)
 {
@@ -78,7 +84,9 @@ weighed_back(const State *s, AeDescent *at, size_t i)
 	}
 }
 
-/* dz/dmu = 1, dz/ds = exp(s / 2) e / 2; and the term's own, of units that are not free. */
+/*
+ * dz/dmu = 1, dz/ds = exp(s / 2) e / 2; adds the term's own gradient for units that are not free.
+ */
 static void
 after_back(void *state, AeDescent *at)
 {
@@ -109,7 +117,7 @@ used(const AeNet *net, const AeTrainOptions *options)
 	return net->spread;
 }
 
-/* What a draw has no place beside. */
+/* Refuses what cannot be combined with draws. */
 static AeStatus
 check(const AeNet *net, const AeTrainOptions *o, AeError *error)
 {
@@ -232,7 +240,7 @@ find_ratios(const State *s, AePass *pass, double beta)
 	}
 }
 
-/* Of draws that are weighed the decoder's term has the value. */
+/* If draws are weighted, the decoder's term has the value. */
 static double
 loss(void *state, AeSlice *slice)
 {
