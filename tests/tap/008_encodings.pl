@@ -114,6 +114,17 @@ ok($rc == 0 || $err =~ /ERROR:  22P05/, 'explaining with it works, or says that 
 	args => [ '-v', 'VERBOSITY=verbose' ]);
 ok($rc == 0 || $err =~ /ERROR:  22P05/, 'a column name that LATIN1 lacks too') or diag($err);
 
+# Rows that are taken along raise nothing: the call of the first row that needs it does.
+$node->query('utf8', "INSERT INTO models SELECT 'polish_target', ae.train(p, ae.options(exclude => '{id}', updates => 300) || ae.target('city')) FROM polish p");
+carry('utf8', 'latin1', 'polish_target', 'polish_target');
+$node->query('latin1', 'CREATE TABLE places AS SELECT id, CASE WHEN id < 30 THEN 1.9 ELSE -1.0 END::float8 AS x FROM generate_series(1, 60) id; ANALYZE places');
+my $load = 'DO $$ BEGIN PERFORM ae.version(); END $$';
+my $cities = "SELECT ae.predict((SELECT model FROM models WHERE name = 'polish_target'), p) FROM places p";
+like($node->query('latin1', "$load; EXPLAIN (COSTS OFF) $cities"), qr/AeBatch/, 'predictions are made for many rows at a time');
+is($node->query('latin1', "$load; SELECT count(p) FROM ($cities LIMIT 29) s (p)"), 29, 'those of rows before the first that LATIN1 has no text for');
+($out, $err, $rc) = $node->psql('latin1', "$load; $cities", args => [ '-v', 'VERBOSITY=verbose' ]);
+like($err, qr/22P05/, 'which says so');
+
 # ---- bytes that are no text of the encoding -----------------------------------------------------
 
 $node->query('sql_ascii', <<'END');

@@ -7,6 +7,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_language.h"
 #include "catalog/pg_proc.h"
+#include "utils/builtins.h"
 #include "utils/catcache.h"
 #include "utils/inval.h"
 #include "utils/syscache.h"
@@ -32,7 +33,39 @@ forget_functions(Datum arg, int cache, uint32 hash)
 	knowing = false;
 }
 
-/* Adds all functions of a name that are ours by their C function to the n that there are. */
+/* A column of pg_proc that is text, or NULL; palloc'd. */
+static char *
+text_of(HeapTuple tuple, AttrNumber att)
+{
+	bool isnull;
+	Datum datum = SysCacheGetAttr(PROCOID, tuple, att, &isnull);
+
+	return isnull ? NULL : TextDatumGetCString(datum);
+}
+
+/*
+ * Whether a function is ours by what the catalog says of it.  No library is loaded to find out: one
+ * that is gone would fail statements that have nothing to do with it.
+ */
+static bool
+is_ours(HeapTuple tuple, const PgaeUse *use)
+{
+	Form_pg_proc proc = (Form_pg_proc) GETSTRUCT(tuple);
+	const char *symbol, *library, *file;
+
+	if (proc->prolang != ClanguageId || proc->pronargs < 2)
+		return false;
+	symbol = text_of(tuple, Anum_pg_proc_prosrc);
+	library = text_of(tuple, Anum_pg_proc_probin);
+	if (symbol == NULL || library == NULL)
+		return false;
+	file = last_dir_separator(library);
+	file = file ? file + 1 : library;
+	return strncmp(symbol, "pg_ae_", 6) == 0 && strcmp(symbol + 6, use->name) == 0 &&
+		   (strcmp(file, "ae") == 0 || strcmp(file, "ae" DLSUFFIX) == 0);
+}
+
+/* Adds all functions of a name that are ours to the n that there are. */
 static int
 look_up(int n, const PgaeUse *use, Oid schema)
 {
@@ -40,13 +73,10 @@ look_up(int n, const PgaeUse *use, Oid schema)
 
 	for (int i = 0; i < list->n_members && n < MAX_FUNCTIONS; i++)
 	{
-		Form_pg_proc proc = (Form_pg_proc) GETSTRUCT(&list->members[i]->tuple);
-		FmgrInfo flinfo;
+		HeapTuple tuple = &list->members[i]->tuple;
+		Form_pg_proc proc = (Form_pg_proc) GETSTRUCT(tuple);
 
-		if (proc->pronamespace != schema || proc->prolang != ClanguageId)
-			continue;
-		fmgr_info(proc->oid, &flinfo);
-		if (flinfo.fn_addr == use->function)
+		if (proc->pronamespace == schema && is_ours(tuple, use))
 			known[n++] = (Known){proc->oid, use};
 	}
 	ReleaseCatCacheList(list);

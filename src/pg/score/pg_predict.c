@@ -51,22 +51,22 @@ predict_row(PgaeCached *cached, const AeBundleRow *row)
 	return mean;
 }
 
-/* A level as text that its column's type reads. */
+/* A level as text that its column's type reads; NULL, if missing_ok, where the encoding lacks it. */
 static char *
-level_text(const AeModel *model, uint32 level)
+level_text(const AeModel *model, uint32 level, bool missing_ok)
 {
 	const AeColumn *target = &model->schema.target;
 
 	if (target->kind == AE_KIND_BOOLEAN)
 		return pstrdup(level == 1 ? "true" : "false");
-	return pgae_level_text(&model->schema, &target->levels[level], false);
+	return pgae_level_text(&model->schema, &target->levels[level], missing_ok);
 }
 
-/* The most probable level, or the number, as text. */
+/* The most probable level, or the number, as text; 0 as of level_text. */
 static Datum
-best_guess(const AeModel *model, const double *outputs)
+best_guess(const AeModel *model, const double *outputs, bool missing_ok)
 {
-	char digits[DOUBLE_SHORTEST_DECIMAL_LEN];
+	char digits[DOUBLE_SHORTEST_DECIMAL_LEN], *text;
 	uint32 best = 0;
 
 	if (model->schema.target.kind == AE_KIND_NUMBER)
@@ -80,7 +80,8 @@ best_guess(const AeModel *model, const double *outputs)
 		if (outputs[k] > outputs[best])
 			best = k;
 	}
-	return PointerGetDatum(cstring_to_text(level_text(model, best)));
+	text = level_text(model, best, missing_ok);
+	return text ? PointerGetDatum(cstring_to_text(text)) : (Datum) 0;
 }
 
 /*
@@ -104,6 +105,7 @@ predict_batch(PgaeCached *cached, PgaeBatch *batch, bool *isnull)
 		{
 			size_t at = batch->scorer.place[i];
 			MemoryContext old;
+			Datum guess;
 
 			if (at == 0)
 				*isnull = batch->sights[0] == AE_SIGHT_UNOBSERVED;
@@ -111,12 +113,13 @@ predict_batch(PgaeCached *cached, PgaeBatch *batch, bool *isnull)
 				continue;
 			if (at == 0)
 			{
-				result = best_guess(scorer->model, mean + i * n_target);
+				result = best_guess(scorer->model, mean + i * n_target, false);
 				continue;
 			}
 			old = MemoryContextSwitchTo(cached->ahead->results);
-			pgae_leave(cached, PGAE_PREDICTIONS, batch->place[at],
-					   best_guess(scorer->model, mean + i * n_target));
+			guess = best_guess(scorer->model, mean + i * n_target, true);
+			if (guess != (Datum) 0)
+				pgae_leave(cached, PGAE_PREDICTIONS, batch->place[at], guess);
 			MemoryContextSwitchTo(old);
 		}
 		pfree(mean);
@@ -141,10 +144,10 @@ pg_ae_predict(PG_FUNCTION_ARGS)
 	outputs = predict_row(cached, &row);
 	if (outputs == NULL)
 		PG_RETURN_NULL();
-	return best_guess(model, outputs);
+	return best_guess(model, outputs, false);
 }
 
-const PgaeUse pgae_predict_use = {"predict", pg_ae_predict, PGAE_PREDICTIONS, NULL, NULL};
+const PgaeUse pgae_predict_use = {"predict", PGAE_PREDICTIONS, NULL, NULL};
 
 /* By descending probability; NaN, from weights that overflow, last; then by level. */
 static int
@@ -190,7 +193,7 @@ pg_ae_predict_proba(PG_FUNCTION_ARGS)
 		Datum values[2];
 		bool nulls[2] = {false};
 
-		values[0] = CStringGetTextDatum(level_text(model, guesses[k].level));
+		values[0] = CStringGetTextDatum(level_text(model, guesses[k].level, false));
 		values[1] = Float8GetDatum(guesses[k].probability);
 		tuplestore_putvalues(set->setResult, set->setDesc, values, nulls);
 	}

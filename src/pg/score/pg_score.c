@@ -506,14 +506,14 @@ pg_ae_is_anomaly(PG_FUNCTION_ARGS)
 }
 
 const PgaeUse pgae_score_uses[] = {
-	{"reconstruction_error", pg_ae_reconstruction_error, PGAE_SCORES, error_of, NULL},
-	{"raw_score", pg_ae_raw_score, PGAE_SCORES, raw_of, NULL},
-	{"p_value", pg_ae_p_value, PGAE_SCORES, p_of, NULL},
-	{"anomaly_score", pg_ae_anomaly_score, PGAE_SCORES, anomaly_of, NULL},
-	{"is_anomaly", pg_ae_is_anomaly, PGAE_SCORES, verdict_of, NULL},
-	{"encode", pg_ae_encode, PGAE_CODES, NULL, pgae_code_array},
-	{"encode_bits", pg_ae_encode_bits, PGAE_CODES, NULL, code_bits},
-	{"reconstruct", pg_ae_reconstruct, PGAE_OUTPUTS, NULL, NULL},
+	{"reconstruction_error", PGAE_SCORES, error_of, NULL},
+	{"raw_score", PGAE_SCORES, raw_of, NULL},
+	{"p_value", PGAE_SCORES, p_of, NULL},
+	{"anomaly_score", PGAE_SCORES, anomaly_of, NULL},
+	{"is_anomaly", PGAE_SCORES, verdict_of, NULL},
+	{"encode", PGAE_CODES, NULL, pgae_code_array},
+	{"encode_bits", PGAE_CODES, NULL, code_bits},
+	{"reconstruct", PGAE_OUTPUTS, NULL, NULL},
 };
 const int pgae_n_score_uses = lengthof(pgae_score_uses);
 

@@ -69,8 +69,7 @@ typedef enum PgaeForward
 /* A function that takes rows along. */
 typedef struct PgaeUse
 {
-	const char *name; /* in the schema ae */
-	PGFunction function;
+	const char *name; /* in the schema ae; of its C function with pg_ae_ before it */
 	PgaeForward forward;
 	/* its result from a score or a code, where several functions ask for the same */
 	Datum (*of_score)(const AeCalibration *calibration, double contamination, const AeScore *score);
