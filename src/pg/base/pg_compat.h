@@ -50,12 +50,19 @@
 /* All check constraints were enforced. */
 #define PGAE_CHECK_IS_ENFORCED(check) true
 
+/* The executor was told whether a plan runs only once. */
+#define PGAE_RUN_PARAMETERS , bool once
+#define PGAE_RUN_ARGUMENTS , once
+
 /* Disabled plan types were marked by their cost alone. */
 #define PGAE_COPY_DISABLED(to, from) ((void) 0)
 
 #else
 
 #include "commands/explain_format.h"
+
+#define PGAE_RUN_PARAMETERS
+#define PGAE_RUN_ARGUMENTS
 
 #define PGAE_CHECK_IS_ENFORCED(check) ((check)->ccenforced)
 #define PGAE_IS_VIRTUAL(att) ((att)->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL)

@@ -147,7 +147,7 @@ is_row(Node *row)
 	if (getBaseType(exprType(row)) == JSONBOID)
 		return false;
 	return contain_var_clause(row) && !is_odd(row, NULL) && !contain_volatile_functions(inner) &&
-		   !contain_leaked_vars(inner);
+		   !pgae_may_raise(inner);
 }
 
 bool

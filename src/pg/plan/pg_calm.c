@@ -1,9 +1,14 @@
 /*
  * pg_calm.c: what may be read before it is asked for.
  *
- * Reading ahead must not show.  Below a node that reads ahead nothing may be volatile.  And where
- * what stands above may stop early, as a LIMIT does, a row may be read that nobody ever asks for:
- * then nothing may raise for it, which only leakproof functions promise.
+ * Reading ahead must not show.  Below a node that reads ahead nothing may be volatile.  Where what stands
+ * above may stop early, as a LIMIT does, a row may be read that nobody ever asks for: then nothing
+ * may raise for it, which only leakproof functions promise.  And where a volatile function stands
+ * above, it may change what stable ones below would have said of the next row, such as a setting: then
+ * nothing may be but immutable.
+ *
+ * Whoever runs the statement may stop early as well, or change something before going on: SELECT INTO
+ * wants a row or two, a cursor or a portal some at a time.  Only the executor knows, see pg_node.c.
  */
 #include "postgres.h"
 
@@ -13,11 +18,34 @@
 
 #include "pg_plan.h"
 
+/* An array of arrays, whose dimensions may differ; to the server it cannot leak, but it may raise. */
 static bool
-expressions_are_calm(List *expressions, bool early)
+has_matrix(Node *node, void *context)
 {
-	return !contain_volatile_functions((Node *) expressions) &&
-		   !(early && contain_leaked_vars((Node *) expressions));
+	if (node == NULL)
+		return false;
+	if (IsA(node, ArrayExpr) && ((ArrayExpr *) node)->multidims)
+		return true;
+	return expression_tree_walker(node, has_matrix, context);
+}
+
+bool
+pgae_may_raise(Node *expression)
+{
+	return has_matrix(expression, NULL) || contain_leaked_vars(expression);
+}
+
+static bool
+expressions_are_calm(List *expressions, int hazards)
+{
+	Node *node = (Node *) expressions;
+
+	if (contain_volatile_functions(node))
+		return false;
+	if ((hazards & PGAE_IN_VAIN) && pgae_may_raise(node))
+		return false;
+	return !(hazards & PGAE_CHANGING) ||
+		   (!contain_mutable_functions(node) && !contain_subplans(node));
 }
 
 /* A list of entries as a list of their expressions. */
@@ -32,36 +60,42 @@ entries(List *targetlist)
 	return result;
 }
 
+static bool plan_is_calm(Plan *plan, int hazards);
+
 static bool
-are_calm(List *plans, bool early)
+are_calm(List *plans, int hazards)
 {
 	ListCell *cell;
 
 	foreach (cell, plans)
 	{
-		if (!pgae_is_calm(lfirst(cell), early))
+		if (!plan_is_calm(lfirst(cell), hazards))
 			return false;
 	}
 	return true;
 }
 
-bool
-pgae_child_is_early(Plan *plan, bool early)
+int
+pgae_child_hazards(Plan *plan, int hazards)
 {
+	int of_some = PGAE_IN_VAIN | PGAE_IN_PARTS;
+
 	switch (nodeTag(plan))
 	{
 		case T_Limit:
-			return true;
+			return hazards | PGAE_IN_VAIN;
 		case T_Sort:
 		case T_Hash:
-			return false;
+			return hazards & ~of_some;
 		case T_Agg:
-			return early && ((Agg *) plan)->aggstrategy != AGG_PLAIN &&
-				   ((Agg *) plan)->aggstrategy != AGG_HASHED;
+			if (((Agg *) plan)->aggstrategy == AGG_PLAIN ||
+				((Agg *) plan)->aggstrategy == AGG_HASHED)
+				return hazards & ~of_some;
+			return hazards;
 		case T_WindowAgg:
-			return early || PGAE_STOPS_EARLY((WindowAgg *) plan);
+			return PGAE_STOPS_EARLY((WindowAgg *) plan) ? hazards | PGAE_IN_VAIN : hazards;
 		default:
-			return early;
+			return hazards;
 	}
 }
 
@@ -78,51 +112,77 @@ join_expressions(Plan *plan)
 	return result;
 }
 
-bool
-pgae_is_calm(Plan *plan, bool early)
+static bool
+plan_is_calm(Plan *plan, int hazards)
 {
 	if (plan == NULL)
 		return true;
 	check_stack_depth();
-	if (!expressions_are_calm(entries(plan->targetlist), early) ||
-		!expressions_are_calm(plan->qual, early))
+	if (!expressions_are_calm(entries(plan->targetlist), hazards) ||
+		!expressions_are_calm(plan->qual, hazards))
 		return false;
 	switch (nodeTag(plan))
 	{
 		case T_BitmapHeapScan:
-			return true; /* what it looks up is complete before its first row */
+			/* what it looks up is complete before its first row, but may have to be checked again */
+			return expressions_are_calm(((BitmapHeapScan *) plan)->bitmapqualorig, hazards);
 		case T_SeqScan:
 		case T_Hash:
 		case T_Sort:
-		case T_IncrementalSort:
 		case T_Material:
-		case T_Unique:
-		case T_Group:
-		case T_Agg:
 			break;
 		case T_IndexScan:
-			if (!expressions_are_calm(((IndexScan *) plan)->indexqualorig, early) ||
-				((IndexScan *) plan)->indexorderby != NIL)
-				return !early;
+			if (!expressions_are_calm(((IndexScan *) plan)->indexqualorig, hazards))
+				return false;
+			if (((IndexScan *) plan)->indexorderby != NIL && (hazards & PGAE_IN_VAIN))
+				return false;
 			break;
 		case T_NestLoop:
 		case T_HashJoin:
 		case T_MergeJoin:
-			if (!expressions_are_calm(join_expressions(plan), early))
+			if (!expressions_are_calm(join_expressions(plan), hazards))
 				return false;
 			break;
 		case T_Append:
-			return are_calm(((Append *) plan)->appendplans, early);
-		case T_MergeAppend:
-			return are_calm(((MergeAppend *) plan)->mergeplans, early);
+			return are_calm(((Append *) plan)->appendplans, hazards);
 		case T_SubqueryScan:
-			return pgae_is_calm(((SubqueryScan *) plan)->subplan, early);
+			return plan_is_calm(((SubqueryScan *) plan)->subplan, hazards);
+		case T_Agg:
+			/* comparing rows may raise */
+			if (pgae_child_hazards(plan, PGAE_IN_VAIN) != 0 && (hazards & PGAE_IN_VAIN))
+				return false;
+			break;
+		case T_Unique:
+		case T_Group:
+		case T_IncrementalSort:
+			if (hazards & PGAE_IN_VAIN)
+				return false;
+			break;
+		case T_MergeAppend:
+			return !(hazards & PGAE_IN_VAIN) &&
+				   are_calm(((MergeAppend *) plan)->mergeplans, hazards);
 		default:
 			/* of others less is known: a LIMIT, a worker, a foreign table, a function */
-			if (early)
+			if (hazards != 0)
 				return false;
 			break;
 	}
-	early = pgae_child_is_early(plan, early);
-	return pgae_is_calm(plan->lefttree, early) && pgae_is_calm(plan->righttree, early);
+	hazards = pgae_child_hazards(plan, hazards);
+	return plan_is_calm(plan->lefttree, hazards) && plan_is_calm(plan->righttree, hazards);
+}
+
+bool
+pgae_is_calm(Plan *plan, List *calls, int hazards)
+{
+	ListCell *cell;
+
+	/* what a call needs is evaluated for other rows than its own */
+	foreach (cell, calls)
+	{
+		List *args = lfirst_node(FuncExpr, cell)->args;
+
+		if ((hazards & PGAE_CHANGING) && contain_mutable_functions((Node *) args))
+			return false;
+	}
+	return plan_is_calm(plan, hazards);
 }

@@ -10,13 +10,19 @@
  */
 #include "postgres.h"
 
+#include "access/table.h"
+#include "catalog/pg_class.h"
+#include "executor/executor.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/planner.h"
+#include "parser/parsetree.h"
+#include "utils/rel.h"
 
 #include "pg_plan.h"
 
 static planner_hook_type previous_planner = NULL;
+static ExecutorRun_hook_type previous_run = NULL;
 
 /* Whether a subquery locks rows. */
 static bool
@@ -50,6 +56,33 @@ may_read_ahead(Query *query)
 		   !contain_volatile_functions((Node *) &shallow);
 }
 
+/*
+ * Whether a table that the statement writes has triggers that run in between, which may do what volatile
+ * functions do; of a partitioned one those of any partition may.
+ */
+static bool
+has_noisy_target(PlannedStmt *statement)
+{
+	ListCell *cell;
+
+	foreach (cell, statement->resultRelations)
+	{
+		Oid relid = rt_fetch((Index) lfirst_int(cell), statement->rtable)->relid;
+		Relation relation = table_open(relid, NoLock);
+		const TriggerDesc *triggers = relation->trigdesc;
+		bool noisy = relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
+
+		if (triggers)
+			noisy |= triggers->trig_insert_before_row || triggers->trig_update_before_row ||
+					 triggers->trig_delete_before_row || triggers->trig_insert_instead_row ||
+					 triggers->trig_update_instead_row || triggers->trig_delete_instead_row;
+		table_close(relation, NoLock);
+		if (noisy)
+			return true;
+	}
+	return false;
+}
+
 /* An EXPLAIN in the tests of others, who print plans. */
 static bool
 is_explain(const char *text)
@@ -67,14 +100,25 @@ plan(Query *query, const char *text, int cursor_options,
 	bool wanted =
 		pgae_batch_rows > 1 && (cursor_options & (CURSOR_OPT_FAST_PLAN | CURSOR_OPT_SCROLL)) == 0;
 	bool force = wanted && pgae_batch_always && !is_explain(text);
+	bool changing = false;
 	PlannedStmt *statement;
 
 	wanted = wanted && (force || pgae_has_uses()) && may_read_ahead(query);
+	if (wanted)
+		changing = contain_volatile_functions((Node *) query);
 	statement = (previous_planner ? previous_planner : standard_planner)(
 		query, text, cursor_options, params PGAE_PLANNER_ARGUMENTS);
 	if (wanted)
-		pgae_wrap_statement(statement, force);
+		pgae_wrap_statement(statement, force, changing || has_noisy_target(statement));
 	return statement;
+}
+
+static void
+run(QueryDesc *query, ScanDirection direction, uint64 count PGAE_RUN_PARAMETERS)
+{
+	pgae_note_run(query->estate, count);
+	(previous_run ? previous_run : standard_ExecutorRun)(query, direction,
+														 count PGAE_RUN_ARGUMENTS);
 }
 
 void
@@ -85,4 +129,6 @@ _PG_init(void)
 	pgae_watch_uses();
 	previous_planner = planner_hook;
 	planner_hook = plan;
+	previous_run = ExecutorRun_hook;
+	ExecutorRun_hook = run;
 }

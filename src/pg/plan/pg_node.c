@@ -7,7 +7,11 @@
  * f is called, it scores the rows that follow as well (pg_ahead.c), and the node sets p for
  * each of them.
  *
- * Rows of a table are not copied: a slot holds on to their page.  Others are, into minimal tuples.
+ * Rows of a table are not copied while they come from few pages: a slot holds on to theirs.  Others are,
+ * into minimal tuples, as long as work_mem has room.
+ *
+ * Where it would show that rows are read that nobody asks for, or that they are read too early, the node
+ * reads ahead only in a run of the executor that is asked for all rows, at once.
  */
 #include "postgres.h"
 
@@ -18,12 +22,16 @@
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
+#include "storage/bufmgr.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
 #include "pg_plan.h"
+
+/* So many pages of a table are held at most: others need room in its buffers, too. */
+#define MAX_PAGES 4
 
 typedef struct NodeState NodeState;
 
@@ -47,10 +55,18 @@ typedef struct Subject
 
 struct NodeState
 {
-	CustomScanState css; /* first */
-	TupleTableSlot **rows;
+	CustomScanState css;   /* first */
+	TupleTableSlot **rows; /* capacity, NULL until it is needed */
+	const TupleTableSlotOps *ops;
 	uint32 capacity;
 	uint32 n, current;
+	Buffer page;        /* of the last one, */
+	int n_pages;        /* and how many are held */
+	Size bytes;         /* of copies */
+	bool whole_only;    /* it reads ahead only if all rows are asked for, */
+	bool whole;         /* as they are */
+	dlist_node running; /* if whole_only, */
+	MemoryContextCallback callback;
 	uint32 n_asked; /* times that rows were read since the last rescan */
 	bool done;      /* no more below */
 	int n_needed;   /* columns that expressions look at */
@@ -177,18 +193,70 @@ forget_rows(NodeState *node)
 	for (uint32 i = 0; i < node->n; i++)
 		ExecClearTuple(node->rows[i]);
 	node->n = node->current = 0;
+	node->page = InvalidBuffer;
+	node->n_pages = 0;
+	node->bytes = 0;
 	for (int s = 0; s < node->n_subjects; s++)
 		node->subjects[s].ahead.n = 0;
 	MemoryContextReset(node->results);
 }
 
-/* Copies do not take along where a row stands. */
-static void
-keep_row(TupleTableSlot *kept, TupleTableSlot *row)
+/* The slot of row i. */
+static TupleTableSlot *
+slot_of(NodeState *node, uint32 i)
 {
+	if (node->rows[i] == NULL)
+	{
+		EState *estate = node->css.ss.ps.state;
+		MemoryContext old = MemoryContextSwitchTo(estate->es_query_cxt);
+
+		node->rows[i] =
+			ExecInitExtraTupleSlot(estate, ExecGetResultType(outerPlanState(node)), node->ops);
+		MemoryContextSwitchTo(old);
+	}
+	return node->rows[i];
+}
+
+/* Keeps a row of a table where it stands, while that holds on to few pages; else a copy. */
+static void
+keep_in_table(NodeState *node, TupleTableSlot *kept)
+{
+	BufferHeapTupleTableSlot *slot = (BufferHeapTupleTableSlot *) kept;
+
+	if (BufferIsValid(slot->buffer) && slot->buffer != node->page)
+	{
+		if (node->n_pages < MAX_PAGES)
+		{
+			node->page = slot->buffer;
+			node->n_pages++;
+		}
+		else
+			ExecMaterializeSlot(kept);
+	}
+	if (!BufferIsValid(slot->buffer))
+		node->bytes += slot->base.tuple->t_len;
+}
+
+static void
+keep_row(NodeState *node, TupleTableSlot *row)
+{
+	TupleTableSlot *kept = slot_of(node, node->n++);
+
 	ExecCopySlot(kept, row);
+	/* copies do not take along where a row stands */
 	kept->tts_tid = row->tts_tid;
 	kept->tts_tableOid = row->tts_tableOid;
+	if (node->ops == &TTSOpsBufferHeapTuple)
+		keep_in_table(node, kept);
+	else
+		node->bytes += ((MinimalTupleTableSlot *) kept)->mintuple->t_len;
+}
+
+/* Whether another row may be kept. */
+static bool
+has_room(const NodeState *node, uint32 wanted)
+{
+	return node->n < wanted && (node->n == 0 || node->bytes < (Size) work_mem * 1024);
 }
 
 /* Reads the next rows. */
@@ -202,15 +270,15 @@ read_rows(NodeState *node)
 										: UINT32_MAX;
 
 	forget_rows(node);
-	wanted = Min(wanted, node->capacity);
-	while (!node->done && node->n < wanted)
+	wanted = Min(wanted, node->whole_only && !node->whole ? 1 : node->capacity);
+	while (!node->done && has_room(node, wanted))
 	{
 		TupleTableSlot *row = ExecProcNode(below);
 
 		if (TupIsNull(row))
 			node->done = true;
 		else
-			keep_row(node->rows[node->n++], row);
+			keep_row(node, row);
 	}
 	node->n_asked++;
 	node->n_rows += node->n;
@@ -407,7 +475,7 @@ begin_calls(NodeState *node, const Search *found)
 	}
 }
 
-/* Slots for rows: of the kind that the plan below gives, if it does not own them. */
+/* Room for rows: in slots of the kind that the plan below gives, if it does not own them. */
 static void
 begin_rows(NodeState *node, EState *estate)
 {
@@ -415,11 +483,8 @@ begin_rows(NodeState *node, EState *estate)
 	bool fixed;
 	const TupleTableSlotOps *ops = ExecGetResultSlotOps(below, &fixed);
 
-	if (!fixed || ops != &TTSOpsBufferHeapTuple)
-		ops = &TTSOpsMinimalTuple;
-	node->rows = palloc(sizeof(TupleTableSlot *) * node->capacity);
-	for (uint32 i = 0; i < node->capacity; i++)
-		node->rows[i] = ExecInitExtraTupleSlot(estate, ExecGetResultType(below), ops);
+	node->ops = fixed && ops == &TTSOpsBufferHeapTuple ? ops : &TTSOpsMinimalTuple;
+	node->rows = palloc0(sizeof(TupleTableSlot *) * node->capacity);
 	node->peek = ExecInitExtraTupleSlot(estate, node->css.ss.ss_ScanTupleSlot->tts_tupleDescriptor,
 										&TTSOpsVirtual);
 	node->peek_context = CreateExprContext(estate);
@@ -427,19 +492,60 @@ begin_rows(NodeState *node, EState *estate)
 		AllocSetContextCreate(estate->es_query_cxt, "ae rows read ahead", ALLOCSET_DEFAULT_SIZES);
 }
 
+/* ---- how much is asked for ---- */
+
+static dlist_head running = DLIST_STATIC_INIT(running);
+
+static void
+forget_run(void *arg)
+{
+	dlist_delete(&((NodeState *) arg)->running);
+}
+
+/* From here until the execution ends the node hears of its runs. */
+static void
+begin_run(NodeState *node, bool whole_only)
+{
+	node->whole_only = whole_only;
+	if (!whole_only)
+		return;
+	dlist_push_head(&running, &node->running);
+	node->callback.func = forget_run;
+	node->callback.arg = node;
+	MemoryContextRegisterResetCallback(node->css.ss.ps.state->es_query_cxt, &node->callback);
+}
+
+void
+pgae_note_run(const EState *estate, uint64 count)
+{
+	dlist_iter iter;
+
+	dlist_foreach(iter, &running)
+	{
+		NodeState *node = dlist_container(NodeState, running, iter.cur);
+
+		if (node->css.ss.ps.state == estate)
+			node->whole = count == 0;
+	}
+}
+
 static void
 begin_node(CustomScanState *css, EState *estate, int eflags)
 {
 	NodeState *node = (NodeState *) css;
 	CustomScan *plan = (CustomScan *) css->ss.ps.plan;
+	List *params = linitial(plan->custom_private);
 	Search found = {NULL};
 	ListCell *cell;
 
 	outerPlanState(node) = ExecInitNode(outerPlan(plan), estate, eflags);
 	node->capacity = (uint32) Max(pgae_batch_rows, 1);
+	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
+		return;
 	begin_rows(node, estate);
-	found.found = palloc0(sizeof(Found) * Max(list_length(plan->custom_private), 1));
-	foreach (cell, plan->custom_private)
+	begin_run(node, linitial_int(lsecond(plan->custom_private)));
+	found.found = palloc0(sizeof(Found) * Max(list_length(params), 1));
+	foreach (cell, params)
 		found.found[found.n++].param = lfirst_int(cell);
 	search((Node *) plan->scan.plan.targetlist, &found);
 	search((Node *) plan->scan.plan.qual, &found);
@@ -456,7 +562,8 @@ end_node(CustomScanState *css)
 {
 	NodeState *node = (NodeState *) css;
 
-	forget_rows(node);
+	if (node->rows)
+		forget_rows(node);
 	ExecEndNode(outerPlanState(node));
 }
 
@@ -506,7 +613,7 @@ create_state(CustomScan *plan)
 static const CustomScanMethods scan_methods = {"AeBatch", create_state};
 
 CustomScan *
-pgae_make_node(Plan *child, Index relation, List *scan_tlist, List *params)
+pgae_make_node(Plan *child, Index relation, List *scan_tlist, List *params, bool whole)
 {
 	CustomScan *node = makeNode(CustomScan);
 	Plan *plan = &node->scan.plan;
@@ -522,7 +629,7 @@ pgae_make_node(Plan *child, Index relation, List *scan_tlist, List *params)
 	plan->lefttree = child;
 	node->scan.scanrelid = relation;
 	node->custom_scan_tlist = scan_tlist;
-	node->custom_private = params;
+	node->custom_private = list_make2(params, list_make1_int(whole));
 	node->methods = &scan_methods;
 	return node;
 }

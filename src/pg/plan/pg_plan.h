@@ -11,6 +11,7 @@
 #ifndef PG_PLAN_H
 #define PG_PLAN_H
 
+#include "nodes/execnodes.h"
 #include "nodes/extensible.h"
 #include "nodes/plannodes.h"
 
@@ -76,26 +77,39 @@ extern Node *pgae_change(Node *expression, PgaeChange *change);
 
 /* ---- pg_calm.c ---- */
 
-/*
- * Whether rows of a plan may be read before anybody asks for them.  early: perhaps nobody ever
- * does, so that nothing in it may raise.
- */
-extern bool pgae_is_calm(Plan *plan, bool early);
-/* The same of the plan below one. */
-extern bool pgae_child_is_early(Plan *plan, bool early);
+/* What could show that rows are read ahead, as bits. */
+#define PGAE_IN_VAIN                                                                               \
+	1 /* some are never asked for, as above them is a LIMIT: nothing may raise for them */
+#define PGAE_CHANGING 2 /* what stable functions say may change from one row to the next */
+#define PGAE_IN_PARTS                                                                              \
+	4 /* both, if whoever runs the statement asks for some rows and then perhaps for more */
+
+/* Whether evaluating an expression for a row may fail. */
+extern bool pgae_may_raise(Node *expression);
+/* Whether rows of a plan may be read ahead for these calls, with hazards other than PGAE_IN_PARTS. */
+extern bool pgae_is_calm(Plan *plan, List *calls, int hazards);
+/* The hazards of the plan below one. */
+extern int pgae_child_hazards(Plan *plan, int hazards);
 
 /* ---- pg_wrap.c ---- */
 
-/* Puts nodes into a plan; force: wherever one could be, for tests. */
-extern void pgae_wrap_statement(PlannedStmt *statement, bool force);
+/*
+ * Puts nodes into a plan; force: wherever one could be, for tests.  changing: the statement has functions
+ * that are volatile.
+ */
+extern void pgae_wrap_statement(PlannedStmt *statement, bool force, bool changing);
 
 /* ---- pg_node.c ---- */
 
 /*
  * A node above child, whose output is what the node's expressions are about: rows of the relation, or
- * (0) what scan_tlist describes.  params: those in its expressions, which it sets.
+ * (0) what scan_tlist describes.  params: those in its expressions, which it sets.  whole: it reads
+ * ahead only if all rows of the statement are asked for.
  */
-extern CustomScan *pgae_make_node(Plan *child, Index relation, List *scan_tlist, List *params);
+extern CustomScan *pgae_make_node(Plan *child, Index relation, List *scan_tlist, List *params,
+								  bool whole);
 extern void pgae_register_node(void);
+/* Nodes of a plan that is about to run learn how many rows are asked for; 0: all. */
+extern void pgae_note_run(const EState *estate, uint64 count);
 
 #endif

@@ -35,7 +35,7 @@ typedef struct Wrap
 	int n_nodes;
 } Wrap;
 
-static Plan *walk(Wrap *wrap, Plan *plan, bool early, bool marked);
+static Plan *walk(Wrap *wrap, Plan *plan, int hazards, bool marked);
 
 /* ---- what is common to all shapes ---- */
 
@@ -53,17 +53,30 @@ is_table_scan(const Plan *plan)
 
 /* Whether a plan's expressions can move into a node above it. */
 static bool
-can_hand_over(const Plan *plan, bool early)
+can_hand_over(const Plan *plan, int hazards)
 {
 	/* a LIMIT tells a sort below a subquery how much is wanted; a node between would hide it */
 	return is_table_scan(plan) || is_join(plan) ||
-		   (IsA(plan, SubqueryScan) && (!early || plan->qual != NIL));
+		   (IsA(plan, SubqueryScan) && (!(hazards & PGAE_IN_VAIN) || plan->qual != NIL));
 }
 
 static bool
 is_worth_it(const Wrap *wrap, const Plan *plan)
 {
 	return wrap->force || plan->plan_rows >= FEWEST_ROWS;
+}
+
+/*
+ * Whether rows of a plan may be read ahead for these calls; *whole: only if all rows of the statement
+ * are asked for.
+ */
+static bool
+may_read_ahead(bool *whole, Plan *plan, List *calls, int hazards)
+{
+	int others = hazards & ~PGAE_IN_PARTS;
+
+	*whole = others != hazards && !pgae_is_calm(plan, calls, PGAE_IN_VAIN | PGAE_CHANGING);
+	return pgae_is_calm(plan, calls, others);
 }
 
 /* The numbers of a parameter for each call, if a node is added. */
@@ -273,26 +286,27 @@ entries_of(List *expressions)
 
 /* The node above a plan whose expressions it takes over; NULL: not without being seen. */
 static CustomScan *
-take_over(Plan *plan, List *rows, Split *split, PgaeChange *change, bool early)
+take_over(Plan *plan, List *rows, Split *split, PgaeChange *change, int hazards)
 {
 	Plan before = *plan;
 	List *joinqual = is_join(plan) ? ((Join *) plan)->joinqual : NIL;
 	Index relation = change->varno == 0 ? ((Scan *) plan)->scanrelid : 0;
 	CustomScan *node;
+	bool whole;
 
 	plan->targetlist = rows;
 	plan->qual = split->qual;
 	if (is_join(plan))
 		((Join *) plan)->joinqual = split->joinqual;
-	if (!pgae_is_calm(plan, early))
+	if (!may_read_ahead(&whole, plan, split->calls, hazards))
 	{
 		*plan = before;
 		if (is_join(plan))
 			((Join *) plan)->joinqual = joinqual;
 		return NULL;
 	}
-	node =
-		pgae_make_node(plan, relation, relation ? NIL : names_of(rows, OUTER_VAR), change->params);
+	node = pgae_make_node(plan, relation, relation ? NIL : names_of(rows, OUTER_VAR),
+						  change->params, whole);
 	node->scan.plan.targetlist = (List *) pgae_change((Node *) before.targetlist, change);
 	node->scan.plan.qual = (List *) pgae_change((Node *) split->taken, change);
 	node->scan.plan.initPlan = before.initPlan;
@@ -302,7 +316,7 @@ take_over(Plan *plan, List *rows, Split *split, PgaeChange *change, bool early)
 
 /* A plan whose expressions move into a node above it, where there is something to gain. */
 static Plan *
-hand_over(Wrap *wrap, Plan *plan, bool early)
+hand_over(Wrap *wrap, Plan *plan, int hazards)
 {
 	PgaeChange change = {NIL};
 	List *rows = NIL;
@@ -322,7 +336,7 @@ hand_over(Wrap *wrap, Plan *plan, bool early)
 		change.varno = INDEX_VAR;
 		rows = entries_of(change.vars);
 	}
-	node = take_over(plan, rows, &split, &change, early);
+	node = take_over(plan, rows, &split, &change, hazards);
 	if (node == NULL)
 		return plan;
 	add(wrap, node, split.calls);
@@ -415,7 +429,7 @@ calls_below(List *calls, Plan *below)
 
 /* A node of its own between a plan and the one below, which makes the calls; returns where they stand. */
 static List *
-put_between(Wrap *wrap, Plan *plan, List *calls)
+put_between(Wrap *wrap, Plan *plan, List *calls, bool whole)
 {
 	Plan *below = plan->lefttree;
 	PgaeChange change = {calls, next_params(wrap, calls), NIL, INDEX_VAR};
@@ -424,7 +438,7 @@ put_between(Wrap *wrap, Plan *plan, List *calls)
 	CustomScan *node;
 	ListCell *cell;
 
-	node = pgae_make_node(below, 0, names_of(below->targetlist, OUTER_VAR), change.params);
+	node = pgae_make_node(below, 0, names_of(below->targetlist, OUTER_VAR), change.params, whole);
 	node->scan.plan.targetlist = names_of(below->targetlist, INDEX_VAR);
 	foreach (cell, calls)
 		changed = lappend(changed, pgae_change(lfirst(cell), &change));
@@ -436,26 +450,29 @@ put_between(Wrap *wrap, Plan *plan, List *calls)
 
 /* Moves the calls of a plan below it; returns where the plan then hangs that was below. */
 static Plan **
-feed(Wrap *wrap, Plan *plan, bool early)
+feed(Wrap *wrap, Plan *plan, int hazards)
 {
 	Plan *below = plan->lefttree;
 	List *calls = NIL, *lower = NIL;
 	PgaeChange change = {NIL};
+	bool whole;
 
 	/* where a column is not grouped by, it is NULL: a call is another one than in an aggregate */
 	if (IsA(plan, Agg) && ((Agg *) plan)->groupingSets != NIL)
 		return &plan->lefttree;
 	pgae_collect_calls(&calls, (Node *) plan->targetlist, IsA(plan, Agg));
 	pgae_collect_calls(&calls, (Node *) plan->qual, IsA(plan, Agg));
-	if ((calls == NIL && !wrap->force) || !is_worth_it(wrap, below) || !pgae_is_calm(below, early))
+	if ((calls == NIL && !wrap->force) || !is_worth_it(wrap, below) ||
+		!may_read_ahead(&whole, below, calls, hazards))
 		return &plan->lefttree;
-	if (can_hand_over(below, early))
+	if (can_hand_over(below, hazards))
 		lower = calls_below(calls, below);
 	change.calls = calls;
 	if (lower != NIL)
 		change.vars = append_outputs(&below->targetlist, lower);
-	else if (!IsA(plan, Result) || !early) /* it tells a sort how much is wanted */
-		change.vars = put_between(wrap, plan, calls);
+	else if (!IsA(plan, Result) ||
+			 !(hazards & PGAE_IN_VAIN)) /* it tells a sort how much is wanted */
+		change.vars = put_between(wrap, plan, calls, whole);
 	else
 		return &plan->lefttree;
 	plan->targetlist = (List *) pgae_change((Node *) plan->targetlist, &change);
@@ -468,40 +485,41 @@ feed(Wrap *wrap, Plan *plan, bool early)
 /* ---- the whole plan ---- */
 
 static void
-walk_list(Wrap *wrap, List *plans, bool early)
+walk_list(Wrap *wrap, List *plans, int hazards)
 {
 	ListCell *cell;
 
 	foreach (cell, plans)
-		lfirst(cell) = walk(wrap, lfirst(cell), early, false);
+		lfirst(cell) = walk(wrap, lfirst(cell), hazards, false);
 }
 
 static void
-walk_join(Wrap *wrap, Plan *plan, bool early)
+walk_join(Wrap *wrap, Plan *plan, int hazards)
 {
 	Join *join = (Join *) plan;
 	bool merge = IsA(plan, MergeJoin);
-	bool inner = early || merge || join->inner_unique || join->jointype == JOIN_SEMI ||
-				 join->jointype == JOIN_ANTI;
+	int outer = merge ? hazards | PGAE_IN_VAIN : hazards, inner = outer;
 
-	plan->lefttree = walk(wrap, plan->lefttree, early || merge, false);
+	if (join->inner_unique || join->jointype == JOIN_SEMI || join->jointype == JOIN_ANTI)
+		inner |= PGAE_IN_VAIN;
+	plan->lefttree = walk(wrap, plan->lefttree, outer, false);
 	plan->righttree =
 		walk(wrap, plan->righttree, inner, merge && !((MergeJoin *) plan)->skip_mark_restore);
 }
 
-/* early: what stands above may stop early; marked: it goes back to a row that it marks. */
+/* marked: what stands above goes back to a row that it marks. */
 static Plan *
-walk(Wrap *wrap, Plan *plan, bool early, bool marked)
+walk(Wrap *wrap, Plan *plan, int hazards, bool marked)
 {
 	Plan **child;
-	bool below;
+	int below;
 
 	/* those of other extensions are left alone */
 	if (plan == NULL || IsA(plan, CustomScan) || IsA(plan, ForeignScan))
 		return plan;
 	check_stack_depth();
 	child = &plan->lefttree;
-	below = pgae_child_is_early(plan, early);
+	below = pgae_child_hazards(plan, hazards);
 	switch (nodeTag(plan))
 	{
 		case T_Agg:
@@ -512,39 +530,40 @@ walk(Wrap *wrap, Plan *plan, bool early, bool marked)
 				child = feed(wrap, plan, below);
 			break;
 		case T_Append:
-			walk_list(wrap, ((Append *) plan)->appendplans, early);
+			walk_list(wrap, ((Append *) plan)->appendplans, hazards);
 			break;
 		case T_MergeAppend:
-			walk_list(wrap, ((MergeAppend *) plan)->mergeplans, early);
+			walk_list(wrap, ((MergeAppend *) plan)->mergeplans, hazards);
 			break;
 		case T_ModifyTable:
-			walk_list(wrap, PGAE_MODIFY_PLANS(plan), early);
+			walk_list(wrap, PGAE_MODIFY_PLANS(plan), hazards);
 			break;
 		case T_SubqueryScan:
 			((SubqueryScan *) plan)->subplan =
-				walk(wrap, ((SubqueryScan *) plan)->subplan, early, false);
+				walk(wrap, ((SubqueryScan *) plan)->subplan, hazards, false);
 			break;
 		default:
 			break;
 	}
 	if (is_join(plan))
-		walk_join(wrap, plan, early);
+		walk_join(wrap, plan, hazards);
 	else
 	{
 		*child = walk(wrap, *child, below, marked && IsA(plan, Result));
 		plan->righttree = walk(wrap, plan->righttree, below, false);
 	}
-	return can_hand_over(plan, early) && !marked ? hand_over(wrap, plan, early) : plan;
+	return can_hand_over(plan, hazards) && !marked ? hand_over(wrap, plan, hazards) : plan;
 }
 
 void
-pgae_wrap_statement(PlannedStmt *statement, bool force)
+pgae_wrap_statement(PlannedStmt *statement, bool force, bool changing)
 {
 	Wrap wrap = {statement, force, 0};
+	int hazards = PGAE_IN_PARTS | (changing ? PGAE_CHANGING : 0);
 	ListCell *cell;
 
-	statement->planTree = walk(&wrap, statement->planTree, false, false);
+	statement->planTree = walk(&wrap, statement->planTree, hazards, false);
 	/* an EXISTS stops at the first row, and nobody knows how much of a WITH is read */
 	foreach (cell, statement->subplans)
-		lfirst(cell) = walk(&wrap, lfirst(cell), true, false);
+		lfirst(cell) = walk(&wrap, lfirst(cell), hazards | PGAE_IN_VAIN, false);
 }
