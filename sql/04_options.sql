@@ -91,7 +91,8 @@ INSERT INTO tried (option, value, base) VALUES
 	('variational_beta', '0.5', '{"code": 2, "distribution": "mixed"}'),
 	('variational_warmup', '0.5', '{"code": 2, "variational_beta": 1}'),
 	('variational_free_bits', '0.5', '{"code": 2, "variational_beta": 1}'),
-	('variational_samples', '3', '{"code": 2, "variational_beta": 1}');
+	('variational_samples', '3', '{"code": 2, "variational_beta": 1}'),
+	('psd_weight', '0.5', '{"code": 2, "decoder": [], "sparse": "l1"}');
 
 SELECT option, value,
 	outcome(full_base) = outcome(full_base) AS repeatable,
@@ -113,6 +114,7 @@ WHERE option NOT IN (SELECT unnest(proargnames) FROM pg_proc WHERE oid = 'ae.opt
 	UNION ALL SELECT jsonb_object_keys(ae.sparse('l1', 1, 0.1, 'code', 1))
 	UNION ALL SELECT jsonb_object_keys(ae.contract(1, true))
 	UNION ALL SELECT jsonb_object_keys(ae.decoder('mixed', 'fixed'))
+	UNION ALL SELECT jsonb_object_keys(ae.psd(1))
 	UNION ALL SELECT jsonb_object_keys(ae.variational(1, 1, 1, 1)));
 
 CREATE FUNCTION refusal(options jsonb) RETURNS text LANGUAGE plpgsql AS $$

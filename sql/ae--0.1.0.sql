@@ -542,6 +542,20 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION ae.encode_sample(ae.model, anyelement, bigint) IS
 'a draw of the code of a row from q(z | x) of a variational model; the same for the same row and seed';
 
+CREATE FUNCTION ae.infer(model bytea, input anyelement)
+RETURNS real[]
+AS 'MODULE_PATHNAME', 'pg_ae_infer'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000;
+COMMENT ON FUNCTION ae.infer(bytea, anyelement) IS
+'the sparse code that reconstructs a row best, by optimisation, where ae.encode predicts it';
+
+CREATE FUNCTION ae.infer(model ae.model, input anyelement)
+RETURNS real[]
+AS 'MODULE_PATHNAME', 'pg_ae_infer'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000;
+COMMENT ON FUNCTION ae.infer(ae.model, anyelement) IS
+'the sparse code that reconstructs a row best, by optimisation, where ae.encode predicts it';
+
 CREATE FUNCTION ae.impute(model bytea, input anyelement) RETURNS anyelement
 AS 'MODULE_PATHNAME', 'pg_ae_impute'
 LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000;
@@ -857,6 +871,18 @@ AS $$
 $$;
 COMMENT ON FUNCTION ae.variational IS
 'options for a variational encoder, to be joined to those of ae.options: codes are drawn, near a standard normal prior';
+
+CREATE FUNCTION ae.psd(
+	weight double precision DEFAULT 1)
+RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET extra_float_digits = 1
+AS $$
+	SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
+		'psd_weight', weight))
+$$;
+COMMENT ON FUNCTION ae.psd IS
+'options for predictive sparse decomposition, to be joined to those of ae.options: the encoder predicts the sparse code that reconstructs best';
 
 CREATE FUNCTION ae.neighbours(
 	weight double precision DEFAULT 1,

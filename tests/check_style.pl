@@ -26,7 +26,7 @@ my @ENGINE_ORDER = (
 	[ 'base', 'hash' ],
 	[ 'loss', 'penalty' ],
 	[ 'loss', 'loss prior' ],
-	[ 'loss', 'likelihood' ],
+	[ 'loss', 'likelihood pursuit' ],
 	[ 'data', 'sketch bins' ],
 	[ 'data', 'scaler corrupt' ],
 	[ 'data', 'intake pairs' ],
@@ -34,7 +34,7 @@ my @ENGINE_ORDER = (
 	[ 'net', 'net' ],
 	[ 'train', 'options rows' ],
 	[ 'train', 'part' ],
-	[ 'train', 'pca entering code_noise variational normal reconstruction decoder sparse auxiliary target dropout gating neighbours' ],
+	[ 'train', 'pca entering code_noise variational psd normal reconstruction decoder sparse auxiliary target dropout gating neighbours' ],
 	[ 'train', 'contract' ],
 	[ 'train', 'train optim lbfgs pretrain' ],
 	[ 'model', 'calibration' ],
@@ -44,6 +44,7 @@ my @ENGINE_ORDER = (
 	[ 'model', 'io_model io_schema io_network io_detector' ],
 	[ 'model', 'format' ],
 	[ 'score', 'score' ],
+	[ 'score', 'infer' ],
 	[ 'score', 'impute generate bundle calibrate drift alarm recall density' ],
 );
 
@@ -53,7 +54,7 @@ my @BINDING_ORDER = qw(base options row model score plan train tool);
 
 # What of the engine the binding may see: models and the phases that it drives step by step, so that
 # it can be interrupted between two steps.  These are training, scoring and the comparison with PCA.
-my %BINDING_MAY = map { $_ => 1 } qw(status net train options pretrain model format scaler score impute generate bundle calibrate density drift recall sketch alarm pairs pca hash target);
+my %BINDING_MAY = map { $_ => 1 } qw(status net train options pretrain model format scaler score impute generate bundle calibrate density infer drift recall sketch alarm pairs pca hash target);
 
 # Only the file that fills the tables of kernels and of BLAS functions needs to know them.
 my %BINDING_EXCEPTION = ('src/pg/base/pg_module.c' => { map { $_ => 1 } qw(blas kernel) });

@@ -32,6 +32,7 @@ for (map { split /\n/, AeCluster::slurp("$AeCluster::ROOT/docs/$_.md") } qw(opti
 my @joined = (
 	[ q(ae.feedback('a')), 'feedback' ],
 	[ q(ae.sparse('l1', 1, 0.1, 'code', 1, 1, 1)), qw(sparse sparse_weight sparse_target sparse_layers top_k batch_top_k aux_weight) ],
+	[ q(ae.psd(1)), 'psd_weight' ],
 	[ q(ae.denoise('swap', 0.1, 0.1)), qw(denoise denoise_level denoise_emphasis) ],
 	[ q(ae.contract(1, true)), qw(contract_weight contract_exact) ],
 	[ q(ae.neighbours(1, 1, 'cosine')), qw(neighbours_weight neighbours_k neighbours_metric) ],
@@ -128,6 +129,7 @@ for my $option (grep { $row{$_}{type} eq 'number' } grep { !/validation|weight_d
 		variational_warmup => '"variational_beta": 1, ',
 		variational_free_bits => '"variational_beta": 1, ',
 		aux_weight => '"top_k": 1, ',
+		psd_weight => '"sparse": "l1", ',
 		hash_noise => '"hash_bits": 2, ',
 		target_weight => '"target": "c", ');
 	my $base = $needed{$option} // '';

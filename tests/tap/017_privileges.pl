@@ -32,6 +32,7 @@ SET ROLE owner;
 SELECT ae.save_model('m', model) FROM bytes;
 SELECT ae.save_model('g', model) FROM (SELECT ae.train(t, ae.options(exclude => '{i}', purpose => 'generate', updates => 2)) AS model FROM t) s;
 SELECT ae.save_model('drawn', ae.train(t, ae.options(exclude => '{i}', updates => 20, code => 1) || ae.variational())) FROM t;
+SELECT ae.save_model('best', ae.train(t, ae.options(exclude => '{i,even}', updates => 5, code => 1) || ae.sparse('l1') || ae.psd())) FROM t;
 RESET ROLE;
 -- m has an interrupted training: as much of it as is looked at before the rest
 INSERT INTO ae.checkpoints VALUES ('m', 'owner', 't', NULL, NULL, 'x', 200, '', now(), now(), 1, 1, 1, 'epoch', 1, 2, 0.5);
@@ -67,6 +68,7 @@ my @actions = (
 	[use => q(SELECT ae.log_likelihood('m'::ae.model, t), ae.log_joint('m'::ae.model, t) FROM t LIMIT 1)],
 	[use => q(SELECT ae.impute('g'::ae.model, t, 1), ae.generate('g'::ae.model, t, 1, 1) FROM t LIMIT 1)],
 	[use => q(SELECT ae.elbo('drawn'::ae.model, t), ae.log_likelihood('drawn'::ae.model, t, 2, 1), ae.encode_sample('drawn'::ae.model, t, 1) FROM t LIMIT 1)],
+	[use => q(SELECT ae.infer('best'::ae.model, t) FROM t LIMIT 1)],
 	[use => q(SELECT ae.explain('m'::ae.model, t) FROM t LIMIT 1)],
 	[use => q(SELECT ae.encode_bits('m'::ae.model, t) FROM t LIMIT 1)],
 	[use => q(SELECT ae.predict('m'::ae.model, t), ae.predict_proba('m'::ae.model, t) FROM t LIMIT 1)],
@@ -78,7 +80,7 @@ my @actions = (
 	[use => q(SELECT ae.plot_scores('m'::ae.model, 't'))],
 	[use => q(SELECT ae.compare_models('m'::ae.model, 'm'::ae.model, 't'))],
 	[use => q(SELECT ae.train(t, ae.options(exclude => '{i}', updates => 2) || ae.sparse(top_k => 1)) FROM t)],
-	[use => q(SELECT ae.contract(), ae.decoder(), ae.denoise('swap'), ae.feedback(), ae.hash(8), ae.neighbours(), ae.pretrain(), ae.target('even'), ae.variational())],
+	[use => q(SELECT ae.contract(), ae.decoder(), ae.denoise('swap'), ae.feedback(), ae.hash(8), ae.neighbours(), ae.pretrain(), ae.psd(), ae.target('even'), ae.variational())],
 	[use => q(SELECT ae.detect('SELECT a, b FROM t', '{"updates": 2}'))],
 	[use => q(SELECT ae.version())],
 	[use => q(SELECT * FROM ae.model_list)],

@@ -64,6 +64,7 @@ CREATE FUNCTION used(model bytea, source text, row_ text) RETURNS text LANGUAGE 
 		'SELECT bool_and(ae.log_likelihood($1, %s) <> ''NaN'') FROM %s',
 		'SELECT bool_and(ae.elbo($1, %s, 2) <> ''NaN'' AND ae.log_likelihood($1, %1$s, 3, 1) <> ''NaN'') FROM %s',
 		'SELECT count(ae.encode_sample($1, %s, 5)) >= 0 FROM %s',
+		'SELECT count(ae.infer($1, %s)) >= 0 FROM %s',
 		'SELECT count(ae.is_anomaly($1, %s, 0.05)) >= 0 FROM %s',
 		'SELECT count(ae.encode($1, %s)) >= 0 FROM %s',
 		'SELECT count(ae.encode_bits($1, %s)) >= 0 FROM %s',
@@ -168,6 +169,7 @@ my %draw = (
 	top_k => sub { size() },
 	batch_top_k => sub { size() },
 	aux_weight => sub { any(0, 0.03, 1e6) },
+	psd_weight => sub { any(0, 0.3, 1, 1e6) },
 	denoise => sub { word(qw(gaussian masking salt_pepper swap)) },
 	denoise_level => sub { any(0, 0.1, 0.5, 0.99) },
 	denoise_emphasis => sub { any(0, 0.5, 1) },
@@ -195,7 +197,7 @@ my %draw = (
 
 # An option that does nothing without another one is refused: it comes with that one.
 my %with = (
-	sparse_weight => 'sparse', sparse_target => 'sparse', sparse_layers => 'sparse', aux_weight => 'top_k',
+	sparse_weight => 'sparse', sparse_target => 'sparse', sparse_layers => 'sparse', aux_weight => 'top_k', psd_weight => 'sparse',
 	denoise_level => 'denoise', denoise_emphasis => 'denoise', contract_exact => 'contract_weight', target_weight => 'target',
 	pretrain_updates => 'pretrain', neighbours_k => 'neighbours_weight', neighbours_metric => 'neighbours_weight', variance => 'distribution', variational_warmup => 'variational_beta',
 	variational_free_bits => 'variational_beta', variational_samples => 'variational_beta', hash_noise => 'hash_bits', weight_prior => 'weight_decay');

@@ -47,6 +47,7 @@ typedef struct Job
 	double beta;                 /* > 0: the code is a draw, its noise held still */
 	double free_bits;
 	uint32_t samples;              /* draws of a row that are weighed: rows stand for them */
+	double psd;                    /* > 0: the code is the best one, and predicted */
 	double aux_weight;             /* > 0: every other unit of the code is dead */
 	AeReal held[ROWS * MAX_CELLS]; /* the reconstruction that it adds to */
 	double target_scale;           /* on the sum of the target's loss, where the net has a head */
@@ -81,6 +82,7 @@ place(Job *job, AeArena *arena)
 							  .variational_beta = job->beta,
 							  .variational_free_bits = job->free_bits,
 							  .variational_samples = job->samples,
+							  .psd_weight = job->psd,
 							  .aux_weight = job->aux_weight};
 	AePartSetup setup = {
 		.net = &job->net, .options = &options, .slice_rows = ROWS, .kernels = ae_kernels_best()};
@@ -118,10 +120,11 @@ start(Job *job, AeReal sigma)
 		ae_contract_draw(contraction_of(job), &job->net, ROWS, (AeVisit){5, 1});
 	for (uint32_t j = 0; job->aux_weight > 0 && j < job->net.width[job->net.n_encoder]; j += 2)
 		auxiliary_of(job)->counts.idle[j] = AE_DEAD_UPDATES;
-	ae_parts_enter(job->use, &job->pass,
-				   &(AeEntering){.cells = &(AeCells){job->entering, ROWS, true},
-								 .visit = {5, 1},
-								 .training = true});
+	ae_parts_enter(
+		job->use, &job->pass,
+		&(AeEntering){.cells = &(AeCells){job->psd > 0 ? job->target : job->entering, ROWS, true},
+					  .visit = {5, 1},
+					  .training = true});
 	assert_true(ae_loss_scratch(&job->net.layout) <= 64);
 	unit_inputs(&job->x,
 				&(AeInputs){.levels = job->levels, .dense = job->dense, .filled = job->filled},
@@ -158,6 +161,8 @@ price(const AePartUse *use, AePass *pass, double share)
 
 	if (use[AE_PART_sparse].used)
 		ae_sparse_part.loss(use[AE_PART_sparse].state, &slice);
+	if (use[AE_PART_psd].used)
+		ae_psd_part.loss(use[AE_PART_psd].state, &slice);
 	if (use[AE_PART_gating].used)
 		ae_gating_part.loss(use[AE_PART_gating].state, &slice);
 }
@@ -209,7 +214,7 @@ objective(Job *job, const AeReal *params)
 	 */
 	unit_forward(&job->pass, params, job->x, job->levels, ROWS,
 				 job->dropout > 0 || job->batch_norm || job->contract > 0 || job->net.gated ||
-					 job->code_noise > 0 || job->aux_weight > 0 || job->beta > 0);
+					 job->code_noise > 0 || job->aux_weight > 0 || job->beta > 0 || job->psd > 0);
 	loss = job->distribution
 			   ? likelihood(job, NULL, params, 0, ROWS, false)
 			   : ae_loss_rows(NULL, job->pass.h[job->net.n_layers],
@@ -223,6 +228,8 @@ objective(Job *job, const AeReal *params)
 								  &(AeCells){job->target, ROWS, job->nullable}, 0,
 								  &(AeMeasure){&job->net.layout, ae_kernels_best(), job->scratch});
 	}
+	if (job->psd > 0)
+		loss += ae_psd_part.loss(job->use[AE_PART_psd].state, &(AeSlice){0});
 	if (job->contract > 0)
 		loss += job->contract * ae_contract_value(contraction_of(job), &job->pass, params);
 	loss += target_loss(job, 0, ROWS);
@@ -1047,6 +1054,42 @@ weighed_draws_agree(void **state)
 		}
 }
 
+/* The best code depends on everything, but where it is best no gradient goes through it. */
+static void
+predicted_codes_agree(void **state)
+{
+	static const int which[] = {0, 6, 8, 10}; /* squared errors, once those of logits are */
+
+	(void) state;
+	for (size_t s = 0; s < sizeof which / sizeof which[0]; s++)
+		for (int i = 0; i < N_WAYS * 2; i++)
+		{
+			Shape shape = shapes[which[s]];
+			AeLayout layout;
+			static Job job;
+			double error;
+
+			for (uint32_t b = 0; b < shape.layout.n_blocks; b++)
+				if (shape.blocks[b].loss == AE_LOSS_BCE)
+					shape.blocks[b].loss = AE_LOSS_MSE;
+			layout = layout_of(&shape);
+			job = (Job){.name = shape.name,
+						.net = make_net(1 + i / N_WAYS, AE_TANH, &layout),
+						.term = {AE_PENALTY_L1, 0.1, 0},
+						.psd = i % 2 ? 3 : 1,
+						.decay = i % 3 ? 0.1 : 0};
+			job.net.n_layers = job.net.n_encoder + 1;
+			job.net.width[job.net.n_layers] = ae_layout_outputs(&layout);
+			job.net.activation[job.net.n_encoder - 1] = AE_IDENTITY;
+			job.net.activation[job.net.n_encoder] = AE_IDENTITY;
+			draw_rows(&job, (Way) (i % N_WAYS));
+			error = relative_error(&job, i % N_WAYS >= NOISE ? 0.3 : 0);
+			if (error > 1e-6)
+				fail_msg("predicted codes, %s, %s: relative error %g", job.name,
+						 way_name[i % N_WAYS], error);
+		}
+}
+
 /* One matrix in two places has the sum of both derivatives, and decays once. */
 static void
 tied_weights_agree(void **state)
@@ -1567,6 +1610,7 @@ main(void)
 		cmocka_unit_test(code_noise_agrees),
 		cmocka_unit_test(likelihoods_agree),
 		cmocka_unit_test(variational_codes_agree),
+		cmocka_unit_test(predicted_codes_agree),
 		cmocka_unit_test(weighed_draws_agree),
 		cmocka_unit_test(tied_weights_agree),
 		cmocka_unit_test(dropout_agrees),

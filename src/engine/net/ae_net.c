@@ -280,6 +280,20 @@ ae_net_is_symmetric(const AeNet *net)
 	return ae_net_is_mirrored(net) && net->width[0] == net->width[net->n_layers];
 }
 
+bool
+ae_net_is_dictionary(const AeNet *net)
+{
+	bool squared = true, bent = net->activation[net->n_layers - 1] != AE_IDENTITY;
+
+	for (uint32_t b = 0; b < net->layout.n_blocks; b++)
+	{
+		AeLoss loss = net->layout.blocks[b].loss;
+
+		squared &= loss == AE_LOSS_ONEHOT || (loss == AE_LOSS_MSE && !bent);
+	}
+	return squared && net->n_layers - net->n_encoder == 1;
+}
+
 void
 ae_net_tie(AeReal *params, const AeNet *net)
 {

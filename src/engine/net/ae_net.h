@@ -190,6 +190,12 @@ bool ae_net_is_mirrored(const AeNet *net);
 /* The same including inputs and outputs, as tied weights need. */
 bool ae_net_is_symmetric(const AeNet *net);
 
+/*
+ * Whether the decoder is a dictionary: a single layer, all of whose outputs have a squared error, and
+ * none is bent.
+ */
+bool ae_net_is_dictionary(const AeNet *net);
+
 /* The decoder's weights = those of the encoder, transposed. The net must be symmetric. */
 void ae_net_tie(AeReal *params, const AeNet *net);
 

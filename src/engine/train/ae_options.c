@@ -106,6 +106,7 @@ const AeOptionInfo ae_option_info[] = {
 	 AE_FOR_STEPS, NULL, "variational_beta"},
 	{"variational_samples", AE_OPTION_COUNT32, AT(variational_samples), 1, AE_MAX_SAMPLES, false, 0,
 	 AE_FOR_STEPS, NULL, "variational_beta"},
+	{"psd_weight", AE_OPTION_REAL, AT(psd_weight), 0, 1e6, false, 0, AE_FOR_STEPS, NULL, "sparse"},
 };
 
 _Static_assert(sizeof(ae_option_info) / sizeof(ae_option_info[0]) <= AE_MAX_OPTIONS,

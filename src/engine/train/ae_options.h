@@ -106,14 +106,15 @@ typedef struct AeTrainOptions
 	double variational_warmup;    /* share of updates in which that rises, [0, 1] */
 	uint32_t variational_samples; /* draws for a row, weighted by importance; 0 or 1: one */
 	double variational_free_bits; /* nats of each unit that are free, >= 0 */
-	AePretrain pretrain;          /* layer by layer before the whole */
-	uint64_t pretrain_updates;    /* of each layer */
-	uint64_t epochs;              /* passes over the training rows, or 0 */
-	uint64_t updates;    /* updates of the weights (L-BFGS: iterations), or 0; one is set */
-	uint32_t batch_size; /* rows in a minibatch, >= 1; unused by L-BFGS */
-	double validation;   /* share of rows held out, [0, 1) */
-	uint32_t patience;   /* epochs without a better validation loss before stopping; 0: never */
-	double time_limit;   /* seconds; 0: none; enforced by the caller (ae_trainer_stop) */
+	double psd_weight;   /* of the difference between the encoder's code and the best one, >= 0 */
+	AePretrain pretrain; /* layer by layer before the whole */
+	uint64_t pretrain_updates; /* of each layer */
+	uint64_t epochs;           /* passes over the training rows, or 0 */
+	uint64_t updates;          /* updates of the weights (L-BFGS: iterations), or 0; one is set */
+	uint32_t batch_size;       /* rows in a minibatch, >= 1; unused by L-BFGS */
+	double validation;         /* share of rows held out, [0, 1) */
+	uint32_t patience; /* epochs without a better validation loss before stopping; 0: never */
+	double time_limit; /* seconds; 0: none; enforced by the caller (ae_trainer_stop) */
 	uint64_t seed;
 } AeTrainOptions;
 

@@ -147,6 +147,7 @@ typedef struct AePart
 	PART(entering)                                                                                 \
 	PART(code_noise)                                                                               \
 	PART(variational)                                                                              \
+	PART(psd)                                                                                      \
 	PART(normal)                                                                                   \
 	PART(reconstruction)                                                                           \
 	PART(decoder)                                                                                  \

@@ -86,7 +86,8 @@ resolve_widths(AeNet *net, const PgaeOptions *options, AePurpose purpose, const 
 	int wide = hidden_units(detect, n_inputs, n_rows,
 							purpose == AE_PURPOSE_GENERATE ? GENERATE_UNITS : DETECT_UNITS);
 	int n_hidden = PGAE_GIVEN(options, hidden) || linear ? options->n_hidden : -1;
-	int n_decoder = PGAE_GIVEN(options, decoder) || linear ? options->n_decoder : -1;
+	bool flat = linear || options->train.psd_weight > 0;
+	int n_decoder = PGAE_GIVEN(options, decoder) || flat ? options->n_decoder : -1;
 	int code = pgae_options_code(options);
 	uint32_t l = 0;
 	int hidden[AE_MAX_LAYERS];
@@ -158,7 +159,7 @@ resolve_activations(AeNet *net, const PgaeOptions *options, AePurpose purpose, A
 	if (code < 0)
 		code = (purpose == AE_PURPOSE_DETECT || purpose == AE_PURPOSE_GENERATE) &&
 					   options->train.optimizer != AE_OPTIMIZER_PCA &&
-					   options->train.variational_beta == 0
+					   options->train.variational_beta == 0 && options->train.psd_weight == 0
 				   ? hidden
 				   : AE_IDENTITY;
 	if (output < 0)

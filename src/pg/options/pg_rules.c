@@ -49,6 +49,11 @@ typedef struct Rule
 	{                                                                                              \
 		"variational_beta", POSITIVE                                                               \
 	}
+#define PREDICTED                                                                                  \
+	{                                                                                              \
+		"psd_weight", POSITIVE                                                                     \
+	}
+#define CONVEX "The best code is found by minimising a squared error."
 #define NORMAL_COST "What a normal number costs is its squared error: leave \"loss\" out."
 #define NO_NORMAL "Only normal numbers have a variance: use gaussian or mixed."
 #define CLOSED "Principal components have a closed form for the squared error alone."
@@ -159,6 +164,36 @@ static const Rule rules[] = {
 	 {"category_loss", IS_NOT, AE_LOSS_SOFTMAX},
 	 "The likelihood of a level is its cross-entropy: leave \"category_loss\" out."},
 	{DRAWN, {"denoise_emphasis", POSITIVE}, "A likelihood counts every column once."},
+	{PREDICTED, {"sparse", IS_NOT, AE_PENALTY_L1}, "The best code has the penalty l1."},
+	{PREDICTED, {"sparse_layers", IS, 1}, "Only the code is found by optimisation."},
+	{PREDICTED, {"sparse_weight", IS, 0}, "Without a price of units no code is sparse."},
+	{PREDICTED, {"code_activation", IS_NOT, AE_IDENTITY}, "Units of the best code have any sign."},
+	{PREDICTED, {"loss", IS_NOT, AE_LOSS_MSE}, CONVEX},
+	{PREDICTED, {"category_loss", IS_NOT, AE_LOSS_ONEHOT}, CONVEX},
+	{PREDICTED, {"output_activation", IS_NOT, AE_IDENTITY}, CONVEX},
+	{PREDICTED, {"distribution", VALUED}, CONVEX},
+	{PREDICTED, {"denoise_emphasis", POSITIVE}, CONVEX},
+	{PREDICTED, DRAWN, "A variational code has a prior of its own."},
+	{PREDICTED, LBFGS, NO_CHANGE},
+	{PREDICTED, PCA, CLOSED},
+	{PREDICTED, {"tied", IS, 1}, "The encoder predicts what the decoder's weights lead to."},
+	{PREDICTED, {"top_k", VALUED}, "Units are off where that costs least."},
+	{PREDICTED, {"batch_top_k", VALUED}, "Units are off where that costs least."},
+	{PREDICTED, {"hash_bits", VALUED}, "Units of the best code have any sign."},
+	{PREDICTED, {"target", GIVEN}, "The best code is that of the reconstruction alone."},
+	{PREDICTED,
+	 {"contract_weight", CONTRACTS},
+	 "The best code is that of the reconstruction alone."},
+	{PREDICTED,
+	 {"neighbours_weight", POSITIVE},
+	 "The best code is that of the reconstruction alone."},
+	{PREDICTED, {"pretrain", VALUED}, "Layers are pretrained without a best code."},
+	{PREDICTED,
+	 {"purpose", IS, AE_PURPOSE_GENERATE},
+	 "Such rows are drawn column by column, not from a code."},
+	{PREDICTED,
+	 {"purpose", IS, AE_PURPOSE_SEARCH},
+	 "Such a code keeps neighbours: use purpose compress."},
 	{{"loss", IS, AE_LOSS_BCE},
 	 {"output_activation", IS_NOT, AE_SIGMOID},
 	 "The output of cross-entropy is always a sigmoid."},
@@ -453,6 +488,15 @@ check_auxiliary(const PgaeOptions *options)
 			"Dead units are decoded separately, which needs a linear decoder.");
 }
 
+/* The best code is one of a dictionary; a decoder that was not given is one. */
+static void
+check_predicted(const PgaeOptions *options)
+{
+	if (options->train.psd_weight > 0 && options->n_decoder > 0)
+		refuse_pair("\"psd_weight\" > 0", "\"decoder\"",
+					"The best code is that of a linear decoder: leave \"decoder\" out.");
+}
+
 /* Layers that kl penalises must be sigmoids, and top_k must not exceed the width of the code. */
 static void
 check_sparse(const PgaeOptions *options)
@@ -682,6 +726,7 @@ pgae_options_check(const PgaeOptions *options, bool notices)
 	check_entropy(options);
 	check_sparse(options);
 	check_auxiliary(options);
+	check_predicted(options);
 	check_denoise(options);
 	check_mirrors(options);
 	check_contract(options);
@@ -959,6 +1004,14 @@ pgae_options_check_init(const PgaeOptions *options, const PgaeModels *models)
 					  "variance");
 	add_contradiction(&names, options->train.variational_beta > 0 && !net->spread,
 					  "variational_beta");
+	add_contradiction(&names,
+					  options->train.psd_weight > 0 &&
+						  (!ae_net_is_dictionary(net) || net->spread ||
+						   net->activation[net->n_encoder - 1] != AE_IDENTITY || net->top_k > 0 ||
+						   net->gated || init->options.tied ||
+						   init->options.distribution != AE_DISTRIBUTION_NONE ||
+						   init->schema.has_target),
+					  "psd_weight");
 	add_contradiction(&names, gate_differs(options, init, true), "batch_top_k");
 	add_contradiction(&names, kl_differs(options, net) || gate_differs(options, init, false),
 					  "sparse");

@@ -1,6 +1,6 @@
 /*
  * pg_density.c: how likely a model makes a row: ae.log_likelihood, ae.log_joint, ae.elbo; and draws
- * of its code: ae.encode_sample.
+ * of its code: ae.encode_sample; and the code that makes it most likely: ae.infer.
  *
  * With several networks, results are means over those that did not see the row.
  */
@@ -9,12 +9,14 @@
 #include <math.h>
 
 #include "ae_density.h"
+#include "ae_infer.h"
 
 PG_FUNCTION_INFO_V1(pg_ae_log_likelihood);
 PG_FUNCTION_INFO_V1(pg_ae_log_joint);
 PG_FUNCTION_INFO_V1(pg_ae_log_marginal);
 PG_FUNCTION_INFO_V1(pg_ae_elbo);
 PG_FUNCTION_INFO_V1(pg_ae_encode_sample);
+PG_FUNCTION_INFO_V1(pg_ae_infer);
 
 /* Raises 55000 unless the outputs of a model have a distribution. */
 static void
@@ -197,4 +199,27 @@ pg_ae_encode_sample(PG_FUNCTION_ARGS)
 	scratch = palloc(ae_density_scratch(model) * sizeof(AeReal));
 	ae_density_draw(z, scorer, (uint64_t) PG_GETARG_INT64(2), scratch);
 	PG_RETURN_DATUM(pgae_code_array(model, z));
+}
+
+/* infer(model, row): the code that training would like the row to have, by optimisation. */
+Datum
+pg_ae_infer(PG_FUNCTION_ARGS)
+{
+	AeBundleRow row;
+	AeSight sight;
+	PgaeCached *cached = pgae_see_row(fcinfo, 0, &row);
+	AeScorer *scorer = ae_bundle_take(&sight, &cached->scorer, &row);
+	const AeModel *model = scorer->model;
+	AeReal *code;
+
+	pgae_refuse_code(cached);
+	if (!ae_infer_can(model))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the model does not say which code of a row is best"),
+				 errhint("Train it with ae.sparse('l1') on the code, a linear decoder, decoder => "
+						 "'{}', and the squared error as the loss.")));
+	code = palloc(model->net.width[model->net.n_encoder] * sizeof(AeReal));
+	ae_infer(code, scorer, MemoryContextAllocHuge(CurrentMemoryContext, ae_infer_size(model)));
+	PG_RETURN_DATUM(pgae_code_array(model, code));
 }

@@ -413,7 +413,9 @@ summarize_losses(StringInfo out, const PgaeModels *models)
 						 model->n_validation * models->n_folds == 1 ? "" : "s");
 	if (!isnan(train_loss))
 		appendStringInfo(out, "%.4g in training%s, ", train_loss,
-						 has_noise(&model->options) ? " (with noise)" : "");
+						 has_noise(&model->options)      ? " (with noise)"
+						 : model->options.psd_weight > 0 ? " (by the best codes)"
+														 : "");
 	appendStringInfo(out, "%.4g by predicting the mean",
 					 pgae_mean_of(models, offsetof(AeModel, mean_loss)));
 	if (!isnan(pca_loss))
@@ -483,7 +485,7 @@ summarize_warnings(StringInfo out, const AeModel *model)
 	warn(out, can_copy(model),
 		 "the code is as wide as the input and nothing keeps it from copying: add noise");
 	warn(out,
-		 model->options.noise == 0 && is_validated(model) &&
+		 model->options.noise == 0 && model->options.psd_weight == 0 && is_validated(model) &&
 			 model->validation_loss > 1.5 * model->train_loss,
 		 "validation rows do much worse than training rows: the model learns rows by heart");
 	warn(out, model->n_dead > 0, "some code units are the same for every row: they carry nothing");
