@@ -8,7 +8,8 @@
  * each of them.
  *
  * Rows of a table are not copied while they come from few pages: a slot holds on to theirs.  Others are,
- * into minimal tuples, as long as work_mem has room.
+ * value by value, as to form and to deform a tuple costs more than a small network; as long as work_mem
+ * has room.
  *
  * Where it would show that rows are read that nobody asks for, or that they are read too early, the node
  * reads ahead only in a run of the executor that is asked for all rows, at once.
@@ -248,8 +249,8 @@ keep_row(NodeState *node, TupleTableSlot *row)
 	kept->tts_tableOid = row->tts_tableOid;
 	if (node->ops == &TTSOpsBufferHeapTuple)
 		keep_in_table(node, kept);
-	else
-		node->bytes += ((MinimalTupleTableSlot *) kept)->mintuple->t_len;
+	else if (((VirtualTupleTableSlot *) kept)->data)
+		node->bytes += GetMemoryChunkSpace(((VirtualTupleTableSlot *) kept)->data);
 }
 
 /* Whether another row may be kept. */
@@ -483,7 +484,7 @@ begin_rows(NodeState *node, EState *estate)
 	bool fixed;
 	const TupleTableSlotOps *ops = ExecGetResultSlotOps(below, &fixed);
 
-	node->ops = fixed && ops == &TTSOpsBufferHeapTuple ? ops : &TTSOpsMinimalTuple;
+	node->ops = fixed && ops == &TTSOpsBufferHeapTuple ? ops : &TTSOpsVirtual;
 	node->rows = palloc0(sizeof(TupleTableSlot *) * node->capacity);
 	node->peek = ExecInitExtraTupleSlot(estate, node->css.ss.ss_ScanTupleSlot->tts_tupleDescriptor,
 										&TTSOpsVirtual);
