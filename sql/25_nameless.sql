@@ -54,7 +54,7 @@ SELECT count(ae.raw_score((SELECT ae.train(ARRAY[load, heat], '{"updates": 50}')
 
 -- rows of a query have the names of its columns
 SELECT count(*) FROM ae.detect('SELECT heat, load, valve FROM pump ORDER BY id', '{"updates": 50}', 5);
-SELECT DISTINCT jsonb_object_keys("row") FROM ae.detect('SELECT heat AS "ae.rows", load AS "Load", valve FROM pump', '{"updates": 50}', 5) ORDER BY 1;
+SELECT DISTINCT json_object_keys("row") FROM ae.detect('SELECT heat AS "ae.rows", load AS "Load", valve FROM pump', '{"updates": 50}', 5) ORDER BY 1;
 SELECT n_rows, agreement, rank_correlation FROM ae.compare_models('pump', 'pump', 'SELECT valve, heat, load FROM pump -- all');
 CALL ae.train_model('pump', 'SELECT valve, heat, load FROM pump -- all', '{"updates": 50}');
 SELECT feature FROM ae.features('pump');

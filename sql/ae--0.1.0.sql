@@ -1404,16 +1404,18 @@ CREATE FUNCTION ae.detect(
 	options jsonb DEFAULT '{}',
 	top integer DEFAULT 20,
 	groups boolean DEFAULT false,
+	key text[] DEFAULT NULL,
 	OUT rank integer,
+	OUT "key" jsonb,
 	OUT score double precision,
 	OUT p_value double precision,
 	OUT reasons text[],
-	OUT "row" jsonb,
+	OUT "row" json,
 	OUT n_rows bigint)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'pg_ae_detect'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 20;
-COMMENT ON FUNCTION ae.detect(text, jsonb, integer, boolean) IS
+COMMENT ON FUNCTION ae.detect(text, jsonb, integer, boolean, text[]) IS
 'train on the rows of a query or table, score them, and return the most anomalous ones, or groups of one reason, with reasons in words';
 
 -- two models side by side

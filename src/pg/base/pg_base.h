@@ -115,9 +115,10 @@ extern void pgae_file_read(PgaeFile *file, void *bytes, size_t n, uint64 positio
 
 /*
  * The query that an argument of that function means: its text without trailing semicolons, or all
- * of the table that it names. Raises 22023 if it is neither.
+ * of the table that it names, whose OID is stored in *named (may be NULL; InvalidOid for a query).
+ * Raises 22023 if it is neither.
  */
-extern char *pgae_query_of(char *text, const char *function);
+extern char *pgae_query_of(char *text, const char *function, Oid *named);
 /*
  * Runs a statement of ours around a checked query, with n parameters; the rows are left in
  * SPI_tuptable. The context of errors inside does not mention the statement.

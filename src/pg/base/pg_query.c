@@ -101,12 +101,14 @@ to_strings(List *names)
 }
 
 char *
-pgae_query_of(char *text, const char *function)
+pgae_query_of(char *text, const char *function, Oid *named)
 {
 	size_t len = strlen(text);
 	List *names;
 	Oid relation;
 
+	if (named)
+		*named = InvalidOid;
 	while (len > 0 && (isspace((unsigned char) text[len - 1]) || text[len - 1] == ';'))
 		text[--len] = '\0';
 	if (is_query(text))
@@ -121,6 +123,8 @@ pgae_query_of(char *text, const char *function)
 							: 0));
 	relation =
 		RangeVarGetRelid(makeRangeVarFromNameList(to_strings(names)), AccessShareLock, false);
+	if (named)
+		*named = relation;
 	return psprintf("SELECT * FROM %s",
 					quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)),
 											   get_rel_name(relation)));

@@ -246,7 +246,7 @@ rare_reason(const char *what, const AeColumn *column, const AeSchema *schema, do
 	if (column->other > 0 && column->n_levels == schema->max_levels)
 		return psprintf("%s: not among the %u most frequent levels", what, column->n_levels);
 	if (column->other > 0)
-		return psprintf("%s: fewer than %u of %.0f rows", what, Max(schema->min_frequency, 1), n);
+		return psprintf("%s: at most %u of %.0f rows", what, Max(schema->min_frequency, 2) - 1, n);
 	return psprintf("%s: none of %.0f rows", what, n);
 }
 

@@ -52,7 +52,7 @@ static const char statement[] =
 Datum
 pg_ae_compare_models(PG_FUNCTION_ARGS)
 {
-	char *query = pgae_query_of(text_to_cstring(PG_GETARG_TEXT_PP(2)), "ae.compare_models");
+	char *query = pgae_query_of(text_to_cstring(PG_GETARG_TEXT_PP(2)), "ae.compare_models", NULL);
 	Oid type = get_fn_expr_argtype(fcinfo->flinfo, 0);
 	Oid types[2] = {type, type};
 	Datum models[2] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)};

@@ -880,7 +880,7 @@ static const char statement[] =
 Datum
 pg_ae_drift_report(PG_FUNCTION_ARGS)
 {
-	char *query = pgae_query_of(text_to_cstring(PG_GETARG_TEXT_PP(1)), "ae.drift_report");
+	char *query = pgae_query_of(text_to_cstring(PG_GETARG_TEXT_PP(1)), "ae.drift_report", NULL);
 	ReturnSetInfo *result = pgae_begin_set(fcinfo);
 	Oid type = get_fn_expr_argtype(fcinfo->flinfo, 0);
 	Datum model = PG_GETARG_DATUM(0);

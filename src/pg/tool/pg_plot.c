@@ -432,7 +432,7 @@ picture_of_scores(const Scores *scores, double contamination)
 Datum
 pg_ae_plot_scores(PG_FUNCTION_ARGS)
 {
-	char *query = pgae_query_of(text_to_cstring(PG_GETARG_TEXT_PP(1)), "ae.plot_scores");
+	char *query = pgae_query_of(text_to_cstring(PG_GETARG_TEXT_PP(1)), "ae.plot_scores", NULL);
 	double contamination = pgae_contamination(PG_GETARG_FLOAT8(2));
 	Oid types[2] = {get_fn_expr_argtype(fcinfo->flinfo, 0), FLOAT8OID};
 	Datum arguments[2] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(2)};

@@ -205,7 +205,7 @@ prepare_new(Call *call, FunctionCallInfo fcinfo, const char *procedure)
 	char *init = NULL;
 
 	check_argument(fcinfo, 1, "query", procedure);
-	call->query = pgae_query_of(text_to_cstring(PG_GETARG_TEXT_PP(1)), procedure);
+	call->query = pgae_query_of(text_to_cstring(PG_GETARG_TEXT_PP(1)), procedure, NULL);
 	if (!PG_ARGISNULL(2))
 		call->options = PG_GETARG_JSONB_P_COPY(2);
 	if (!PG_ARGISNULL(3))
