@@ -115,8 +115,16 @@ sub share { return any(0, 0.05, 0.1, 0.25, 0.5, 0.9, 0.99) }
 sub size { return any(1, 1, 2, 2, 3, 4, 5, 8, 12, 17) }
 sub layers { return '[' . join(',', map { size() } 1 .. whole(0, 3)) . ']' }
 
-my ($activations) = ($node->psql('postgres', q(SELECT ae.train(p, '{"activation": "?"}') FROM pool p)))[1] =~ /Valid values are: (.*)\./;
-my @activations = split /, /, $activations;
+sub choices_of
+{
+	my ($option) = @_;
+	my ($choices) = ($node->psql('postgres', qq(SELECT ae.train(p, '{"$option": "?"}') FROM pool p)))[1] =~ /Valid values are: (.*)\./;
+
+	return split /, /, $choices;
+}
+
+my @activations = choices_of('activation');
+my @losses = choices_of('loss');
 my @columns = qw(id f8 f4 i4 i2 i8 num flag word words fixed feeling uuid at day clock span price constant never gap lonely huge
 	tiny vec pair bounded);
 
@@ -134,7 +142,7 @@ my %draw = (
 	activation => sub { word(@activations) },
 	code_activation => sub { word(@activations) },
 	output_activation => sub { word(@activations) },
-	loss => sub { word(qw(mse bce mae huber)) },
+	loss => sub { word(@losses) },
 	category_loss => sub { word(qw(cross_entropy mse)) },
 	scaling => sub { word(qw(standard minmax none robust log quantile)) },
 	clip => sub { any(0.001, 0.5, 3, 1e15) },

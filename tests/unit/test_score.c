@@ -4,6 +4,7 @@
 #include "unit_data.h"
 
 #include "ae_score.h"
+#include "reference.h"
 #include "sample_model.h"
 #include "sample_score.h"
 
@@ -55,34 +56,6 @@ draw_cells(Sample *s, AeReal *cells, size_t n_rows, bool nulls)
 }
 
 /* ---- a plain reference in double, by libm ---- */
-
-static double
-reference_activation(AeActivation act, double z)
-{
-	switch (act)
-	{
-		case AE_SIGMOID:
-			return 1 / (1 + exp(-z));
-		case AE_TANH:
-			return tanh(z);
-		case AE_RELU:
-			return z > 0 ? z : 0;
-		case AE_GELU:
-			return z * 0.5 * erfc(-z / sqrt(2));
-		case AE_SILU:
-			return z / (1 + exp(-z));
-		case AE_LEAKY_RELU:
-			return z > 0 ? z : 0.01 * z;
-		case AE_ELU:
-			return z > 0 ? z : expm1(z);
-		case AE_SELU: /* Klambauer et al. 2017, eq. 14 */
-			return 1.0507009873554805 * (z > 0 ? z : 1.6732632423543773 * expm1(z));
-		case AE_SOFTPLUS:
-			return fmax(z, 0) + log1p(exp(-fabs(z)));
-		default:
-			return z;
-	}
-}
 
 static const AeBlock *
 block_of(const AeNet *net, uint32_t output)
@@ -142,7 +115,7 @@ reference_pass(double *code, double *r, const AeModel *model, const AeReal *cell
 			for (uint32_t i = 0; i < n_in; i++)
 				y[o] += h[i] * w[(size_t) i * n_out + o];
 			if (l + 1 < net->n_layers || ae_loss_is_distance(block_of(net, o)->loss))
-				y[o] = reference_activation(net->activation[l], y[o]);
+				y[o] = reference_activation(net->activation[l], y[o], NULL, NULL);
 		}
 		memcpy(h, y, sizeof h);
 		for (uint32_t o = 0; net->top_k > 0 && l + 1 == net->n_encoder && o < n_out; o++)
@@ -157,21 +130,6 @@ reference_pass(double *code, double *r, const AeModel *model, const AeReal *cell
 			memcpy(code, h, sizeof h);
 	}
 	memcpy(r, h, sizeof h);
-}
-
-/* Loss of output j of a dense block. */
-static double
-reference_dense(const AeBlock *block, double r, double x)
-{
-	double c = fmin(fmax(x, 0), 1);
-
-	if (block->loss == AE_LOSS_MSE)
-		return (r - x) * (r - x);
-	if (block->loss == AE_LOSS_MAE)
-		return fabs(r - x);
-	if (block->loss == AE_LOSS_HUBER)
-		return fabs(r - x) < 1 ? 0.5 * (r - x) * (r - x) : fabs(r - x) - 0.5;
-	return log1p(exp(-fabs(r))) + fmax(r, 0) - c * r + (x - c) * (x - c);
 }
 
 /* Loss of a category: z of all its levels, t the one there is, or -1. */
@@ -213,7 +171,7 @@ reference_error(const AeNet *net, const double *r, const AeReal *cells)
 				continue;
 			observed++;
 			of_block += category ? reference_category(block, r + block->first, cells[cell])
-								 : reference_dense(block, r[block->first + j], cells[cell]);
+								 : reference_loss(block->loss, r[block->first + j], cells[cell]);
 		}
 		if (observed > 0)
 			sum += block->grouped ? of_block / observed : of_block;

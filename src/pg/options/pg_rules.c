@@ -13,12 +13,13 @@
 /* A condition on an option, and how messages express it. */
 typedef enum Test
 {
-	GIVEN,     /* "name" */
-	VALUED,    /* given: "name" = value */
-	POSITIVE,  /* "name" > 0: given, or set by another option */
-	CONTRACTS, /* the same for contract_weight, to which another option may give its default */
-	IS,        /* "name" = value */
-	IS_NOT     /* given with another value: "name" = that value */
+	GIVEN,          /* "name" */
+	VALUED,         /* given: "name" = value */
+	POSITIVE,       /* "name" > 0: given, or set by another option */
+	CONTRACTS,      /* the same for contract_weight, to which another option may give its default */
+	HAS_NO_DENSITY, /* "name" = value, a loss that is not minus the logarithm of a density */
+	IS,             /* "name" = value */
+	IS_NOT          /* given with another value: "name" = that value */
 } Test;
 
 typedef struct Side
@@ -155,10 +156,7 @@ static const Rule rules[] = {
 	 {"purpose", IS, AE_PURPOSE_GENERATE},
 	 "Such rows are drawn column by column, not from a code."},
 	{DRAWN,
-	 {"loss", IS, AE_LOSS_MAE},
-	 "A bound of the likelihood needs a distribution: leave \"loss\" out."},
-	{DRAWN,
-	 {"loss", IS, AE_LOSS_HUBER},
+	 {"loss", HAS_NO_DENSITY},
 	 "A bound of the likelihood needs a distribution: leave \"loss\" out."},
 	{DRAWN,
 	 {"category_loss", IS_NOT, AE_LOSS_SOFTMAX},
@@ -343,6 +341,10 @@ holding(const PgaeOptions *options, const Side *side)
 			return value_of(options, &info) > 0 ? psprintf("\"%s\" > 0", side->name) : NULL;
 		case CONTRACTS:
 			return pgae_options_contractive(options) ? psprintf("\"%s\" > 0", side->name) : NULL;
+		case HAS_NO_DENSITY:
+			return given && !ae_loss_has_density((AeLoss) value_of(options, &info))
+					   ? side_text(options, &info)
+					   : NULL;
 		case IS:
 			return given && value_of(options, &info) == side->value ? side_text(options, &info)
 																	: NULL;
