@@ -1,9 +1,10 @@
 /*
  * pg_options.h: the options of ae.train, from jsonb to the engine's own.
  *
- * Three files share it, each above the one before.  pg_options.c parses: it knows which options
- * there are, with their types and ranges.  pg_rules.c refuses options that cannot be combined.
- * pg_defaults.c fills in what was not given, once columns and rows are known.
+ * Four files share it, each above the one before.  pg_options.c parses: it knows which options
+ * there are, with their types and ranges.  pg_rules.c refuses options that cannot be combined,
+ * pg_start.c those that contradict the model that training starts from.  pg_defaults.c fills in what
+ * was not given, once columns and rows are known.
  */
 #ifndef PG_OPTIONS_H
 #define PG_OPTIONS_H
@@ -164,6 +165,13 @@ extern void pgae_mirror(int *to, const int *from, int n);
 extern void pgae_options_check(const PgaeOptions *options, bool notices);
 /* Refuses to keep more units than a code of that width has. */
 extern void pgae_options_check_top_k(const PgaeOptions *options, int code);
+/* Raises 22023: two options cannot be combined; `a` and `b` say what each holds. */
+extern void pgae_refuse_pair(const char *a, const char *b, const char *hint);
+/* Raises 22023 if the slope of an activation jumps; of: the end of what messages call it. */
+extern void pgae_refuse_kink(const char *option, int activation, const char *of);
+
+/* ---- pg_start.c ---- */
+
 /* Refuses options that contradict the model that training starts from. */
 extern void pgae_options_check_init(const PgaeOptions *options, const PgaeModels *init);
 

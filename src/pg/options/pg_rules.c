@@ -1,5 +1,5 @@
 /*
- * pg_rules.c: refuses options that contradict each other, or the model that training starts from.
+ * pg_rules.c: refuses options that contradict each other.
  *
  * Options that exclude each other are in one table of pairs; rules that depend on more than two
  * values are functions below it.
@@ -273,9 +273,8 @@ static const Rule rules[] = {
 
 /* ---- the table ---- */
 
-/* Refuses two options that cannot be combined; `a` and `b` say what each holds. */
-static void
-refuse_pair(const char *a, const char *b, const char *hint)
+void
+pgae_refuse_pair(const char *a, const char *b, const char *hint)
 {
 	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					errmsg("options %s and %s cannot be combined", a, b), errhint("%s", hint)));
@@ -364,7 +363,7 @@ check_rules(const PgaeOptions *options)
 		const char *b = a ? holding(options, &rules[i].b) : NULL;
 
 		if (b)
-			refuse_pair(a, b, rules[i].hint);
+			pgae_refuse_pair(a, b, rules[i].hint);
 	}
 }
 
@@ -412,13 +411,13 @@ check_one_network(const PgaeOptions *options)
 	if (pgae_options_purpose(options) == AE_PURPOSE_GENERATE)
 		two = several = "Rows are drawn from one network.";
 	if (options->folds > 1)
-		refuse_pair("\"folds\" = 2", code, two);
+		pgae_refuse_pair("\"folds\" = 2", code, two);
 	if (options->quality > 0)
-		refuse_pair("\"quality\" = accurate", code, several);
+		pgae_refuse_pair("\"quality\" = accurate", code, several);
 	if (options->hash_bits > 0 && options->code > 0 && options->code != options->hash_bits)
-		refuse_pair(psprintf("\"hash_bits\" = %d", options->hash_bits),
-					psprintf("\"code\" = %d", options->code),
-					"The code has one unit for each bit.");
+		pgae_refuse_pair(psprintf("\"hash_bits\" = %d", options->hash_bits),
+						 psprintf("\"code\" = %d", options->code),
+						 "The code has one unit for each bit.");
 }
 
 /* Cross-entropy of numbers. */
@@ -428,9 +427,10 @@ check_entropy(const PgaeOptions *options)
 	if (pgae_options_loss(options) == AE_LOSS_BCE && PGAE_GIVEN(options, scaling) &&
 		options->scalings == NIL && options->scaling != AE_SCALING_MINMAX &&
 		options->scaling != AE_SCALING_NONE)
-		refuse_pair(PGAE_GIVEN(options, loss) ? "\"loss\" = bce" : "\"distribution\" = bernoulli",
-					psprintf("\"scaling\" = %s", ae_scaling_name[options->scaling]),
-					"Cross-entropy needs inputs between 0 and 1: use scaling minmax.");
+		pgae_refuse_pair(PGAE_GIVEN(options, loss) ? "\"loss\" = bce"
+												   : "\"distribution\" = bernoulli",
+						 psprintf("\"scaling\" = %s", ae_scaling_name[options->scaling]),
+						 "Cross-entropy needs inputs between 0 and 1: use scaling minmax.");
 }
 
 void
@@ -439,11 +439,13 @@ pgae_options_check_top_k(const PgaeOptions *options, int code)
 	uint32 batch_top_k = options->train.batch_top_k;
 
 	if (options->top_k > code)
-		refuse_pair(psprintf("\"top_k\" = %d", options->top_k), psprintf("\"code\" = %d", code),
-					"No more units can be kept than the code has.");
+		pgae_refuse_pair(psprintf("\"top_k\" = %d", options->top_k),
+						 psprintf("\"code\" = %d", code),
+						 "No more units can be kept than the code has.");
 	if (batch_top_k > (uint32) code)
-		refuse_pair(psprintf("\"batch_top_k\" = %u", batch_top_k), psprintf("\"code\" = %d", code),
-					"No more units can be kept than the code has.");
+		pgae_refuse_pair(psprintf("\"batch_top_k\" = %u", batch_top_k),
+						 psprintf("\"code\" = %d", code),
+						 "No more units can be kept than the code has.");
 }
 
 /* Whether the decoder has one layer, as far as the options tell. */
@@ -479,12 +481,13 @@ check_auxiliary(const PgaeOptions *options)
 	if (train->aux_weight == 0)
 		return;
 	if (!has_flat_decoder(options))
-		refuse_pair("\"aux_weight\"",
-					options->n_decoder > 0 ? "\"decoder\"" : "a \"decoder\" with hidden layers",
-					"Dead units are decoded separately, which needs a linear decoder: "
-					"use decoder => '{}'.");
+		pgae_refuse_pair("\"aux_weight\"",
+						 options->n_decoder > 0 ? "\"decoder\""
+												: "a \"decoder\" with hidden layers",
+						 "Dead units are decoded separately, which needs a linear decoder: "
+						 "use decoder => '{}'.");
 	if (options->output_activation != AE_IDENTITY && pgae_options_loss(options) != AE_LOSS_BCE)
-		refuse_pair(
+		pgae_refuse_pair(
 			"\"aux_weight\"",
 			psprintf("\"output_activation\" = %s", ae_activation_name[options->output_activation]),
 			"Dead units are decoded separately, which needs a linear decoder.");
@@ -495,8 +498,8 @@ static void
 check_predicted(const PgaeOptions *options)
 {
 	if (options->train.psd_weight > 0 && options->n_decoder > 0)
-		refuse_pair("\"psd_weight\" > 0", "\"decoder\"",
-					"The best code is that of a linear decoder: leave \"decoder\" out.");
+		pgae_refuse_pair("\"psd_weight\" > 0", "\"decoder\"",
+						 "The best code is that of a linear decoder: leave \"decoder\" out.");
 }
 
 /* Layers that kl penalises must be sigmoids, and top_k must not exceed the width of the code. */
@@ -505,9 +508,9 @@ check_sparse(const PgaeOptions *options)
 {
 	if (options->train.sparse == AE_PENALTY_KL && options->train.sparse_hidden &&
 		PGAE_GIVEN(options, activation) && options->activation != AE_SIGMOID)
-		refuse_pair("\"sparse\" = kl",
-					psprintf("\"activation\" = %s", ae_activation_name[options->activation]),
-					"The rate of a unit is between 0 and 1: use sigmoid.");
+		pgae_refuse_pair("\"sparse\" = kl",
+						 psprintf("\"activation\" = %s", ae_activation_name[options->activation]),
+						 "The rate of a unit is between 0 and 1: use sigmoid.");
 	if (pgae_options_code(options) > 0)
 		pgae_options_check_top_k(options, pgae_options_code(options));
 	else if (options->n_hidden > 0 && detects(options))
@@ -539,11 +542,11 @@ check_role(const PgaeOptions *options, const char *option, const char *column,
 	if (column == NULL)
 		return;
 	if (pgae_options_list(options->exclude, column))
-		refuse_pair(named, "\"exclude\"", hints[0]);
+		pgae_refuse_pair(named, "\"exclude\"", hints[0]);
 	if (pgae_options_list(options->columns, column))
-		refuse_pair(named, "\"columns\"", hints[1]);
+		pgae_refuse_pair(named, "\"columns\"", hints[1]);
 	if (pgae_options_choice(options->scalings, column) >= 0)
-		refuse_pair(named, "\"scaling\"", hints[2]);
+		pgae_refuse_pair(named, "\"scaling\"", hints[2]);
 }
 
 /* Raises 22023 if one column has two roles. */
@@ -552,8 +555,8 @@ refuse_two_roles(const char *option, const char *column, const char *other, cons
 				 const char *hint)
 {
 	if (column && others && strcmp(column, others) == 0)
-		refuse_pair(psprintf("\"%s\" = %s", option, pgae_shown(column)),
-					psprintf("\"%s\" = %s", other, pgae_shown(others)), hint);
+		pgae_refuse_pair(psprintf("\"%s\" = %s", option, pgae_shown(column)),
+						 psprintf("\"%s\" = %s", other, pgae_shown(others)), hint);
 }
 
 /* The options of ae.target and ae.feedback, and the weight. */
@@ -574,14 +577,14 @@ check_roles(const PgaeOptions *options)
 	check_role(options, "target", options->target, target);
 	check_role(options, "feedback", options->feedback, feedback);
 	if (options->feedback && pgae_options_choice(options->kinds, options->feedback) >= 0)
-		refuse_pair(psprintf("\"feedback\" = %s", pgae_shown(options->feedback)), "\"kinds\"",
-					"Feedback is boolean.");
+		pgae_refuse_pair(psprintf("\"feedback\" = %s", pgae_shown(options->feedback)), "\"kinds\"",
+						 "Feedback is boolean.");
 	refuse_two_roles("feedback", options->feedback, "target", options->target,
 					 "A column is either predicted or says what was an anomaly.");
 	check_role(options, "weight", options->weight, weight);
 	if (options->weight && pgae_options_choice(options->kinds, options->weight) >= 0)
-		refuse_pair(psprintf("\"weight\" = %s", pgae_shown(options->weight)), "\"kinds\"",
-					"The weight is a number.");
+		pgae_refuse_pair(psprintf("\"weight\" = %s", pgae_shown(options->weight)), "\"kinds\"",
+						 "The weight is a number.");
 	refuse_two_roles("weight", options->weight, "target", options->target,
 					 "A column is either predicted or says how much a row counts.");
 	refuse_two_roles("weight", options->weight, "feedback", options->feedback,
@@ -609,10 +612,10 @@ check_mirrors(const PgaeOptions *options)
 	if (is_mirrored(options))
 		return;
 	if (options->train.tied)
-		refuse_pair("\"tied\"", "\"decoder\"",
-					"Tied weights are the encoder's: its layers, backwards, are the decoder.");
+		pgae_refuse_pair("\"tied\"", "\"decoder\"",
+						 "Tied weights are the encoder's: its layers, backwards, are the decoder.");
 	if (options->train.pretrain != AE_PRETRAIN_NONE)
-		refuse_pair(
+		pgae_refuse_pair(
 			"\"pretrain\"", "\"decoder\"",
 			"Each layer is pretrained with its mirror: the layers of the encoder, backwards, "
 			"are the decoder.");
@@ -631,9 +634,8 @@ encoder_hidden_layers(const PgaeOptions *options)
 	return !PGAE_GIVEN(options, hidden) && !unsqueezed ? 1 : 0;
 }
 
-/* Derivatives that jump cannot be penalised. */
-static void
-refuse_kink(const char *option, int activation, const char *of)
+void
+pgae_refuse_kink(const char *option, int activation, const char *of)
 {
 	StringInfoData smooth;
 
@@ -643,7 +645,7 @@ refuse_kink(const char *option, int activation, const char *of)
 	for (int i = 0; i < AE_ACTIVATION_COUNT; i++)
 		if (i != AE_IDENTITY && !ae_activation_info[i].kinked)
 			appendStringInfo(&smooth, "%s%s", smooth.len > 0 ? ", " : "", ae_activation_name[i]);
-	refuse_pair(
+	pgae_refuse_pair(
 		"\"contract_weight\" > 0",
 		psprintf("\"%s\" = %s%s", option, ae_activation_name[activation], of),
 		psprintf("The derivatives of the code jump where a unit has a kink: use one of %s in "
@@ -658,11 +660,11 @@ check_contract(const PgaeOptions *options)
 	if (!pgae_options_contractive(options))
 		return;
 	if (PGAE_GIVEN(options, code_activation))
-		refuse_kink("code_activation", options->code_activation, "");
+		pgae_refuse_kink("code_activation", options->code_activation, "");
 	if (PGAE_GIVEN(options, activation) &&
 		(encoder_hidden_layers(options) > 0 ||
 		 (detects(options) && !PGAE_GIVEN(options, code_activation))))
-		refuse_kink("activation", options->activation, "");
+		pgae_refuse_kink("activation", options->activation, "");
 }
 
 /* A row cannot have more neighbours than its minibatch has other rows. */
@@ -678,8 +680,8 @@ check_neighbours(const PgaeOptions *options)
 
 	if (batch > k || !pgae_options_neighbours(options))
 		return;
-	refuse_pair(psprintf("\"neighbours_k\" = %u", k), psprintf("\"batch_size\" = %u", batch),
-				"Neighbours are those within a minibatch, which must have more rows.");
+	pgae_refuse_pair(psprintf("\"neighbours_k\" = %u", k), psprintf("\"batch_size\" = %u", batch),
+					 "Neighbours are those within a minibatch, which must have more rows.");
 }
 
 /* Refuses options that change the network or the loss so that there is no closed form. */
@@ -696,11 +698,12 @@ check_closed_form(const PgaeOptions *options)
 					  (options->n_decoder > 0 && strcmp(info.name, "decoder") == 0);
 
 		if (layers)
-			refuse_pair("\"optimizer\" = pca", psprintf("\"%s\"", info.name),
-						"Principal components are a network without hidden layers.");
+			pgae_refuse_pair("\"optimizer\" = pca", psprintf("\"%s\"", info.name),
+							 "Principal components are a network without hidden layers.");
 		if (pgae_option_given(options, info.offset) && info.optimizers == AE_FOR_STEPS)
-			refuse_pair("\"optimizer\" = pca", psprintf("\"%s\"", info.name),
-						"Principal components have a closed form: nothing is trained in steps.");
+			pgae_refuse_pair(
+				"\"optimizer\" = pca", psprintf("\"%s\"", info.name),
+				"Principal components have a closed form: nothing is trained in steps.");
 	}
 }
 
@@ -737,293 +740,4 @@ pgae_options_check(const PgaeOptions *options, bool notices)
 	check_closed_form(options);
 	if (notices)
 		notice_unused(options);
-}
-
-/* ---- a start from another model ---- */
-
-static bool
-widths_differ(const int *given, int n_given, const uint32_t *width, uint32_t n)
-{
-	if ((uint32_t) n_given != n)
-		return true;
-	for (uint32_t i = 0; i < n; i++)
-	{
-		if ((uint32_t) given[i] != width[i])
-			return true;
-	}
-	return false;
-}
-
-static bool
-hidden_activation_differs(int given, const AeNet *net)
-{
-	for (uint32_t l = 0; l + 1 < net->n_layers; l++)
-	{
-		if (l + 1 != net->n_encoder && (int) net->activation[l] != given)
-			return true;
-	}
-	return false;
-}
-
-/* Whether columns / exclude would choose other columns than the schema has. */
-static bool
-columns_differ(const PgaeOptions *options, const AeSchema *schema)
-{
-	uint32_t n_named = 0, n_sources = 0;
-
-	if (schema->is_array)
-		return options->columns != NIL || options->exclude != NIL;
-	for (uint32_t i = 0; i < schema->n_columns; i = ae_schema_source_end(schema, i))
-	{
-		const char *column = pgae_column_name(schema, i);
-
-		n_sources++;
-
-		if (pgae_options_list(options->exclude, column))
-			return true;
-		n_named += pgae_options_list(options->columns, column);
-	}
-	if (options->columns == NIL)
-		return false;
-	for (int i = 0; i < list_length(options->columns); i++)
-		n_named += pgae_options_list(options->exclude, list_nth(options->columns, i));
-	return n_named != n_sources || list_length(options->columns) != (int) n_named;
-}
-
-/* Whether an input of the schema is to be the feedback, or the weight. */
-static bool
-role_differs(const char *column, const AeSchema *schema)
-{
-	for (uint32_t i = 0; column && i < schema->n_columns; i++)
-	{
-		if (schema->columns[i].name && strcmp(pgae_column_name(schema, i), column) == 0)
-			return true;
-	}
-	return column && schema->is_array;
-}
-
-/* Whether the options want another target than the schema has, or make an input of it. */
-static bool
-target_differs(const PgaeOptions *options, const AeSchema *schema)
-{
-	const char *own = schema->has_target ? pgae_target_name(schema) : NULL;
-	int kind;
-
-	if (own == NULL)
-		return options->target != NULL;
-	kind = pgae_options_choice(options->kinds, own);
-	return (options->target && strcmp(options->target, own) != 0) ||
-		   (kind >= 0 && kind != (int) schema->target.kind) ||
-		   pgae_options_list(options->columns, own) || pgae_options_list(options->exclude, own);
-}
-
-/* Whether the options ask for a scaling of a number or time that the schema does not have. */
-static bool
-scaling_differs(const PgaeOptions *options, const AeSchema *schema)
-{
-	for (uint32_t i = 0; i < schema->n_columns; i++)
-	{
-		const AeColumn *column = &schema->columns[i];
-		bool one = PGAE_GIVEN(options, scaling) && options->scalings == NIL;
-		int asked = one ? options->scaling : -1;
-
-		if (!ae_kind_is_scaled(column->kind))
-			continue;
-		if (options->scalings != NIL && column->name)
-		{
-			int own = pgae_options_choice(options->scalings, pgae_column_name(schema, i));
-
-			asked = own >= 0 ? own : asked;
-		}
-		if (asked >= 0 && asked != (int) column->scaling)
-			return true;
-	}
-	return false;
-}
-
-static bool
-kinds_differ(const PgaeOptions *options, const AeSchema *schema)
-{
-	for (uint32_t i = 0; i < schema->n_columns && options->kinds != NIL; i++)
-	{
-		int asked = -1;
-
-		if (schema->columns[i].name)
-			asked = pgae_options_choice(options->kinds, pgae_column_name(schema, i));
-		if (asked >= 0 && asked != (int) schema->columns[i].kind)
-			return true;
-	}
-	return false;
-}
-
-/* Whether kl is asked for on units that are not sigmoids. */
-static bool
-kl_differs(const PgaeOptions *options, const AeNet *net)
-{
-	if (options->train.sparse != AE_PENALTY_KL)
-		return false;
-	return net->top_k > 0 || net->gated || net->activation[net->n_encoder - 1] != AE_SIGMOID ||
-		   (options->train.sparse_hidden && hidden_activation_differs(AE_SIGMOID, net));
-}
-
-/* Whether options ask for thresholds, or for a penalty, that the code's gate does not have. */
-static bool
-gate_differs(const PgaeOptions *options, const AeModel *init, bool batch)
-{
-	bool averaged = init->net.gated && init->options.batch_top_k > 0;
-	AePenalty sparse = options->train.sparse;
-
-	if (batch)
-		return options->train.batch_top_k > 0 &&
-			   (!averaged || options->train.batch_top_k != init->options.batch_top_k);
-	return sparse != AE_PENALTY_NONE &&
-		   (sparse == AE_PENALTY_JUMPRELU) != (init->net.gated && !averaged);
-}
-
-static void
-add_contradiction(StringInfo names, bool differs, const char *name)
-{
-	if (differs)
-		appendStringInfo(names, "%s%s", names->len ? ", " : "", name);
-}
-
-/* Refuses models that contraction cannot continue. */
-static void
-check_contract_init(const AeNet *net)
-{
-	for (uint32_t l = 0; l < net->n_encoder; l++)
-		refuse_kink(l + 1 == net->n_encoder ? "code_activation" : "activation",
-					(int) net->activation[l], " of the model to start from");
-	if (net->skip)
-		refuse_pair("\"contract_weight\" > 0", "\"skip\" of the model to start from",
-					"The derivatives are those of a chain of layers, without a path beside them.");
-	if (net->top_k > 0 || net->gated)
-		refuse_pair("\"contract_weight\" > 0",
-					net->top_k > 0 ? "\"top_k\" of the model to start from"
-								   : "thresholds of the code of the model to start from",
-					"The derivatives of the code jump where a unit is left out.");
-}
-
-/* Refuses options that start from initial weights of their own. */
-static void
-refuse_fresh_start(const PgaeOptions *options)
-{
-	if (options->train.pretrain != AE_PRETRAIN_NONE)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("option \"pretrain\" cannot be combined with a model to start from"),
-				 errhint("The layers of that model are already trained and would be lost.")));
-	if (options->train.optimizer == AE_OPTIMIZER_PCA)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("option \"optimizer\" = pca cannot be combined with a model to start from"),
-				 errhint("Principal components are computed, not trained: leave that model out.")));
-	if (options->train.batch_norm)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("option \"batch_norm\" cannot be combined with a model to start from"),
-				 errhint("The weights of that model already include its normalisation.")));
-}
-
-/* Names widths and activations that differ from those of the model to start from. */
-static void
-add_network_contradictions(StringInfo names, const PgaeOptions *options, const AeNet *net)
-{
-	const uint32_t *width = net->width;
-	uint32_t code = net->n_encoder;
-
-	add_contradiction(names,
-					  pgae_options_code(options) > 0 &&
-						  (uint32_t) pgae_options_code(options) != width[code],
-					  options->hash_bits ? "hash_bits" : "code");
-	add_contradiction(names,
-					  PGAE_GIVEN(options, hidden) &&
-						  widths_differ(options->hidden, options->n_hidden, width + 1, code - 1),
-					  "hidden");
-	add_contradiction(names,
-					  PGAE_GIVEN(options, decoder) &&
-						  widths_differ(options->decoder, options->n_decoder, width + code + 1,
-										net->n_layers - code - 1),
-					  "decoder");
-	add_contradiction(names, PGAE_GIVEN(options, skip) && options->skip != (bool) net->skip,
-					  "skip");
-	add_contradiction(names,
-					  PGAE_GIVEN(options, activation) &&
-						  hidden_activation_differs(options->activation, net),
-					  "activation");
-	add_contradiction(names,
-					  PGAE_GIVEN(options, code_activation) &&
-						  options->code_activation != (int) net->activation[code - 1],
-					  "code_activation");
-	add_contradiction(names,
-					  PGAE_GIVEN(options, output_activation) &&
-						  options->output_activation != (int) net->activation[net->n_layers - 1],
-					  "output_activation");
-}
-
-void
-pgae_options_check_init(const PgaeOptions *options, const PgaeModels *models)
-{
-	const AeModel *init = models->models[0];
-	const AeNet *net = &init->net;
-	StringInfoData names;
-
-	if (pgae_options_contractive(options))
-		check_contract_init(net);
-	refuse_fresh_start(options);
-	initStringInfo(&names);
-	add_contradiction(&names, columns_differ(options, &init->schema), "columns");
-	add_contradiction(
-		&names, PGAE_GIVEN(options, purpose) && options->purpose != (int) init->purpose, "purpose");
-	add_contradiction(&names, options->folds > 0 && (uint32) options->folds != models->n_folds,
-					  "folds");
-	add_contradiction(
-		&names, PGAE_GIVEN(options, quality) && pgae_options_members(options) != models->n_members,
-		"quality");
-	add_network_contradictions(&names, options, net);
-	add_contradiction(&names, PGAE_GIVEN(options, loss) && options->loss != (int) init->loss,
-					  "loss");
-	add_contradiction(&names,
-					  PGAE_GIVEN(options, category_loss) &&
-						  options->category_loss != (int) init->category_loss,
-					  "category_loss");
-	add_contradiction(&names, scaling_differs(options, &init->schema), "scaling");
-	add_contradiction(&names, kinds_differ(options, &init->schema), "kinds");
-	add_contradiction(&names, options->top_k > 0 && (uint32_t) options->top_k != net->top_k,
-					  "top_k");
-	add_contradiction(&names, net->gated && options->train.optimizer == AE_OPTIMIZER_LBFGS,
-					  "optimizer");
-	add_contradiction(&names,
-					  PGAE_GIVEN(options, train.tied) && options->train.tied != init->options.tied,
-					  "tied");
-	add_contradiction(&names,
-					  PGAE_GIVEN(options, train.distribution) &&
-						  options->train.distribution != init->options.distribution,
-					  "distribution");
-	add_contradiction(&names,
-					  PGAE_GIVEN(options, train.variance) &&
-						  options->train.variance != init->options.variance,
-					  "variance");
-	add_contradiction(&names, options->train.variational_beta > 0 && !net->spread,
-					  "variational_beta");
-	add_contradiction(&names,
-					  options->train.psd_weight > 0 &&
-						  (!ae_net_is_dictionary(net) || net->spread ||
-						   net->activation[net->n_encoder - 1] != AE_IDENTITY || net->top_k > 0 ||
-						   net->gated || init->options.tied ||
-						   init->options.distribution != AE_DISTRIBUTION_NONE ||
-						   init->schema.has_target),
-					  "psd_weight");
-	add_contradiction(&names, gate_differs(options, init, true), "batch_top_k");
-	add_contradiction(&names, kl_differs(options, net) || gate_differs(options, init, false),
-					  "sparse");
-	add_contradiction(&names, target_differs(options, &init->schema), "target");
-	add_contradiction(&names, role_differs(options->feedback, &init->schema), "feedback");
-	add_contradiction(&names, role_differs(options->weight, &init->schema), "weight");
-	add_contradiction(&names, options->clip > 0 && options->clip != init->schema.clip, "clip");
-	if (names.len)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("options contradict the model to start from: %s", names.data),
-						errhint("Columns, network, loss and scaling come from that model.")));
-	pfree(names.data);
 }
