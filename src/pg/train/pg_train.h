@@ -299,11 +299,17 @@ extern void pgae_notice_keys(const PgaeJob *job);
 typedef struct PgaeTraining PgaeTraining;
 
 /*
- * Options may be NULL; init: bytes of a model to start from, or NULL.  Everything is in a context
- * below parent; files are open until pgae_training_end, or until the context of the budget goes.
+ * A training in a context of its own below parent; files are open until pgae_training_end or
+ * pgae_training_close, or until the context of the budget is deleted.
  */
-extern PgaeTraining *pgae_training_begin(Jsonb *options, struct varlena *init, Oid row_type,
-										 PgaeBudget *budget, MemoryContext parent);
+extern PgaeTraining *pgae_training_open(PgaeBudget *budget, MemoryContext parent);
+/* Options may be NULL; init: bytes of a model to start from, or NULL. */
+extern void pgae_training_start(PgaeTraining *training, Jsonb *options, struct varlena *init,
+								Oid row_type);
+/* The context of everything in it; NULL once it has ended. */
+extern MemoryContext pgae_training_context(const PgaeTraining *training);
+/* Closes its files; may be called at any time, and twice. */
+extern void pgae_training_close(PgaeTraining *training);
 /* From now on, reports its progress to track. */
 extern void pgae_training_follow(PgaeTraining *training, PgaeTrack *track);
 /* Adds a row of that type, which must not be NULL. */

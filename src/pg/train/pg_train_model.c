@@ -85,8 +85,8 @@ add_rows(Call *call, MemoryContext row_context)
 
 			pgae_budget_report(budget)->model =
 				MemoryContextStrdup(call->context, pgae_quote_name(call->reference.name));
-			call->training =
-				pgae_training_begin(call->options, call->init, RECORDOID, budget, call->context);
+			call->training = pgae_training_open(budget, call->context);
+			pgae_training_start(call->training, call->options, call->init, RECORDOID);
 			pgae_training_follow(call->training, call->track);
 		}
 		pgae_training_add(call->training, heap_copy_tuple_as_datum(SPI_tuptable->vals[i], tupdesc));
