@@ -157,7 +157,7 @@ ae_pair_counts_init(AePairCounts *counts, void *block, const AeLayout *layout, s
 	memset(counts->count, 0, counts->n_slots * sizeof(uint32_t));
 }
 
-/* Counts a key once more; true if it is the first time, or there is no room for it. */
+/* Counts a key; true if it is new, or there is no room for it. */
 static bool
 count_key(AePairCounts *counts, uint64_t hash)
 {

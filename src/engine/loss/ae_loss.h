@@ -146,7 +146,7 @@ AeStatus ae_layout_check(const AeLayout *layout, AeError *error);
  */
 void ae_layout_scored(AeLayout *scored, AeBlock *blocks, const AeLayout *layout);
 
-/* Rows of cells, n_rows x n_cells, owned by whoever made them. */
+/* Rows of cells, n_rows x n_cells; whoever made them owns them. */
 typedef struct AeCells
 {
 	const AeReal *at;

@@ -64,7 +64,7 @@ typedef struct AeTally
 	double raw;
 } AeTally;
 
-/* Room for rows of all folds.  Belongs to whoever calls. */
+/* Room for rows of all folds. Belongs to the caller. */
 typedef struct AeBundleScorer
 {
 	const AeBundle *bundle;

@@ -20,7 +20,7 @@
 
 #include "ae_score.h"
 
-/* Rows being drawn in a scorer, as many as its batch.  All arrays belong to whoever calls. */
+/* Rows being drawn in a scorer, as many as its batch. All arrays belong to the caller. */
 typedef struct AeGenerator
 {
 	AeScorer *scorer; /* its model's schema must draw */

@@ -139,7 +139,7 @@ typedef enum AeOptionType
 
 typedef struct AeOptionInfo
 {
-	const char *name; /* the name that users give; for an option that they cannot give, the field's
+	const char *name; /* the name that users write; for an option that they cannot set, the field's
 					   * */
 	AeOptionType type;
 	size_t offset;       /* in AeTrainOptions */

@@ -12,8 +12,8 @@
 #include "pg_codec.h"
 
 /*
- * 42804 unless argtype is a composite, jsonb or an array of numbers; fills is_json, is_array and
- * array.  Of a codec in use nothing changes where that fails.
+ * Raises 42804 unless argtype is a composite, jsonb or an array of numbers; fills is_json, is_array
+ * and array. If it fails, a codec in use is unchanged.
  */
 void
 pgae_codec_check_argument(PgaeCodec *codec)
@@ -84,7 +84,7 @@ pgae_codec_alloc_row(PgaeCodec *codec, uint32 n_values, uint32 n_sources)
 		codec->seen = MemoryContextAllocZero(codec->context, sizeof(PgaeSeen) * n_values);
 }
 
-/* The layout of training records, once the width of every value, the target last, is known. */
+/* Lays out training records, once the width of every value, the target's last, is known. */
 void
 pgae_codec_lay_out_record(PgaeCodec *codec, const size_t *stored)
 {
@@ -105,14 +105,14 @@ pgae_codec_lay_out_record(PgaeCodec *codec, const size_t *stored)
 
 /* ---- from a model ---- */
 
-/* The column of a model that a source is the first value of. */
+/* The model's column that is the first value of a source. */
 static const AeColumn *
 column_of(const AeSchema *schema, const PgaeSource *source)
 {
 	return source->is_target ? &schema->target : &schema->columns[source->first];
 }
 
-/* The maps of a category: from the numbers of all folds' levels to those of each. */
+/* Makes the maps of a category: from the codec's numbers of levels to those of each fold. */
 static void
 adopt_levels(PgaeCodec *codec, PgaeSource *source, const AeSchema *const *schemas, int n_schemas)
 {
@@ -132,14 +132,14 @@ adopt_levels(PgaeCodec *codec, PgaeSource *source, const AeSchema *const *schema
 		source->wide[f] = column->wide;
 		for (int i = 0; i < n; i++)
 			map[i] = source->unknown[f];
-		/* bytes of somebody's own may have a level twice: then the first is meant */
+		/* forged bytes may have a level twice: the first one counts */
 		for (uint32 i = column->n_levels; i-- > 0;)
 			map[numbers[f][i]] = (int32) i;
 		source->map[f] = map;
 	}
 }
 
-/* Source s of a model, from its columns first .. end - 1. */
+/* Makes source s of a model from its columns first .. end - 1. */
 static void
 adopt_source(PgaeCodec *codec, PgaeSource *source, const AeSchema *const *schemas, int n_schemas,
 			 uint32 first, uint32 end)
@@ -205,9 +205,9 @@ fix_values(PgaeCodec *codec)
 }
 
 /*
- * 42804 unless rows of the codec's type can be of a model of this schema.  An array is the one
- * column that is an array; or else it is matched by position, as ROW(...) is: 22023 where
- * ae.nameless_rows is off.
+ * Raises 42804 unless rows of the codec's type can belong to a model of this schema. An array
+ * matches the only column if that is an array, or else columns by position, like ROW(...): this
+ * raises 22023 if ae.nameless_rows is off.
  */
 static void
 check_row_type(const PgaeCodec *codec, const AeSchema *schema)
@@ -236,8 +236,8 @@ check_row_type(const PgaeCodec *codec, const AeSchema *schema)
 }
 
 /*
- * A codec for rows of type argtype and a model of this schema, which must outlive it:
- * to score them, or to go on training.  42804 if such rows are none of that model.
+ * A codec for rows of type argtype and a model of this schema, which must outlive it, to score rows
+ * or to continue training. Raises 42804 if such rows do not fit the model.
  */
 PgaeCodec *
 pgae_codec_create(const AeSchema *const *schemas, int n_schemas, Oid argtype, MemoryContext context)
@@ -266,7 +266,7 @@ pgae_codec_create(const AeSchema *const *schemas, int n_schemas, Oid argtype, Me
 	}
 	codec->n_sources = n;
 	fix_values(codec);
-	/* records of a row type: wide enough for whatever type of number comes along */
+	/* records of rows are wide enough for any type of number */
 	for (uint32 i = 0; i < schema->n_columns; i++)
 	{
 		stored[i] = schema->columns[i].kind == AE_KIND_CATEGORY ? sizeof(int32) : sizeof(double);
@@ -302,7 +302,7 @@ adopt_target(PgaeCodec *codec)
 	MemoryContextSwitchTo(old);
 }
 
-/* 42804 for jsonb: what is not in an object would be NULL, and nobody would hear of a misspelt key. */
+/* Raises 42804 for jsonb: missing keys would be NULL, so a misspelt key would go unnoticed. */
 static void
 refuse_json(const PgaeCodec *codec)
 {
@@ -334,14 +334,14 @@ pgae_codec_start_training(PgaeCodec *codec, char *feedback, char *weight)
 		pgae_codec_take_feedback(codec, feedback);
 }
 
-/* Rows have a column of verdicts, which no record keeps. */
+/* Rows have a column of verdicts, which records do not keep. */
 void
 pgae_codec_take_feedback(PgaeCodec *codec, char *name)
 {
 	codec->roles[PGAE_ROLE_FEEDBACK] = (PgaeSource){.n = 1, .kind = AE_KIND_BOOLEAN, .name = name};
 }
 
-/* Rows have a column of weights; to be known before records are laid out. */
+/* Rows have a column of weights; call it before records are laid out. */
 void
 pgae_codec_take_weight(PgaeCodec *codec, char *name)
 {
@@ -357,8 +357,8 @@ pgae_codec_set_fold(PgaeCodec *codec, unsigned fold)
 /* ---- for a training ---- */
 
 /*
- * A codec for training; options, share and voice must outlive it.  22023 for options that name columns of
- * arrays, which have no names.
+ * A codec for training; options, share and voice must outlive it. Raises 22023 for options that
+ * name columns if rows are arrays, whose columns have no names.
  */
 PgaeCodec *
 pgae_codec_create_training(const PgaeOptions *options, Oid argtype, PgaeShare *share,
@@ -406,7 +406,7 @@ pgae_source_at(const PgaeCodec *codec, uint32 column)
 }
 
 /*
- * The value of a level in the schema of a fold: number, or of one that has none -1 minus its tag.
+ * The value of a level in the schema of a fold: its number, or -1 minus its tag if it has none.
  */
 double
 pgae_fold_level(const PgaeSource *source, unsigned fold, double number)

@@ -1,5 +1,5 @@
 /*
- * pg_codec.h: the inside of a row codec, for the files of this room that make one up:
+ * pg_codec.h: the internals of a row codec, for the files of this room that implement it:
  *
  *   pg_columns.c   finds columns in a row type by their names
  *   pg_codec.c     creates a codec, for a model or for a training
@@ -12,24 +12,24 @@
  *
  * Other rooms know a codec by pg_row.h alone.
  *
- * A row is a composite value, an array of numbers, or jsonb; the engine wants one value per AeColumn
- * of the model, and returns such values.  The codec knows tuples and columns; what is in a
- * datum only pg_value.c knows.
+ * A row is a composite value, an array of numbers, or jsonb; the engine wants one value per
+ * AeColumn of the model, and returns such values.  The codec knows tuples and columns; only
+ * pg_value.c knows what is in a datum.
  *
- * Whatever can be found out once is found out once: a codec is compiled for a row type into one
- * part per source column of the model (where it stands, how it converts).  It is compiled again
- * when rows of another type come along.  A type is identified by (type, typmod) of the tuple and,
- * for a named type, by the identifier that the type cache assigns to each version of it: a type may
- * be altered while a query reads its rows, or while a PL/pgSQL expression keeps the codec.  The
- * parts know the casts of their types, so a changed cast or function causes a new compilation too.
+ * Whatever can be found out in advance is found out once: a codec is compiled for a row type into
+ * one part per source column of the model (where it is, how it converts). It is compiled again when
+ * rows of another type arrive.  A type is identified by (type, typmod) of the tuple and, for a
+ * named type, by the identifier that the type cache assigns to each version of it: a type may be
+ * altered while a query reads its rows, or while a PL/pgSQL expression keeps the codec.  The parts
+ * know the casts of their types, so a changed cast or function also causes a new compilation.
  *
  * Composite rows are matched by column name; columns that the model does not know are ignored.
- * ROW(a, b, c) has no names to match: PostgreSQL calls its fields f1, f2, f3.  A RECORD
- * with exactly these names and as many fields as the model has columns is matched
- * by position.  (A subquery that names its columns f1 ... fn looks the same; in the
- * model's own order both rules agree.)  Arrays are matched by position and by length, also by a model
- * whose columns have names, if all of them are numbers.  JSON objects are matched by key: a key that is
- * not there is NULL, as JSON leaves out what there is not.  They are for scoring alone.
+ * ROW(a, b, c) has no names to match: PostgreSQL calls its fields f1, f2, f3.  A RECORD with
+ * exactly these names and as many fields as the model has columns is matched by position.  (A
+ * subquery that names its columns f1 ... fn looks the same; in the model's own order both rules
+ * agree.)  Arrays are matched by position and by length, also by a model whose columns have names,
+ * if all of them are numbers.  JSON objects are matched by key: a missing key is NULL, as JSON
+ * often leaves out what is missing. They are only for scoring.
  */
 #ifndef PG_CODEC_H
 #define PG_CODEC_H
@@ -44,34 +44,35 @@ typedef struct PgaeSource
 	uint32 first; /* AeColumn */
 	uint32 n;     /* AeColumns: more than one for an array column */
 	bool is_array;
-	bool is_target; /* of the model: there is an AeColumn */
+	bool is_target; /* of the model: it has an AeColumn */
 	AeKind kind;
-	bool ignored;       /* scoring: always NULL in training, so that its values do not matter */
+	bool ignored;       /* when scoring: always NULL in training, so that its values do not matter
+						 * */
 	char *name;         /* in the server's encoding; NULL where the row is an array */
 	PgaeLevels *levels; /* of a category */
 	uint64 hash;        /* of the level last read */
 	/* in scoring, for each fold: from the number of a level to the model's; in training [0] */
 	const int32 *map[PGAE_FOLDS];
-	int unknown[PGAE_FOLDS]; /* what a level that is not found becomes */
+	int unknown[PGAE_FOLDS]; /* the value of a level that is not found */
 	bool wide[PGAE_FOLDS];   /* values get the tag of their level */
 } PgaeSource;
 
 /*
- * How a value that was always the same in training, or always NULL, takes part in the hash of rows:
- * as it did then, whatever it is now, so that it does not choose another network.
+ * The part in the hash of rows of a value that was always the same in training, or always NULL: the
+ * same as then, whatever it is now, so that it does not choose another network.
  */
 typedef struct PgaeFixed
 {
-	bool always;   /* else by what it is */
+	bool always;   /* else by its current value */
 	bool null;     /* NULL in all rows */
 	bool nullable; /* NULL in some */
-	uint64 hash;   /* of the value: a word, or two of a category */
+	uint64 hash;   /* of the value: one word, or two for a category */
 } PgaeFixed;
 
 /* What was compiled for one row type. */
 typedef struct PgaeRowPlan
 {
-	Oid type; /* InvalidOid: nothing compiled */
+	Oid type; /* InvalidOid if nothing is compiled */
 	int32 typmod;
 	const TypeCacheEntry *entry; /* NULL for RECORD: its typmods never change meaning */
 	uint64 identifier;
@@ -90,7 +91,7 @@ struct PgaeCodec
 	const PgaeOptions *options;          /* of a training, else NULL */
 	PgaeShare *share;                    /* the same: of levels */
 	PgaeVoice *voice;                    /* the same: what may be said */
-	const AeSchema *schema;              /* NULL in training before it stands */
+	const AeSchema *schema;              /* NULL in training until it is complete */
 	const AeSchema *schemas[PGAE_FOLDS]; /* of a crossed model */
 	bool crossed;
 	unsigned fold;    /* whose levels unpack returns */
@@ -107,7 +108,7 @@ struct PgaeCodec
 	void *argdomain; /* domain_check's own */
 	PgaeSource *sources;
 	uint32 n_sources;
-	/* in training: columns with a role, those that rows have; scoring asks for none */
+	/* in training: the columns with a role that rows have; scoring needs none */
 	PgaeSource roles[PGAE_N_ROLES];
 	PgaeRow row;
 	PgaeRowPlan plan;
@@ -119,9 +120,11 @@ struct PgaeCodec
 	size_t *offset;
 	size_t record_size;
 
-	/* before the schema stands: which attributes are chosen, and by attribute the length of an
-	   array, 0 for what is none, -1: not known */
-	uint64 chosen_of; /* the row type that they are of (pgae_row_identifier) */
+	/*
+	 * before the schema is complete: the chosen attributes, and by attribute the length of an
+	 * array, 0 if it is not an array, -1 if not known
+	 */
+	uint64 chosen_of; /* the row type that they belong to (pgae_row_identifier) */
 	int *chosen;
 	int n_chosen;
 	int *lengths;
@@ -136,7 +139,7 @@ pgae_has_role(const PgaeCodec *codec, PgaeRole role)
 
 /* ---- pg_columns.c ---- */
 
-/* What a column of each kind is called in messages. */
+/* What messages call a column of each kind. */
 extern const char *const pgae_kind_phrase[AE_KIND_COUNT];
 
 extern int pgae_find_attribute(TupleDesc tupdesc, const char *name, bool unique);
@@ -158,8 +161,8 @@ extern double pgae_fold_level(const PgaeSource *source, unsigned fold, double nu
 /* ---- pg_json_row.c ---- */
 
 /*
- * Takes a row of jsonb apart into the plan's values and nulls, one per source, of the types that
- * its parts have from then on.  Returns it, detoasted.
+ * Takes a row of jsonb apart into the plan's values and nulls, one per source, and gives its parts
+ * the types of these values. Returns the row, detoasted.
  */
 extern struct varlena *pgae_codec_open_json(PgaeCodec *codec, Datum row);
 

@@ -18,7 +18,7 @@ const char *const pgae_kind_phrase[AE_KIND_COUNT] = {
 	[AE_KIND_CATEGORY] = "a category",
 };
 
-/* The attribute of that name, or -1.  42701 if there are two and unique is asked for. */
+/* The attribute of that name, or -1. With unique, raises 42701 if there are two. */
 int
 pgae_find_attribute(TupleDesc tupdesc, const char *name, bool unique)
 {
@@ -50,8 +50,8 @@ is_source(const PgaeCodec *codec, const char *name)
 }
 
 /*
- * The attribute whose name is fewest edits away, or NULL if none is near.  With a codec, not one
- * that the codec reads under its own name.
+ * The attribute with the most similar name, or NULL if none is similar. With a codec, skips those
+ * that it reads under their own names.
  */
 const char *
 pgae_nearest_attribute(TupleDesc tupdesc, const char *name, const PgaeCodec *codec)
@@ -81,7 +81,7 @@ pgae_nearest_attribute(TupleDesc tupdesc, const char *name, const PgaeCodec *cod
 	return nearest;
 }
 
-/* True for the names that ROW(a, b, c) has: f1, f2, f3. */
+/* True for the names of ROW(a, b, c): f1, f2, f3. */
 bool
 pgae_is_anonymous(TupleDesc tupdesc)
 {
@@ -113,7 +113,10 @@ pgae_refuse_nameless(TupleDesc tupdesc)
 						 "model's, ROW(a, b)::my_type, or pass the row of a table.")));
 }
 
-/* 2202E unless array is one run of n numbers; name: its column, or NULL where it is the row. */
+/*
+ * Raises 2202E for an array that is not n numbers in one dimension; name: its column, or NULL if it
+ * is the row.
+ */
 void
 pgae_refuse_array(const ArrayType *array, uint32 n, const char *name, bool training)
 {

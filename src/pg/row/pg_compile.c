@@ -1,6 +1,6 @@
 /*
- * pg_compile.c: compiles a codec for a row type: where each source column of the model stands in
- * it and how it converts; and takes rows of that type apart.
+ * pg_compile.c: compiles a codec for a row type: where each source column of the model is in it and
+ * how it converts; and takes rows of that type apart.
  */
 #include "postgres.h"
 
@@ -21,7 +21,7 @@ count_attributes(TupleDesc tupdesc)
 	return n;
 }
 
-/* The attribute that source s of the model stands in: by position if positional. */
+/* The attribute of source s of the model; by position if positional. */
 static int
 locate_source(PgaeCodec *codec, TupleDesc tupdesc, uint32 s, bool positional)
 {
@@ -50,7 +50,10 @@ locate_source(PgaeCodec *codec, TupleDesc tupdesc, uint32 s, bool positional)
 	return -1;
 }
 
-/* 42804 unless a column of this type can be that source, of which records have so many bytes. */
+/*
+ * Raises 42804 unless a column of this type can be that source, which takes so many bytes in
+ * records.
+ */
 static void
 check_part(const PgaeSource *source, const PgaePart *part, Form_pg_attribute att, size_t stored,
 		   bool positional)
@@ -144,7 +147,7 @@ compile_parts(PgaeCodec *codec)
 	plan->nulls = palloc(sizeof(bool) * Max(tupdesc->natts, 1));
 }
 
-/* Compiles for rows of (type, typmod).  An error leaves a plan that counts as none. */
+/* Compiles for rows of (type, typmod). An error leaves an empty plan. */
 static void
 compile_row(PgaeCodec *codec, Oid type, int32 typmod)
 {
@@ -183,7 +186,7 @@ compile_row(PgaeCodec *codec, Oid type, int32 typmod)
 	plan->type = type;
 }
 
-/* True if the plan was compiled for rows of this type as it is now. */
+/* Whether the plan was compiled for the current definition of this type. */
 bool
 pgae_codec_plan_fits(const PgaeCodec *codec, Oid type, int32 typmod)
 {

@@ -1,6 +1,6 @@
 /*
- * pg_form.c: values to rows: a row of its own type with what the model has put in place of its
- * values; and the texts of such values, for explanations.
+ * pg_form.c: turns values into rows: a row of its own type with values that the model has replaced;
+ * and the texts of such values, for explanations.
  */
 #include "postgres.h"
 
@@ -12,13 +12,15 @@
 
 #include "pg_codec.h"
 
-/* The level that a category's value stands for; NULL: one without a name. */
+/* The level that a category's value stands for; NULL if that has no name. */
 static const AeLevel *
 level_of(const AeColumn *column, double value)
 {
 	int64 index = (int64) value;
 
-	/* -1 - i: levels without a name are the most probable, i is the first that has one */
+	/*
+	 * -1 - i: a level without a name is most probable, and i is the most probable one with a name
+	 */
 	if (index < 0)
 		index = -1 - index;
 	return index < (int64) column->n_levels ? &column->levels[index] : NULL;
@@ -34,8 +36,8 @@ is_rare(const PgaeCodec *codec, const PgaeSource *source)
 }
 
 /*
- * Whether the model has nothing to put in place of that value: it was always NULL in training, or
- * it is NULL, and there it was one value or NULL, of which nothing is learnt.
+ * Whether the model cannot replace that value: it was always NULL in training; or it is NULL and
+ * was either NULL or one value in training, which teaches nothing.
  */
 static bool
 stays_as_it_is(const PgaeCodec *codec, uint32 c, bool isnull)
@@ -84,8 +86,8 @@ form_error_context(void *arg)
 }
 
 /*
- * A source of one value as a datum; *keep: it stays as it stands in the row.  own: the level
- * of the row itself, or NULL where it is NULL.
+ * A source of one value as a datum; *keep: it stays as it is in the row. own: the level in the row
+ * itself, or NULL if it is NULL.
  */
 static Datum
 single_datum(PgaeCodec *codec, PgaePart *part, const PgaeSource *source, double value, bool isnull,
@@ -101,7 +103,7 @@ single_datum(PgaeCodec *codec, PgaePart *part, const PgaeSource *source, double 
 	if (source->kind != AE_KIND_CATEGORY)
 		return pgae_value_datum(part, value, codec->plan.context);
 	level = level_of(column, value);
-	/* a rare level stays itself where a rare level is expected */
+	/* a rare level stays if a rare level is expected */
 	*keep = level == NULL || (value < 0 && !isnull && is_rare(codec, source));
 	if (*keep)
 		return (Datum) 0;
@@ -117,7 +119,7 @@ single_datum(PgaeCodec *codec, PgaePart *part, const PgaeSource *source, double 
 	return pgae_text_datum(part, text, codec->plan.context);
 }
 
-/* The array that stands in a row, or NULL for one that is not as the model wants it. */
+/* The array in a row, or NULL if it does not fit the model. */
 static ArrayType *
 own_array(const PgaePart *part, const PgaeSource *source, Datum datum)
 {
@@ -129,8 +131,8 @@ own_array(const PgaePart *part, const PgaeSource *source, Datum datum)
 }
 
 /*
- * A source that is an array: own or NULL, with what is not to be replaced left alone.
- * *keep: that is all of it.
+ * A source that is an array: own or NULL, with elements that are not replaced left alone. *keep:
+ * none is replaced.
  */
 static Datum
 array_datum(PgaeCodec *codec, PgaePart *part, const PgaeSource *source, ArrayType *own,
@@ -315,7 +317,7 @@ pgae_codec_empty_row(const PgaeCodec *codec)
 
 /* ---- values to text ---- */
 
-/* Six digits are enough of what is expected. */
+/* Six digits are enough for an expected value. */
 static double
 round_expected(const PgaePart *part, double value)
 {
@@ -328,7 +330,7 @@ round_expected(const PgaePart *part, double value)
 	return strtod(digits, NULL);
 }
 
-/* The level that a value stands for, by its own text: its type may have another by now. */
+/* The level that a value stands for, by the model's text: its type may have been altered since. */
 static char *
 expected_level(PgaeCodec *codec, const PgaeSource *source, double value, char *actual)
 {
@@ -349,8 +351,8 @@ element_texts(PgaeCodec *codec, const double *values, uint32 column, char **actu
 }
 
 /*
- * What is expected of a source that is no category, whether or not its column could hold it;
- * NULL: it has no value at all.
+ * The expected value of a source that is not a category, whether or not its column could hold it;
+ * NULL if it never had a value.
  */
 static char *
 expected_text(PgaeCodec *codec, const PgaePart *part, const PgaeSource *source,
@@ -411,7 +413,7 @@ pgae_codec_texts(PgaeCodec *codec, const double *values, uint32 column, char **a
 	*actual = isnull ? NULL : pgae_datum_text(part, codec->plan.values[part->att]);
 	if (source->kind == AE_KIND_CATEGORY)
 	{
-		*expected = NULL; /* of a wide one: it is not the level that is odd */
+		*expected = NULL; /* of a wide category: it is not the level that is odd */
 		if (!codec->schema->columns[source->first].wide)
 			*expected = expected_level(codec, source, values[source->first], *actual);
 		return;

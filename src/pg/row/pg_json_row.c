@@ -2,11 +2,11 @@
  * pg_json_row.c: takes rows of jsonb apart: an object has the columns by name, an array is the row of
  * a model of arrays.
  *
- * What an object holds becomes what a row of the model's kinds would hold: double precision, or
+ * Values of an object become what a row of the model's kinds would contain: double precision, or
  * real where training saw real; boolean, text, and for times the type that their text looks like.
- * So to_jsonb(row) has the same score as the row, to the bit.  Scores stand in indexes, so no setting has a say:
- * numbers are read by strtod, and times are in ISO 8601, as to_jsonb writes them, whatever DateStyle
- * and TimeZone are.
+ * So to_jsonb(row) has the same score as the row, to the bit. Indexes store scores, so no setting
+ * matters: numbers are read by strtod, and times are in ISO 8601, as to_jsonb writes them, whatever
+ * DateStyle and TimeZone are.
  */
 #include "postgres.h"
 
@@ -32,7 +32,7 @@
 
 /* ---- what is wrong ---- */
 
-/* "column "a"", or of an array "element [3] of column "a"". */
+/* "column "a"", or for an array "element [3] of column "a"". */
 static const char *
 place(const PgaeSource *source, int element)
 {
@@ -53,7 +53,10 @@ type_hint(const PgaeSource *source, const JsonbValue *value)
 	return NULL;
 }
 
-/* 42804 for a value of another JSON type, 22P02 for a string that does not read as the kind. */
+/*
+ * Raises 42804 for a value of another JSON type, and 22P02 for a string that cannot be read as the
+ * kind.
+ */
 pg_noreturn static void
 refuse_value(const PgaeSource *source, int element, const JsonbValue *value)
 {
@@ -77,7 +80,7 @@ refuse_value(const PgaeSource *source, int element, const JsonbValue *value)
 
 /* ---- numbers ---- */
 
-/* The number that a text is, and nothing else: as a float, if the model's values were floats. */
+/* The number in a text that has nothing else: as a float, if the model's values were floats. */
 static bool
 read_number(double *number, const char *text, size_t len, bool single)
 {
@@ -91,7 +94,7 @@ read_number(double *number, const char *text, size_t len, bool single)
 	good = end > start;
 	while (scanner_isspace(*end))
 		end++;
-	/* no hexadecimal digits, which float8in reads by accident, and no NaN of a certain payload */
+	/* excludes hexadecimal digits, which float8in accepts by accident, and NaN with a payload */
 	good &= end == copy + len && strpbrk(copy, "xX(") == NULL;
 	pfree(copy);
 	return good;
@@ -115,7 +118,7 @@ number_of(const PgaeSource *source, int element, bool single, const JsonbValue *
 			DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric)));
 		len = strlen(text);
 	}
-	/* booleans are numbers in arrays of SQL, too */
+	/* booleans are numbers in SQL arrays too */
 	else if (value->type == jbvBool && source->is_array)
 		return value->val.boolean ? 1 : 0;
 	if (text == NULL || !read_number(&number, text, len, single))
@@ -129,7 +132,7 @@ number_datum(double number, bool single)
 	return single ? Float4GetDatum((float4) number) : Float8GetDatum(number);
 }
 
-/* An array of n numbers or nulls; n as the model has it. */
+/* An array of n numbers or nulls; n: the model's length. */
 static Datum
 array_of(const PgaeSource *source, bool single, const JsonbValue *value)
 {
@@ -163,7 +166,7 @@ array_of(const PgaeSource *source, bool single, const JsonbValue *value)
 
 /* ---- times ---- */
 
-/* A number of least to most digits at *at, which moves on. */
+/* Reads a number of least to most digits at *at and advances *at. */
 static bool
 read_digits(int *number, const char **at, int least, int most)
 {
@@ -211,7 +214,7 @@ read_clock(int64 *clock, const char **at)
 	return minute < 60 && second < 60 && *clock <= USECS_PER_DAY;
 }
 
-/* Z, +01, +05:30, -00:25:21: seconds east of Greenwich; nothing: *offset stays. */
+/* Z, +01, +05:30, -00:25:21: seconds east of Greenwich; *offset is unchanged if there is none. */
 static bool
 read_offset(int *offset, bool *given, const char **at)
 {
@@ -230,7 +233,7 @@ read_offset(int *offset, bool *given, const char **at)
 	return hours < 16 && minutes < 60 && seconds < 60;
 }
 
-/* 2026-01-31: days since 2000-01-01; before_christ: years are counted backwards. */
+/* 2026-01-31: days since 2000-01-01; before_christ: years count backwards. */
 static bool
 read_date(int *date, const char **at, bool before_christ)
 {
@@ -323,8 +326,8 @@ boolean_of(const PgaeSource *source, const JsonbValue *value)
 }
 
 /*
- * The level that a value is.  Numbers are levels of integers.  A character(n) has no blanks at its
- * end where it is a level, but has them in JSON.
+ * The level of a value. Numbers are levels of integer columns. A character(n) has no trailing
+ * blanks as a level, but has them in JSON.
  */
 static Datum
 category_of(const PgaeSource *source, const JsonbValue *value)
@@ -352,7 +355,7 @@ category_of(const PgaeSource *source, const JsonbValue *value)
 
 /* ---- a row ---- */
 
-/* The types that values have; those of times are what the last one looked like. */
+/* The types of values; those of times are what the last one looked like. */
 static void
 compile_parts(PgaeCodec *codec)
 {
@@ -401,8 +404,8 @@ datum_of(const PgaeCodec *codec, uint32 s, const JsonbValue *value)
 }
 
 /*
- * 42804 unless the row is an object, or for a model of arrays an array; 42703 for an object without
- * any column of the model, which would only look like a row of NULLs.
+ * Raises 42804 unless the row is an object, or an array for a model of arrays; raises 42703 for an
+ * object without any column of the model, which would look like a row of NULLs.
  */
 static void
 check_root(const PgaeCodec *codec, Jsonb *row)

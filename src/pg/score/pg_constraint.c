@@ -66,7 +66,10 @@ identifier_of(Oid type)
 	return entry->tupDesc ? entry->tupDesc_identifier : 0;
 }
 
-/* An expression with generated columns as what the table makes of the others. */
+/*
+ * Replaces generated columns in an expression by the expressions that the table generates them
+ * from.
+ */
 static Node *
 replace_generated(Node *node, void *table)
 {

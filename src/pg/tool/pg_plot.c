@@ -31,7 +31,7 @@ PG_FUNCTION_INFO_V1(pg_ae_plot_scores);
 /* An axis is logarithmic if its high end is at least so many times its low end. */
 #define WIDE_RANGE 20
 
-/* Marks of a logarithmic axis that fit beside it, but for one. */
+/* The most marks of a logarithmic axis, except for one. */
 #define MAX_MARKS 12
 
 typedef struct Axis
