@@ -92,6 +92,7 @@ INSERT INTO tried (option, value, base) VALUES
 	('variational_warmup', '0.5', '{"code": 2, "variational_beta": 1}'),
 	('variational_free_bits', '0.5', '{"code": 2, "variational_beta": 1}'),
 	('variational_samples', '3', '{"code": 2, "variational_beta": 1}'),
+	('denoise_walkback', '3', '{"denoise": "masking"}'),
 	('psd_weight', '0.5', '{"code": 2, "decoder": [], "sparse": "l1"}');
 
 SELECT option, value,
@@ -115,6 +116,7 @@ WHERE option NOT IN (SELECT unnest(proargnames) FROM pg_proc WHERE oid = 'ae.opt
 	UNION ALL SELECT jsonb_object_keys(ae.contract(1, true))
 	UNION ALL SELECT jsonb_object_keys(ae.decoder('mixed', 'fixed'))
 	UNION ALL SELECT jsonb_object_keys(ae.psd(1))
+	UNION ALL SELECT jsonb_object_keys(ae.denoise('swap', 0.1, 0.1, 1))
 	UNION ALL SELECT jsonb_object_keys(ae.variational(1, 1, 1, 1)));
 
 CREATE FUNCTION refusal(options jsonb) RETURNS text LANGUAGE plpgsql AS $$

@@ -67,7 +67,14 @@ SELECT refusal(o) FROM unnest(ARRAY[
 	ae.denoise('gaussian') || ae.options(noise => 0.1), ae.denoise('masking') || ae.options(masking => 0.1), ae.denoise('gaussian', emphasis => 0.5),
 	ae.denoise('masking', 1), ae.denoise('salt_pepper', 1.5), ae.denoise('swap', 1), ae.denoise('gaussian', 1e7),
 	ae.denoise('gaussian') || ae.options(optimizer => 'lbfgs'), ae.denoise('salt_pepper') || ae.options(optimizer => 'lbfgs'),
-	ae.denoise('swap', emphasis => 0.5) || ae.options(optimizer => 'lbfgs')]) o;
+	ae.denoise('swap', emphasis => 0.5) || ae.options(optimizer => 'lbfgs'),
+	ae.denoise('swap', walkback => -1), ae.denoise('swap', walkback => 101), ae.denoise('swap', emphasis => 0.5, walkback => 1), ae.denoise('swap', walkback => 1) || ae.options(batch_norm => true),
+	ae.denoise(walkback => 1) || ae.options(optimizer => 'lbfgs'), ae.denoise(walkback => 1) || ae.options(optimizer => 'pca'), ae.denoise(walkback => 1) || ae.options(purpose => 'generate')]) o;
+-- a walk of several steps, and the same model from the options that ae.describe shows
+SELECT kind, n, bool_and(again = model) AS same, count(DISTINCT model) AS models, max(substring(ae.summary(model) FROM 'walks[^\n]*')) AS summary
+FROM (SELECT kind, n, ae.train(t, base(ae.denoise(kind, walkback => n) || '{"updates": 20}')) AS model FROM data t, unnest('{gaussian,swap}'::text[]) kind, unnest('{0,3}'::int[]) n GROUP BY kind, n) m,
+	LATERAL (SELECT ae.train(t, ae.describe(model) -> 'options') AS again FROM data t) a
+GROUP BY kind, n ORDER BY kind, n;
 
 DROP TABLE data, kinds, models, mended;
 DROP FUNCTION base, refusal;

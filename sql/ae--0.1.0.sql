@@ -814,7 +814,8 @@ COMMENT ON FUNCTION ae.sparse IS
 CREATE FUNCTION ae.denoise(
 	kind text DEFAULT NULL,
 	level double precision DEFAULT NULL,
-	emphasis double precision DEFAULT NULL)
+	emphasis double precision DEFAULT NULL,
+	walkback integer DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET extra_float_digits = 1
@@ -822,7 +823,8 @@ AS $$
 	SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
 		'denoise', kind,
 		'denoise_level', level,
-		'denoise_emphasis', emphasis))
+		'denoise_emphasis', emphasis,
+		'denoise_walkback', walkback))
 $$;
 COMMENT ON FUNCTION ae.denoise IS
 'options for denoising, to be joined to those of ae.options: how rows are corrupted before they enter the network';

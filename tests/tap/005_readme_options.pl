@@ -33,7 +33,7 @@ my @joined = (
 	[ q(ae.feedback('a')), 'feedback' ],
 	[ q(ae.sparse('l1', 1, 0.1, 'code', 1, 1, 1)), qw(sparse sparse_weight sparse_target sparse_layers top_k batch_top_k aux_weight) ],
 	[ q(ae.psd(1)), 'psd_weight' ],
-	[ q(ae.denoise('swap', 0.1, 0.1)), qw(denoise denoise_level denoise_emphasis) ],
+	[ q(ae.denoise('swap', 0.1, 0.1, 1)), qw(denoise denoise_level denoise_emphasis denoise_walkback) ],
 	[ q(ae.contract(1, true)), qw(contract_weight contract_exact) ],
 	[ q(ae.neighbours(1, 1, 'cosine')), qw(neighbours_weight neighbours_k neighbours_metric) ],
 	[ q(ae.decoder('mixed', 'fixed')), qw(distribution variance) ],

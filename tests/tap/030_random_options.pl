@@ -181,6 +181,7 @@ my %draw = (
 	denoise => sub { word(qw(gaussian masking salt_pepper swap)) },
 	denoise_level => sub { any(0, 0.1, 0.5, 0.99) },
 	denoise_emphasis => sub { any(0, 0.5, 1) },
+	denoise_walkback => sub { any(0, 1, 5, 100) },
 	contract_weight => sub { any(0, 0.03, 1, 1e6) },
 	contract_exact => sub { any(qw(true false)) },
 	neighbours_weight => sub { any(0, 0.5, 1) },

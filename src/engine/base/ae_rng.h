@@ -28,7 +28,8 @@ typedef enum AeStream
 	AE_STREAM_SPREAD = 20,      /* initial weights of the head that gives a code's variances */
 	AE_STREAM_MASKING = 24,     /* share of a row's cells that are hidden */
 	AE_STREAM_ROW = 25,         /* values of rows that are drawn */
-	AE_STREAM_ORDER = 26        /* the order in which they are drawn */
+	AE_STREAM_ORDER = 26,       /* the order in which they are drawn */
+	AE_STREAM_WALK = 27         /* steps of walks, and levels drawn on them */
 } AeStream;
 
 /* The source of random numbers for one visit to some rows: the same for the same seed and visit. */

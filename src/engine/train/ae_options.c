@@ -107,6 +107,8 @@ const AeOptionInfo ae_option_info[] = {
 	{"variational_samples", AE_OPTION_COUNT32, AT(variational_samples), 1, AE_MAX_SAMPLES, false, 0,
 	 AE_FOR_STEPS, NULL, "variational_beta"},
 	{"psd_weight", AE_OPTION_REAL, AT(psd_weight), 0, 1e6, false, 0, AE_FOR_STEPS, NULL, "sparse"},
+	{"denoise_walkback", AE_OPTION_COUNT32, AT(walkback), 0, 100, false, 0, AE_FOR_STEPS, NULL,
+	 NULL},
 };
 
 _Static_assert(sizeof(ae_option_info) / sizeof(ae_option_info[0]) <= AE_MAX_OPTIONS,

@@ -90,6 +90,7 @@ typedef struct AeTrainOptions
 	double salt_pepper;         /* probability that a cell enters as its least or largest, [0, 1) */
 	double swap;                /* probability that a column enters as another row's, [0, 1) */
 	double emphasis;            /* share of the loss that counts only corrupted columns, [0, 1] */
+	uint32_t walkback;          /* reconstructions of a row before it enters, at most; 0: none */
 	double contract_weight;     /* of the squared norm of the encoder's Jacobian, >= 0 */
 	bool contract_exact;        /* the norm itself, not an estimate of it */
 	double code_noise;          /* sd of Gaussian noise on the code before its activation */

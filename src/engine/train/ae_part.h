@@ -55,6 +55,7 @@ typedef enum AeStart
 typedef struct AeEntering
 {
 	const AeCells *cells; /* as they are */
+	const AeReal *params; /* of the net */
 	AeVisit visit;        /* where random numbers come from */
 	bool training;
 	const AeReal

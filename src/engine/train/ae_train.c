@@ -574,6 +574,7 @@ static const AeReal *
 forward(AeTrainer *t, const AeReal *params, const AeCells *cells, bool training)
 {
 	AeEntering entering = {.cells = cells,
+						   .params = params,
 						   .visit = training ? visit_of(t) : visit_of_validation(t),
 						   .training = training};
 

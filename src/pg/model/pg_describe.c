@@ -145,6 +145,8 @@ took_part(const AeModel *model, const AeOptionInfo *info, double value)
 	if (info->offset == offsetof(AeTrainOptions, noise) ||
 		info->offset == offsetof(AeTrainOptions, masking))
 		return false;
+	if (info->offset == offsetof(AeTrainOptions, walkback))
+		return train->walkback > 0;
 	if (info->offset == offsetof(AeTrainOptions, contract_exact) ||
 		info->offset == offsetof(AeTrainOptions, contract_weight))
 		return train->contract_weight > 0;

@@ -150,6 +150,8 @@ summarize_corruption(StringInfo out, const AeTrainOptions *options)
 	if (text.len && options->emphasis > 0)
 		appendStringInfo(out, "; %.4g %% of the loss is of what was corrupted alone",
 						 100 * options->emphasis);
+	if (text.len && options->walkback > 0)
+		appendStringInfo(out, "; walks of up to %u reconstructions", options->walkback);
 	if (text.len)
 		appendStringInfoChar(out, '\n');
 	pfree(text.data);
