@@ -73,6 +73,20 @@ hidden_units(bool detect, double n_inputs, double n_rows, int limit)
 	return detect ? clip(fmax(2 * n_inputs, taught), 32, most) : most;
 }
 
+/* Sets the numbers of layers, and the widths of the hidden ones. */
+static void
+place_layers(AeNet *net, const int *hidden, int n_hidden, const int *decoder, int n_decoder)
+{
+	net->n_encoder = (uint32_t) n_hidden + 1;
+	net->n_layers = net->n_encoder + (uint32_t) n_decoder + 1;
+	if (net->n_layers > AE_MAX_LAYERS)
+		refuse_depth(net->n_layers);
+	for (int i = 0; i < n_hidden; i++)
+		net->width[1 + i] = (uint32_t) hidden[i];
+	for (int i = 0; i < n_decoder; i++)
+		net->width[net->n_encoder + 1 + (uint32_t) i] = (uint32_t) decoder[i];
+}
+
 /* The widths of encoder and decoder that were not given. */
 static void
 resolve_widths(AeNet *net, const PgaeOptions *options, AePurpose purpose, const AeSchema *schema,
@@ -89,7 +103,6 @@ resolve_widths(AeNet *net, const PgaeOptions *options, AePurpose purpose, const 
 	bool flat = linear || options->train.psd_weight > 0;
 	int n_decoder = PGAE_GIVEN(options, decoder) || flat ? options->n_decoder : -1;
 	int code = pgae_options_code(options);
-	uint32_t l = 0;
 	int hidden[AE_MAX_LAYERS];
 	int decoder[AE_MAX_LAYERS];
 
@@ -127,18 +140,10 @@ resolve_widths(AeNet *net, const PgaeOptions *options, AePurpose purpose, const 
 		n_decoder = n_hidden;
 		pgae_mirror(decoder, hidden, n_hidden);
 	}
-	if (n_hidden + n_decoder + 2 > AE_MAX_LAYERS)
-		refuse_depth((uint32_t) (n_hidden + n_decoder + 2));
-
-	net->width[l++] = n_inputs;
-	for (int i = 0; i < n_hidden; i++)
-		net->width[l++] = (uint32_t) hidden[i];
-	net->width[l] = (uint32_t) code;
-	net->n_encoder = l++;
-	for (int i = 0; i < n_decoder; i++)
-		net->width[l++] = (uint32_t) decoder[i];
-	net->width[l] = n_outputs;
-	net->n_layers = l;
+	place_layers(net, hidden, n_hidden, decoder, n_decoder);
+	net->width[0] = n_inputs;
+	net->width[net->n_encoder] = (uint32_t) code;
+	net->width[net->n_layers] = n_outputs;
 	net->skip = pgae_options_skip(options) && net->n_layers > 2;
 }
 
