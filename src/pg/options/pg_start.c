@@ -144,6 +144,17 @@ gate_differs(const PgaeOptions *options, const AeModel *init, bool batch)
 		   (sparse == AE_PENALTY_JUMPRELU) != (init->net.gated && !averaged);
 }
 
+/* Whether a model is one that codes can be pursued for. */
+static bool
+is_dictionary(const AeModel *init)
+{
+	const AeNet *net = &init->net;
+
+	return ae_net_is_dictionary(net) && !net->spread && !net->gated && net->top_k == 0 &&
+		   net->activation[net->n_encoder - 1] == AE_IDENTITY && !init->options.tied &&
+		   init->options.distribution == AE_DISTRIBUTION_NONE && !init->schema.has_target;
+}
+
 static void
 add_contradiction(StringInfo names, bool differs, const char *name)
 {
@@ -271,14 +282,7 @@ pgae_options_check_init(const PgaeOptions *options, const PgaeModels *models)
 					  "variance");
 	add_contradiction(&names, options->train.variational_beta > 0 && !net->spread,
 					  "variational_beta");
-	add_contradiction(&names,
-					  options->train.psd_weight > 0 &&
-						  (!ae_net_is_dictionary(net) || net->spread ||
-						   net->activation[net->n_encoder - 1] != AE_IDENTITY || net->top_k > 0 ||
-						   net->gated || init->options.tied ||
-						   init->options.distribution != AE_DISTRIBUTION_NONE ||
-						   init->schema.has_target),
-					  "psd_weight");
+	add_contradiction(&names, options->train.psd_weight > 0 && !is_dictionary(init), "psd_weight");
 	add_contradiction(&names, gate_differs(options, init, true), "batch_top_k");
 	add_contradiction(&names, kl_differs(options, net) || gate_differs(options, init, false),
 					  "sparse");
