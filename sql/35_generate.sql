@@ -113,6 +113,23 @@ SELECT count(*), bool_and(v[1] < 2 AND v[4] >= 0) AS met, min(pg_typeof(v)::text
 SELECT count(*), bool_and(v[1] = 1) AS given, pg_typeof(min(v)) FROM a, ae.generate(model, '{1,NULL,NULL,NULL}'::float8[], 50, 1) v GROUP BY pg_typeof(v);
 SELECT (SELECT array_agg(v) FROM a, ae.generate(model, 20, 1) v) = (SELECT array_agg(v) FROM a, ae.generate(model, NULL::real[], 20, 1) v) AS same;
 
+---- a variational model: a code from its prior, then a row from what the decoder says
+
+CREATE TABLE whole AS SELECT i AS id, round((10 + 3 * sin(i) + cos(i * 1.7))::numeric, 2) AS a, (20 + 12 * sin(i))::int AS b, sin(i) > 0.3 AS up, CASE WHEN sin(i) > 0.3 THEN 'high' WHEN i % 3 = 0 THEN 'middle' ELSE 'low' END AS word,
+	timestamp '2024-01-01' + i * interval '1 hour' AS at, 5 AS five FROM generate_series(1, 1500) i;
+CREATE TABLE decoded AS SELECT ae.train(w, ae.options(exclude => '{id}', code => 3, updates => 1500) || ae.variational()) AS model FROM whole w;
+CREATE TABLE rows_of AS SELECT g.* FROM decoded, ae.generate(model, NULL::whole, 2000, 1) g;
+SELECT count(*), count(id) AS id, bool_and(five = 5) AS five, bool_and(a = round(a, 2) AND a BETWEEN (SELECT min(a) FROM whole) AND (SELECT max(a) FROM whole)) AS a,
+	abs(avg(a) - 10) < 0.4 AS mean, stddev(a) / (SELECT stddev(a) FROM whole) BETWEEN 0.8 AND 1.2 AS sd, count(DISTINCT word) AS words,
+	abs(avg((word = 'high')::int) - (SELECT avg((word = 'high')::int) FROM whole)) < 0.1 AS high, bool_and(at BETWEEN '2024-01-01' AND '2024-03-05') AS at FROM rows_of;
+-- columns go together
+SELECT corr(a, b) > 0.7 AS numbers, avg((up = (word = 'high'))::int) > 0.8 AS levels, avg(b) FILTER (WHERE up) > avg(b) FILTER (WHERE NOT up) + 8 AS both FROM rows_of;
+SELECT (SELECT array_agg(r::text) FROM (SELECT * FROM rows_of LIMIT 100) r) = (SELECT array_agg(g::text) FROM decoded, ae.generate(model, NULL::whole, 100, 1) g) AS same,
+	(SELECT count(DISTINCT g::text) FROM decoded, unnest('{0,-9223372036854775808,9223372036854775807}'::bigint[]) seed, ae.generate(model, NULL::whole, 50, seed) g) > 140 AS differ;
+ALTER TABLE whole ADD CHECK (b < 20) NOT VALID;
+SELECT count(*), max(b) < 20 AS met FROM decoded, ae.generate(model, NULL::whole, 100, 1);
+SELECT count(*), min(array_length(v, 1)) AS n, abs(avg(v[2]) - 3) < 0.2 AS mean FROM (SELECT ae.train(ARRAY[a, (b - 20) / 12.0 + 3]::real[], ae.options(code => 1, updates => 300) || ae.variational()) AS model FROM whole) t, ae.generate(model, 500, 1) v;
+
 ---- impute
 
 -- a value for each NULL, of the table's type, and nothing else changes; a seed draws, none gives what is most probable
@@ -151,7 +168,9 @@ CREATE TABLE detector AS SELECT ae.train(o, ae.options(columns => '{pieces,price
 \pset tuples_only on
 SELECT refusal(q) FROM unnest(ARRAY[
 	'SELECT ae.generate(model, NULL::orders, 1, 1) FROM detector',
-	'SELECT ae.impute(model, o, 1) FROM detector, orders o',
+	'SELECT ae.impute(model, o, 1) FROM detector, orders o', 'SELECT ae.impute(model, w, 1) FROM decoded, whole w',
+	'SELECT ae.generate(model, json_populate_record(NULL::whole, ''{"b": 3}''), 1, 1) FROM decoded', 'SELECT ae.generate(model, NULL::orders, 1, 1) FROM decoded',
+	'SELECT ae.generate(model, NULL::whole, 1, 1) FROM (SELECT ae.train(w, ae.options(purpose => ''detect'', updates => 2) || ae.variational()) AS model FROM (SELECT a, b FROM whole) w) m',
 	'SELECT ae.generate(model, NULL::orders, -1, 1) FROM m',
 	'SELECT ae.generate(model, 1, 1) FROM m',
 	'SELECT ae.generate(model, NULL::record, 1, 1) FROM m',

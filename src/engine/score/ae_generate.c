@@ -4,8 +4,10 @@
 #include "ae_generate.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "ae_hash.h"
+#include "ae_math.h"
 #include "ae_rng.h"
 
 /* Four random words for one use of a row. */
@@ -89,6 +91,83 @@ draw_level(const AeColumn *column, AeReal *z, bool nulls, uint32_t word, const A
 	return n > n_values ? ae_column_levels(column) : n - 1;
 }
 
+/* ---- whole rows, from a code ---- */
+
+/* Noise of outputs has the visits with this bit; rows have fewer numbers. */
+#define OUTPUT_VISITS ((uint64_t) 1 << 62)
+
+/* The dense outputs of row i become draws from what they say. */
+static void
+draw_dense(const AeGenerator *g, AeReal *outputs, size_t i)
+{
+	const AeLayout *layout = &g->scorer->model->net.layout;
+	const double *log_variance = g->scorer->network->likelihood.log_variance;
+
+	memset(g->noise, 0, layout->n_dense * sizeof(AeReal));
+	g->scorer->kernels->add_noise(g->noise, g->noise, layout->n_dense, 1, g->seed,
+								  g->number[i] | OUTPUT_VISITS);
+	for (uint32_t b = 0; b < layout->n_blocks; b++)
+	{
+		const AeBlock *block = &layout->blocks[b];
+		bool normal = ae_loss_is_distance(block->loss);
+
+		for (uint32_t k = block->first;
+			 !ae_loss_is_category(block->loss) && k < block->first + block->count; k++)
+		{
+			uint32_t words[4];
+
+			draw_words(words, g, i, AE_STREAM_ROW, layout->n_levels + k);
+			if (normal)
+				outputs[k] = (AeReal) ((double) outputs[k] +
+									   ae_e(0.5 * log_variance[k]) * (double) g->noise[k]);
+			else
+				outputs[k] =
+					((double) words[0] + 0.5) * 0x1p-32 < 1.0 / (1.0 + ae_e(-(double) outputs[k]))
+						? 1
+						: 0;
+		}
+	}
+}
+
+/* Those of a category become 1 for the level that is drawn. */
+static void
+draw_category(const AeGenerator *g, AeReal *z, uint32_t c, size_t i)
+{
+	const AeColumn *column = &g->scorer->model->schema.columns[c];
+	uint32_t words[4], level;
+
+	draw_words(words, g, i, AE_STREAM_ORDER, c);
+	level = draw_level(column, z, false, words[0], g->scorer->kernels);
+	memset(z, 0, ae_column_levels(column) * sizeof(AeReal));
+	z[level] = 1;
+}
+
+void
+ae_generator_decode(AeGenerator *g, size_t n_rows)
+{
+	const AeModel *model = g->scorer->model;
+	const AeSchema *schema = &model->schema;
+	const AeLayout *layout = &model->net.layout;
+	size_t n_code = model->net.width[model->net.n_encoder];
+
+	memset(g->codes, 0, n_rows * n_code * sizeof(AeReal));
+	for (size_t i = 0; i < n_rows; i++)
+		g->scorer->kernels->add_noise(g->codes + i * n_code, g->codes + i * n_code, n_code, 1,
+									  g->seed, g->number[i]);
+	g->outputs = ae_scorer_decode(g->scorer, g->codes, n_rows);
+	for (size_t i = 0; i < n_rows; i++)
+	{
+		AeReal *outputs = g->outputs + i * ae_layout_outputs(layout);
+
+		draw_dense(g, outputs, i);
+		for (uint32_t c = 0; c < schema->n_columns; c++)
+			if (schema->columns[c].kind == AE_KIND_CATEGORY && schema->columns[c].cell >= 0)
+				draw_category(g, outputs + ae_schema_category_output(schema, layout, c), c, i);
+	}
+}
+
+/* ---- column by column ---- */
+
 bool
 ae_generator_step(AeGenerator *g, size_t n_rows)
 {
@@ -119,12 +198,34 @@ ae_generator_step(AeGenerator *g, size_t n_rows)
 	return true;
 }
 
+/* The values that drawn outputs stand for. */
+static void
+decoded_values(double *values, bool *missing, const AeGenerator *g, size_t i)
+{
+	const AeSchema *schema = &g->scorer->model->schema;
+	const AeLayout *layout = &g->scorer->model->net.layout;
+
+	ae_scaler_invert(values, schema, layout, g->outputs + i * ae_layout_outputs(layout));
+	for (uint32_t c = 0; c < schema->n_columns; c++)
+	{
+		const AeColumn *column = &schema->columns[c];
+
+		missing[c] = !column->observed || (column->cell < 0 && column->n_missing > 0) ||
+					 (column->kind == AE_KIND_CATEGORY && column->n_levels == 0);
+	}
+}
+
 void
 ae_generator_values(double *values, bool *missing, const AeGenerator *g, size_t i)
 {
 	const AeSchema *schema = &g->scorer->model->schema;
 	const AeReal *cells = cells_of(g, i);
 
+	if (g->codes)
+	{
+		decoded_values(values, missing, g, i);
+		return;
+	}
 	for (uint32_t c = 0; c < schema->n_columns; c++)
 	{
 		const AeColumn *column = &schema->columns[c];

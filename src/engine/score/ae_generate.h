@@ -29,7 +29,18 @@ typedef struct AeGenerator
 	uint32_t *order;  /* batch x n_columns: the columns of each row in the order of drawing */
 	uint32_t *n_left; /* batch: how many, the first ones of the order, are still to be drawn */
 	uint64_t *number; /* batch: the number of each row, which decides its draws */
+	/* of a variational network, in the place of order and n_left: */
+	AeReal *codes;   /* batch x n_code, or NULL */
+	AeReal *noise;   /* n_dense */
+	AeReal *outputs; /* set by ae_generator_decode: batch x n_outputs, in the scorer */
 } AeGenerator;
+
+/*
+ * Draws n_rows whole rows, whose numbers are set, from a variational network: a code z from the prior
+ * Normal(0, 1), and the row from p(x | z), the distribution of the outputs (ae_likelihood.h).
+ * Source: Kingma, Welling, ICLR 2014, section 2.
+ */
+void ae_generator_decode(AeGenerator *generator, size_t n_rows);
 
 /*
  * Sets row i: its values in the schema; drawn[n_columns]: those to be drawn. Other missing values

@@ -62,15 +62,18 @@ check_array(const PgaeCached *cached)
 
 /* Raises 55000 for a model that cannot draw. */
 static void
-check_draws(const PgaeCached *cached)
+check_draws(const PgaeCached *cached, bool whole_rows)
 {
 	const AeModel *model = pgae_cached_fold(cached, 0);
 
-	if (!model->schema.draws)
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("the model was trained to %s, and cannot draw rows",
-							   ae_purpose_name[model->purpose]),
-						errhint("Train one with the option \"purpose\" = generate.")));
+	if (!model->schema.draws && !(whole_rows && model->net.spread))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the model was trained to %s, and cannot draw rows",
+						ae_purpose_name[model->purpose]),
+				 whole_rows ? errhint("Train one with the option \"purpose\" = generate, or with "
+									  "ae.variational().")
+							: errhint("Train one with the option \"purpose\" = generate.")));
 }
 
 /* A value of the row that the codec has read, as its type prints it. */
@@ -114,22 +117,58 @@ check_given(PgaeCodec *codec, const AeSchema *schema, Datum row, const PgaeRow *
 	}
 }
 
+/* 0A000 if anything is given to a model that draws whole rows. */
+static void
+refuse_given(const AeSchema *schema, const PgaeRow *read)
+{
+	for (uint32_t c = 0; c < schema->n_columns; c++)
+	{
+		if (!read->missing[c])
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("a variational model draws whole rows, but column \"%s\" is given",
+							pgae_value_name(schema, c)),
+					 errhint("Set it to NULL, or train a model with the option \"purpose\" = "
+							 "generate, which draws some columns given the others.")));
+	}
+}
+
 /* Room to draw so many rows at a time, in the current context. */
 static void
 begin_generator(AeGenerator *generator, AeScorer *scorer, uint32 n_columns, int64 seed)
 {
+	const AeNet *net = &scorer->model->net;
+
 	generator->scorer = scorer;
 	generator->seed = (uint64) seed;
 	generator->order =
 		MemoryContextAllocHuge(CurrentMemoryContext, scorer->batch * n_columns * sizeof(uint32));
 	generator->n_left = palloc(scorer->batch * sizeof(uint32));
 	generator->number = palloc(scorer->batch * sizeof(uint64));
+	if (scorer->model->schema.draws)
+		return;
+	generator->codes = MemoryContextAllocHuge(
+		CurrentMemoryContext, scorer->batch * net->width[net->n_encoder] * sizeof(AeReal));
+	generator->noise = palloc(net->layout.n_dense * sizeof(AeReal) + 1);
+}
+
+/* Row i is to be drawn; numbers of rows are below 2^62. */
+static void
+take(Call *call, size_t i, uint64 number)
+{
+	if (call->generator.codes)
+		call->generator.number[i] = number;
+	else
+		ae_generator_take(&call->generator, i, call->values, call->missing, call->missing, number);
 }
 
 static void
 draw(AeGenerator *generator, size_t n_rows)
 {
-	while (ae_generator_step(generator, n_rows))
+	CHECK_FOR_INTERRUPTS();
+	if (generator->codes)
+		ae_generator_decode(generator, n_rows);
+	while (generator->codes == NULL && ae_generator_step(generator, n_rows))
 		CHECK_FOR_INTERRUPTS();
 }
 
@@ -177,7 +216,8 @@ begin_call(FunctionCallInfo fcinfo, Oid row_type, const Datum *row, int64 n, int
 
 	call->n = check_n(n);
 	call->cached = pgae_model_alone(fcinfo, 0, CurrentMemoryContext);
-	check_draws(call->cached);
+	check_draws(call->cached, true);
+	pgae_refuse_code(call->cached);
 	network = call->cached->parsed.bundle.networks;
 	schema = &network->model->schema;
 	if (!OidIsValid(row_type))
@@ -187,7 +227,10 @@ begin_call(FunctionCallInfo fcinfo, Oid row_type, const Datum *row, int64 n, int
 	pgae_codec_check_form(call->cached->codec);
 	call->row = row ? datumCopy(*row, false, -1) : pgae_codec_empty_row(call->cached->codec);
 	read = pgae_codec_read(call->cached->codec, call->row);
-	check_given(call->cached->codec, schema, call->row, read, true);
+	if (schema->draws)
+		check_given(call->cached->codec, schema, call->row, read, true);
+	else
+		refuse_given(schema, read);
 	call->row_type = row_type;
 	pgae_codec_leave_domains(call->cached->codec);
 	call->values = memcpy(palloc(schema->n_columns * sizeof(double)), read->values,
@@ -209,8 +252,7 @@ draw_block(Call *call)
 	size_t n = (size_t) Min(BLOCK_ROWS, call->n - call->next);
 
 	for (size_t i = 0; i < n; i++)
-		ae_generator_take(&call->generator, i, call->values, call->missing, call->missing,
-						  (uint64) call->next + i);
+		take(call, i, (uint64) call->next + i);
 	draw(&call->generator, n);
 	call->block = call->next;
 	call->block_end = call->block + (int64) n;
@@ -247,8 +289,7 @@ draw_again(Call *call, FuncCallContext *context, char *violation)
 					 errdetail("The last one violates %s.", violation),
 					 errhint("Draw rows of a type without constraints, or give some of the "
 							 "columns.")));
-		ae_generator_take(&call->generator, 0, call->values, call->missing, call->missing,
-						  (uint64) call->next ^ i << DRAW_SHIFT);
+		take(call, 0, (uint64) call->next ^ i << DRAW_SHIFT);
 		draw(&call->generator, 1);
 		row = form(call, 0);
 		violation = violation_of(call, context, row);
@@ -346,7 +387,7 @@ pg_ae_impute_draw(PG_FUNCTION_ARGS)
 	double *values;
 	bool *missing, *null;
 
-	check_draws(cached);
+	check_draws(cached, false);
 	pgae_codec_check_form(cached->codec);
 	if (memchr(row.missing, true, schema->n_columns) == NULL)
 		PG_RETURN_DATUM(datum);
