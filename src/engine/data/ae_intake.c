@@ -4,6 +4,7 @@
 #include "ae_intake.h"
 
 #include <math.h>
+#include <string.h>
 
 /* Whether the scaled value is (value - shift) / scale within bounds, and the column's only cell. */
 static bool
@@ -61,6 +62,42 @@ ae_intake_init(AeIntake *intake, const AeSchema *schema)
 			intake->priced[intake->n_priced++] = c;
 }
 
+/* So many quotients at a time: the processor divides pairs as fast as single numbers. */
+#define QUOTIENTS 32
+
+/* Scales n plain numbers, of which none is missing; false as of apply_plain.  Written to be vectorised. */
+static bool
+apply_complete(AeReal *restrict cells, const double *restrict values, const double *restrict shift,
+			   const double *restrict scale, double limit, size_t n)
+{
+	const uint64_t exponent = (uint64_t) 0x7FF << 52;
+	uint64_t carried = 0;
+
+	for (size_t first = 0; first < n; first += QUOTIENTS)
+	{
+		size_t m = n - first < QUOTIENTS ? n - first : QUOTIENTS;
+		double scaled[QUOTIENTS];
+
+		for (size_t i = 0; i < m; i++)
+			scaled[i] = (values[first + i] - shift[first + i]) / scale[first + i];
+		for (size_t i = 0; i < m; i++)
+		{
+			double value = scaled[i] > limit ? limit : scaled[i];
+
+			cells[first + i] = (AeReal) (value < -limit ? -limit : value);
+		}
+	}
+	/* one more than the largest exponent, which is that of infinities and NaN, carries into the sign */
+	for (size_t i = 0; i < n; i++)
+	{
+		uint64_t bits;
+
+		memcpy(&bits, &values[i], sizeof(bits));
+		carried |= (bits & exponent) + ((uint64_t) 1 << 52);
+	}
+	return carried >> 63 == 0;
+}
+
 /* Scales a run of plain numbers; false, with useless cells, if one of them is not finite. */
 static bool
 apply_plain(AeReal *cells, const AeIntake *intake, const AeRun *run, const double *values,
@@ -69,8 +106,12 @@ apply_plain(AeReal *cells, const AeIntake *intake, const AeRun *run, const doubl
 	const double *shift = intake->shift, *scale = intake->scale;
 	AeReal *to = cells + run->cell;
 	double limit = run->limit;
+	size_t n = run->end - run->first;
 	int finite = 1;
 
+	if (memchr(missing + run->first, true, n) == NULL)
+		return apply_complete(to, values + run->first, shift + run->first, scale + run->first,
+							  limit, n);
 	for (uint32_t c = run->first; c < run->end; c++)
 	{
 		double value = (values[c] - shift[c]) / scale[c];
