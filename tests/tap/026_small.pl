@@ -40,7 +40,7 @@ for my $plan (['SET enable_sort = off', 0], ['SET enable_hashagg = off', 4])
 	like($notices, qr/NOTICE:  model \d+: (training of network|network) \d of 2/, 'which names the model');
 	is(scalar(() = $notices =~ /one value in all rows: flag/g), 1, 'a column of one value is named once');
 	is(scalar(() = $notices =~ /no p-value is below/g), 1, 'so is what p-values cannot be');
-	like($notices, qr/NOTICE:  notices that were given once hold for more of the 24 models: few rows to compare with \(24\), columns of one value \(12\)$/m,
+	like($notices, qr/NOTICE:  notices that were raised once apply to more of the 24 models: few rows to compare with \(24\), columns of one value \(12\)$/m,
 		'and how many they hold for at the end');
 }
 

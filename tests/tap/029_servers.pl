@@ -45,7 +45,7 @@ isnt($node->query('one', 'SELECT sum(ae.raw_score(\'m@1\', t)) FROM t'), $node->
 for my $use ("ae.raw_score('$reference', t)", "ae.is_anomaly('$reference', t)", "ae.raw_score('$reference'::text::ae.model, t)",
 	"ae.summary('$reference')", "ae.threshold('$reference')", "'$reference'::ae.model::bytea", "ae.describe('$reference')")
 {
-	like(says('two', "SELECT $use FROM t LIMIT 1;"), qr/ERROR:  55000: model m\@1 is another one here than the one that \Q$reference\E refers to.*Here it is \Q$there\E/s, "an error: $use");
+	like(says('two', "SELECT $use FROM t LIMIT 1;"), qr/ERROR:  55000: model m\@1 differs from the one that \Q$reference\E refers to.*On this server it is \Q$there\E/s, "an error: $use");
 	unlike(says('one', "SELECT $use FROM t LIMIT 1;"), qr/ERROR/, 'and none where it was made');
 }
 like(says('two', "CALL ae.train_model('m', 't', ae.options(exclude => '{id}', updates => 5), '$reference');"), qr/ERROR:  55000/, 'nor is it trained from');
@@ -76,7 +76,7 @@ my $right = $node->query('one', "SELECT model FROM ae.models WHERE name = 'm'");
 my $insert = sub { return "INSERT INTO ae.models (name, version, created, options, n_rows, model) VALUES ('m', 1, now(), '{}', 1, '$_[0]')" };
 
 $node->query('three', $insert->($wrong));
-like(says('three', 'INSERT INTO t VALUES (1, 1, 1);'), qr/ERROR:  55000: model m\@1 is another one here/, 'other bytes: no row enters an index of other scores');
+like(says('three', 'INSERT INTO t VALUES (1, 1, 1);'), qr/ERROR:  55000: model m\@1 differs from/, 'other bytes: no row enters an index of other scores');
 like(says('three', 'SELECT ae.drop_model(\'m@1\');'), qr/^1$/m, 'they may be dropped: nothing could use them');
 $node->query('three', $insert->($right));
 is($node->query('three', 'INSERT INTO t SELECT i, sin(i), sin(i) * 2 + cos(i) FROM generate_series(1, 200) i; ' . $score), $before, 'with the right bytes all is well');

@@ -258,12 +258,12 @@ refuse_other_bytes(const PgaeReference *reference, const PgaeReference *here, No
 {
 	ereturn(escontext, false,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("model %s is another one here than the one that %s refers to",
-					pgae_version_text(reference), pgae_reference_text(reference)),
-			 errdetail("Here it is %s: other bytes under the same name and version.",
+			 errmsg("model %s differs from the one that %s refers to", pgae_version_text(reference),
+					pgae_reference_text(reference)),
+			 errdetail("On this server it is %s, other bytes under the same name and version.",
 					   pgae_reference_text(here)),
-			 errhint("Scores of the two differ. Bring the version from the server where the "
-					 "reference was made, or make the reference anew.")));
+			 errhint("Their scores differ. Copy the version from the server where the reference "
+					 "was created, or create the reference again.")));
 }
 
 bool

@@ -38,8 +38,8 @@ refuse(const char *text, const char *detail, Node *escontext)
 		 errdetail("%s", detail),
 		 strncmp(text, "\\x", 2) == 0
 			 ? errhint("Cast the bytes of a model with ::bytea.")
-			 : errhint("Write fraud for the current version, fraud@3 for version 3; a name with "
-					   "other characters than letters, digits, _ and $ in double quotes.")));
+			 : errhint("Write fraud for the current version or fraud@3 for version 3; put a name "
+					   "with characters other than letters, digits, _ and $ in double quotes.")));
 }
 
 /* Whether a name may contain this byte unquoted. */
@@ -59,7 +59,8 @@ refuse_length(Node *escontext)
 			 errmsg("the name of a model is longer than %d bytes", NAMEDATALEN - 1),
 			 GetDatabaseEncoding() == PG_UTF8
 				 ? 0
-				 : errdetail("It is measured in UTF-8, so that a dump can be restored there.")));
+				 : errdetail("Its length is measured in UTF-8, so that a dump can be restored in "
+							 "any database.")));
 }
 
 /* Bytes of a name in UTF-8; bytes in an unknown encoding are counted as they are. */

@@ -420,8 +420,8 @@ pg_ae_models_guard(PG_FUNCTION_ARGS)
 
 	if (!CALLED_AS_TRIGGER(fcinfo) || !(is_on(trigger, "models") || is_on(trigger, "model_names")))
 		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-						errmsg("ae.models_guard is the trigger function of ae.models and "
-							   "ae.model_names alone")));
+						errmsg("ae.models_guard can only be the trigger function of ae.models and "
+							   "ae.model_names")));
 	if (is_on(trigger, "model_names"))
 		ereport(
 			ERROR,

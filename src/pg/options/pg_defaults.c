@@ -599,8 +599,9 @@ pgae_options_notice(const AeModel *model, const PgaeOptions *options, const AeMo
 		ereport(NOTICE,
 				(errmsg("option \"batch_norm\" has no effect: the only hidden layer is the code")));
 	if (options->skip && !model->net.skip)
-		ereport(NOTICE,
-				(errmsg("option \"skip\" has no effect: there is no hidden layer but the code")));
+		ereport(
+			NOTICE,
+			(errmsg("option \"skip\" has no effect: there is no hidden layer except the code")));
 	if (options->train.pretrain != AE_PRETRAIN_NONE && train->pretrain == AE_PRETRAIN_NONE)
 		ereport(NOTICE,
 				(errmsg("option \"pretrain\" has no effect: the encoder has a single layer"),

@@ -55,7 +55,7 @@ typedef struct Rule
 		"psd_weight", POSITIVE                                                                     \
 	}
 #define CONVEX "The best code is found by minimising a squared error."
-#define NORMAL_COST "What a normal number costs is its squared error: leave \"loss\" out."
+#define NORMAL_COST "The cost of a normal number is its squared error: leave \"loss\" out."
 #define NO_NORMAL "Only normal numbers have a variance: use gaussian or mixed."
 #define CLOSED "Principal components have a closed form for the squared error alone."
 #define PCA                                                                                        \
@@ -64,8 +64,9 @@ typedef struct Rule
 	}
 
 #define LEVELS                                                                                     \
-	"Numbers and times stand in bins, and every column has the cross-entropy of its levels."
-#define HIDDEN "Rows to generate from are learnt by hiding any share of their columns."
+	"Numbers and times are put into bins, and the loss of every column is the cross-entropy of "   \
+	"its levels."
+#define HIDDEN "A model that generates rows learns by hiding any share of their columns."
 
 static const Rule rules[] = {
 	{{"epochs", GIVEN}, {"updates", GIVEN}, "Give only one of them: both say how long to train."},
@@ -148,10 +149,12 @@ static const Rule rules[] = {
 	 {"contract_weight", CONTRACTS},
 	 "The divergence from the prior contracts codes already."},
 	{DRAWN, {"pretrain", VALUED}, "Layers are pretrained without draws."},
-	{DRAWN, {"neighbours_weight", POSITIVE}, "Distances of draws are no distances of rows."},
+	{DRAWN,
+	 {"neighbours_weight", POSITIVE},
+	 "Distances between draws are not distances between rows."},
 	{DRAWN,
 	 {"purpose", IS, AE_PURPOSE_SEARCH},
-	 "Distances of draws are no distances of rows: use purpose compress."},
+	 "Distances between draws are not distances between rows: use purpose compress."},
 	{DRAWN,
 	 {"purpose", IS, AE_PURPOSE_GENERATE},
 	 "Such rows are drawn column by column, not from a code."},
@@ -212,7 +215,7 @@ static const Rule rules[] = {
 	 "Both are the same noise: give only one of them."},
 	{{"denoise", IS, PGAE_DENOISE_GAUSSIAN},
 	 {"denoise_emphasis", GIVEN},
-	 "Gaussian noise corrupts every column, and leaves none to emphasise it against."},
+	 "Gaussian noise corrupts every column, so there is no other to emphasise it against."},
 	{{"denoise_walkback", POSITIVE},
 	 {"denoise_emphasis", POSITIVE},
 	 "After a walk every column differs from the row, and none is left to emphasise others "
@@ -238,7 +241,7 @@ static const Rule rules[] = {
 	{{"hash_bits", VALUED}, {"quality", IS, 1}, "Codes of several networks cannot be compared."},
 	{{"neighbours_weight", POSITIVE},
 	 {"purpose", IS, AE_PURPOSE_DETECT},
-	 "Neighbours are kept by a code to search by: give \"code\", or another purpose."},
+	 "Only a code for search keeps neighbours: give \"code\", or another purpose."},
 	{{"purpose", IS, AE_PURPOSE_SEARCH}, {"top_k", GIVEN}, NEAR_JUMP},
 	{{"purpose", IS, AE_PURPOSE_SEARCH}, {"batch_top_k", GIVEN}, NEAR_JUMP},
 	{{"purpose", IS, AE_PURPOSE_SEARCH}, {"sparse", IS, AE_PENALTY_JUMPRELU}, NEAR_JUMP},

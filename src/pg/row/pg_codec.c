@@ -310,7 +310,7 @@ refuse_json(const PgaeCodec *codec)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("rows of type jsonb can be scored, but not trained on"),
-				 errhint("Say which columns they have, and of which types: "
+				 errhint("Convert them to rows with typed columns: "
 						 "jsonb_populate_record(NULL::my_table, ...), or jsonb_to_record(...) AS "
 						 "t(a real, b text, ...).")));
 }

@@ -106,8 +106,8 @@ pgae_refuse_nameless(TupleDesc tupdesc)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("the columns of the row have no names, and \"ae.nameless_rows\" is off"),
-				 tupdesc ? errdetail("A row of columns f1, f2, ... may come from ROW(...), also "
-									 "from one that another server has made of a row and sent.")
+				 tupdesc ? errdetail("Columns named f1, f2, ... come from ROW(...), which another "
+									 "server may also have sent in place of a row.")
 						 : errdetail("An array is matched to the model's columns by position."),
 				 errhint("Cast the row to a composite type whose columns are named like the "
 						 "model's, ROW(a, b)::my_type, or pass the row of a table.")));

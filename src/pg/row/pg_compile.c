@@ -113,8 +113,8 @@ compile_role(PgaeCodec *codec, PgaeRole role)
 		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
 						errmsg("column \"%s\" is of type %s, feedback must be boolean",
 							   source->name, format_type_be(att->atttypid)),
-						errhint("true is a confirmed anomaly, false a dismissed one, NULL what "
-								"nobody has judged: make such a column in a subquery.")));
+						errhint("true is a confirmed anomaly, false a dismissed one, NULL a row "
+								"that nobody has judged: compute such a column in a subquery.")));
 }
 
 /* Fills plan->parts; the current context is the plan's. */

@@ -223,8 +223,8 @@ pgae_codec_check_form(const PgaeCodec *codec)
 		ereport(
 			ERROR,
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("a row of type jsonb cannot be given back with other values"),
-			 errdetail("The model does not know of which types its columns are."),
+			 errmsg("cannot form a row of type jsonb with other values"),
+			 errdetail("The model does not know the types of its columns."),
 			 errhint("Make it a row of your table: jsonb_populate_record(NULL::my_table, ...).")));
 }
 

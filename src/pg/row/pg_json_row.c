@@ -436,13 +436,14 @@ refuse_strange_object(const PgaeCodec *codec, Jsonb *row)
 
 	(void) JsonbIteratorNext(&iterator, &key, false);
 	(void) JsonbIteratorNext(&iterator, &key, false);
-	ereport(ERROR,
-			(errcode(ERRCODE_UNDEFINED_COLUMN), errmsg("the JSON row has no column of the model"),
-			 errdetail("Its first key is \"%.*s\", the model's first column is \"%s\".",
-					   pg_mbcliplen(key.val.string.val, key.val.string.len, SHOWN_BYTES),
-					   key.val.string.val, codec->sources[0].name),
-			 errhint("Keys are the names of columns, with the same case; what is not there "
-					 "is NULL.")));
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_UNDEFINED_COLUMN), errmsg("the JSON row has no column of the model"),
+		 errdetail("Its first key is \"%.*s\", the model's first column is \"%s\".",
+				   pg_mbcliplen(key.val.string.val, key.val.string.len, SHOWN_BYTES),
+				   key.val.string.val, codec->sources[0].name),
+		 errhint(
+			 "Keys are the names of columns, in the same case; columns without a key are NULL.")));
 }
 
 struct varlena *

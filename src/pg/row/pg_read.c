@@ -394,7 +394,7 @@ pgae_codec_read(PgaeCodec *codec, Datum row)
 
 			if (array == NULL)
 				ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-								errmsg("cast of %s to real[] gave NULL for the first row",
+								errmsg("cast of %s to real[] returned NULL for the first row",
 									   format_type_be(codec->argtype))));
 			if (ARR_NDIM(array) == 0)
 				ereport(ERROR,

@@ -678,8 +678,9 @@ pgae_array_datum(PgaePart *part, ArrayType *own, const double *values, const boo
 		check_execute(back);
 		datum = call_cast(back, datum, part->typmod, true, &isnull);
 		if (isnull)
-			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-							errmsg("cast of real[] to %s gave NULL", format_type_be(part->base))));
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("cast of real[] to %s returned NULL", format_type_be(part->base))));
 	}
 	check_domain(part, datum, context);
 	return datum;

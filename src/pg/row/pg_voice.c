@@ -67,7 +67,7 @@ sum_up(void *arg)
 	if (used == 0 || !IsTransactionState())
 		return;
 	HOLD_INTERRUPTS();
-	ereport(NOTICE, (errmsg("notices that were given once hold for more of the " UINT64_FORMAT
+	ereport(NOTICE, (errmsg("notices that were raised once apply to more of the " UINT64_FORMAT
 							" models: %s",
 							voice->current, line)));
 	RESUME_INTERRUPTS();

@@ -39,14 +39,13 @@ units_of(const AeModel *model, const AeBundleRow *row)
 	{
 		const AeColumn *one = &model->schema.columns[column];
 
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("column \"%s\" has no density in its own units",
-						pgae_value_name(&model->schema, column)),
-				 one->parts > 0
-					 ? errdetail("A time enters by its parts, too, which are no values.")
-					 : errdetail("Its value is one that many rows share, and scaling is quantile."),
-				 errhint("Leave the last argument out, for a density in scaled units.")));
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("column \"%s\" has no density in its own units",
+							   pgae_value_name(&model->schema, column)),
+						one->parts > 0
+							? errdetail("A time also enters as its parts, which are not values.")
+							: errdetail("Many rows share its value, and the scaling is quantile."),
+						errhint("Leave the last argument out, for a density in scaled units.")));
 	}
 	return units;
 }
@@ -126,7 +125,7 @@ refuse_without_prior(void)
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("the penalty of the model is not a prior of its code"),
-			 errhint("Train it with ae.sparse('l1') or ae.sparse('student_t') on the code; of "
+			 errhint("Train it with ae.sparse('l1') or ae.sparse('student_t') on the code; for "
 					 "student_t the weight must exceed 0.5 divided by the number of columns.")));
 }
 

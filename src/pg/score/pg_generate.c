@@ -56,7 +56,7 @@ check_array(const PgaeCached *cached)
 	if (!pgae_cached_fold(cached, 0)->schema.is_array)
 		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
 						errmsg("model was trained on rows with named columns, not on arrays"),
-						errhint("Say of which type rows are to be: ae.generate(model, "
+						errhint("Say of which type rows should be: ae.generate(model, "
 								"NULL::name_of_table, n, seed).")));
 }
 
@@ -106,9 +106,9 @@ check_given(PgaeCodec *codec, const AeSchema *schema, Datum row, const PgaeRow *
 		if (category ? value < 0 : !isfinite(value))
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("column \"%s\" is %s, which no row of training was",
+					 errmsg("column \"%s\" is %s, a value that no row of training had",
 							pgae_value_name(schema, c), text_of(codec, row, read->values, c)),
-					 errhint("Set it to NULL to have it drawn, too.")));
+					 errhint("Set it to NULL to have it drawn as well.")));
 		if (notices && !category && (value < column->min || value > column->max))
 			ereport(NOTICE,
 					(errmsg("column \"%s\" is %s, beyond all rows of training: the others "

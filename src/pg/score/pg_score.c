@@ -138,8 +138,7 @@ refuse_drawing(const PgaeCached *cached)
 	if (pgae_cached_fold(cached, 0)->schema.draws)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("the model was trained to generate rows, and says nothing of complete "
-						"ones"),
+				 errmsg("the model was trained to generate rows, and cannot score complete ones"),
 				 errhint("Train one with the option \"purpose\" = detect, compress or search.")));
 }
 

@@ -51,7 +51,7 @@ pg_ae_sprt_transfn(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"p_value\" of ae.sprt is %s, must be above 0 and at most 1",
 						float8out_internal(p)),
-				 errhint("Give it what ae.p_value returns.")));
+				 errhint("Pass the result of ae.p_value.")));
 	if (sequence == NULL)
 	{
 		sequence = MemoryContextAlloc(context, sizeof(Sequence));
@@ -85,12 +85,12 @@ pg_ae_alarm_rate(PG_FUNCTION_ARGS)
 	if (k < 1 || k > n)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("k is %d, must be between 1 and n, which is %d", k, n),
-						errhint("An alarm is k flagged rows or more among the last n.")));
+						errhint("An alarm is at least k flagged rows among the last n.")));
 	if (k <= contamination * n)
 		ereport(NOTICE,
 				(errmsg("an alarm of %d flags in %d rows is on most of the time", k, n),
-				 errdetail("At a contamination of %.2g, %.3g flags come by chance.  An alarm "
-						   "that is on does not begin.",
+				 errdetail("At a contamination of %.2g, %.3g flags are expected by chance.  An "
+						   "alarm that is already on cannot begin.",
 						   contamination, contamination * n),
 				 errhint("Choose a larger k or a smaller contamination.")));
 	PG_RETURN_FLOAT8(ae_alarm_rate(contamination, k, n));

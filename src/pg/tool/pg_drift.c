@@ -886,6 +886,6 @@ pg_ae_drift_report(PG_FUNCTION_ARGS)
 	Datum model = PG_GETARG_DATUM(0);
 
 	if (pgae_set_of_query(result, query, "ae.drift_report", statement, 1, &type, &model) == 0)
-		ereport(NOTICE, (errmsg("the query gave no rows")));
+		ereport(NOTICE, (errmsg("the query returned no rows")));
 	return (Datum) 0;
 }

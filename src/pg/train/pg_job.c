@@ -56,7 +56,7 @@ check_size(const PgaeJob *job)
 				 errmsg("the model would have %.0f bytes of weights and verdicts, more than %zu",
 						weights + verdicts, AE_MAX_MODEL),
 				 errdetail("%zu verdicts take %.0f bytes.", pgae_job_n_verdicts(job), verdicts),
-				 errhint("Give the latest ones, and NULL for the others.")));
+				 errhint("Keep the latest ones, and use NULL for the others.")));
 }
 
 bool

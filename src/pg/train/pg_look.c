@@ -249,11 +249,12 @@ pgae_notice_keys(const PgaeJob *job)
 			!pgae_voice_may(job->voice, PGAE_NOTICE_COLUMNS))
 			continue;
 		name = pgae_value_name(schema, c);
-		ereport(NOTICE,
-				(errmsg("%scolumn \"%s\" has another whole number in every row, from %.0f to %.0f: "
-						"it looks like an identifier",
-						pgae_voice_prefix(job->voice), name, seen->min, seen->max),
-				 errhint("Add \"%s\" to \"exclude\" if it only tells rows apart.", name)));
+		ereport(
+			NOTICE,
+			(errmsg("%scolumn \"%s\" has a different whole number in every row, from %.0f to %.0f: "
+					"it looks like an identifier",
+					pgae_voice_prefix(job->voice), name, seen->min, seen->max),
+			 errhint("Add \"%s\" to \"exclude\" if it only tells rows apart.", name)));
 	}
 }
 

@@ -233,7 +233,7 @@ collect_verdict(PgaeTraining *training, const PgaeRow *row)
 						errmsg("column \"%s\" has more than %d verdicts",
 							   training->options->feedback, AE_MAX_VERDICTS),
 						errdetail("A model keeps each of them and compares every row with it."),
-						errhint("Give the latest ones, and NULL for the others.")));
+						errhint("Keep the latest ones, and use NULL for the others.")));
 	if (training->judged[confirmed] == NULL)
 		training->judged[confirmed] = begin_store(training);
 	store_row(training, training->judged[confirmed], row);
@@ -315,12 +315,12 @@ waiting_row(const Waiting *waiting)
 	Datum row = PointerGetDatum(waiting->row);
 
 	if (pgae_row_identifier(row) != waiting->identifier)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("type %s was altered while rows of it were read",
-						format_type_be(HeapTupleHeaderGetTypeId((HeapTupleHeader) waiting->row))),
-				 errdetail("Rows whose arrays are NULL wait for one that tells how long they "
-						   "are.")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("type %s was altered while rows of it were read",
+					format_type_be(HeapTupleHeaderGetTypeId((HeapTupleHeader) waiting->row))),
+			 errdetail("Rows whose arrays are NULL wait for a row that shows how long they are.")));
 	return row;
 }
 
@@ -426,7 +426,7 @@ weigh_rows(PgaeTraining *training)
 	}
 	if (training->folds[0].store == NULL && training->folds[1].store == NULL)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("weight \"%s\" is 0, or next to it, in all rows",
+						errmsg("weight \"%s\" is 0, or almost 0, in all rows",
 							   training->options->weight)));
 }
 
@@ -701,7 +701,7 @@ notice_no_verdicts(const PgaeTraining *training)
 		pgae_voice_may(voice, PGAE_NOTICE_VERDICTS))
 		ereport(NOTICE, (errmsg("%scolumn \"%s\" has no verdicts: it is NULL in all rows",
 								pgae_voice_prefix(voice), training->options->feedback),
-						 errdetail("The model is as one without feedback.")));
+						 errdetail("The model is the same as without feedback.")));
 }
 
 /* Trains and returns the bytes in result_context, or NULL if there is nothing to learn. */
@@ -748,7 +748,7 @@ pgae_training_end(PgaeTraining *training)
 				ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("column \"%s\" is true in all rows", training->options->feedback),
-				 errdetail("Confirmed anomalies are not trained on, and no other row is there."),
+				 errdetail("Confirmed anomalies are not trained on, and there are no other rows."),
 				 errhint("true is a confirmed anomaly, false a dismissed one, NULL a row that "
 						 "nobody has judged.")));
 		ereport(NOTICE, (errmsg("no rows to train on: all of them are NULL")));
