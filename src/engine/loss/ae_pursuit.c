@@ -9,13 +9,13 @@
 /* The gap is computed every so many steps. */
 #define CHECK_STEPS 8
 
-/* What scratch is for. */
+/* The parts of scratch. */
 enum
 {
 	AT,       /* n_code: where the gradient is taken */
 	NEXT,     /* n_code: the step from there */
 	GRADIENT, /* n_code */
-	R_CODE,   /* n_out: what the code leaves of the target */
+	R_CODE,   /* n_out: the residual of the target */
 	R_AT,     /* n_out: likewise */
 	R_NEXT,   /* n_out: likewise */
 	WEIGHTED  /* n_out: weights times one of them */
@@ -86,7 +86,7 @@ ae_pursuit_take(AePursuit *p, const AeReal *cells, const AeLayout *layout)
 	}
 }
 
-/* r = what a code leaves of the target. */
+/* r = the residual of the target for a code. */
 static void
 residual(AeReal *r, const AePursuit *p, const AeReal *code)
 {
@@ -96,7 +96,7 @@ residual(AeReal *r, const AePursuit *p, const AeReal *code)
 			p->kernels->axpy(r, -code[j], p->atoms + j * p->n_out, p->n_out);
 }
 
-/* Gradient of all but the sum of |h|, at a code that leaves r. */
+/* The gradient of E without the sum of |h|, at a code with residual r. */
 static void
 slope(AePursuit *p, const AeReal *code, const AeReal *r, const AeReal *near)
 {
@@ -112,7 +112,7 @@ slope(AePursuit *p, const AeReal *code, const AeReal *r, const AeReal *near)
 	}
 }
 
-/* sum of weights times squares, of the difference between a and b, or of a. */
+/* The sum of weights times squares of a - b, or of a. */
 static double
 weighted_square(const AePursuit *p, const AeReal *a, const AeReal *b)
 {
@@ -127,7 +127,7 @@ weighted_square(const AePursuit *p, const AeReal *a, const AeReal *b)
 	return sum;
 }
 
-/* E and the gap of a code that leaves r; whether the gap is small enough. */
+/* E and the gap of a code with residual r; returns whether the gap is small enough. */
 static bool
 is_optimal(AePursuit *p, const AeReal *code, const AeReal *r, const AeReal *near)
 {
@@ -148,7 +148,7 @@ is_optimal(AePursuit *p, const AeReal *code, const AeReal *r, const AeReal *near
 		steepest = fmax(steepest, fabs((double) p->scratch[GRADIENT][j]));
 	}
 	s = steepest > p->lambda ? p->lambda / steepest : 1;
-	/* the best multiple of u up to that: 2 s u'X - s^2 u'u is largest at u'X / u'u */
+	/* the best multiple of u within that limit: 2 s u'X - s^2 u'u is largest at u'X / u'u */
 	if (s * square > product)
 		s = product > 0 ? product / square : 0;
 	p->value = square + p->lambda * norm;
@@ -156,7 +156,9 @@ is_optimal(AePursuit *p, const AeReal *code, const AeReal *r, const AeReal *near
 	return !(p->gap > AE_PURSUIT_GAP * zero);
 }
 
-/* next = a step of length 1 / l from `at`, and what is between them: of squares, of E's smooth part. */
+/*
+ * next = a step of length 1 / l from `at`; also the difference, as squares and in E's smooth part.
+ */
 static void
 step(AePursuit *p, double l, double *squares, double *bend)
 {
@@ -177,7 +179,7 @@ step(AePursuit *p, double l, double *squares, double *bend)
 	*bend = weighted_square(p, p->scratch[R_NEXT], p->scratch[R_AT]) + p->closeness * sum;
 }
 
-/* How much the slope of E changes at most: between its change along one unit and the sum of all. */
+/* A bound of the change of E's slope: between that along one unit and the sum over all. */
 static void
 bounds(double *low, double *high, const AePursuit *p)
 {
@@ -195,8 +197,8 @@ bounds(double *low, double *high, const AePursuit *p)
 }
 
 /*
- * A step with a length at which E does not rise above its bound: *l grows until it is.  Differences
- * that rounding makes do not count.
+ * A step of a length at which E stays below its bound: *l grows until it does. Differences due to
+ * rounding do not count.
  */
 static void
 sure_step(AePursuit *p, double *l, double high, double rounding)
@@ -209,7 +211,7 @@ sure_step(AePursuit *p, double *l, double high, double rounding)
 		*l = fmin(1.5 * *l, high);
 }
 
-/* at = next + beta (next - code), and what it leaves; code = next. */
+/* at = next + beta (next - code), with its residual; code = next. */
 static void
 go_on(AePursuit *p, AeReal *code, double beta)
 {
@@ -225,7 +227,7 @@ go_on(AePursuit *p, AeReal *code, double beta)
 	memcpy(r, r_next, p->n_out * sizeof(AeReal));
 }
 
-/* Whether the way from code to next is uphill, by the gradient that the step took. */
+/* Whether the step from code to next goes uphill, by the gradient it used. */
 static bool
 is_uphill(const AePursuit *p, const AeReal *code)
 {

@@ -5,8 +5,9 @@
  *            + lambda sum_j |h_j| + closeness |h - near|^2
  *
  * D, the dictionary, is the linear decoder of an autoencoder: an atom for each unit of the code.
- * The first sum is the squared error of the row as ae_loss_row has it (ae_pursuit_take).  E is convex, and
- * is minimised by FISTA, with a step found by backtracking and a restart where the momentum points uphill.
+ * The first sum is the squared error of the row as in ae_loss_row (ae_pursuit_take). E is convex
+ * and is minimised by FISTA, with a step found by backtracking and a restart when the momentum
+ * points uphill.
  *
  * It stops by the duality gap: with A h the weighted outputs, X the weighted targets (closeness as
  * further rows of both) and u = X - A h, every s with |2 s A'u| <= lambda has
@@ -24,20 +25,20 @@
 
 #include "ae_loss.h"
 
-/* The gap at which it stops, as a share of E of codes that are 0. */
+/* The gap at which it stops, as a share of E at the code 0. */
 #ifdef AE_DOUBLE
 #define AE_PURSUIT_GAP 1e-13
 #else
 #define AE_PURSUIT_GAP 1e-5
 #endif
 
-/* Steps that it takes at most. */
+/* The most steps. */
 #define AE_PURSUIT_STEPS 5000
 
 typedef struct AePursuit
 {
 	const AeReal *atoms; /* n_code x n_out, row-major */
-	const AeReal *bias;  /* n_out, what a code of 0 gives */
+	const AeReal *bias;  /* n_out: the output of the code 0 */
 	size_t n_code;
 	size_t n_out;
 	double lambda;
@@ -57,14 +58,14 @@ typedef struct AePursuit
 void ae_pursuit_place(AePursuit *pursuit, AeArena *arena);
 
 /*
- * Takes the cells of a row.  The layout has squared errors alone.  What is missing, or a level that
- * training did not see, weighs nothing.
+ * Takes the cells of a row. The layout must have only squared errors. Missing cells, and levels
+ * that training did not see, have weight 0.
  */
 void ae_pursuit_take(AePursuit *pursuit, const AeReal *cells, const AeLayout *layout);
 
 /*
- * code[n_code]: the minimum, from the code that stands there, which is a first guess alone; near[n_code],
- * or NULL where closeness is 0.
+ * code[n_code]: receives the minimum; its initial values are only a first guess. near[n_code], or
+ * NULL if closeness is 0.
  */
 void ae_pursuit_find(AePursuit *pursuit, AeReal *code, const AeReal *near);
 

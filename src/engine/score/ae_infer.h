@@ -1,6 +1,6 @@
 /*
- * ae_infer.h: the code of a row as the minimum of what training minimises, instead of what the encoder
- * makes of the row: sparse coding (ae_pursuit.h).
+ * ae_infer.h: the code of a row as the minimum of the training objective instead of the encoder's
+ * output: sparse coding (ae_pursuit.h).
  *
  * On the scoring path: the same bits everywhere.
  */
@@ -9,7 +9,10 @@
 
 #include "ae_score.h"
 
-/* Whether the model says what to minimise: a penalty l1 of the code, and a decoder that is a dictionary. */
+/*
+ * Whether the model has such an objective: the penalty l1 on the code, and a decoder that is a
+ * dictionary.
+ */
 bool ae_infer_can(const AeModel *model);
 
 /* Bytes of the block for ae_infer. */
@@ -17,7 +20,7 @@ size_t ae_infer_size(const AeModel *model);
 
 /*
  * code[n_code]: the minimum over h of the reconstruction's loss of row 0 of the scorer, as it came,
- * plus weight |h|_1.  Missing cells take no part.  Gives how many steps it took.
+ * plus weight |h|_1.  Missing cells take no part. Returns the number of steps.
  */
 uint32_t ae_infer(AeReal *code, AeScorer *scorer, void *block);
 

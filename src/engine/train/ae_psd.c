@@ -1,16 +1,16 @@
 /*
- * ae_psd.c: predictive sparse decomposition: in training the code of a row is the sparse one that
- * decodes to it best (ae_pursuit.h), and the encoder learns to predict it.
+ * ae_psd.c: predictive sparse decomposition: in training, the code of a row is the sparse code that
+ * decodes to it best (ae_pursuit.h), and the encoder learns to predict that.
  *
  *     loss += gamma / C |h - f(x)|^2,  h = argmin over h of loss + weight |h|_1 + gamma / C |h - f(x)|^2
  *
- * C being the columns that the reconstruction beside it is a mean over, so that a gamma of 1 is that of
- * a sum of squares.  |h|_1 and its weight are those of ae_sparse.c.  Where h is found, no change of it
- * makes the sum smaller: so the gradient by the decoder is that with h held still, and by the code that
- * the encoder gave 2 gamma / C (f(x) - h).
+ * C being the number of columns over which the reconstruction's loss is a mean, so that a gamma of
+ * 1 is that of a sum of squares.  |h|_1 and its weight are those of ae_sparse.c.  At h, no change
+ * of h makes the sum smaller, so the gradient with respect to the decoder is that with h held
+ * fixed, and the gradient with respect to the encoder's output is 2 gamma / C (f(x) - h).
  *
- * Atoms, the rows of the decoder's weights, are at most 1 long: long ones would make codes small, at
- * less cost.  Rows that are scored or that validate have the code that is predicted.
+ * Atoms, the rows of the decoder's weights, have at most length 1: long ones would make codes small
+ * and cheap. Rows that are scored or validated have the predicted code.
  *
  * Source: Kavukcuoglu, Ranzato, LeCun, "Fast inference in sparse coding algorithms with applications to
  * object recognition", NYU CBLL-TR-2008-12-01, section 3; Goodfellow, Bengio, Courville, Deep
@@ -56,7 +56,7 @@ after(void *state, AePass *pass, const AeReal *params, uint32_t l)
 	}
 }
 
-/* All that the code costs is at its least: what remains is the distance to the prediction. */
+/* The rest of the code's cost is at its minimum: what remains is the distance to the prediction. */
 static void
 after_back(void *state, AeDescent *at)
 {
@@ -79,7 +79,7 @@ used(const AeNet *net, const AeTrainOptions *options)
 	return options->psd_weight > 0;
 }
 
-/* A convex problem in the code, and no other term that depends on it. */
+/* The problem must be convex in the code, and no other term may depend on it. */
 static AeStatus
 check(const AeNet *net, const AeTrainOptions *o, AeError *error)
 {
@@ -102,7 +102,7 @@ check(const AeNet *net, const AeTrainOptions *o, AeError *error)
 	return AE_OK;
 }
 
-/* Some twenty steps, there and back. */
+/* About twenty steps, forward and back. */
 static double
 macs(const AeNet *net, const AeTrainOptions *options)
 {
@@ -132,7 +132,7 @@ place(AeArena *arena, AePass *pass, const AePartSetup *setup, void *lasting, siz
 	return home;
 }
 
-/* Atoms that are longer than 1 are made 1 long. */
+/* Scales atoms longer than 1 to length 1. */
 static void
 updated(void *state, AeReal *params, const AeNet *net)
 {

@@ -1,9 +1,9 @@
 /*
- * pg_call.c: calls in the expressions of a plan: which can take rows along, and what stands in
- * their place once they do.
+ * pg_call.c: calls in the expressions of a plan: which can take rows along, and what replaces them
+ * when they do.
  *
- * The call stays: f(m, x) becomes coalesce(p, f(m, x)), where p is a parameter that the node sets for
- * each row, to what an earlier call has found for it or to NULL.
+ * The call stays: f(m, x) becomes coalesce(p, f(m, x)), where p is a parameter that the node sets
+ * for each row: to the result of an earlier call, or to NULL.
  */
 #include "postgres.h"
 
@@ -19,7 +19,7 @@
 
 #include "pg_plan.h"
 
-/* Columns of the system are not kept with rows, subqueries may do anything. */
+/* System columns are not kept with rows, and subqueries may do anything. */
 static bool
 is_odd(Node *node, void *context)
 {
@@ -133,7 +133,7 @@ pgae_element(double *value, Datum datum, Oid from, Oid to)
 
 /* ---- calls ---- */
 
-/* What can be evaluated of rows that nobody has asked for; reading a document may fail. */
+/* What can be evaluated for rows that have not been asked for; reading a document may fail. */
 static bool
 is_row(Node *row)
 {
@@ -220,7 +220,7 @@ collect(Node *node, void *context)
 		case T_SubPlan:
 		case T_AlternativeSubPlan:
 		case T_RowCompareExpr:
-			return false; /* perhaps nothing in there is evaluated */
+			return false; /* nothing in there might be evaluated */
 		case T_WindowFunc:
 			if (((WindowFunc *) node)->aggfilter)
 				return false;
@@ -293,7 +293,7 @@ change_call(FuncExpr *call, int k, PgaeChange *change)
 	if (change->params == NIL)
 		return (Node *) makeVar(OUTER_VAR, (AttrNumber) list_nth_int(change->vars, k),
 								call->funcresulttype, -1, call->funccollid, 0);
-	/* its arguments may be of changed columns */
+	/* its arguments may be changed columns */
 	if (change->varno != 0)
 	{
 		FuncExpr *copy = makeNode(FuncExpr);

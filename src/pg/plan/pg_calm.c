@@ -1,14 +1,15 @@
 /*
  * pg_calm.c: what may be read before it is asked for.
  *
- * Reading ahead must not show.  Below a node that reads ahead nothing may be volatile.  Where what stands
- * above may stop early, as a LIMIT does, a row may be read that nobody ever asks for: then nothing
- * may raise for it, which only leakproof functions promise.  And where a volatile function stands
- * above, it may change what stable ones below would have said of the next row, such as a setting: then
- * nothing may be but immutable.
+ * Reading ahead must not be noticeable. Nothing below a node that reads ahead may be volatile. If
+ * something above may stop early, like a LIMIT, rows may be read that are never asked for: then
+ * nothing may raise an error for them, which only leakproof functions promise.  And a volatile
+ * function above may change the results of stable ones below for the next row, for instance a
+ * setting: then everything must be immutable.
  *
- * Whoever runs the statement may stop early as well, or change something before going on: SELECT INTO
- * wants a row or two, a cursor or a portal some at a time.  Only the executor knows, see pg_node.c.
+ * The caller of the statement may also stop early, or change something before continuing: SELECT
+ * INTO wants a row or two, a cursor or a portal some at a time.  Only the executor knows, see
+ * pg_node.c.
  */
 #include "postgres.h"
 
@@ -18,7 +19,10 @@
 
 #include "pg_plan.h"
 
-/* An array of arrays, whose dimensions may differ; to the server it cannot leak, but it may raise. */
+/*
+ * An array of arrays, whose dimensions may differ; the server considers it leakproof, but it may
+ * raise an error.
+ */
 static bool
 has_matrix(Node *node, void *context)
 {
@@ -48,7 +52,7 @@ expressions_are_calm(List *expressions, int hazards)
 		   (!contain_mutable_functions(node) && !contain_subplans(node));
 }
 
-/* A list of entries as a list of their expressions. */
+/* The expressions of a list of target entries. */
 static List *
 entries(List *targetlist)
 {
@@ -99,7 +103,7 @@ pgae_child_hazards(Plan *plan, int hazards)
 	}
 }
 
-/* Expressions of a join beside its filter. */
+/* Expressions of a join other than its filter. */
 static List *
 join_expressions(Plan *plan)
 {
@@ -148,7 +152,7 @@ plan_is_calm(Plan *plan, int hazards)
 		case T_SubqueryScan:
 			return plan_is_calm(((SubqueryScan *) plan)->subplan, hazards);
 		case T_Agg:
-			/* comparing rows may raise */
+			/* comparing rows may raise an error */
 			if (pgae_child_hazards(plan, PGAE_IN_VAIN) != 0 && (hazards & PGAE_IN_VAIN))
 				return false;
 			break;
@@ -162,7 +166,7 @@ plan_is_calm(Plan *plan, int hazards)
 			return !(hazards & PGAE_IN_VAIN) &&
 				   are_calm(((MergeAppend *) plan)->mergeplans, hazards);
 		default:
-			/* of others less is known: a LIMIT, a worker, a foreign table, a function */
+			/* less is known of others: a LIMIT, a worker, a foreign table, a function */
 			if (hazards != 0)
 				return false;
 			break;
@@ -176,7 +180,7 @@ pgae_is_calm(Plan *plan, List *calls, int hazards)
 {
 	ListCell *cell;
 
-	/* what a call needs is evaluated for other rows than its own */
+	/* the arguments of a call are evaluated for rows other than its own */
 	foreach (cell, calls)
 	{
 		List *args = lfirst_node(FuncExpr, cell)->args;

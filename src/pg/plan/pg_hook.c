@@ -1,12 +1,12 @@
 /*
- * pg_hook.c: what happens when the library is loaded; and the hook that sees every plan.
+ * pg_hook.c: what happens when the library is loaded, and the hook that sees every plan.
  *
  * The hook is there once the library is: with the first call of a function of ours in a session, or
  * from the start with session_preload_libraries or shared_preload_libraries.  A statement whose
- * planning loads the library is planned as it was before.
+ * planning loads the library is planned without it.
  *
  * The planner has decided about indexes, joins and their order by then; only how calls are made
- * changes.  So costs need no invention, and a plan without calls of ours stays as it is.
+ * changes.  So no costs need to be made up, and a plan without calls of ours stays as it is.
  */
 #include "postgres.h"
 
@@ -41,9 +41,9 @@ has_row_marks(Node *node, void *top)
 }
 
 /*
- * Whether reading ahead could show.  Volatile functions may stand in what the statement returns or
- * inserts: there they are seen in the plan (pgae_is_calm).  Locks of a subquery would be taken ahead, and
- * writes of a WITH are made as far as it is read.
+ * Whether reading ahead could be noticed. Volatile functions are allowed in what the statement
+ * returns or inserts, where the plan shows them (pgae_is_calm). Locks of a subquery would be taken
+ * ahead of time, and a WITH that writes does so only as far as it is read.
  */
 static bool
 may_read_ahead(Query *query)
@@ -57,8 +57,8 @@ may_read_ahead(Query *query)
 }
 
 /*
- * Whether a table that the statement writes has triggers that run in between, which may do what volatile
- * functions do; of a partitioned one those of any partition may.
+ * Whether a table that the statement writes has triggers that run in between, which may do whatever
+ * volatile functions do; for a partitioned table, triggers of any partition count.
  */
 static bool
 has_noisy_target(PlannedStmt *statement)
@@ -83,7 +83,7 @@ has_noisy_target(PlannedStmt *statement)
 	return false;
 }
 
-/* An EXPLAIN in the tests of others, who print plans. */
+/* An EXPLAIN in other projects' tests, which print plans. */
 static bool
 is_explain(const char *text)
 {

@@ -1,18 +1,18 @@
 /*
  * pg_node.c: the node that reads ahead.
  *
- * It keeps rows of the plan below it: one, one, then more and more, so that who wants only a row or two
- * (an EXISTS, a SELECT INTO) gets no more read than without it.  Then it hands them out one by one
- * through its own conditions and expressions.  In these stand the calls, as coalesce(p, f(m, x)): when
- * f is called, it scores the rows that follow as well (pg_ahead.c), and the node sets p for
+ * It keeps rows of the plan below it: one, one, then more and more, so that a query that wants only
+ * a row or two (an EXISTS, a SELECT INTO) reads no more than without it. Then it returns them one
+ * by one through its own conditions and expressions, which have the calls as coalesce(p, f(m, x)):
+ * when f is called, it scores the rows that follow as well (pg_ahead.c), and the node sets p for
  * each of them.
  *
  * Rows of a table are not copied while they come from few pages: a slot holds on to theirs.  Others are,
  * value by value, as to form and to deform a tuple costs more than a small network; as long as work_mem
  * has room.
  *
- * Where it would show that rows are read that nobody asks for, or that they are read too early, the node
- * reads ahead only in a run of the executor that is asked for all rows, at once.
+ * Where it would be noticed that rows are read without being asked for, or too early, the node
+ * reads ahead only if the executor is asked for all rows at once.
  */
 #include "postgres.h"
 
@@ -31,7 +31,7 @@
 
 #include "pg_plan.h"
 
-/* So many pages of a table are held at most: others need room in its buffers, too. */
+/* The most pages of a table that are held: others need buffers too. */
 #define MAX_PAGES 4
 
 typedef struct NodeState NodeState;
@@ -68,7 +68,7 @@ struct NodeState
 	bool whole;         /* as they are */
 	dlist_node running; /* if whole_only, */
 	MemoryContextCallback callback;
-	uint32 n_asked; /* times that rows were read since the last rescan */
+	uint32 n_asked; /* batches read since the last rescan */
 	bool done;      /* no more below */
 	int n_needed;   /* columns that expressions look at */
 	TupleTableSlot *peek;
@@ -218,7 +218,7 @@ slot_of(NodeState *node, uint32 i)
 	return node->rows[i];
 }
 
-/* Keeps a row of a table where it stands, while that holds on to few pages; else a copy. */
+/* Keeps a row of a table in place while this holds few pages; otherwise a copy. */
 static void
 keep_in_table(NodeState *node, TupleTableSlot *kept)
 {
@@ -244,7 +244,7 @@ keep_row(NodeState *node, TupleTableSlot *row)
 	TupleTableSlot *kept = slot_of(node, node->n++);
 
 	ExecCopySlot(kept, row);
-	/* copies do not take along where a row stands */
+	/* copies do not include the place of a row */
 	kept->tts_tid = row->tts_tid;
 	kept->tts_tableOid = row->tts_tableOid;
 	if (node->ops == &TTSOpsBufferHeapTuple)
@@ -392,7 +392,7 @@ search(Node *node, void *context)
 	return expression_tree_walker(node, search, context);
 }
 
-/* The subject of a call, which may be that of an earlier one. */
+/* The subject of a call, perhaps shared with an earlier one. */
 static Subject *
 subject_of(NodeState *node, FuncExpr *call)
 {
@@ -458,7 +458,7 @@ begin_calls(NodeState *node, const Search *found)
 		PgaeAheadCall *call;
 		Subject *subject;
 
-		/* a call that is none any more, as its schema was renamed, is made as ever */
+		/* a call that is no longer recognised, as its schema was renamed, is made as usual */
 		node->css.ss.ps.state->es_param_exec_vals[found->found[i].param].isnull = true;
 		if (found->found[i].places == NIL ||
 			!pgae_call_parts(&parts, linitial(found->found[i].places)))
@@ -476,7 +476,7 @@ begin_calls(NodeState *node, const Search *found)
 	}
 }
 
-/* Room for rows: in slots of the kind that the plan below gives, if it does not own them. */
+/* Room for rows: in slots of the kind that the plan below returns, if it does not own them. */
 static void
 begin_rows(NodeState *node, EState *estate)
 {
@@ -503,7 +503,7 @@ forget_run(void *arg)
 	dlist_delete(&((NodeState *) arg)->running);
 }
 
-/* From here until the execution ends the node hears of its runs. */
+/* From now until the execution ends, the node is told of its runs. */
 static void
 begin_run(NodeState *node, bool whole_only)
 {

@@ -19,11 +19,11 @@
 
 /* ---- pg_use.c ---- */
 
-/* What a function of ours makes of rows; NULL for any other function. */
+/* The use of a function of ours that takes rows along; NULL for any other function. */
 extern const PgaeUse *pgae_use_of(Oid function);
 /* Whether the database has any. */
 extern bool pgae_has_uses(void);
-/* Looks them up again after a change; once, when the library is loaded. */
+/* Makes changes look them up again; called once, when the library is loaded. */
 extern void pgae_watch_uses(void);
 
 /* ---- pg_call.c ---- */
@@ -54,7 +54,7 @@ typedef struct PgaeFields
 /* The fields of an array of numbers, or of a nameless row, if it is made of columns alone. */
 extern bool pgae_row_fields(PgaeFields *fields, Node *row);
 /*
- * An element of an array from its column, as the cast makes it; false if the cast would fail.
+ * An element of an array from its column, after the cast; false if the cast would fail.
  */
 extern bool pgae_element(double *value, Datum datum, Oid from, Oid to);
 
@@ -79,10 +79,10 @@ extern Node *pgae_change(Node *expression, PgaeChange *change);
 
 /* What could show that rows are read ahead, as bits. */
 #define PGAE_IN_VAIN                                                                               \
-	1 /* some are never asked for, as above them is a LIMIT: nothing may raise for them */
-#define PGAE_CHANGING 2 /* what stable functions say may change from one row to the next */
+	1 /* some are never asked for, as with a LIMIT above: nothing may raise an error for them */
+#define PGAE_CHANGING 2 /* results of stable functions may change from one row to the next */
 #define PGAE_IN_PARTS                                                                              \
-	4 /* both, if whoever runs the statement asks for some rows and then perhaps for more */
+	4 /* both, if the caller of the statement asks for some rows and then perhaps for more */
 
 /* Whether evaluating an expression for a row may fail. */
 extern bool pgae_may_raise(Node *expression);
@@ -102,14 +102,14 @@ extern void pgae_wrap_statement(PlannedStmt *statement, bool force, bool changin
 /* ---- pg_node.c ---- */
 
 /*
- * A node above child, whose output is what the node's expressions are about: rows of the relation, or
- * (0) what scan_tlist describes.  params: those in its expressions, which it sets.  whole: it reads
- * ahead only if all rows of the statement are asked for.
+ * A node above child, whose output the node's expressions read: rows of the relation, or (0) what
+ * scan_tlist describes. params: those in its expressions, which it sets. whole: it reads ahead only
+ * if all rows of the statement are asked for.
  */
 extern CustomScan *pgae_make_node(Plan *child, Index relation, List *scan_tlist, List *params,
 								  bool whole);
 extern void pgae_register_node(void);
-/* Nodes of a plan that is about to run learn how many rows are asked for; 0: all. */
+/* Tells the nodes of a plan that is about to run how many rows are asked for; 0: all. */
 extern void pgae_note_run(const EState *estate, uint64 count);
 
 #endif

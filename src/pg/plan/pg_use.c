@@ -1,5 +1,5 @@
 /*
- * pg_use.c: which functions of the database are those of ours that take rows along.
+ * pg_use.c: finds the functions of ours that take rows along in the database.
  */
 #include "postgres.h"
 
@@ -16,7 +16,7 @@
 
 #define MAX_FUNCTIONS 64
 
-/* The functions of ours that take rows along, while nobody changes any function. */
+/* The functions of ours that take rows along, as long as no function changes. */
 typedef struct Known
 {
 	Oid function;
@@ -25,7 +25,7 @@ typedef struct Known
 
 static Known known[MAX_FUNCTIONS];
 static int n_known = 0;
-static bool knowing = false; /* until somebody changes a function */
+static bool knowing = false; /* until a function changes */
 
 static void
 forget_functions(Datum arg, int cache, uint32 hash)
@@ -44,8 +44,8 @@ text_of(HeapTuple tuple, AttrNumber att)
 }
 
 /*
- * Whether a function is ours by what the catalog says of it.  No library is loaded to find out: one
- * that is gone would fail statements that have nothing to do with it.
+ * Whether a function is ours according to the catalog. No library is loaded to find out: a missing
+ * one would fail statements that have nothing to do with it.
  */
 static bool
 is_ours(HeapTuple tuple, const PgaeUse *use)

@@ -2,11 +2,10 @@
  * pg_wrap.c: puts nodes that read ahead into a plan.
  *
  * There are three shapes.  Above a scan of a table, the node has the scan's output expressions and
- * those of its conditions that make calls, and the scan below it hands out whole rows, which are not
- * copied.  Above a join or a subquery it is the same, but the columns that are needed get names of
- * the node's own.  Below an aggregate and its like, calls move from there into the node, which makes
- * them for every row: into that above the scan or join where there is one, else into one of its own
- * in between.
+ * those of its conditions that make calls, and the scan below it returns whole rows, which are not
+ * copied. Above a join or a subquery it is the same, but the node names the columns that it needs
+ * itself. Below an aggregate and the like, calls move into a node that makes them for every row:
+ * the one above the scan or join if there is one, else one in between.
  *
  * Conditions keep their order: those before the first with a call stay where they are.
  */
@@ -25,7 +24,7 @@
 /* Fewer rows are not worth a node. */
 #define FEWEST_ROWS 12
 
-/* Numbers of nodes that the planner does not come to. */
+/* Plan node numbers that the planner does not reach. */
 #define FIRST_NODE_ID 1000000
 
 typedef struct Wrap
@@ -128,7 +127,7 @@ names_of(List *targetlist, int varno)
 /* The conditions that a node takes over, and those that stay. */
 typedef struct Split
 {
-	List *joinqual; /* of a join, what stays */
+	List *joinqual; /* for a join, what stays */
 	List *qual;     /* what stays */
 	List *taken;
 	List *calls; /* those that are sure to be made, first of the conditions taken */
@@ -172,8 +171,8 @@ is_relative(FuncExpr *call, List *calls)
 }
 
 /*
- * Adds the calls of a target list: all of them, or if rows are chosen by calls, those that come with
- * them for nothing.  Others are made for few rows perhaps, and alone.
+ * Adds the calls of a target list: all of them, or if calls choose the rows, only those that come
+ * with these at no cost. Others may be made for few rows, and alone.
  */
 static void
 add_outputs(Split *split, List *targetlist)
@@ -197,7 +196,7 @@ split_conditions(Split *split, Plan *plan, bool force)
 	{
 		Join *join = (Join *) plan;
 
-		/* one that is unique inside looks no further after its first match */
+		/* a join with a unique inner side stops after the first match */
 		if (join->jointype == JOIN_INNER && !join->inner_unique)
 			split->joinqual = split_list(split, join->joinqual, force);
 		else
@@ -209,7 +208,7 @@ split_conditions(Split *split, Plan *plan, bool force)
 
 /* ---- above a scan of a table ---- */
 
-/* The columns of a table as a scan hands them out without a projection, or nearly; NIL: cannot be. */
+/* The columns of a table as a scan returns them with hardly any projection; NIL if impossible. */
 static List *
 whole_rows(Wrap *wrap, Scan *scan, List *expressions)
 {
@@ -246,7 +245,7 @@ whole_rows(Wrap *wrap, Scan *scan, List *expressions)
 	{
 		AttrNumber att = lfirst_node(Var, cell)->varattno;
 
-		/* with gaps, rows are made anew and have no place any more */
+		/* with dropped columns, rows are formed again and lose their place */
 		possible &=
 			att >= 0 ||
 			(!gaps && (att == SelfItemPointerAttributeNumber || att == TableOidAttributeNumber));
@@ -284,7 +283,7 @@ entries_of(List *expressions)
 	return result;
 }
 
-/* The node above a plan whose expressions it takes over; NULL: not without being seen. */
+/* The node above a plan whose expressions it takes over; NULL if it would be noticed. */
 static CustomScan *
 take_over(Plan *plan, List *rows, Split *split, PgaeChange *change, int hazards)
 {
@@ -314,7 +313,7 @@ take_over(Plan *plan, List *rows, Split *split, PgaeChange *change, int hazards)
 	return node;
 }
 
-/* A plan whose expressions move into a node above it, where there is something to gain. */
+/* A plan whose expressions move into a node above it, if there is something to gain. */
 static Plan *
 hand_over(Wrap *wrap, Plan *plan, int hazards)
 {
@@ -384,7 +383,7 @@ mark_used(Node *node, void *used)
 	return expression_tree_walker(node, mark_used, used);
 }
 
-/* Outputs of the plan below that an aggregate does not need any more become NULL. */
+/* Replaces outputs of the plan below that an aggregate no longer needs by NULL. */
 static void
 drop_unused(Agg *agg, Plan *below)
 {
@@ -408,7 +407,7 @@ drop_unused(Agg *agg, Plan *below)
 	}
 }
 
-/* The same calls on what is below a plan; NIL if they could not take rows along there. */
+/* The same calls on the plan below; NIL if they could not take rows along there. */
 static List *
 calls_below(List *calls, Plan *below)
 {
@@ -448,7 +447,7 @@ put_between(Wrap *wrap, Plan *plan, List *calls, bool whole)
 	return places;
 }
 
-/* Moves the calls of a plan below it; returns where the plan then hangs that was below. */
+/* Moves the calls of a plan below it; returns the new place of the plan that was below. */
 static Plan **
 feed(Wrap *wrap, Plan *plan, int hazards)
 {
@@ -457,7 +456,7 @@ feed(Wrap *wrap, Plan *plan, int hazards)
 	PgaeChange change = {NIL};
 	bool whole;
 
-	/* where a column is not grouped by, it is NULL: a call is another one than in an aggregate */
+	/* a column that is not grouped by is NULL: such a call differs from one in an aggregate */
 	if (IsA(plan, Agg) && ((Agg *) plan)->groupingSets != NIL)
 		return &plan->lefttree;
 	pgae_collect_calls(&calls, (Node *) plan->targetlist, IsA(plan, Agg));
@@ -507,7 +506,7 @@ walk_join(Wrap *wrap, Plan *plan, int hazards)
 		walk(wrap, plan->righttree, inner, merge && !((MergeJoin *) plan)->skip_mark_restore);
 }
 
-/* marked: what stands above goes back to a row that it marks. */
+/* marked: the plan above returns to a row that it marks. */
 static Plan *
 walk(Wrap *wrap, Plan *plan, int hazards, bool marked)
 {
@@ -525,7 +524,7 @@ walk(Wrap *wrap, Plan *plan, int hazards, bool marked)
 		case T_Agg:
 		case T_Result:
 		case T_ProjectSet:
-			/* but no WindowAgg, which looks at the rows that it needs and no others */
+			/* but no WindowAgg, which only looks at the rows that it needs */
 			if (plan->lefttree && !marked)
 				child = feed(wrap, plan, below);
 			break;
@@ -563,7 +562,7 @@ pgae_wrap_statement(PlannedStmt *statement, bool force, bool changing)
 	ListCell *cell;
 
 	statement->planTree = walk(&wrap, statement->planTree, hazards, false);
-	/* an EXISTS stops at the first row, and nobody knows how much of a WITH is read */
+	/* an EXISTS stops at the first row, and it is unknown how much of a WITH is read */
 	foreach (cell, statement->subplans)
 		lfirst(cell) = walk(&wrap, lfirst(cell), hazards | PGAE_IN_VAIN, false);
 }
