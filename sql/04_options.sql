@@ -61,6 +61,7 @@ INSERT INTO tried (option, value, base) VALUES
 	('noise', '0.5', '{}'),
 	('dropout', '0.3', '{}'),
 	('optimizer', '"adamw"', '{}'),
+	('algorithm', '"recirculation"', '{"code": 2, "hidden": [], "decoder": [], "columns": ["a", "b", "c"]}'),
 	('learning_rate', '0.01', '{}'),
 	('schedule', '"constant"', '{}'),
 	('final_rate', '0.5', '{}'),

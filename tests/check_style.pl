@@ -34,7 +34,7 @@ my @ENGINE_ORDER = (
 	[ 'net', 'net' ],
 	[ 'train', 'options rows' ],
 	[ 'train', 'part' ],
-	[ 'train', 'pca entering code_noise variational psd normal reconstruction decoder sparse auxiliary target dropout gating neighbours' ],
+	[ 'train', 'pca entering code_noise variational psd normal reconstruction decoder sparse auxiliary target dropout gating neighbours recirculation' ],
 	[ 'train', 'contract' ],
 	[ 'train', 'train optim lbfgs pretrain' ],
 	[ 'model', 'calibration' ],

@@ -156,6 +156,7 @@ my %draw = (
 	optimizer => sub { word(qw(sgd adam adamw lbfgs pca)) },
 	learning_rate => sub { any(1e-12, 1e-4, 0.003, 0.1, 10, 1e6) },
 	schedule => sub { word(qw(constant cosine step)) },
+	algorithm => sub { word(qw(backpropagation recirculation)) },
 	final_rate => sub { any(0, 0.5, 1) },
 	warmup => \&share,
 	momentum => \&share,

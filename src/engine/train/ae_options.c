@@ -3,6 +3,11 @@
  */
 #include "ae_options.h"
 
+const char *const ae_algorithm_name[AE_ALGORITHM_COUNT] = {
+	[AE_ALGORITHM_BACKPROPAGATION] = "backpropagation",
+	[AE_ALGORITHM_RECIRCULATION] = "recirculation",
+};
+
 const char *const ae_metric_name[AE_METRIC_COUNT] = {
 	[AE_METRIC_EUCLIDEAN] = "euclidean",
 	[AE_METRIC_COSINE] = "cosine",
@@ -109,6 +114,8 @@ const AeOptionInfo ae_option_info[] = {
 	{"psd_weight", AE_OPTION_REAL, AT(psd_weight), 0, 1e6, false, 0, AE_FOR_STEPS, NULL, "sparse"},
 	{"denoise_walkback", AE_OPTION_COUNT32, AT(walkback), 0, 100, false, 0, AE_FOR_STEPS, NULL,
 	 NULL},
+	{"algorithm", AE_OPTION_ENUM, AT(algorithm), 0, AE_ALGORITHM_COUNT - 1, false,
+	 AE_ALGORITHM_BACKPROPAGATION, AE_FOR_RATES, ae_algorithm_name, NULL},
 };
 
 _Static_assert(sizeof(ae_option_info) / sizeof(ae_option_info[0]) <= AE_MAX_OPTIONS,

@@ -52,6 +52,15 @@ typedef enum AePretrain
 	AE_PRETRAIN_COUNT
 } AePretrain;
 
+/* How weights learn what to change; likewise. */
+typedef enum AeAlgorithm
+{
+	AE_ALGORITHM_BACKPROPAGATION = 0,
+	AE_ALGORITHM_RECIRCULATION = 1,
+	AE_ALGORITHM_COUNT
+} AeAlgorithm;
+
+extern const char *const ae_algorithm_name[AE_ALGORITHM_COUNT];
 extern const char *const ae_metric_name[AE_METRIC_COUNT];
 extern const char *const ae_pretrain_name[AE_PRETRAIN_COUNT];
 extern const char *const ae_optimizer_name[AE_OPTIMIZER_COUNT];
@@ -66,6 +75,7 @@ extern const char *const ae_schedule_name[AE_SCHEDULE_COUNT];
 typedef struct AeTrainOptions
 {
 	AeOptimizer optimizer;
+	AeAlgorithm algorithm; /* what gives it gradients */
 	AeSchedule schedule;
 	double learning_rate; /* > 0; unused by L-BFGS */
 	double final_rate;    /* cosine: share of learning_rate at the end, [0, 1] */

@@ -158,7 +158,8 @@ typedef struct AePart
 	PART(contract)                                                                                 \
 	PART(dropout)                                                                                  \
 	PART(gating)                                                                                   \
-	PART(neighbours)
+	PART(neighbours)                                                                               \
+	PART(recirculation)
 
 #define AE_DECLARE_PART(name) extern const AePart ae_##name##_part;
 #define AE_NUMBER_PART(name) AE_PART_##name,

@@ -145,6 +145,8 @@ took_part(const AeModel *model, const AeOptionInfo *info, double value)
 	if (info->offset == offsetof(AeTrainOptions, noise) ||
 		info->offset == offsetof(AeTrainOptions, masking))
 		return false;
+	if (info->offset == offsetof(AeTrainOptions, algorithm))
+		return train->algorithm != AE_ALGORITHM_BACKPROPAGATION;
 	if (info->offset == offsetof(AeTrainOptions, walkback))
 		return train->walkback > 0;
 	if (info->offset == offsetof(AeTrainOptions, contract_exact) ||

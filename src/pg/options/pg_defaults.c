@@ -99,8 +99,9 @@ resolve_widths(AeNet *net, const PgaeOptions *options, AePurpose purpose, const 
 	uint32_t n_inputs = n_outputs + schema->n_indicators;
 	int wide = hidden_units(detect, n_inputs, n_rows,
 							purpose == AE_PURPOSE_GENERATE ? GENERATE_UNITS : DETECT_UNITS);
-	int n_hidden = PGAE_GIVEN(options, hidden) || linear ? options->n_hidden : -1;
-	bool flat = linear || options->train.psd_weight > 0;
+	bool single = linear || options->train.algorithm == AE_ALGORITHM_RECIRCULATION;
+	int n_hidden = PGAE_GIVEN(options, hidden) || single ? options->n_hidden : -1;
+	bool flat = single || options->train.psd_weight > 0;
 	int n_decoder = PGAE_GIVEN(options, decoder) || flat ? options->n_decoder : -1;
 	int code = pgae_options_code(options);
 	int hidden[AE_MAX_LAYERS];
@@ -157,7 +158,8 @@ resolve_activations(AeNet *net, const PgaeOptions *options, AePurpose purpose, A
 
 	if (kl && !PGAE_GIVEN(options, activation) && options->train.sparse_hidden)
 		hidden = AE_SIGMOID;
-	if (code < 0 && (kl || options->hash_bits > 0))
+	if (code < 0 &&
+		(kl || options->hash_bits > 0 || options->train.algorithm == AE_ALGORITHM_RECIRCULATION))
 		code = AE_SIGMOID;
 	if (options->train.sparse == AE_PENALTY_JUMPRELU && code < 0)
 		code = AE_RELU;
@@ -438,6 +440,25 @@ check_distribution(const AeSchema *schema, AeDistribution distribution)
 	}
 }
 
+/* What recirculates is numbers. */
+static void
+check_recirculation(const AeModel *model)
+{
+	const AeSchema *schema = &model->schema;
+
+	for (uint32 c = 0; c < schema->n_columns; c++)
+	{
+		if (model->options.algorithm == AE_ALGORITHM_RECIRCULATION &&
+			schema->columns[c].cell >= 0 && schema->columns[c].kind == AE_KIND_CATEGORY)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("option \"algorithm\" = recirculation does not fit column \"%s\", a "
+							"category",
+							pgae_column_name(schema, c)),
+					 errhint("Leave the column out with the option \"exclude\".")));
+	}
+}
+
 /*
  * The distribution of the rows given their codes; that of the model to start from if there is one.
  * The variance of numbers is learned unless something else was asked for.
@@ -518,6 +539,7 @@ pgae_options_resolve(AeModel *model, const PgaeOptions *options, const AeModel *
 		resolve_activations(&model->net, options, model->purpose, model->loss);
 	}
 	resolve_training(model, options, n_rows, n_unseen, n_different);
+	check_recirculation(model);
 	resolve_decoder(model, options, init);
 	resolve_contract(&model->options, options, &model->net);
 	if (init)

@@ -532,7 +532,8 @@ pgae_options_purpose(const PgaeOptions *options)
 	if (PGAE_GIVEN(options, purpose))
 		return (AePurpose) options->purpose;
 	return pgae_options_code(options) > 0 || options->train.neighbours_weight > 0 ||
-				   options->train.variational_beta > 0 || options->train.psd_weight > 0
+				   options->train.variational_beta > 0 || options->train.psd_weight > 0 ||
+				   options->train.algorithm == AE_ALGORITHM_RECIRCULATION
 			   ? AE_PURPOSE_COMPRESS
 			   : AE_PURPOSE_DETECT;
 }

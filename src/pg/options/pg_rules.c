@@ -54,6 +54,12 @@ typedef struct Rule
 	{                                                                                              \
 		"psd_weight", POSITIVE                                                                     \
 	}
+#define RECIRCULATES                                                                               \
+	{                                                                                              \
+		"algorithm", IS, AE_ALGORITHM_RECIRCULATION                                                \
+	}
+#define ONE_LAYER "Recirculation trains one hidden layer, the code: leave it out."
+#define LOCAL "Recirculation has a rule for the squared error of numbers, and no other."
 #define CONVEX "The best code is found by minimising a squared error."
 #define NORMAL_COST "The cost of a normal number is its squared error: leave \"loss\" out."
 #define NO_NORMAL "Only normal numbers have a variance: use gaussian or mixed."
@@ -195,6 +201,26 @@ static const Rule rules[] = {
 	{PREDICTED,
 	 {"purpose", IS, AE_PURPOSE_SEARCH},
 	 "Such a code keeps neighbours: use purpose compress."},
+	{RECIRCULATES, LBFGS, NO_CHANGE},
+	{RECIRCULATES, PCA, CLOSED},
+	{RECIRCULATES, {"loss", IS_NOT, AE_LOSS_MSE}, LOCAL},
+	{RECIRCULATES, {"output_activation", IS_NOT, AE_IDENTITY}, LOCAL},
+	{RECIRCULATES, {"distribution", VALUED}, LOCAL},
+	{RECIRCULATES, DRAWN, LOCAL},
+	{RECIRCULATES, PREDICTED, LOCAL},
+	{RECIRCULATES, {"sparse", VALUED}, LOCAL},
+	{RECIRCULATES, {"top_k", VALUED}, LOCAL},
+	{RECIRCULATES, {"batch_top_k", VALUED}, LOCAL},
+	{RECIRCULATES, {"hash_bits", VALUED}, LOCAL},
+	{RECIRCULATES, {"contract_weight", CONTRACTS}, LOCAL},
+	{RECIRCULATES, {"neighbours_weight", POSITIVE}, LOCAL},
+	{RECIRCULATES, {"target", GIVEN}, LOCAL},
+	{RECIRCULATES, {"tied", IS, 1}, "Encoder and decoder learn by rules of their own."},
+	{RECIRCULATES, {"batch_norm", IS, 1}, LOCAL},
+	{RECIRCULATES, {"null_indicators", IS, 1}, "Indicators are inputs that do not come round."},
+	{RECIRCULATES, {"pretrain", VALUED}, ONE_LAYER},
+	{RECIRCULATES, {"purpose", IS, AE_PURPOSE_GENERATE}, LOCAL},
+	{RECIRCULATES, {"purpose", IS, AE_PURPOSE_SEARCH}, LOCAL},
 	{{"loss", IS, AE_LOSS_BCE},
 	 {"output_activation", IS_NOT, AE_SIGMOID},
 	 "The output of cross-entropy is always a sigmoid."},
@@ -517,6 +543,16 @@ check_predicted(const PgaeOptions *options)
 						 "The best code is that of a linear decoder: leave \"decoder\" out.");
 }
 
+/* Recirculation knows two sides of one hidden layer. */
+static void
+check_single_layer(const PgaeOptions *options)
+{
+	if (options->train.algorithm == AE_ALGORITHM_RECIRCULATION &&
+		(options->n_hidden > 0 || options->n_decoder > 0))
+		pgae_refuse_pair("\"algorithm\" = recirculation",
+						 options->n_hidden > 0 ? "\"hidden\"" : "\"decoder\"", ONE_LAYER);
+}
+
 /* Layers that kl penalises must be sigmoids, and top_k must not exceed the width of the code. */
 static void
 check_sparse(const PgaeOptions *options)
@@ -747,6 +783,7 @@ pgae_options_check(const PgaeOptions *options, bool notices)
 	check_sparse(options);
 	check_auxiliary(options);
 	check_predicted(options);
+	check_single_layer(options);
 	check_denoise(options);
 	check_mirrors(options);
 	check_contract(options);

@@ -155,6 +155,18 @@ is_dictionary(const AeModel *init)
 		   init->options.distribution == AE_DISTRIBUTION_NONE && !init->schema.has_target;
 }
 
+/* Whether recirculation can go on with it. */
+static bool
+can_recirculate(const AeModel *init)
+{
+	const AeNet *net = &init->net;
+
+	return ae_net_is_dictionary(net) && net->n_layers == 2 && net->width[0] == net->width[2] &&
+		   net->layout.n_categories == 0 && !net->spread && !net->gated && net->top_k == 0 &&
+		   !init->options.tied && init->options.distribution == AE_DISTRIBUTION_NONE &&
+		   !init->schema.has_target;
+}
+
 static void
 add_contradiction(StringInfo names, bool differs, const char *name)
 {
@@ -283,6 +295,9 @@ pgae_options_check_init(const PgaeOptions *options, const PgaeModels *models)
 	add_contradiction(&names, options->train.variational_beta > 0 && !net->spread,
 					  "variational_beta");
 	add_contradiction(&names, options->train.psd_weight > 0 && !is_dictionary(init), "psd_weight");
+	add_contradiction(
+		&names, options->train.algorithm == AE_ALGORITHM_RECIRCULATION && !can_recirculate(init),
+		"algorithm");
 	add_contradiction(&names, gate_differs(options, init, true), "batch_top_k");
 	add_contradiction(&names, kl_differs(options, net) || gate_differs(options, init, false),
 					  "sparse");
