@@ -93,8 +93,9 @@ sub run_suite
 		AeCluster::run_logged($log, 'cp', '-r', "$source/src/test/$suite", $input);
 		AeCluster::run_logged($log, 'chmod', '-R', 'a+rwX', $input);
 	}
-	make_path("$output/$how/$suite");
-	chmod 0777, "$output/$how/$suite";
+	# the server writes there, too
+	make_path("$output/$how/$suite/results");
+	chmod 0777, "$output/$how/$suite", "$output/$how/$suite/results";
 	local %ENV = (%ENV, PG_COLOR => 'never', PATH => "$programs/isolation:$ENV{PATH}");
 	AeCluster::run_logged("$output/$how-$suite.log", "$programs/$suite/$program", "--bindir=$node->{bindir}",
 		"--inputdir=$input", "--outputdir=" . abs_path("$output/$how/$suite"), "--dlpath=$dir/lib",
