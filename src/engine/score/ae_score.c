@@ -30,6 +30,9 @@
 #define N_PASSES 8
 #define N_LEVELS_TRIED 8
 
+/* Passes that all missing categories and booleans of a row may take together. */
+#define MAX_TRIES 64
+
 /*
  * Inputs of layer l that are numbers; the others are levels, whose rows of weights are added one by
  * one.
@@ -594,17 +597,21 @@ try_attempt(bool *better, double *least, AeScorer *scorer, size_t r)
 	return outputs;
 }
 
-/* Tries the most probable levels of a missing category, by scorer->first, which it overwrites. */
-static void
-try_levels(double *least, AeScorer *scorer, size_t r, uint32_t c)
+/*
+ * Tries the most probable levels of a missing category, n at most, by scorer->first, which it overwrites.
+ * Returns how many passes that took.
+ */
+static uint32_t
+try_levels(double *least, AeScorer *scorer, size_t r, uint32_t c, uint32_t n)
 {
 	const AeModel *model = scorer->model;
 	const AeColumn *column = &model->schema.columns[c];
 	size_t n_cells = ae_layout_cells(&model->net.layout);
 	AeReal *p = scorer->first + ae_schema_category_output(&model->schema, &model->net.layout, c);
+	uint32_t n_passes = 0;
 	bool better;
 
-	for (uint32_t t = 0; t < N_LEVELS_TRIED && t < ae_column_levels(column); t++)
+	for (uint32_t t = 0; t < n && t < ae_column_levels(column); t++)
 	{
 		uint32_t best = ae_largest(p, ae_column_levels(column));
 		AeReal level = (AeReal) best;
@@ -615,7 +622,9 @@ try_levels(double *least, AeScorer *scorer, size_t r, uint32_t c)
 			continue;
 		scorer->attempt[column->cell] = level;
 		try_attempt(&better, least, scorer, r);
+		n_passes++;
 	}
+	return n_passes;
 }
 
 /* Tries both values of a missing boolean, as the output may be neither. */
@@ -631,6 +640,42 @@ try_truth(double *least, AeScorer *scorer, size_t r, uint32_t c)
 		memcpy(scorer->attempt, scorer->completed + r * n_cells, n_cells * sizeof(AeReal));
 		scorer->attempt[column->cell] = (AeReal) ((truth - column->shift) / column->scale);
 		try_attempt(&better, least, scorer, r);
+	}
+}
+
+/* Whether column c of row r is a gap of few possible values. */
+static bool
+is_tried(const AeScorer *scorer, size_t r, uint32_t c)
+{
+	const AeColumn *column = &scorer->model->schema.columns[c];
+
+	return (ae_column_is_levels(column) || column->kind == AE_KIND_BOOLEAN) && is_gap(scorer, r, c);
+}
+
+/* Tries what missing categories and booleans may be, one after the other; many of them share the passes. */
+static void
+try_all(double *least, AeScorer *scorer, size_t r)
+{
+	const AeSchema *schema = &scorer->model->schema;
+	uint32_t n_gaps = 0, left = MAX_TRIES;
+
+	for (uint32_t c = 0; c < schema->n_columns; c++)
+		n_gaps += is_tried(scorer, r, c);
+	for (uint32_t c = 0; n_gaps > 0; c++)
+	{
+		uint32_t share = left / n_gaps;
+
+		if (!is_tried(scorer, r, c))
+			continue;
+		n_gaps--;
+		if (ae_column_is_levels(&schema->columns[c]))
+			left -=
+				try_levels(least, scorer, r, c, share < N_LEVELS_TRIED ? share : N_LEVELS_TRIED);
+		else if (share >= 2)
+		{
+			try_truth(least, scorer, r, c);
+			left -= 2;
+		}
 	}
 }
 
@@ -656,15 +701,7 @@ complete_row(AeScorer *scorer, size_t r)
 			if (is_gap(scorer, r, c))
 				fill_column(scorer->attempt, model, c, outputs);
 	}
-	for (uint32_t c = 0; c < schema->n_columns; c++)
-	{
-		if (!is_gap(scorer, r, c))
-			continue;
-		if (ae_column_is_levels(&schema->columns[c]))
-			try_levels(&least, scorer, r, c);
-		else if (schema->columns[c].kind == AE_KIND_BOOLEAN)
-			try_truth(&least, scorer, r, c);
-	}
+	try_all(&least, scorer, r);
 }
 
 /* Fills scorer->completed for rows, some of which have missing cells. */
