@@ -222,13 +222,50 @@ test_any_model(void **state)
 	assert_true(better > 100);
 }
 
+static int n_passes;
+
+static void
+count_pass(void)
+{
+	n_passes++;
+}
+
+/* A row of which all is missing, with up to six levels to try in each of many columns: 9 + 64 passes at most. */
+static void
+test_passes_are_few(void **state)
+{
+	int most = 0;
+
+	(void) state;
+	for (uint64_t seed = 1; seed <= 400; seed++)
+	{
+		Sample *s = sample_of(seed, true, SAMPLE_COLUMNS, 2, SAMPLE_WIDTH, 0, 0);
+		AeScorer scorer;
+		SampleScorer *block;
+
+		s->model.n_rows = 1000000;
+		s->model.options.masking = 0;
+		s->model.options.masking_any = false;
+		block = sample_scorer(&scorer, &s->model, 1, ae_kernels_best());
+		block->packed.check = count_pass;
+		for (size_t i = 0; i < ae_layout_cells(&s->model.net.layout); i++)
+			scorer.cells[i] = i == 0 ? 1 : (AeReal) NAN;
+		n_passes = 0;
+		ae_scorer_encode(&scorer, 1);
+		most = n_passes > most ? n_passes : most;
+		sample_scorer_free(block);
+		sample_free(s);
+	}
+	assert_in_range(most, 60, 73);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_by_hand),   cmocka_unit_test(test_scored),
 		cmocka_unit_test(test_trial),     cmocka_unit_test(test_best),
-		cmocka_unit_test(test_any_model),
+		cmocka_unit_test(test_any_model), cmocka_unit_test(test_passes_are_few),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
