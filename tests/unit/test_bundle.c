@@ -434,7 +434,7 @@ check_together(Bed *bed, const AeBundleRow *row)
 			share += target[k];
 		assert_true(n_target == 1 || fabs(share - 1) < 1e-5);
 	}
-	/* parts of all columns add up to the raw score */
+	/* parts of all columns, and what is usual of those that the row lacks, add up to the raw score */
 	ae_bundle_score(&score, &bed->scorer, row, 1);
 	/* a single row stays where it can be asked for more */
 	if (score.sight == AE_SIGHT_SEEN && score.n_folds == 1)
@@ -447,6 +447,14 @@ check_together(Bed *bed, const AeBundleRow *row)
 	share = 0;
 	for (uint32_t i = 0; i < n; i++)
 		share += blames[i].by_error + blames[i].by_distance;
+	for (uint32_t f = 0; f < bed->scorer.bundle->n_folds; f++)
+	{
+		const AeScorer *judge = &bed->scorer.fold[f];
+
+		if (score.n_folds > 1 || f == row->fold)
+			share += (1 - ae_scorer_known(judge, 0)) * AE_USUAL_SCORE *
+					 ae_members_judge(judge, 0, false) / (score.n_folds > 1 ? score.n_folds : 1);
+	}
 	if (sight == AE_SIGHT_SEEN && isfinite(share) && isfinite(score.raw))
 		assert_true(fabs(share - score.raw) <= 1e-4 * (1 + score.raw));
 }
@@ -498,8 +506,8 @@ test_members_read_the_same_cells(void **state)
 static void
 test_norms(void **state)
 {
-	const AeTerms terms[] = {{1, 2, 0}, {4, INFINITY, 9}, {16, 8, 0}, {INFINITY, 4, 0}};
-	const AeTerms wide[] = {{0, 0, 0}, {1e12, 0, 0}};
+	const AeTerms terms[] = {{1, 2, 0, 1}, {4, INFINITY, 9, 1}, {16, 8, 0, 1}, {INFINITY, 4, 0, 1}};
+	const AeTerms wide[] = {{0, 0, 0, 1}, {1e12, 0, 0, 1}};
 	AeModel model = {0};
 
 	(void) state;
@@ -517,16 +525,21 @@ test_norms(void **state)
 	assert_true(model.error_norm == 1 && model.distance_norm == 3);
 }
 
-/* 3 / 2 + 8 / 4 + 1/2 = 4; without prototypes 2. */
+/*
+ * 3 / 2 + 8 / 4 + 1/2 = 4; of a quarter of the columns (3 / 2 + 8 / 4) / 4 + 4/3 3/4 + 1/2 = 2.375; without
+ * prototypes 2.
+ */
 static void
 test_raw_scores(void **state)
 {
-	const AeTerms terms[] = {{3, 8, 0.5}, {INFINITY, 8, 0}, {0, 0, 0}};
+	const AeTerms terms[] = {
+		{3, 8, 0.5, 1}, {INFINITY, 8, 0, 0.5}, {0, 0, 0, 1}, {3, 8, 0.5, 0.25}};
 	AeModel model = {.error_norm = 2, .distance_norm = 4, .prototypes = {.n = 1}};
 	double raw[3] = {1, 1, 1};
 
 	(void) state;
 	assert_true(ae_raw_score(&model, &terms[0]) == 4);
+	assert_true(fabs(ae_raw_score(&model, &terms[3]) - 2.375) < 1e-15);
 	ae_calibrate_add(raw, &model, terms, 3, 2);
 	assert_true(raw[0] == 3 && raw[1] == INFINITY && raw[2] == 1);
 	model.prototypes.n = 0;

@@ -422,7 +422,7 @@ add_blames(AeBlame *blames, AeScorer *scorer, const AeBundleRow *row, double *er
 	double *distances = errors + schema->n_columns;
 	double *extremes = distances + schema->n_columns;
 	double n_observed = ae_scorer_observed(scorer->cells, &model->net.layout);
-	double weight = factor / scorer->n_members;
+	double weight = factor / scorer->n_members, known = ae_scorer_known(scorer, 0);
 
 	ae_scorer_column_errors(errors, scorer,
 							ae_scorer_decode(scorer, ae_scorer_encode(scorer, 1), 1));
@@ -440,8 +440,8 @@ add_blames(AeBlame *blames, AeScorer *scorer, const AeBundleRow *row, double *er
 		blame->n_folds += first;
 		blame->error += (infinite ? INFINITY : errors[c]) / scorer->n_members;
 		blame->by_error +=
-			(infinite ? INFINITY : errors[c]) / n_observed / model->error_norm * weight;
-		blame->by_distance += (distances[c] / model->distance_norm + extremes[c]) * weight;
+			(infinite ? INFINITY : errors[c]) / n_observed / model->error_norm * known * weight;
+		blame->by_distance += (distances[c] / model->distance_norm * known + extremes[c]) * weight;
 	}
 }
 

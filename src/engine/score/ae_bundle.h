@@ -138,7 +138,8 @@ typedef struct AeBlame
 	uint32_t n_folds;   /* folds with an error for it */
 	bool odd;           /* it varied in the training of a fold, or has an unseen value */
 	double error;       /* their mean; +Infinity if a value is not finite */
-	double by_error;    /* parts of the raw score: of the error; */
+	double by_error;    /* parts of the raw score, without what stands in for missing
+						 * columns: of the error; */
 	double by_distance; /* of the distance to prototypes, and of extremes */
 	double share;       /* share of the raw score; all sum to 1 */
 } AeBlame;

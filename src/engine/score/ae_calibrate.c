@@ -9,9 +9,6 @@
 /* Smaller errors and distances count as this in the mean of their logarithms. */
 #define LEAST_TERM 1e-12
 
-/* Distances have a third of the weight of errors: measured, on clean and contaminated tables. */
-#define DISTANCE_SHARE 3.0
-
 /* A row with an unseen value that no row had exceeds the largest score by this factor. */
 #define ABOVE (1.0 + 1e-6)
 
@@ -104,7 +101,7 @@ ae_calibrate_norms(AeModel *model, const AeTerms *terms, size_t n, bool normed)
 	model->error_norm = geometric_mean(errors, n_errors);
 	model->distance_norm = 1.0;
 	if (model->prototypes.n > 0)
-		model->distance_norm = DISTANCE_SHARE * geometric_mean(distances, n_distances);
+		model->distance_norm = AE_DISTANCE_SHARE * geometric_mean(distances, n_distances);
 }
 
 void

@@ -737,6 +737,17 @@ ae_scorer_encode(AeScorer *scorer, size_t n_rows)
 
 /* ---- scores ---- */
 
+double
+ae_scorer_known(const AeScorer *scorer, size_t row)
+{
+	const AeLayout *layout = &scorer->model->net.layout;
+	const AeReal *cells = scorer->cells + row * ae_layout_cells(layout);
+
+	if (scorer->model->prototypes.n == 0)
+		return 1.0;
+	return ae_scorer_observed(cells, layout) / layout->n_columns;
+}
+
 AeTerms
 ae_scorer_terms(AeScorer *scorer, size_t row, double error)
 {
@@ -744,7 +755,8 @@ ae_scorer_terms(AeScorer *scorer, size_t row, double error)
 	const AeReal *cells = scorer->cells + row * ae_layout_cells(&model->net.layout);
 
 	return (AeTerms){error, ae_distance_term(&scorer->nearest, &scorer->network->distance, cells),
-					 ae_extremes_term(NULL, &model->extremes, &model->schema, cells)};
+					 ae_extremes_term(NULL, &model->extremes, &model->schema, cells),
+					 ae_scorer_known(scorer, row)};
 }
 
 double
@@ -754,6 +766,9 @@ ae_raw_score(const AeModel *model, const AeTerms *terms)
 
 	if (model->prototypes.n > 0)
 		score += terms->distance / model->distance_norm;
+	/* the sum over columns is one over all of them: what is missing adds what is usual */
+	if (terms->known < 1.0)
+		score = terms->known * score + (1.0 - terms->known) * AE_USUAL_SCORE;
 	score += terms->extreme;
 	return as_error(score);
 }
