@@ -63,9 +63,12 @@ may_read_ahead(Query *query)
 static bool
 has_noisy_target(PlannedStmt *statement)
 {
+	Plan *top = statement->planTree;
 	ListCell *cell;
 
-	foreach (cell, statement->resultRelations)
+	if (!IsA(top, ModifyTable))
+		return false; /* a WITH that writes was refused before */
+	foreach (cell, ((ModifyTable *) top)->resultRelations)
 	{
 		Oid relid = rt_fetch((Index) lfirst_int(cell), statement->rtable)->relid;
 		Relation relation = table_open(relid, NoLock);
