@@ -101,6 +101,11 @@ DO $$ BEGIN EXECUTE format('CREATE TABLE twice (pieces int, doubled int GENERATE
 	CASE WHEN current_setting('server_version_num')::int < 180000 THEN 'STORED' ELSE 'VIRTUAL' END); END $$;
 SELECT count(*), min(pieces), bool_or(pieces = 5) AS five FROM pieces_only, ae.generate(model, NULL::twice, 200, 1);
 
+-- numbers that are known enter as the bins of their values, however far out these are
+SELECT avg((i.size = o.size)::int) > 0.9 AS size, avg((abs(i.price - o.price) < 3)::int) > 0.9 AS price
+FROM m, (SELECT * FROM orders ORDER BY id LIMIT 110) o, LATERAL ae.impute(model, jsonb_populate_record(NULL::orders, to_jsonb(o) - '{size,price}'::text[])) i;
+SELECT count(i.size) FROM m, unnest('{-2147483648,0,2147483647}'::int[]) n, LATERAL ae.impute(model, jsonb_populate_record(NULL::orders, jsonb_build_object('pieces', n, 'price', 1e100, 'rebate', 100))) i;
+
 ---- arrays
 
 CREATE TABLE vectors AS SELECT ARRAY[i % 3, (i % 3) * 2 + i % 2, CASE WHEN i % 4 > 0 THEN 0.5 END, sin(i)]::real[] AS v FROM generate_series(1, 600) i;

@@ -361,10 +361,12 @@ test_intake(void **state)
 		rows[i] = i % MAX_COLUMNS == 3   ? i / MAX_COLUMNS % 2
 				  : i % MAX_COLUMNS == 6 ? 3.0
 										 : floor(20.0 * uniform(i, 3)) / 3.0;
-	for (int trial = 0; trial < 4; trial++)
+	for (int trial = 0; trial < 5; trial++)
 	{
 		AeArena arena = {block, 0, false};
 		AeIntake intake;
+		double points[] = {0, 1, 4};
+		uint64_t count[] = {5, 5, 10};
 
 		memset(&t, 0, sizeof t);
 		for (uint32_t c = 0; c < MAX_COLUMNS; c++)
@@ -378,6 +380,11 @@ test_intake(void **state)
 		t.schema.clip = trial == 3 ? 1.5 : 0.0;
 		assert_int_equal(fit_columns(&t, MAX_COLUMNS, rows, 20), AE_OK);
 		t.columns[6].unseen = 5.0;
+		if (trial == 4)
+		{
+			t.columns[2].scaling = AE_SCALING_BINS;
+			t.columns[2].bins = (AeBins){.n_points = 3, .numbers = points, .count = count};
+		}
 		ae_intake_place(&intake, &arena, &t.schema);
 		assert_true(arena.used <= sizeof block);
 		ae_intake_init(&intake, &t.schema);

@@ -10,7 +10,7 @@
 static bool
 is_plain(const AeColumn *column)
 {
-	return column->cell >= 0 && column->kind != AE_KIND_CATEGORY && !column->wide &&
+	return column->cell >= 0 && !ae_column_is_levels(column) && !column->wide &&
 		   column->parts == 0 && column->scaling != AE_SCALING_QUANTILE &&
 		   column->scaling != AE_SCALING_LOG;
 }
