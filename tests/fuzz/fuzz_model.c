@@ -114,7 +114,7 @@ check_raw(AeScorer *scorer, size_t r, double error)
 
 	REQUIRE(raw >= 0.0);
 	REQUIRE(terms.distance >= 0.0 && (model->prototypes.n > 0 || terms.distance == 0.0));
-	REQUIRE(isinf(raw) || raw >= error / model->error_norm);
+	REQUIRE(isinf(raw) || raw >= terms.known * (error / model->error_norm));
 	if (r > 0)
 		return raw;
 	parts = take(model->schema.n_columns * sizeof(double));

@@ -325,10 +325,15 @@ test_same_bits(void **state)
 	}
 }
 
-/* raw = error / its norm + term / its norm; parts of columns add up to the term. */
+/*
+ * raw = error / its norm + term / its norm, by the share of the columns that are known, and the usual
+ * score by the rest; parts of columns add up to the term.
+ */
 static void
 test_raw_score(void **state)
 {
+	int n_gappy = 0;
+
 	(void) state;
 	for (uint64_t seed = 1; seed <= 300; seed++)
 	{
@@ -336,7 +341,7 @@ test_raw_score(void **state)
 		const AeModel *model = &s->model;
 		uint32_t n_columns = model->schema.n_columns;
 		double parts[SAMPLE_COLUMNS], errors[SAMPLE_COLUMNS], sum = 0, of_errors = 0, error, term;
-		double extreme;
+		double extreme, known, usual;
 		AeScorer scorer;
 		AeReal *outputs;
 		SampleScorer *block;
@@ -364,13 +369,19 @@ test_raw_score(void **state)
 		assert_true(model->prototypes.n > 0 || (term == 0 && sum == 0));
 		extreme = ae_extremes_term(NULL, &model->extremes, &model->schema, scorer.cells);
 		assert_true(model->extremes.weight > 0 || extreme == 0);
-		assert_true(sample_raw_score(&scorer, 0, error) ==
-					error / model->error_norm +
-						(model->prototypes.n > 0 ? term / model->distance_norm : 0) + extreme);
+		usual =
+			error / model->error_norm + (model->prototypes.n > 0 ? term / model->distance_norm : 0);
+		known = ae_scorer_known(&scorer, 0);
+		assert_true(model->prototypes.n > 0 || known == 1);
+		n_gappy += known < 1;
+		if (known < 1)
+			usual = known * usual + (1 - known) * AE_USUAL_SCORE;
+		assert_true(sample_raw_score(&scorer, 0, error) == usual + extreme);
 		assert_true(sample_raw_score(&scorer, 0, INFINITY) == INFINITY);
 		sample_scorer_free(block);
 		sample_free(s);
 	}
+	assert_true(n_gappy > 50);
 }
 
 /* ---- by hand ---- */
