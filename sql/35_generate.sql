@@ -159,15 +159,7 @@ SELECT ae.describe(model) #> '{options,purpose}' AS purpose, ae.describe(model) 
 
 ---- refusals
 
-CREATE FUNCTION refusal(query text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE state text; message text; hint text;
-BEGIN
-	EXECUTE query;
-	RETURN 'none';
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
-	RETURN state || ': ' || message || CASE WHEN hint <> '' THEN E'\n       ' || hint ELSE '' END;
-END $$;
+\i sql/include/query_refusal.sql
 CREATE TABLE detector AS SELECT ae.train(o, ae.options(columns => '{pieces,price}', updates => 5)) AS model FROM orders o;
 \pset format unaligned
 \pset tuples_only on

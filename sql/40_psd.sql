@@ -50,15 +50,7 @@ SELECT bool_and(again = model) AS same FROM (SELECT model, ae.train(v, ae.descri
 
 ---- refusals
 
-CREATE FUNCTION refusal(query text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE state text; message text; hint text;
-BEGIN
-	EXECUTE query;
-	RETURN 'none';
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
-	RETURN state || ': ' || message || CASE WHEN hint <> '' THEN E'\n       ' || hint ELSE '' END;
-END $$;
+\i sql/include/query_refusal.sql
 \pset format unaligned
 \pset tuples_only on
 SELECT refusal(format('SELECT ae.train(v, ae.options(code => 4, updates => 2) || ae.psd() || %L::jsonb) FROM mixes', o)) FROM unnest(ARRAY[

@@ -17,15 +17,7 @@ FROM (SELECT ae.train(w, ae.options(exclude => '{id,word}', algorithm => 'recirc
 SELECT bool_and(again = model) AS same FROM (SELECT model, ae.train(w, ae.describe(model) -> 'options') AS again FROM m, (SELECT a, b, c, d, e FROM waves) w GROUP BY model) s;
 SELECT ae.train(w, ae.options(updates => 2, algorithm => 'recirculation'), model) IS NOT NULL AS goes_on FROM waves w, m WHERE algorithm = 'backpropagation' GROUP BY model;
 
-CREATE FUNCTION refusal(query text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE state text; message text; hint text;
-BEGIN
-	EXECUTE query;
-	RETURN 'none';
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
-	RETURN state || ': ' || message || CASE WHEN hint <> '' THEN E'\n       ' || hint ELSE '' END;
-END $$;
+\i sql/include/query_refusal.sql
 \pset format unaligned
 \pset tuples_only on
 SELECT refusal(format('SELECT ae.train(w, ae.options(exclude => ''{id,word}'', updates => 2, algorithm => ''recirculation'') || %L::jsonb) FROM waves w', o)) FROM unnest(ARRAY[
