@@ -144,15 +144,23 @@ gate_differs(const PgaeOptions *options, const AeModel *init, bool batch)
 		   (sparse == AE_PENALTY_JUMPRELU) != (init->net.gated && !averaged);
 }
 
-/* Whether a model is one that codes can be pursued for. */
+/* Whether a model decodes its code, and nothing else, by one linear layer with weights of its own. */
 static bool
-is_dictionary(const AeModel *init)
+is_plain_dictionary(const AeModel *init)
 {
 	const AeNet *net = &init->net;
 
 	return ae_net_is_dictionary(net) && !net->spread && !net->gated && net->top_k == 0 &&
-		   net->activation[net->n_encoder - 1] == AE_IDENTITY && !init->options.tied &&
-		   init->options.distribution == AE_DISTRIBUTION_NONE && !init->schema.has_target;
+		   !init->options.tied && init->options.distribution == AE_DISTRIBUTION_NONE &&
+		   !init->schema.has_target;
+}
+
+/* Whether codes can be pursued for a model. */
+static bool
+can_pursue(const AeModel *init)
+{
+	return is_plain_dictionary(init) &&
+		   init->net.activation[init->net.n_encoder - 1] == AE_IDENTITY;
 }
 
 /* Whether recirculation can go on with it. */
@@ -161,10 +169,8 @@ can_recirculate(const AeModel *init)
 {
 	const AeNet *net = &init->net;
 
-	return ae_net_is_dictionary(net) && net->n_layers == 2 && net->width[0] == net->width[2] &&
-		   net->layout.n_categories == 0 && !net->spread && !net->gated && net->top_k == 0 &&
-		   !init->options.tied && init->options.distribution == AE_DISTRIBUTION_NONE &&
-		   !init->schema.has_target;
+	return is_plain_dictionary(init) && net->n_layers == 2 && net->width[0] == net->width[2] &&
+		   net->layout.n_categories == 0;
 }
 
 static void
@@ -294,7 +300,7 @@ pgae_options_check_init(const PgaeOptions *options, const PgaeModels *models)
 					  "variance");
 	add_contradiction(&names, options->train.variational_beta > 0 && !net->spread,
 					  "variational_beta");
-	add_contradiction(&names, options->train.psd_weight > 0 && !is_dictionary(init), "psd_weight");
+	add_contradiction(&names, options->train.psd_weight > 0 && !can_pursue(init), "psd_weight");
 	add_contradiction(
 		&names, options->train.algorithm == AE_ALGORITHM_RECIRCULATION && !can_recirculate(init),
 		"algorithm");
