@@ -70,6 +70,13 @@ ae_philox(uint32_t out[4], const uint32_t ctr[4], uint64_t key)
 	out[3] = c3;
 }
 
+/* A number in (0, 1) from a random word. */
+static inline double
+ae_rng_unit(uint32_t word)
+{
+	return ((double) word + 0.5) * 0x1p-32;
+}
+
 /* A sequence of draws from one stream: for initialisation and shuffles. */
 typedef struct AeRng
 {

@@ -81,7 +81,7 @@ draw_level(const AeColumn *column, AeReal *z, bool nulls, uint32_t word, const A
 	kernels->softmax(z, z, n);
 	for (uint32_t j = 0; j < n; j++)
 		total += (double) z[j];
-	at = ((double) word + 0.5) * 0x1p-32 * total;
+	at = ae_rng_unit(word) * total;
 	for (uint32_t j = 0; j + 1 < n; j++)
 	{
 		sum += (double) z[j];
@@ -122,9 +122,7 @@ draw_dense(const AeGenerator *g, AeReal *outputs, size_t i)
 									   ae_e(0.5 * log_variance[k]) * (double) g->noise[k]);
 			else
 				outputs[k] =
-					((double) words[0] + 0.5) * 0x1p-32 < 1.0 / (1.0 + ae_e(-(double) outputs[k]))
-						? 1
-						: 0;
+					ae_rng_unit(words[0]) < 1.0 / (1.0 + ae_e(-(double) outputs[k])) ? 1 : 0;
 		}
 	}
 }

@@ -72,7 +72,7 @@ draw(size_t position, AeVisit visit)
 	uint32_t words[4];
 
 	ae_philox(words, counter, visit.seed);
-	return (words[0] + 0.5) * 0x1p-32;
+	return ae_rng_unit(words[0]);
 }
 
 /* A level drawn from n outputs z: from logits, or in proportion to what is above 0. */
