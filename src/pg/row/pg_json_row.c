@@ -464,13 +464,8 @@ pgae_codec_open_json(PgaeCodec *codec, Datum datum)
 		if (source->name == NULL)
 			whole.val.binary.data = &row->root;
 		else
-		{
-			JsonbValue key = {.type = jbvString};
-
-			key.val.string.val = source->name;
-			key.val.string.len = (int) strlen(source->name);
-			value = findJsonbValueFromContainer(&row->root, JB_FOBJECT, &key);
-		}
+			value = getKeyJsonValueFromContainer(&row->root, source->name,
+												 (int) strlen(source->name), NULL);
 		known |= value != NULL;
 		plan->nulls[s] = value == NULL || value->type == jbvNull;
 		if (!plan->nulls[s])
