@@ -229,7 +229,7 @@ pgae_codec_overflows(PgaeCodec *codec, Datum row, uint32 column)
 		Datum *elements;
 		bool *nulls;
 
-		pgae_part_elements(&elements, &nulls, part, pgae_part_array(part, datum));
+		pgae_elements(&elements, &nulls, pgae_part_array(part, datum));
 		datum = elements[i];
 	}
 	/* Infinity and NaN have no digits */

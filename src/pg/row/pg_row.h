@@ -84,9 +84,8 @@ extern double pgae_value_of(PgaeConv conv, Datum datum);
 extern void pgae_category_text(PgaeText *text, const PgaePart *part, Datum datum);
 /* An array of part->element, detoasted; NULL if the cast to it returns NULL. */
 extern ArrayType *pgae_part_array(const PgaePart *part, Datum datum);
-/* The elements of such an array, and which are NULL, both palloc'd; returns their number. */
-extern int pgae_part_elements(Datum **elements, bool **nulls, const PgaePart *part,
-							  ArrayType *array);
+/* The elements of an array, and which are NULL, both palloc'd; returns their number. */
+extern int pgae_elements(Datum **elements, bool **nulls, ArrayType *array);
 /*
  * A value as a datum: integers are rounded half to even and saturated, typmods and domains
  * enforced.

@@ -599,15 +599,16 @@ element_error_context(void *arg)
 }
 
 int
-pgae_part_elements(Datum **elements, bool **nulls, const PgaePart *part, ArrayType *array)
+pgae_elements(Datum **elements, bool **nulls, ArrayType *array)
 {
+	Oid type = ARR_ELEMTYPE(array);
 	int16 len;
 	bool by_value;
 	char align;
 	int n;
 
-	get_typlenbyvalalign(part->element_type, &len, &by_value, &align);
-	deconstruct_array(array, part->element_type, len, by_value, align, elements, nulls, &n);
+	get_typlenbyvalalign(type, &len, &by_value, &align);
+	deconstruct_array(array, type, len, by_value, align, elements, nulls, &n);
 	return n;
 }
 
@@ -637,7 +638,7 @@ merge_elements(PgaePart *part, ArrayType *own, const double *values, const bool 
 
 	get_typlenbyvalalign(part->element_type, &len, &by_value, &align);
 	if (own)
-		n = pgae_part_elements(&elements, &is_null, part, own);
+		n = pgae_elements(&elements, &is_null, own);
 	else
 	{
 		elements = palloc0(sizeof(Datum) * n);

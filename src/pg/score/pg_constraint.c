@@ -257,15 +257,10 @@ is_of(const Domain *domain, ExprContext *econtext, Datum value, bool isnull)
 static bool
 elements_are_of(const Domain *domain, ExprContext *econtext, Datum array)
 {
-	int16 len;
-	bool by_value, good = true, *nulls;
-	char align;
+	bool good = true, *nulls;
 	Datum *elements;
-	int n;
+	int n = pgae_elements(&elements, &nulls, DatumGetArrayTypeP(array));
 
-	get_typlenbyvalalign(domain->element_type, &len, &by_value, &align);
-	deconstruct_array(DatumGetArrayTypeP(array), domain->element_type, len, by_value, align,
-					  &elements, &nulls, &n);
 	for (int i = 0; i < n && good; i++)
 		good = is_of(domain, econtext, elements[i], nulls[i]);
 	return good;

@@ -110,9 +110,8 @@ named_key(ArrayType *array)
 	List *key = NIL;
 	Datum *names;
 	bool *nulls;
-	int n;
+	int n = pgae_elements(&names, &nulls, array);
 
-	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &names, &nulls, &n);
 	for (int i = 0; i < n; i++)
 	{
 		if (nulls[i])
@@ -157,16 +156,6 @@ jsonb_text(Jsonb *jsonb)
 	return JsonbToCString(NULL, &jsonb->root, VARSIZE(jsonb));
 }
 
-static JsonbValue *
-find_option(Jsonb *options, const char *option)
-{
-	JsonbValue name = {.type = jbvString};
-
-	name.val.string.val = (char *) option;
-	name.val.string.len = (int) strlen(option);
-	return findJsonbValueFromContainer(&options->root, JB_FOBJECT, &name);
-}
-
 /*
  * Options that exclude the key as well; given: the user named it, or else it yields to columns that
  * the user listed.  Options that are no object, or exclude no list, are left for training to refuse.
@@ -182,9 +171,10 @@ exclude_key(Jsonb *options, const List *key, bool given)
 		return options;
 	if (!options)
 		options = DatumGetJsonbP(parse_jsonb("{}"));
-	if (!JB_ROOT_IS_OBJECT(options) || (!given && find_option(options, "columns")))
+	if (!JB_ROOT_IS_OBJECT(options) ||
+		(!given && getKeyJsonValueFromContainer(&options->root, "columns", 7, NULL)))
 		return options;
-	exclude = find_option(options, "exclude");
+	exclude = getKeyJsonValueFromContainer(&options->root, "exclude", 7, NULL);
 	if (exclude && (exclude->type != jbvBinary || !JsonContainerIsArray(exclude->val.binary.data)))
 		return options;
 	list = names_json(key, exclude);

@@ -160,7 +160,7 @@ hash_elements(uint64 hash, const PgaePart *part, Datum datum)
 
 	if (array == NULL)
 		return ae_hash_word(hash, AE_HASH_MISSING);
-	n = pgae_part_elements(&elements, &nulls, part, array);
+	n = pgae_elements(&elements, &nulls, array);
 	hash = ae_hash_word(hash, (uint64) n);
 	for (int i = 0; i < n; i++)
 		hash =
